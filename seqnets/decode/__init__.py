@@ -1,0 +1,1 @@
+"""Floor 3: sequences out of trained models: sampling, beam search, scoring."""

@@ -1,0 +1,1 @@
+"""Floor 3: how good a text or a caption is."""

@@ -1,0 +1,1 @@
+"""Floor 2: whole networks made of `seqnets.nn` and `seqnets.ops`."""

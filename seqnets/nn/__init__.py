@@ -1,0 +1,1 @@
+"""Floor 1: Flax NNX modules. They hold the weights; `seqnets.ops` does the arithmetic."""

@@ -1,0 +1,1 @@
+"""Floor 0: pure functions on arrays. No parameters, no Flax, no files."""
