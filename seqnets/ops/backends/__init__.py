@@ -1,0 +1,1 @@
+"""Ways to run a recurrence over time, one file each; `seqnets.ops.sequence` chooses."""

@@ -1,0 +1,140 @@
+"""One step of each recurrence, stated once; every backend runs these or is held to them.
+
+A step sees the sequence through two openings only:
+
+- `projected`: all that depends on the input alone (W x + b for every gate), computed for the whole sequence before the loop;
+- `product(k, a)`: the matrix product a @ kernels[k] with the k-th recurrent kernel. Because a step cannot reach its kernels in
+  any other way, a backend can take the products out of the backward loop and form each weight gradient as one large product after it.
+
+Gates lie side by side on the last axis in the order of cuDNN and torch: i, f, g, o for the LSTM; r, z, n for the GRU; h, t for
+the highway.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache, partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+
+from seqnets.ops.linear import along_last_axis, layer_norm
+
+Carry = Any  # an Array, or a NamedTuple of Arrays, each (B, H)
+Product = Callable[[int, Array], Array]
+Vectors = dict[str, Array]
+
+
+class LSTMState(NamedTuple):
+    """What an LSTM remembers: `cell` and `hidden`, each `(B, H)`. Unpacks as Flax's `(c, h)`."""
+
+    cell: Array
+    hidden: Array
+
+
+class RecurrentWeights(NamedTuple):
+    """The weights that take part in every step.
+
+    Attributes:
+        kernels: matrices, reached through `product(k, a)` alone.
+        vectors: biases and gains, by name.
+    """
+
+    kernels: tuple[Array, ...]
+    vectors: Vectors
+
+
+@dataclass(frozen=True)
+class Recurrence:
+    """A recurrence as data: what a backend needs to know beside the weights.
+
+    Attributes:
+        name: what a backend with a kernel of its own looks up.
+        gates: the width of the projected input, in units of H.
+        step: `step(vectors, product, carry, projected) -> carry`.
+        layer_norm: normalize the result of every recurrent product, with the gains `vectors["recurrent_scale"]`, one row a kernel.
+    """
+
+    name: str
+    gates: int
+    step: Callable[[Vectors, Product, Carry, Array], Carry]
+    layer_norm: bool = False
+
+
+def hidden_of(carry: Carry) -> Array:
+    """Return the part of the carry that a layer puts out: `(B, H)`.
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> hidden_of(LSTMState(cell=jnp.zeros((2, 3)), hidden=jnp.ones((2, 3)))).sum().item()
+        6.0
+    """
+    return carry.hidden if isinstance(carry, LSTMState) else carry
+
+
+def vanilla_step(
+    activation: Callable[[Array], Array], vectors: Vectors, product: Product, hidden: Array, projected: Array
+):
+    """Compute h_t = activation(projected + h_{t-1} U) (Elman, 1990)."""
+    del vectors
+    return activation(projected + product(0, hidden))
+
+
+def lstm_step(vectors: Vectors, product: Product, state: LSTMState, projected: Array) -> LSTMState:
+    """Compute c_t = f c_{t-1} + i g and h_t = o tanh(c_t) (Hochreiter & Schmidhuber, 1997; forget gate: Gers et al., 2000)."""
+    i, f, g, o = jnp.split(projected + product(0, state.hidden), 4, axis=-1)
+    cell = jax.nn.sigmoid(f) * state.cell + jax.nn.sigmoid(i) * jnp.tanh(g)
+    seen = layer_norm(cell, vectors["cell_scale"], vectors["cell_bias"]) if "cell_scale" in vectors else cell
+    return LSTMState(cell, jax.nn.sigmoid(o) * jnp.tanh(seen))
+
+
+def gru_reset_after_step(vectors: Vectors, product: Product, hidden: Array, projected: Array) -> Array:
+    """Compute h_t = z h_{t-1} + (1 - z) n with n = tanh(x_n + r (h_{t-1} U_n + b_n)): cuDNN's and torch's GRU."""
+    x_r, x_z, x_n = jnp.split(projected, 3, axis=-1)
+    h_r, h_z, h_n = jnp.split(product(0, hidden), 3, axis=-1)
+    reset, update = jax.nn.sigmoid(x_r + h_r), jax.nn.sigmoid(x_z + h_z)
+    candidate = jnp.tanh(x_n + reset * (h_n + along_last_axis(vectors["recurrent_bias"], h_n.ndim)))
+    return candidate + update * (hidden - candidate)
+
+
+def gru_reset_before_step(vectors: Vectors, product: Product, hidden: Array, projected: Array) -> Array:
+    """Compute h_t = z h_{t-1} + (1 - z) n with n = tanh(x_n + (r h_{t-1}) U_n): the GRU as first published (Cho et al., 2014)."""
+    del vectors
+    x_r, x_z, x_n = jnp.split(projected, 3, axis=-1)
+    h_r, h_z = jnp.split(product(0, hidden), 2, axis=-1)
+    reset, update = jax.nn.sigmoid(x_r + h_r), jax.nn.sigmoid(x_z + h_z)
+    candidate = jnp.tanh(x_n + product(1, reset * hidden))
+    return candidate + update * (hidden - candidate)
+
+
+def highway_step(depth: int, vectors: Vectors, product: Product, hidden: Array, projected: Array) -> Array:
+    """Compute s_l = t h + (1 - t) s_{l-1} for l = 1 .. depth, the input entering at l = 1 (Zilly et al., 2017, coupled gates)."""
+    state = hidden
+    for layer in range(depth):
+        outside = projected if layer == 0 else along_last_axis(vectors["depth_bias"][layer - 1], projected.ndim)
+        h, t = jnp.split(outside + product(layer, state), 2, axis=-1)
+        state = state + jax.nn.sigmoid(t) * (jnp.tanh(h) - state)
+    return state
+
+
+VANILLA = {
+    "tanh": Recurrence("vanilla_tanh", 1, partial(vanilla_step, jnp.tanh)),
+    "relu": Recurrence("vanilla_relu", 1, partial(vanilla_step, jax.nn.relu)),
+}
+LSTM = Recurrence("lstm", 4, lstm_step)
+GRU = {
+    "after": Recurrence("gru_reset_after", 3, gru_reset_after_step),
+    "before": Recurrence("gru_reset_before", 3, gru_reset_before_step),
+}
+
+
+@cache
+def highway(depth: int) -> Recurrence:
+    """Return the highway recurrence of `depth` layers a step.
+
+    Example:
+        >>> highway(2) is highway(2)
+        True
+    """
+    return Recurrence("highway", 2, partial(highway_step, depth))

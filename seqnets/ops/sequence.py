@@ -1,0 +1,70 @@
+"""A recurrence over time: one entry, several backends that differ in speed and never in result."""
+
+from typing import Literal, get_args
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+
+from seqnets.errors import UserError
+from seqnets.ops.backends import reference, scan
+from seqnets.ops.recurrent import Carry, Recurrence, RecurrentWeights
+from seqnets.ops.timestep import TimeInputs
+
+Backend = Literal["auto", "reference", "scan"]
+
+
+def sequence(
+    recurrence: Recurrence,
+    weights: RecurrentWeights,
+    carry: Carry,
+    projected: Array,
+    *,
+    resets: Array | None = None,
+    lengths: Array | None = None,
+    zoneout: Carry | None = None,
+    reverse: bool = False,
+    backend: Backend = "auto",
+) -> tuple[Array, Carry]:
+    """Run a recurrence over a whole sequence.
+
+    Args:
+        recurrence: which one, e.g. `LSTM`.
+        weights: its kernels and vectors.
+        carry: the state before the first step; each leaf `(B, H)`.
+        projected: `(T, B, gates * H)`: W x + b for every step, time first.
+        resets: `(T, B)` booleans: where True, the state is zeroed before this step reads its input.
+        lengths: `(B,)` integers: steps from `lengths[b]` on leave the state of row b as it is and put out zeros.
+        zoneout: the structure of `carry` with leaves that broadcast to `(T, B, H)`: the share of the old state that stays.
+        reverse: run from the last step to the first; outputs stay where their inputs were.
+        backend: "reference" (a plain scan that JAX differentiates: the definition), "scan" (hand-written backward pass: the same
+            numbers, faster), or "auto".
+
+    Returns:
+        The outputs `(T, B, H)` in the dtype of `projected`, and the carry after the last step.
+
+    Raises:
+        UserError: for a backend that does not exist.
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> from seqnets.ops.recurrent import VANILLA
+        >>> weights = RecurrentWeights(kernels=(0.5 * jnp.eye(1),), vectors={})
+        >>> outputs, last = sequence(VANILLA["relu"], weights, jnp.zeros((1, 1)), jnp.ones((3, 1, 1)))
+        >>> outputs[:, 0, 0].tolist(), last.item()
+        ([1.0, 1.5, 1.75], 1.75)
+    """
+    steps = projected.shape[0]
+    valid = None if lengths is None else jnp.arange(steps)[:, None] < lengths[None, :]
+    zoneout = jax.tree.map(lambda share: jnp.broadcast_to(share, (steps, *share.shape[1:])), zoneout)
+    inputs = TimeInputs(projected, resets, valid, zoneout)
+    return _runner(backend)(recurrence, reverse, weights, carry, inputs)
+
+
+def _runner(backend: Backend):
+    match backend:
+        case "auto" | "scan":
+            return scan.run
+        case "reference":
+            return reference.run
+    raise UserError(f"backend {backend!r} does not exist; choose one of {', '.join(get_args(Backend))}")
