@@ -4,7 +4,8 @@ A step sees the sequence through two openings only:
 
 - `projected`: all that depends on the input alone (W x + b for every gate), computed for the whole sequence before the loop;
 - `product(k, a)`: the matrix product a @ kernels[k] with the k-th recurrent kernel. Because a step cannot reach its kernels in
-  any other way, a backend can take the products out of the backward loop and form each weight gradient as one large product after it.
+  any other way, a backend can take the products out of the backward loop and form each weight gradient as one large product
+  after it.
 
 Gates lie side by side on the last axis in the order of cuDNN and torch: i, f, g, o for the LSTM; r, z, n for the GRU; h, t for
 the highway.
@@ -53,7 +54,7 @@ class Recurrence:
         name: what a backend with a kernel of its own looks up.
         gates: the width of the projected input, in units of H.
         step: `step(vectors, product, carry, projected) -> carry`.
-        layer_norm: normalize the result of every recurrent product, with the gains `vectors["recurrent_scale"]`, one row a kernel.
+        layer_norm: normalize the result of every recurrent product with the gains `vectors["recurrent_scale"]`, a row a kernel.
     """
 
     name: str
@@ -73,9 +74,7 @@ def hidden_of(carry: Carry) -> Array:
     return carry.hidden if isinstance(carry, LSTMState) else carry
 
 
-def vanilla_step(
-    activation: Callable[[Array], Array], vectors: Vectors, product: Product, hidden: Array, projected: Array
-):
+def vanilla_step(activation: Callable[[Array], Array], vectors: Vectors, product: Product, hidden: Array, projected: Array):
     """Compute h_t = activation(projected + h_{t-1} U) (Elman, 1990)."""
     del vectors
     return activation(projected + product(0, hidden))
@@ -99,7 +98,7 @@ def gru_reset_after_step(vectors: Vectors, product: Product, hidden: Array, proj
 
 
 def gru_reset_before_step(vectors: Vectors, product: Product, hidden: Array, projected: Array) -> Array:
-    """Compute h_t = z h_{t-1} + (1 - z) n with n = tanh(x_n + (r h_{t-1}) U_n): the GRU as first published (Cho et al., 2014)."""
+    """Compute h_t = z h_{t-1} + (1 - z) n with n = tanh(x_n + (r h_{t-1}) U_n): the first GRU (Cho et al., 2014)."""
     del vectors
     x_r, x_z, x_n = jnp.split(projected, 3, axis=-1)
     h_r, h_z = jnp.split(product(0, hidden), 2, axis=-1)
@@ -109,7 +108,7 @@ def gru_reset_before_step(vectors: Vectors, product: Product, hidden: Array, pro
 
 
 def highway_step(depth: int, vectors: Vectors, product: Product, hidden: Array, projected: Array) -> Array:
-    """Compute s_l = t h + (1 - t) s_{l-1} for l = 1 .. depth, the input entering at l = 1 (Zilly et al., 2017, coupled gates)."""
+    """Compute s_l = t h + (1 - t) s_{l-1} for l = 1 .. depth; the input enters at l = 1 (Zilly et al., 2017; coupled gates)."""
     state = hidden
     for layer in range(depth):
         outside = projected if layer == 0 else along_last_axis(vectors["depth_bias"][layer - 1], projected.ndim)

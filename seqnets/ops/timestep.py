@@ -26,9 +26,7 @@ class TimeInputs(NamedTuple):
     zoneout: Carry | None = None
 
 
-def advance(
-    recurrence: Recurrence, vectors: Vectors, product: Product, carry: Carry, inputs: TimeInputs
-) -> tuple[Carry, Array]:
+def advance(recurrence: Recurrence, vectors: Vectors, product: Product, carry: Carry, inputs: TimeInputs) -> tuple[Carry, Array]:
     """Take one step in time.
 
     Args:

@@ -1,9 +1,9 @@
 """A scan whose backward pass is written by hand, for every recurrence at once.
 
 Forward, each step also keeps its state and the results of its recurrent products. Backward, the reverse loop replays the
-step's elementwise arithmetic around the kept results (no product is computed twice) and yields only the cotangents of the products.
-Each kernel's gradient is then one large product over all steps and rows, outside the loop. Autodiff of a plain scan adds a
-full-size weight gradient at every step instead.
+step's elementwise arithmetic around the kept results (no product is computed twice) and yields only the cotangents of the
+products. Each kernel's gradient is then one large product over all steps and rows, outside the loop. Autodiff of a plain scan
+adds a full-size weight gradient at every step instead.
 
 Memory kept for the backward pass, per step and row, in numbers: the state, and gates * H for the products.
 """
