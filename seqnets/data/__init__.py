@@ -1,1 +1,21 @@
 """Floor 1: files to arrays. NumPy only; no models."""
+
+from seqnets.data.demo import standard_library
+from seqnets.data.streams import TextBatch, TokenStream, Windows
+from seqnets.data.text import Corpus, TextConfig, read_text
+from seqnets.data.vocabulary import Decoder, UnknownPolicy, Vocabulary, VocabularyKind, bytes_vocabulary
+
+__all__ = [
+    "Corpus",
+    "Decoder",
+    "TextBatch",
+    "TextConfig",
+    "TokenStream",
+    "UnknownPolicy",
+    "Vocabulary",
+    "VocabularyKind",
+    "Windows",
+    "bytes_vocabulary",
+    "read_text",
+    "standard_library",
+]
