@@ -12,7 +12,7 @@ the highway.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, partial
 from typing import Any, NamedTuple
 
@@ -24,7 +24,7 @@ from seqnets.ops.linear import along_last_axis, layer_norm
 
 Carry = Any  # an Array, or a NamedTuple of Arrays, each (B, H)
 Product = Callable[[int, Array], Array]
-Vectors = dict[str, Array]
+Vectors = dict[str, Any]  # of Arrays, or tuples of them
 
 
 class LSTMState(NamedTuple):
@@ -54,7 +54,7 @@ class Recurrence:
         name: what a backend with a kernel of its own looks up.
         gates: the width of the projected input, in units of H.
         step: `step(vectors, product, carry, projected) -> carry`.
-        layer_norm: normalize the result of every recurrent product with the gains `vectors["recurrent_scale"]`, a row a kernel.
+        layer_norm: normalize the result of every recurrent product with the gains `vectors["recurrent_scale"]`, one a kernel.
     """
 
     name: str
@@ -137,3 +137,13 @@ def highway(depth: int) -> Recurrence:
         True
     """
     return Recurrence("highway", 2, partial(highway_step, depth))
+
+
+def with_layer_norm(recurrence: Recurrence, layer_norm: bool) -> Recurrence:
+    """Return the recurrence with the results of its products normalized, or as it is.
+
+    Example:
+        >>> with_layer_norm(LSTM, True).layer_norm
+        True
+    """
+    return replace(recurrence, layer_norm=layer_norm)

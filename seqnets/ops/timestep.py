@@ -64,7 +64,7 @@ def _reset(carry: Carry, resets: Array | None) -> Carry:
     return jax.tree.map(lambda leaf: jnp.where(resets[:, None], 0, leaf), carry)
 
 
-def _normalized(product: Product, scales: Array) -> Product:
+def _normalized(product: Product, scales: tuple[Array, ...]) -> Product:
     return lambda k, a: layer_norm(product(k, a), scales[k])
 
 

@@ -1,0 +1,243 @@
+"""The character language model: characters in, the probability of the next one out."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, fields, replace
+from typing import Any, Literal, cast
+
+import jax
+import jax.numpy as jnp
+from flax import nnx
+from jax import Array
+
+from seqnets.data.vocabulary import Vocabulary
+from seqnets.errors import UserError
+from seqnets.nn.cells import CELLS, Cell
+from seqnets.nn.initializers import input_kernel
+from seqnets.nn.regularize import dropout, locked_dropout
+from seqnets.nn.rnn import RNN
+from seqnets.nn.stacked import StackedRNN
+from seqnets.ops.linear import affine
+from seqnets.ops.lookup import take_rows
+from seqnets.ops.recurrent import Carry
+from seqnets.ops.sequence import Backend
+
+
+@dataclass(frozen=True)
+class CharLMConfig:
+    """The shape of a character model: section `[model]` of a configuration."""
+
+    cell: Literal["lstm", "gru", "vanilla", "highway"] = "lstm"
+    """The recurrence."""
+    hidden_features: int = 256
+    """Units of each recurrent layer."""
+    layers: int = 1
+    """Recurrent layers on top of each other."""
+    embedding_features: int = 64
+    """Size of a character's vector; 0 feeds one-hot characters."""
+    tied: bool = False
+    """Use the embedding as the output layer's kernel too."""
+    residual: bool = False
+    """Add each layer's input to its output."""
+    layer_norm: bool = False
+    """Normalize inside the cells."""
+    forget_bias: float = 1.0
+    """Where the LSTM's forget bias starts."""
+    reset: Literal["after", "before"] = "after"
+    """Where the GRU's reset gate acts."""
+    activation: Literal["tanh", "relu"] = "tanh"
+    """Of the vanilla cell."""
+    depth: int = 2
+    """Highway layers in one step of the highway cell."""
+    carry_bias: float = 2.0
+    """How strongly the highway cell carries its state at the start."""
+    dropout: float = 0.0
+    """Rate between the layers and before the output."""
+    input_dropout: float = 0.0
+    """Rate on the characters' vectors."""
+    locked_dropout: bool = False
+    """Draw one dropout mask for the whole window instead of one a character."""
+    weight_dropout: float = 0.0
+    """Rate on the weights of the recurrent kernels."""
+    zoneout: float = 0.0
+    """Rate at which a unit keeps its old state."""
+    activation_penalty: float = 0.0
+    """Weight of the mean squared output in the loss (AR)."""
+    slowness_penalty: float = 0.0
+    """Weight of the mean squared change of the output in the loss (TAR)."""
+    dtype: Literal["float32", "bfloat16"] = "float32"
+    """Precision of the matrix products; weights and carry stay float32."""
+    backend: Backend = "auto"
+    """How the recurrence runs over time."""
+
+    def __post_init__(self):
+        for name, least in {"hidden_features": 1, "layers": 1, "embedding_features": 0, "depth": 1}.items():
+            if getattr(self, name) < least:
+                raise UserError(f"model.{name} must be at least {least}, got {getattr(self, name)}")
+        for name in ("dropout", "input_dropout", "weight_dropout", "zoneout"):
+            if not 0 <= getattr(self, name) < 1:
+                raise UserError(f"model.{name} must lie in [0, 1), got {getattr(self, name)}")
+        if self.tied and not self.embedding_features:
+            raise UserError("model.tied shares the embedding with the output, but model.embedding_features is 0; set it above 0")
+
+
+class CharLM(nnx.Module):
+    """A character language model: embedding, recurrent layers, output layer.
+
+    Args:
+        vocabulary: what its tokens stand for.
+        config: its shape; the defaults of `CharLMConfig` if None.
+        rngs: source of the initial weights (stream `params`).
+        **overrides: single fields of the configuration.
+
+    Raises:
+        UserError: for an unknown or impossible setting.
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> from flax import nnx
+        >>> from seqnets.data import Vocabulary
+        >>> model = CharLM(Vocabulary.from_text("abc"), cell="gru", hidden_features=8, rngs=nnx.Rngs(0))
+        >>> logits, carry = model(jnp.zeros((2, 5), jnp.int32), model.initialize_carry(2))
+        >>> logits.shape
+        (2, 5, 3)
+
+    References:
+        Graves, "Generating Sequences With Recurrent Neural Networks", 2013.
+        Merity, Keskar, Socher, "Regularizing and Optimizing LSTM Language Models", 2018 (penalties, weight dropout, tying).
+    """
+
+    def __init__(self, vocabulary: Vocabulary, config: CharLMConfig | None = None, *, rngs: nnx.Rngs, **overrides: Any):
+        config = _configure(config or CharLMConfig(), overrides)
+        self.vocabulary = vocabulary
+        self.config = config
+        size, features = len(vocabulary), config.embedding_features
+        if features:
+            self.embedding = nnx.Param(jax.random.normal(rngs.params(), (size, features)))
+        self.rnn = StackedRNN(
+            [_layer(config, index, features or size, rngs) for index in range(config.layers)],
+            residual=config.residual,
+            dropout=config.dropout,
+            locked=config.locked_dropout,
+        )
+        if config.tied and features != config.hidden_features:
+            self.output_projection = nnx.Param(input_kernel(rngs.params(), (config.hidden_features, features)))
+        if not config.tied:
+            self.output_kernel = nnx.Param(input_kernel(rngs.params(), (config.hidden_features, size)))
+        self.output_bias = nnx.Param(jnp.zeros(size))
+
+    def initialize_carry(self, batch_size: int) -> Carry:
+        """Return the carry before the first character: zeros, a tuple with one entry a layer, leaves `(B, H)`."""
+        return tuple(cell.initialize_carry((batch_size, cell.in_features)) for cell in self._cells())
+
+    def __call__(
+        self, tokens: Array, carry: Carry, *, resets: Array | None = None, key: Array | None = None
+    ) -> tuple[Array, Carry]:
+        """Predict every next character of a window.
+
+        Args:
+            tokens: `(B, T)` int32.
+            carry: the state before the window.
+            resets: `(B, T)` booleans: zero the state before this character is read.
+            key: a JAX key that switches the noise of training on; None is inference.
+
+        Returns:
+            Logits `(B, T, V)` float32, and the carry after the window.
+        """
+        outputs, carry = self.features(tokens, carry, resets=resets, key=key)
+        return self.logits(outputs, key=key), carry
+
+    def features(
+        self, tokens: Array, carry: Carry, *, resets: Array | None = None, key: Array | None = None
+    ) -> tuple[Array, Carry]:
+        """Return the last layer's outputs `(B, T, H)` and the carry; arguments as for calling the model."""
+        input_key, rnn_key = (None, None) if key is None else jax.random.split(key)
+        projected = not (self.config.input_dropout and key is not None) and not self._first_layer_is_residual()
+        inputs = take_rows(self.input_table(), tokens) if projected else self._embed(tokens, input_key)
+        return self.rnn(inputs, initial_carry=carry, resets=resets, key=rnn_key, return_carry=True, projected=projected)
+
+    def logits(self, outputs: Array, *, key: Array | None = None) -> Array:
+        """Turn the last layer's outputs into logits: `(..., H)` -> `(..., V)` float32."""
+        if key is not None:
+            drop = locked_dropout if self.config.locked_dropout else dropout
+            outputs = drop(outputs, self.config.dropout, jax.random.fold_in(key, 1))
+        if self.config.tied and self.config.embedding_features != self.config.hidden_features:
+            outputs = affine(outputs, self.output_projection[...])
+        kernel = self.embedding[...].T if self.config.tied else self.output_kernel[...]
+        return affine(outputs, kernel).astype(jnp.float32) + self.output_bias[...].reshape((1,) * (outputs.ndim - 1) + (-1,))
+
+    def penalty(self, outputs: Array) -> Array:
+        """Return what the loss adds for large or quickly changing outputs `(B, T, H)` (AR and TAR)."""
+        changes = outputs[:, 1:] - outputs[:, :-1]
+        return self.config.activation_penalty * jnp.mean(jnp.square(outputs)) + self.config.slowness_penalty * jnp.mean(
+            jnp.square(changes)
+        )
+
+    def input_table(self) -> Array:
+        """Return what every character contributes to the first layer's gates: `(V, gates * H)`."""
+        table = self.embedding[...] if self.config.embedding_features else jnp.eye(len(self.vocabulary))
+        return self._cells()[0].project(table)
+
+    def stepper(self) -> Callable[[Array, Carry], tuple[Array, Carry]]:
+        """Return a function that reads one character a row: `(tokens (B,), carry) -> (logits (B, V), carry)`.
+
+        The weights are prepared once, here, so that a sampling loop around it touches nothing but what it multiplies by.
+        """
+        table = self.input_table()
+        lowest, *upper = self._cells()
+        lowest_step, upper_steps = lowest.stepper(), [cell.stepper() for cell in upper]
+
+        def step(tokens: Array, carry: Carry) -> tuple[Array, Carry]:
+            first, x = lowest_step(carry[0], table[tokens])
+            x = self.rnn.join(self._embed(tokens, None), x) if self._first_layer_is_residual() else x
+            after = [first]
+            for cell, advance, state in zip(upper, upper_steps, carry[1:]):
+                state, output = advance(state, cell.project(x))
+                x = self.rnn.join(x, output)
+                after.append(state)
+            return self.logits(x), tuple(after)
+
+        return step
+
+    def step(self, tokens: Array, carry: Carry) -> tuple[Array, Carry]:
+        """Read one character a row: `(tokens (B,), carry) -> (logits (B, V), carry)`."""
+        return self.stepper()(tokens, carry)
+
+    def _cells(self) -> list[Cell]:
+        return [cast(Cell, layer.cell) for layer in self.rnn.layers]
+
+    def _embed(self, tokens: Array, key: Array | None) -> Array:
+        size = len(self.vocabulary)
+        x = take_rows(self.embedding[...], tokens) if self.config.embedding_features else jax.nn.one_hot(tokens, size)
+        drop = locked_dropout if self.config.locked_dropout else dropout
+        return drop(x, self.config.input_dropout, key)
+
+    def _first_layer_is_residual(self) -> bool:
+        width = self.config.embedding_features or len(self.vocabulary)
+        return self.config.residual and width == self.config.hidden_features
+
+
+def _configure(config: CharLMConfig, overrides: dict[str, Any]) -> CharLMConfig:
+    known = {field.name for field in fields(config)}
+    for name in overrides:
+        if name not in known:
+            raise UserError(f"CharLM has no setting {name!r}; it has {', '.join(sorted(known))}")
+    return replace(config, **overrides)
+
+
+def _layer(config: CharLMConfig, index: int, in_features: int, rngs: nnx.Rngs) -> RNN:
+    own = {
+        "lstm": {"forget_bias": config.forget_bias},
+        "gru": {"reset": config.reset},
+        "vanilla": {"activation": config.activation},
+        "highway": {"depth": config.depth, "carry_bias": config.carry_bias},
+    }
+    cell = CELLS[config.cell](
+        in_features if index == 0 else config.hidden_features,
+        config.hidden_features,
+        layer_norm=config.layer_norm,
+        zoneout=config.zoneout,
+        dtype=jnp.dtype(config.dtype),
+        rngs=rngs,
+        **own[config.cell],
+    )
+    return RNN(cell, weight_dropout=config.weight_dropout, backend=config.backend)

@@ -1,0 +1,194 @@
+"""What all cells share."""
+
+from abc import abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from typing import TypedDict
+
+import jax
+import jax.numpy as jnp
+from flax import nnx
+from jax import Array
+from jax.nn.initializers import Initializer
+from jax.typing import DTypeLike
+
+from seqnets.errors import UserError
+from seqnets.nn.initializers import gate_blocks, input_kernel, recurrent_kernel
+from seqnets.nn.regularize import zoneout_shares
+from seqnets.ops.linear import affine, layer_norm, multiply
+from seqnets.ops.recurrent import Carry, Recurrence, RecurrentWeights, Vectors
+from seqnets.ops.timestep import TimeInputs, advance
+
+
+class CellOptions(TypedDict, total=False):
+    """What every cell takes; see `Cell`."""
+
+    kernel_init: Initializer
+    recurrent_kernel_init: Initializer
+    layer_norm: bool
+    zoneout: float | Sequence[float]
+    dtype: DTypeLike | None
+    param_dtype: DTypeLike
+
+
+class Cell(nnx.RNNCellBase):
+    """What all cells share: the input projection, the step, the carry.
+
+    Args:
+        in_features: F, the size of one input.
+        hidden_features: H, the size of one output.
+        recurrent_shape: the shape of the recurrent kernel.
+        kernel_init: initializer of the kernel `(F, gates * H)`, used gate by gate.
+        recurrent_kernel_init: initializer of one `(H, H)` block of the recurrent kernel.
+        layer_norm: normalize the input's and the state's contribution apart (Ba et al., 2016).
+        zoneout: the share of the old state that stays, one rate for each part of the carry (Krueger et al., 2017).
+        dtype: precision of the matrix products; the carry stays in `param_dtype`.
+        param_dtype: precision of the weights.
+        rngs: source of the initial weights (stream `params`).
+
+    Raises:
+        UserError: for sizes that are not positive or a zoneout rate outside [0, 1).
+    """
+
+    def __init__(
+        self,
+        in_features: int,
+        hidden_features: int,
+        recurrent_shape: tuple[int, ...],
+        *,
+        kernel_init: Initializer = input_kernel,
+        recurrent_kernel_init: Initializer = recurrent_kernel,
+        layer_norm: bool = False,
+        zoneout: float | Sequence[float] = 0.0,
+        dtype: DTypeLike | None = None,
+        param_dtype: DTypeLike = jnp.float32,
+        rngs: nnx.Rngs,
+    ):
+        check_sizes(in_features=in_features, hidden_features=hidden_features)
+        self.in_features = in_features
+        self.hidden_features = hidden_features
+        self.layer_norm = layer_norm
+        self.zoneout = _zoneout_rates(zoneout, self.carry_parts)
+        self.dtype = param_dtype if dtype is None else dtype
+        self.param_dtype = param_dtype
+        width = self.recurrence.gates * hidden_features
+        self.kernel = nnx.Param(gate_blocks(kernel_init, hidden_features)(rngs.params(), (in_features, width), param_dtype))
+        self.recurrent_kernel = nnx.Param(
+            gate_blocks(recurrent_kernel_init, hidden_features)(rngs.params(), recurrent_shape, param_dtype)
+        )
+        self.bias = nnx.Param(jnp.zeros(width, param_dtype))
+        if layer_norm:
+            self.input_scale = nnx.Param(jnp.ones(width, param_dtype))
+            self.recurrent_scale = nnx.List(
+                [nnx.Param(jnp.ones(kernel.shape[1], param_dtype)) for kernel in self.recurrent_kernels()]
+            )
+
+    carry_parts = 1
+
+    @property
+    @abstractmethod
+    def recurrence(self) -> Recurrence:
+        """The arithmetic of this cell, as data."""
+
+    @property
+    def num_feature_axes(self) -> int:
+        """One: the last axis of the input holds its features."""
+        return 1
+
+    def recurrent_kernels(self) -> tuple[Array, ...]:
+        """Return the recurrent kernel as the matrices that the recurrence multiplies by."""
+        return (jnp.asarray(self.recurrent_kernel[...]),)
+
+    def recurrent_vectors(self) -> Vectors:
+        """Return the biases and gains that take part in every step."""
+        return {}
+
+    def weights(self) -> RecurrentWeights:
+        """Return what `seqnets.ops.sequence` needs, kernels in the precision of the products."""
+        vectors = self.recurrent_vectors()
+        if self.layer_norm:
+            vectors["recurrent_scale"] = tuple(scale[...] for scale in self.recurrent_scale)
+        return RecurrentWeights(tuple(kernel.astype(self.dtype) for kernel in self.recurrent_kernels()), vectors)
+
+    def project(self, x: Array) -> Array:
+        """Return all that depends on the input alone: W x + b for every gate, `(..., F)` -> `(..., gates * H)`."""
+        x = x.astype(self.dtype)
+        if not self.layer_norm:
+            return affine(x, self.kernel[...], self.bias[...])
+        product = multiply(x, self.kernel[...].astype(self.dtype))
+        return layer_norm(product.astype(self.param_dtype), self.input_scale[...], self.bias[...]).astype(self.dtype)
+
+    def stepper(self) -> Callable[[Carry, Array], tuple[Carry, Array]]:
+        """Return `step` with the weights prepared, for loops that must not prepare them at every step."""
+        weights = self.weights()
+        shares = jax.tree.map(lambda share: share[0], self.zoneout_shares(None))
+
+        def step(carry: Carry, projected: Array) -> tuple[Carry, Array]:
+            inputs = TimeInputs(projected, zoneout=shares)
+            return advance(self.recurrence, weights.vectors, lambda k, a: multiply(a, weights.kernels[k]), carry, inputs)
+
+        return step
+
+    def step(self, carry: Carry, projected: Array) -> tuple[Carry, Array]:
+        """Take one step: `(carry, (B, gates * H))` -> `(carry, (B, H))`. Zoneout is at its expectation, as in inference."""
+        return self.stepper()(carry, projected)
+
+    def __call__(self, carry: Carry, inputs: Array) -> tuple[Carry, Array]:
+        """Take one step from the raw input: `(carry, (B, F))` -> `(carry, (B, H))`."""
+        return self.step(carry, self.project(inputs))
+
+    def initialize_carry(
+        self, input_shape: tuple[int, ...], rngs: nnx.Rngs | nnx.RngStream | None = None, carry_init: Initializer | None = None
+    ) -> Carry:
+        """Return the carry before the first step: zeros unless `carry_init` says otherwise.
+
+        Args:
+            input_shape: the shape of one step's input, `(B, F)`.
+            rngs: needed for a random `carry_init` only.
+            carry_init: an initializer.
+        """
+        shape = (*input_shape[:-1], self.hidden_features)
+        if carry_init is None:
+            return self._carry_of([jnp.zeros(shape, self.param_dtype) for _ in range(self.carry_parts)])
+        if rngs is None:
+            raise UserError("initialize_carry got a carry_init but no rngs; pass rngs=nnx.Rngs(0)")
+        draw = rngs.carry if isinstance(rngs, nnx.Rngs) else rngs
+        return self._carry_of([carry_init(draw(), shape, self.param_dtype) for _ in range(self.carry_parts)])
+
+    def zoneout_shares(self, key: Array | None, steps: int = 1, batch: int = 1) -> Carry | None:
+        """Return the shares of the old state that stay: masks when a key is given, else their expectation.
+
+        Args:
+            key: a JAX key, or None for inference.
+            steps: T.
+            batch: B.
+
+        Returns:
+            Leaves `(T, B, H)` or `(1, 1, 1)` in the structure of the carry, or None without zoneout.
+        """
+        if not any(self.zoneout):
+            return None
+        return self._carry_of(zoneout_shares(self.zoneout, key, (steps, batch, self.hidden_features), self.param_dtype))
+
+    def _carry_of(self, parts: list[Array]) -> Carry:
+        return parts[0]
+
+
+def check_sizes(**sizes: int) -> None:
+    """Refuse a size below one, by its name."""
+    for name, size in sizes.items():
+        if size < 1:
+            raise UserError(f"{name} must be at least 1, got {size}")
+
+
+def choice(name: str, value: str, table: Mapping) -> str:
+    """Refuse a value that is no key of the table."""
+    if value not in table:
+        raise UserError(f"{name} must be one of {', '.join(map(repr, table))}, got {value!r}")
+    return value
+
+
+def _zoneout_rates(zoneout: float | Sequence[float], parts: int) -> tuple[float, ...]:
+    rates = tuple(zoneout) if isinstance(zoneout, Sequence) else (float(zoneout),) * parts
+    if len(rates) != parts or not all(0 <= rate < 1 for rate in rates):
+        raise UserError(f"zoneout must be a rate in [0, 1), or {parts} of them for this cell, got {zoneout!r}")
+    return rates

@@ -1,0 +1,67 @@
+"""The recurrent highway network."""
+
+from typing import Unpack
+
+import jax.numpy as jnp
+from flax import nnx
+from jax import Array
+
+from seqnets.nn.cells.base import Cell, CellOptions, check_sizes
+from seqnets.ops.recurrent import Recurrence, Vectors, highway, with_layer_norm
+
+
+class HighwayCell(Cell):
+    """The recurrent highway network: `depth` highway layers at every step, carry gate coupled to the transform gate.
+
+    s_0 = h_{t-1}; s_l = t_l tanh(...) + (1 - t_l) s_{l-1} for l = 1 .. depth, the input entering at l = 1; h_t = s_depth.
+
+    Args:
+        in_features: F.
+        hidden_features: H.
+        depth: highway layers a step, at least 1.
+        carry_bias: how strongly each layer carries its input at the start; the transform gates' bias begins at -carry_bias.
+        rngs, **options: see `Cell`.
+
+    Raises:
+        UserError: for sizes or a depth that are not positive, zoneout outside [0, 1).
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> from flax import nnx
+        >>> cell = HighwayCell(3, 5, depth=2, rngs=nnx.Rngs(0))
+        >>> cell.recurrent_kernel.shape
+        (2, 5, 10)
+
+    References:
+        Zilly, Srivastava, Koutník, Schmidhuber, "Recurrent Highway Networks", 2017.
+    """
+
+    def __init__(
+        self,
+        in_features: int,
+        hidden_features: int,
+        *,
+        depth: int = 2,
+        carry_bias: float = 2.0,
+        rngs: nnx.Rngs,
+        **options: Unpack[CellOptions],
+    ):
+        check_sizes(depth=depth)
+        self.depth = depth
+        super().__init__(in_features, hidden_features, (depth, hidden_features, 2 * hidden_features), rngs=rngs, **options)
+        start = jnp.zeros((depth, 2, hidden_features), self.param_dtype).at[:, 1].set(-carry_bias).reshape(depth, -1)
+        self.bias[...] = start[0]
+        self.depth_bias = nnx.Param(start[1:])
+
+    @property
+    def recurrence(self) -> Recurrence:
+        """`highway(depth)`."""
+        return with_layer_norm(highway(self.depth), self.layer_norm)
+
+    def recurrent_kernels(self) -> tuple[Array, ...]:
+        """Return one kernel a highway layer."""
+        return tuple(self.recurrent_kernel[...])
+
+    def recurrent_vectors(self) -> Vectors:
+        """Return the biases of the layers that do not see the input."""
+        return {"depth_bias": self.depth_bias[...]}

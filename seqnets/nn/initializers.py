@@ -1,0 +1,38 @@
+"""How weights start."""
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+from jax.nn.initializers import Initializer
+
+input_kernel: Initializer = jax.nn.initializers.glorot_uniform()
+recurrent_kernel: Initializer = jax.nn.initializers.orthogonal()
+
+
+def gate_blocks(initializer: Initializer, hidden_features: int) -> Initializer:
+    """Initialize each gate's block of a fused kernel on its own, so that fan-in and orthogonality are those of one gate.
+
+    Args:
+        initializer: makes one `(rows, H)` block.
+        hidden_features: H; it must divide the last axis.
+
+    Returns:
+        An initializer for `(..., rows, gates * H)`.
+
+    Example:
+        >>> import jax
+        >>> kernel = gate_blocks(jax.nn.initializers.orthogonal(), 4)(jax.random.key(0), (4, 8))
+        >>> bool(abs(kernel[:, 4:].T @ kernel[:, 4:] - jax.numpy.eye(4)).max() < 1e-5)
+        True
+    """
+
+    def initialize(key: Array, shape, dtype=jnp.float32, out_sharding=None) -> Array:
+        del out_sharding
+        *lead, rows, width = shape
+        gates = width // hidden_features
+        keys = jax.random.split(key, (*lead, gates))
+        blocks = [initializer(k, (rows, hidden_features), dtype) for k in keys.reshape(-1)]
+        stacked = jnp.stack(blocks).reshape(*lead, gates, rows, hidden_features)
+        return jnp.moveaxis(stacked, -3, -2).reshape(shape)
+
+    return initialize

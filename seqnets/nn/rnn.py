@@ -1,0 +1,162 @@
+"""A cell over time."""
+
+from typing import Any, cast
+
+import jax
+import jax.numpy as jnp
+from flax import nnx
+from jax import Array
+
+from seqnets.errors import UserError
+from seqnets.nn.cells import Cell
+from seqnets.nn.regularize import drop_weights
+from seqnets.ops.recurrent import Carry
+from seqnets.ops.sequence import Backend, sequence
+
+
+class RNN(nnx.Module):
+    """A recurrent layer: a cell run over every step of a sequence.
+
+    For a seqnets cell the input projection of the whole sequence is one matrix product, and the loop runs on the fastest backend
+    that fits. Any other `nnx.RNNCellBase`, Flax's own included, is scanned as it is.
+
+    Args:
+        cell: a cell.
+        time_major: inputs and outputs are `(T, B, ...)` instead of `(B, T, ...)`.
+        reverse: run from the last step to the first; outputs stay where their inputs were.
+        return_carry: return `(outputs, carry)` instead of the outputs.
+        weight_dropout: rate of DropConnect on the recurrent kernels while a key is given.
+        backend: see `seqnets.ops.sequence.sequence`.
+
+    Raises:
+        UserError: for weight dropout on a cell whose recurrent kernels are not known.
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> from flax import nnx
+        >>> from seqnets.nn import GRUCell
+        >>> layer = RNN(GRUCell(3, 5, rngs=nnx.Rngs(0)))
+        >>> layer(jnp.ones((2, 7, 3))).shape
+        (2, 7, 5)
+    """
+
+    def __init__(
+        self,
+        cell: nnx.RNNCellBase,
+        *,
+        time_major: bool = False,
+        reverse: bool = False,
+        return_carry: bool = False,
+        weight_dropout: float = 0.0,
+        backend: Backend = "auto",
+    ):
+        if weight_dropout and not isinstance(cell, Cell):
+            raise UserError(f"weight_dropout needs a seqnets cell, got {type(cell).__name__}; leave weight_dropout at 0")
+        self.cell = cell
+        self.time_major = time_major
+        self.reverse = reverse
+        self.return_carry = return_carry
+        self.weight_dropout = weight_dropout
+        self.backend: Backend = backend
+
+    def __call__(
+        self,
+        inputs: Array,
+        *,
+        initial_carry: Carry | None = None,
+        lengths: Array | None = None,
+        resets: Array | None = None,
+        key: Array | None = None,
+        return_carry: bool | None = None,
+        projected: bool = False,
+    ) -> Any:
+        """Run the layer.
+
+        Args:
+            inputs: `(B, T, F)`, or `(T, B, F)` when time-major.
+            initial_carry: the state before the first step; zeros by default.
+            lengths: `(B,)` integers; what lies beyond a row's length changes neither outputs, which are zero there, nor carry.
+            resets: booleans `(B, T)`, or `(T, B)` when time-major: zero the state before this step.
+            key: a JAX key that switches zoneout and weight dropout on; None is inference.
+            return_carry: overrides the layer's own setting.
+            projected: the inputs went through `cell.project` already; their last axis is gates * H.
+
+        Returns:
+            The outputs `(B, T, H)` (or time-major), and with `return_carry` also the carry after the last step.
+
+        Raises:
+            UserError: when the inputs do not have three axes or not the number of features that the cell was built for.
+        """
+        _check_inputs(inputs, self.cell, projected)
+        if not self.time_major:
+            inputs = inputs.swapaxes(0, 1)
+            resets = None if resets is None else resets.T
+        carry = initialize_carry(self.cell, inputs.shape[1:]) if initial_carry is None else initial_carry
+        if isinstance(self.cell, Cell):
+            inputs = inputs if projected else self.cell.project(inputs)
+            outputs, carry = self._run(inputs, carry, lengths, resets, key)
+        else:
+            outputs, carry = _scan_any_cell(self.cell, inputs, carry, lengths, resets, self.reverse)
+        outputs = outputs if self.time_major else outputs.swapaxes(0, 1)
+        wants_carry = self.return_carry if return_carry is None else return_carry
+        return (outputs, carry) if wants_carry else outputs
+
+    def _run(self, projected: Array, carry: Carry, lengths, resets, key: Array | None) -> tuple[Array, Carry]:
+        cell = cast(Cell, self.cell)
+        zoneout_key, drop_key = (None, None) if key is None else jax.random.split(key)
+        weights = cell.weights()
+        return sequence(
+            cell.recurrence,
+            weights._replace(kernels=drop_weights(weights.kernels, self.weight_dropout, drop_key)),
+            carry,
+            projected,
+            resets=resets,
+            lengths=lengths,
+            zoneout=cell.zoneout_shares(zoneout_key, *projected.shape[:2]),
+            reverse=self.reverse,
+            backend=self.backend,
+        )
+
+
+def initialize_carry(cell: nnx.RNNCellBase, input_shape: tuple[int, ...]) -> Carry:
+    """Return the zero carry of any cell; Flax's own cells want a source of randomness even for zeros.
+
+    Example:
+        >>> from flax import nnx
+        >>> initialize_carry(nnx.GRUCell(3, 5, rngs=nnx.Rngs(0)), (2, 3)).shape
+        (2, 5)
+    """
+    return cell.initialize_carry(input_shape, rngs=nnx.Rngs(0))
+
+
+def _scan_any_cell(cell, inputs, carry, lengths, resets, reverse: bool) -> tuple[Array, Carry]:
+    start = jax.tree.map(jnp.zeros_like, initialize_carry(cell, inputs.shape[1:]))
+    valid = None if lengths is None else jnp.arange(inputs.shape[0])[:, None] < lengths[None, :]
+
+    def step(before, time):
+        x, reset, is_valid = time
+        before = before if reset is None else _choose(reset, start, before)
+        after, output = cell(before, x)
+        if is_valid is None:
+            return after, output
+        return _choose(is_valid, after, before), _choose(is_valid, output, jnp.zeros_like(output))
+
+    last, outputs = jax.lax.scan(step, carry, (inputs, resets, valid), reverse=reverse)
+    return outputs, last
+
+
+def _choose(rows: Array, if_true: Any, if_false: Any) -> Any:
+    def choose(a, b):
+        return jnp.where(rows.reshape(-1, *(1,) * (a.ndim - 1)), a, b)
+
+    return jax.tree.map(choose, if_true, if_false)
+
+
+def _check_inputs(inputs: Array, cell: nnx.RNNCellBase, projected: bool) -> None:
+    if not isinstance(cell, Cell):
+        return
+    features = cell.bias.shape[0] if projected else cell.in_features
+    if inputs.ndim != 3 or inputs.shape[-1] != features:
+        raise UserError(
+            f"inputs must have the shape (batch, time, {features}) that {type(cell).__name__} was built for, got {inputs.shape}"
+        )

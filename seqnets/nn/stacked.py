@@ -1,0 +1,151 @@
+"""Recurrent layers on top of and beside each other."""
+
+from collections.abc import Sequence
+from typing import Any, Literal
+
+import jax
+import jax.numpy as jnp
+from flax import nnx
+from jax import Array
+
+from seqnets.errors import UserError
+from seqnets.nn.regularize import dropout, locked_dropout
+from seqnets.nn.rnn import RNN
+from seqnets.ops.recurrent import Carry
+
+
+class StackedRNN(nnx.Module):
+    """Recurrent layers on top of each other; the carry is a tuple, one entry a layer.
+
+    Args:
+        layers: the layers, lowest first, all batch-major.
+        residual: add each layer's input to its output, wherever the two have the same size.
+        dropout: rate between layers (not after the last) while a key is given.
+        locked: draw one dropout mask for all steps of a sequence (Gal & Ghahramani, 2016).
+        return_carry: return `(outputs, carry)` instead of the outputs.
+
+    Raises:
+        UserError: for no layers or a time-major one.
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> from flax import nnx
+        >>> from seqnets.nn import LSTMCell, RNN
+        >>> rngs = nnx.Rngs(0)
+        >>> stack = StackedRNN([RNN(LSTMCell(3, 5, rngs=rngs)), RNN(LSTMCell(5, 5, rngs=rngs))], residual=True)
+        >>> outputs, carry = stack(jnp.ones((2, 7, 3)), return_carry=True)
+        >>> outputs.shape, len(carry)
+        ((2, 7, 5), 2)
+    """
+
+    def __init__(
+        self,
+        layers: Sequence[RNN],
+        *,
+        residual: bool = False,
+        dropout: float = 0.0,
+        locked: bool = False,
+        return_carry: bool = False,
+    ):
+        if not layers or any(layer.time_major for layer in layers):
+            raise UserError("a stack needs at least one layer, each with time_major=False")
+        self.layers = nnx.List(layers)
+        self.residual = residual
+        self.dropout = dropout
+        self.locked = locked
+        self.return_carry = return_carry
+
+    def __call__(
+        self,
+        inputs: Array,
+        *,
+        initial_carry: Sequence[Carry] | None = None,
+        lengths: Array | None = None,
+        resets: Array | None = None,
+        key: Array | None = None,
+        return_carry: bool | None = None,
+        projected: bool = False,
+    ) -> Any:
+        """Run all layers; arguments and result as for `RNN`, `initial_carry` with one entry a layer."""
+        starts = [None] * len(self.layers) if initial_carry is None else initial_carry
+        keys = [None] * len(self.layers) if key is None else jax.random.split(key, len(self.layers))
+        shared = {"lengths": lengths, "resets": resets, "return_carry": True}
+        x, first = self.layers[0](inputs, initial_carry=starts[0], key=keys[0], projected=projected, **shared)
+        x, carry = x if projected else self.join(inputs, x), [first]
+        for layer, start, layer_key in zip(self.layers[1:], starts[1:], keys[1:]):
+            x = self._between(x, layer_key)
+            outputs, last = layer(x, initial_carry=start, key=layer_key, **shared)
+            x = self.join(x, outputs)
+            carry.append(last)
+        wants_carry = self.return_carry if return_carry is None else return_carry
+        return (x, tuple(carry)) if wants_carry else x
+
+    def join(self, inputs: Array, outputs: Array) -> Array:
+        """Add the residual connection where it is wanted and fits."""
+        return outputs + inputs if self.residual and inputs.shape == outputs.shape else outputs
+
+    def _between(self, x: Array, key: Array | None) -> Array:
+        if self.dropout == 0 or key is None:
+            return x
+        return (locked_dropout if self.locked else dropout)(x, self.dropout, jax.random.fold_in(key, 1))
+
+
+class BidirectionalRNN(nnx.Module):
+    """Two recurrent layers over the same sequence, one in each direction (Schuster & Paliwal, 1997).
+
+    Args:
+        forward: a layer.
+        backward: a layer with `reverse=True`.
+        merge: "concatenate" the outputs on the last axis, or "sum" them.
+        return_carry: return `(outputs, carry)`, the carry a pair, instead of the outputs.
+
+    Raises:
+        UserError: when `backward` does not run in reverse, or for an unknown `merge`.
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> from flax import nnx
+        >>> from seqnets.nn import GRUCell, RNN
+        >>> rngs = nnx.Rngs(0)
+        >>> both = BidirectionalRNN(RNN(GRUCell(3, 5, rngs=rngs)), RNN(GRUCell(3, 5, rngs=rngs), reverse=True))
+        >>> both(jnp.ones((2, 7, 3))).shape
+        (2, 7, 10)
+    """
+
+    def __init__(
+        self,
+        forward: RNN,
+        backward: RNN,
+        *,
+        merge: Literal["concatenate", "sum"] = "concatenate",
+        return_carry: bool = False,
+    ):
+        if forward.reverse or not backward.reverse:
+            raise UserError("`forward` must run forward and `backward` be built with reverse=True")
+        if merge not in ("concatenate", "sum"):
+            raise UserError(f"merge must be 'concatenate' or 'sum', got {merge!r}")
+        self.forward = forward
+        self.backward = backward
+        self.merge = merge
+        self.return_carry = return_carry
+
+    def __call__(
+        self,
+        inputs: Array,
+        *,
+        initial_carry: tuple[Carry, Carry] | None = None,
+        lengths: Array | None = None,
+        key: Array | None = None,
+        return_carry: bool | None = None,
+    ) -> Any:
+        """Run both layers; arguments and result as for `RNN`, the carry a pair (forward, backward)."""
+        starts = (None, None) if initial_carry is None else initial_carry
+        keys = (None, None) if key is None else jax.random.split(key)
+        results = [
+            layer(inputs, initial_carry=start, lengths=lengths, key=layer_key, return_carry=True)
+            for layer, start, layer_key in zip((self.forward, self.backward), starts, keys)
+        ]
+        (ahead, ahead_carry), (back, back_carry) = results
+        outputs = jnp.concatenate([ahead, back], axis=-1) if self.merge == "concatenate" else ahead + back
+        wants_carry = self.return_carry if return_carry is None else return_carry
+        return (outputs, (ahead_carry, back_carry)) if wants_carry else outputs
