@@ -1,0 +1,152 @@
+"""How large a window's output is, what it sees of the image, and which rows it reads."""
+
+import math
+from collections.abc import Iterable, Sequence
+from typing import Literal
+
+from seqnets.errors import UserError
+
+Pair = int | tuple[int, int]
+"""One number for both axes, or (height, width)."""
+
+Padding = int | str | Sequence[int] | Sequence[tuple[int, int]]
+"""`"SAME"`, `"VALID"`, one number for all sides, (height, width), or ((top, bottom), (left, right))."""
+
+Rounding = Literal["floor", "ceil", "exact"]
+
+
+def pair(value: Pair) -> tuple[int, int]:
+    """Give (height, width) for a number meant for both.
+
+    Example:
+        >>> pair(3), pair((1, 7))
+        ((3, 3), (1, 7))
+    """
+    return (value, value) if isinstance(value, int) else (value[0], value[1])
+
+
+def output_size(
+    size: int,
+    window: int,
+    *,
+    stride: int = 1,
+    padding: int | tuple[int, int] = 0,
+    dilation: int = 1,
+    rounding: Rounding = "floor",
+) -> int:
+    r"""Count the positions of a window along one axis.
+
+    $$ O = (W - F + P_{before} + P_{after}) / S + 1, \qquad F = D (K - 1) + 1 $$
+
+    Args:
+        size: W, pixels of the input along the axis.
+        window: K, taps of the window.
+        stride: S, pixels from one position to the next.
+        padding: P on either side, or (before, after).
+        dilation: D, pixels between two taps.
+        rounding: what to do when the division leaves a rest: `"floor"` drops the last pixels, `"ceil"` adds a window
+            that hangs over the edge (but starts inside, as torch has it), `"exact"` refuses.
+
+    Raises:
+        UserError: no window fits, or `rounding="exact"` and the division leaves a rest. The message shows the
+            arithmetic.
+
+    Example:
+        >>> output_size(227, 11, stride=4), output_size(224, 7, stride=2, padding=3)
+        (55, 112)
+        >>> output_size(10, 3, stride=2, rounding="exact")
+        Traceback (most recent call last):
+        ...
+        seqnets.errors.UserError: output size (10 - 3 + 0 + 0)/2 + 1 = 4.5 is not a whole number; change the stride or
+        the padding, or round with floor or ceil
+    """
+    before, after = pair(padding)
+    extent = dilation * (window - 1) + 1
+    steps = size - extent + before + after
+    arithmetic = f"({size} - {extent} + {before} + {after})/{stride} + 1"
+    if steps < 0:
+        raise UserError(
+            f"output size {arithmetic} = {steps / stride + 1:g} is impossible: a window of {extent} does not fit into "
+            f"{size} + {before} + {after} = {size + before + after} pixels; give a larger image or more padding"
+        )
+    if rounding == "exact" and steps % stride:
+        raise UserError(
+            f"output size {arithmetic} = {steps / stride + 1:g} is not a whole number; "
+            "change the stride or the padding, or round with floor or ceil"
+        )
+    if rounding != "ceil":
+        return steps // stride + 1
+    positions = math.ceil(steps / stride) + 1
+    return positions - 1 if (positions - 1) * stride >= size + before else positions
+
+
+def receptive_field(layers: Iterable[tuple[int, ...]]) -> int:
+    r"""Give how many input pixels one output of a stack of windows sees along one axis.
+
+    $$ R = 1 + \sum_l D_l (K_l - 1) \prod_{m < l} S_m $$
+
+    Args:
+        layers: (window, stride) or (window, stride, dilation) of each layer, first layer first.
+
+    Example:
+        >>> receptive_field([(3, 1), (3, 1), (3, 1)])
+        7
+        >>> receptive_field([(7, 2), (3, 2)])
+        11
+
+    References:
+        Araujo, Norris and Sim, "Computing receptive fields of convolutional neural networks", Distill 2019.
+    """
+    field, jump = 1, 1
+    for window, stride, *dilation in layers:
+        field += (dilation[0] if dilation else 1) * (window - 1) * jump
+        jump *= stride
+    return field
+
+
+def resolve_padding(
+    padding: Padding,
+    *,
+    size: Sequence[int],
+    window: Sequence[int],
+    stride: Sequence[int],
+    dilation: Sequence[int] = (1, 1),
+) -> tuple[tuple[int, int], tuple[int, int]]:
+    """Write any way of giving the padding as ((top, bottom), (left, right)).
+
+    Args:
+        padding: as described at `Padding`; `"SAME"` gives ceil(size / stride) outputs, the odd pixel at the end.
+        size: height and width of the input in pixels.
+        window: taps of the window.
+        stride: pixels from one position to the next.
+        dilation: pixels between two taps.
+
+    Raises:
+        UserError: the padding is none of these.
+
+    Example:
+        >>> resolve_padding("SAME", size=(224, 224), window=(7, 7), stride=(2, 2))
+        ((2, 3), (2, 3))
+    """
+    match padding:
+        case "VALID":
+            return (0, 0), (0, 0)
+        case "SAME":
+            rows, columns = map(_same, size, window, stride, dilation)
+            return rows, columns
+        case int():
+            return (padding, padding), (padding, padding)
+        case (int() as height, int() as width):
+            return (height, height), (width, width)
+        case ((int() as top, int() as bottom), (int() as left, int() as right)):
+            return (top, bottom), (left, right)
+    raise UserError(
+        f"padding {padding!r} is not understood; "
+        "give 'SAME', 'VALID', a number, (height, width) or ((top, bottom), (left, right))"
+    )
+
+
+def _same(size: int, window: int, stride: int, dilation: int) -> tuple[int, int]:
+    extent = dilation * (window - 1) + 1
+    total = max((math.ceil(size / stride) - 1) * stride + extent - size, 0)
+    return total // 2, total - total // 2
