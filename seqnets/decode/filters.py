@@ -1,0 +1,154 @@
+"""What turns a model's logits into the logits that a character is drawn from: penalty, temperature, top-k, top-p, min-p."""
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+
+# a power of two, so that dividing by it is exact and the order of the logits survives
+_COLDEST = 2.0**-20
+
+
+class Filters(NamedTuple):
+    """The filters that are on, with their settings; one that is None is not compiled in.
+
+    The settings are arrays of shape (), so that another value does not compile anew.
+
+    Attributes:
+        temperature: divides the logits; 0 is greedy.
+        repetition_penalty: see `penalize`.
+        top_k: see `keep_top_k`.
+        top_p: see `keep_top_p`.
+        min_p: see `keep_min_p`.
+    """
+
+    temperature: Array
+    repetition_penalty: Array | None = None
+    top_k: Array | None = None
+    top_p: Array | None = None
+    min_p: Array | None = None
+
+
+def filtered(filters: Filters, logits: Array, recent: Array) -> Array:
+    """Apply the filters in the order of their definition: penalty, temperature, top-k, top-p, min-p.
+
+    Each sees what the one before left. At temperature 0 the logits are divided by 2^-20, exactly.
+
+    Args:
+        filters: the ones that are on.
+        logits: `(B, V)` float32.
+        recent: `(B, W)` int32, the tokens that the repetition penalty looks at; negative where there is none.
+
+    Returns:
+        `(B, V)`: the logits to draw from; -inf for what was filtered out.
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> filters = Filters(temperature=jnp.float32(0.5), top_k=jnp.int32(2))
+        >>> filtered(filters, jnp.array([[1.0, 2.0, 3.0]]), jnp.zeros((1, 0), int)).tolist()
+        [[-inf, 4.0, 6.0]]
+    """
+    if filters.repetition_penalty is not None:
+        logits = penalize(logits, recent, filters.repetition_penalty)
+    logits = logits / jnp.maximum(filters.temperature, _COLDEST)
+    if filters.top_k is not None:
+        logits = keep_top_k(logits, filters.top_k)
+    if filters.top_p is not None:
+        logits = keep_top_p(logits, filters.top_p)
+    if filters.min_p is not None:
+        logits = keep_min_p(logits, filters.min_p)
+    return logits
+
+
+def draw(filters: Filters, logits: Array, noise: Array) -> Array:
+    """Draw a token from softmax(logits) by the Gumbel-max trick; without noise at temperature 0.
+
+    Args:
+        filters: whose temperature decides between drawing and taking the best.
+        logits: `(B, V)`, filtered.
+        noise: `(B, V)`, standard Gumbel.
+
+    Returns:
+        Tokens `(B,)` int32.
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> draw(Filters(jnp.float32(0)), jnp.array([[0.0, 1.0]]), jnp.array([[9.0, 0.0]])).tolist()
+        [1]
+    """
+    return jnp.argmax(logits + jnp.where(filters.temperature > 0, noise, 0.0), axis=-1).astype(jnp.int32)
+
+
+def penalize(logits: Array, recent: Array, penalty: Array) -> Array:
+    """Divide the positive logits of recent tokens by the penalty and multiply the negative ones by it.
+
+    Args:
+        logits: `(B, V)`.
+        recent: `(B, W)` int32; negative entries are no token.
+        penalty: above 1 to discourage repetition.
+
+    References:
+        Keskar et al., CTRL: a conditional transformer language model for controllable generation, 2019.
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> penalize(jnp.array([[2.0, -2.0, 2.0]]), jnp.array([[0, 1, -1]]), 2.0).tolist()
+        [[1.0, -4.0, 2.0]]
+    """
+    vocabulary = logits.shape[-1]
+    rows = jnp.arange(logits.shape[0])[:, None]
+    seen = jnp.zeros(logits.shape, bool).at[rows, jnp.where(recent < 0, vocabulary, recent)].set(True, mode="drop")
+    return jnp.where(seen, jnp.where(logits > 0, logits / penalty, logits * penalty), logits)
+
+
+def keep_top_k(logits: Array, k: Array) -> Array:
+    """Keep the k largest logits (and what equals the k-th); the others become -inf.
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> keep_top_k(jnp.array([[1.0, 3.0, 2.0]]), 2).tolist()
+        [[-inf, 3.0, 2.0]]
+    """
+    return _keep(logits, _descending(logits), jnp.clip(k, 1, logits.shape[-1]))
+
+
+def keep_top_p(logits: Array, p: Array) -> Array:
+    """Keep the smallest set of the likeliest tokens whose probability reaches p; the others become -inf.
+
+    References:
+        Holtzman et al., The curious case of neural text degeneration, 2020.
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> keep_top_p(jnp.log(jnp.array([[0.5, 0.3, 0.2]])), 0.6)[0, 2].item()
+        -inf
+    """
+    ordered = _descending(logits)
+    probabilities = jax.nn.softmax(ordered, axis=-1)
+    before = jnp.cumsum(probabilities, axis=-1) - probabilities
+    return _keep(logits, ordered, jnp.maximum(1, jnp.sum(before < p, axis=-1, keepdims=True)))
+
+
+def keep_min_p(logits: Array, p: Array) -> Array:
+    """Keep the tokens at least p times as likely as the likeliest; the others become -inf.
+
+    References:
+        Nguyen et al., Turning up the heat: min-p sampling for creative and coherent outputs, 2024.
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> keep_min_p(jnp.log(jnp.array([[0.5, 0.3, 0.04]])), 0.1)[0, 2].item()
+        -inf
+    """
+    floor = jnp.max(logits, axis=-1, keepdims=True) + jnp.log(p)
+    return jnp.where(logits >= floor, logits, -jnp.inf)
+
+
+def _descending(logits: Array) -> Array:
+    return -jnp.sort(-logits, axis=-1)
+
+
+def _keep(logits: Array, ordered: Array, count: Array) -> Array:
+    last = jnp.broadcast_to(jnp.asarray(count) - 1, (*logits.shape[:-1], 1))
+    return jnp.where(logits >= jnp.take_along_axis(ordered, last, axis=-1), logits, -jnp.inf)
