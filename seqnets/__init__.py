@@ -1,3 +1,74 @@
-"""seqnets: recurrent layers, character language models and image captioning in JAX."""
+"""seqnets: recurrent layers, character language models and image captioning in JAX.
+
+Everything here is imported when it is first used, so that `import seqnets` costs nothing.
+
+Example:
+    >>> import seqnets as sn
+    >>> sn.TrainConfig(steps=100).steps
+    100
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from seqnets.errors import UserError
+
+if TYPE_CHECKING:
+    from seqnets import data, decode, metrics, models, nn, ops, train, viz, weights
+    from seqnets.data import Corpus, TextConfig, Vocabulary, read_text
+    from seqnets.decode import beam_search, sample, score, stream
+    from seqnets.models import CharLM, CharLMConfig
+    from seqnets.run import Run, load
+    from seqnets.train import CharLMTask, TrainConfig, fit
 
 __version__ = "0.1.0"
+
+__all__ = [
+    "CharLM",
+    "CharLMConfig",
+    "CharLMTask",
+    "Corpus",
+    "Run",
+    "TextConfig",
+    "TrainConfig",
+    "UserError",
+    "Vocabulary",
+    "__version__",
+    "beam_search",
+    "data",
+    "decode",
+    "fit",
+    "load",
+    "metrics",
+    "models",
+    "nn",
+    "ops",
+    "read_text",
+    "sample",
+    "score",
+    "stream",
+    "train",
+    "viz",
+    "weights",
+]
+
+_HOMES = {
+    "seqnets.data": ("Corpus", "TextConfig", "Vocabulary", "read_text"),
+    "seqnets.decode": ("beam_search", "sample", "score", "stream"),
+    "seqnets.models": ("CharLM", "CharLMConfig"),
+    "seqnets.run": ("Run", "load"),
+    "seqnets.train": ("CharLMTask", "TrainConfig", "fit"),
+}
+_EXPORTS = {name: module for module, names in _HOMES.items() for name in names}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _EXPORTS:
+        return getattr(import_module(_EXPORTS[name]), name)
+    if name in __all__:
+        return import_module(f"seqnets.{name}")
+    raise AttributeError(f"module 'seqnets' has no attribute {name!r}; it has {', '.join(__all__)}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,82 @@
+"""The parser behind every verb: argparse, with errors of one sentence that name the nearest right option."""
+
+import argparse
+import re
+from collections.abc import Sequence
+from typing import Any, NoReturn
+
+from seqnets import settings
+from seqnets.errors import UserError
+
+
+class Parser(argparse.ArgumentParser):
+    """An `argparse.ArgumentParser` that raises instead of leaving, and takes --some_option for --some-option.
+
+    Options and positional arguments may be mixed; options are not abbreviated.
+
+    Example:
+        >>> parser = Parser("seqnets paint", "paint a picture")
+        >>> _ = parser.add_argument("--hue", type=parser.value(int), default=0)
+        >>> parser.read(["--hue", "red"])
+        Traceback (most recent call last):
+        ...
+        seqnets.errors.UserError: --hue must be a whole number, not 'red'
+        >>> parser.read(["--huge", "3"])
+        Traceback (most recent call last):
+        ...
+        seqnets.errors.UserError: unknown option '--huge'; did you mean '--hue'?
+    """
+
+    def __init__(self, command: str, summary: str, epilog: str = "") -> None:
+        super().__init__(
+            prog=command,
+            description=f"{summary[:1].upper()}{summary[1:].rstrip('.')}.",
+            epilog=epilog,
+            allow_abbrev=False,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+
+    def read(self, words: Sequence[str]) -> argparse.Namespace:
+        """Parse the words after the verb.
+
+        Raises:
+            UserError: an option is unknown, lacks its value, or has a wrong one.
+        """
+        words = list(words)
+        end = words.index("--") if "--" in words else len(words)
+        found, extra = self.parse_known_intermixed_args([*map(_dashed, words[:end]), *words[end:]])
+        if extra:
+            self._refuse(extra[0])
+        return found
+
+    def value(self, hint: Any) -> Any:
+        """Return what argparse calls a type: it reads a value as `seqnets.settings.parsed` does."""
+
+        def read(text: str) -> Any:
+            try:
+                return settings.parsed(text, hint)
+            except UserError as error:
+                raise argparse.ArgumentTypeError(str(error)) from None
+
+        return read
+
+    def error(self, message: str) -> NoReturn:
+        """Raise what argparse found wrong as a `UserError`."""
+        message = re.sub(r"^argument ([^:]*/)?([^:/]+): ", r"\2 ", message)
+        message = re.sub(r"expected (one argument|at least one argument)$", "needs a value", message)
+        message = re.sub(r"invalid choice: (\S+) \(choose from (.*)\)", r"must be one of \2, not \1", message)
+        raise UserError(message)
+
+    def _refuse(self, word: str) -> NoReturn:
+        if not word.startswith("-"):
+            raise UserError(f"cannot use {word!r}; `{self.prog} --help` tells what is expected")
+        name = word.partition("=")[0]
+        known = [option for action in self._actions for option in action.option_strings if option.startswith("--")]
+        hint = settings.nearest(name.lstrip("-"), [option[2:] for option in known])
+        hint = hint.replace("did you mean '", "did you mean '--") if "did you" in hint else f"; see `{self.prog} --help`"
+        raise UserError(f"unknown option {name!r}{hint}")
+
+
+def _dashed(word: str) -> str:
+    name, equals, value = word.partition("=")
+    return f"{name.replace('_', '-')}{equals}{value}" if word.startswith("--") else word

@@ -1,0 +1,274 @@
+"""Frozen dataclasses as settings: checked, read from and written to TOML, and overridden one by one."""
+
+import dataclasses
+import difflib
+import math
+import os
+import tomllib
+import types
+from collections.abc import Iterable, Iterator, Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+
+import tomli_w
+
+from seqnets.errors import UserError
+
+Record = TypeVar("Record")
+
+_ARTICLES = {bool: "true or false", int: "a whole number", float: "a number", str: "a text", tuple: "a list"}
+_WORDS = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
+
+
+def names(kind: type) -> Iterator[tuple[str, Any]]:
+    """Yield every setting of a dataclass with its type; those of a section are called section.name.
+
+    Example:
+        >>> from dataclasses import dataclass
+        >>> @dataclass(frozen=True)
+        ... class Model:
+        ...     layers: int = 1
+        >>> @dataclass(frozen=True)
+        ... class Run:
+        ...     seed: int = 0
+        ...     model: Model = Model()
+        >>> list(names(Run))
+        [('seed', <class 'int'>), ('model.layers', <class 'int'>)]
+    """
+    for name, hint in _hints(kind).items():
+        if dataclasses.is_dataclass(hint):
+            yield from ((f"{name}.{inner}", kind) for inner, kind in names(hint))  # pyright: ignore[reportArgumentType]
+        else:
+            yield name, hint
+
+
+def replaced(record: Record, values: Mapping[str, Any], where: str = "the settings") -> Record:
+    """Return a copy with some settings changed.
+
+    Args:
+        record: a frozen dataclass; its sections are frozen dataclasses too.
+        values: new values by name; a mapping for a section changes some of the section.
+        where: what the values come from, for errors.
+
+    Returns:
+        The copy, of the same type.
+
+    Raises:
+        UserError: a name is unknown (the nearest right one is told) or a value is of the wrong type.
+
+    Example:
+        >>> from seqnets.data import TextConfig
+        >>> replaced(TextConfig(), {"window": 64}).window
+        64
+        >>> replaced(TextConfig(), {"windw": 64}, "a.toml")
+        Traceback (most recent call last):
+        ...
+        seqnets.errors.UserError: a.toml: unknown key 'windw'; did you mean 'window'?
+    """
+    return _replaced(record, values, where, section="")
+
+
+def loads(text: str, default: Record, where: str = "the settings") -> Record:
+    """Read settings from TOML; those that it leaves out stay as in `default`.
+
+    Raises:
+        UserError: it is not TOML, a key is unknown or a value is of the wrong type; the message names all of it.
+
+    Example:
+        >>> from seqnets.data import TextConfig
+        >>> loads('vocabulary = "bytes"', TextConfig()).vocabulary
+        'bytes'
+    """
+    return replaced(default, _parsed_toml(text, where), where)
+
+
+def read(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """Return what a TOML file says, for `replaced`.
+
+    Raises:
+        UserError: the file cannot be read or is not TOML.
+
+    Example:
+        >>> read("no/such.toml")
+        Traceback (most recent call last):
+        ...
+        seqnets.errors.UserError: cannot read the configuration 'no/such.toml': No such file or directory; check the path
+    """
+    try:
+        text = Path(path).read_text(encoding="utf-8")
+    except OSError as error:
+        raise UserError(f"cannot read the configuration '{path}': {error.strerror}; check the path") from None
+    except UnicodeDecodeError as error:
+        raise UserError(f"the configuration '{path}' is not UTF-8 (at byte {error.start}); save it as UTF-8") from None
+    return _parsed_toml(text, str(path))
+
+
+def dumps(record: Any) -> str:
+    """Write every setting as TOML; `loads` gives an equal record back.
+
+    Example:
+        >>> from seqnets.data import TextConfig
+        >>> loads(dumps(TextConfig(window=32)), TextConfig()) == TextConfig(window=32)
+        True
+    """
+    return tomli_w.dumps(as_mapping(record), multiline_strings=False)
+
+
+def as_mapping(record: Any) -> dict[str, Any]:
+    """Return the settings as TOML and JSON know them: None is "none", a tuple a list, a section a mapping.
+
+    Example:
+        >>> from seqnets.data import TextConfig
+        >>> as_mapping(TextConfig())["window"]
+        128
+    """
+    return {field.name: _plain(getattr(record, field.name)) for field in dataclasses.fields(record)}
+
+
+def parsed(text: str, hint: Any) -> Any:
+    """Read one value as it is typed on a command line.
+
+    Args:
+        text: what was typed; lists are comma-separated.
+        hint: the type it should have.
+
+    Raises:
+        UserError: the text is none of that type.
+
+    Example:
+        >>> parsed("1e-3", float), parsed("none", int | None), parsed("true", bool), parsed("1,2", tuple[int, ...])
+        (0.001, None, True, (1, 2))
+    """
+    options = _options(hint)
+    if type(None) in options and text.lower() == "none":
+        return None
+    if get_origin(hint) is tuple:
+        return _converted([parsed(part, get_args(hint)[0]) for part in text.split(",")] if text else [], hint)
+    for option in options:
+        value = _typed(text, option)
+        if value is not None:
+            return _converted(value, hint)
+    raise UserError(f"must be {described(hint)}, not {text!r}")
+
+
+def described(hint: Any) -> str:
+    """Return what a value of this type is, in words.
+
+    Example:
+        >>> described(Literal["chars", "bytes"]), described(int | None)
+        ("'chars' or 'bytes'", 'a whole number or none')
+    """
+    if get_origin(hint) is Literal:
+        *rest, last = map(repr, get_args(hint))
+        return f"{', '.join(rest)} or {last}" if rest else last
+    if len(options := _options(hint)) > 1:
+        return " or ".join("none" if option is type(None) else described(option) for option in options)
+    if get_origin(hint) is tuple:
+        return f"a list, each {described(get_args(hint)[0])}"
+    return _ARTICLES.get(hint, getattr(hint, "__name__", str(hint)))
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """Return "; did you mean 'x'?" for the known name that is nearest to a wrong one, or all the names if none is near.
+
+    Example:
+        >>> nearest("widow", ["window", "seed"])
+        "; did you mean 'window'?"
+    """
+    known = list(known)
+    by_end = [right for right in known if right.rpartition(".")[2] == name.rpartition(".")[2]]
+    close = by_end or difflib.get_close_matches(name, known, n=1, cutoff=0.6)
+    return f"; did you mean {close[0]!r}?" if close else f"; known are {', '.join(known)}"
+
+
+def _parsed_toml(text: str, where: str) -> dict[str, Any]:
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise UserError(f"{where} is not valid TOML: {error}") from None
+    except RecursionError:
+        raise UserError(f"{where} is not valid TOML: it is nested too deeply") from None
+
+
+@cache
+def _hints(kind: type) -> dict[str, Any]:
+    hints = get_type_hints(kind)
+    return {field.name: hints[field.name] for field in dataclasses.fields(kind)}  # pyright: ignore[reportArgumentType]
+
+
+def _replaced(record: Any, values: Mapping[str, Any], where: str, section: str) -> Any:
+    hints = _hints(type(record))
+    inside = f" in [{section}]" if section else ""
+    for key in values:
+        if key not in hints:
+            raise UserError(f"{where}: unknown key '{key}'{inside}{_elsewhere(key, record, section) or nearest(key, hints)}")
+    changes = {}
+    for key, value in values.items():
+        name = f"{section}.{key}".lstrip(".")
+        if dataclasses.is_dataclass(hints[key]):
+            changes[key] = _replaced(getattr(record, key), _section(value, where, name), where, name)
+        else:
+            changes[key] = _checked(value, hints[key], f"{where}: {name}")
+    try:
+        return dataclasses.replace(record, **changes)
+    except UserError as error:  # a value out of its range, told by the section itself
+        raise UserError(f"{where}: {error}") from None
+
+
+def _elsewhere(key: str, record: Any, section: str) -> str:
+    homes = [name for name, _ in names(type(record)) if name.endswith(f".{key}")] if not section else []
+    return f"; it belongs into the section [{homes[0].rpartition('.')[0]}]" if homes else ""
+
+
+def _section(value: Any, where: str, name: str) -> Mapping[str, Any]:
+    if not isinstance(value, Mapping):
+        raise UserError(f"{where}: {name} is a section, not the value {value!r}; write it as [{name}] with keys below")
+    return value
+
+
+def _checked(value: Any, hint: Any, name: str) -> Any:
+    try:
+        return _converted(value, hint)
+    except (TypeError, ValueError):
+        raise UserError(f"{name} must be {described(hint)}, not {value!r}") from None
+
+
+def _converted(value: Any, hint: Any) -> Any:
+    options = _options(hint)
+    if type(None) in options and value in (None, "none"):
+        return None
+    for option in options:
+        if get_origin(option) is tuple and isinstance(value, list | tuple):
+            return tuple(_converted(element, get_args(option)[0]) for element in value)
+        if get_origin(option) is Literal and any(value == right and type(value) is type(right) for right in get_args(option)):
+            return value
+        if option is float and type(value) is int:
+            return float(value)
+        if type(value) is option:
+            return value
+    raise UserError(f"must be {described(hint)}, not {value!r}")
+
+
+def _typed(text: str, option: Any) -> Any:
+    if option is bool:
+        return _WORDS.get(text.lower())
+    if get_origin(option) is Literal:
+        return next((right for right in get_args(option) if str(right) == text), None)
+    try:
+        value = option(text)
+    except (TypeError, ValueError):
+        return None
+    return None if isinstance(value, float) and math.isnan(value) else value
+
+
+def _options(hint: Any) -> tuple[Any, ...]:
+    return get_args(hint) if get_origin(hint) in (Union, types.UnionType) else (hint,)
+
+
+def _plain(value: Any) -> Any:
+    if dataclasses.is_dataclass(value):
+        return as_mapping(value)
+    if isinstance(value, tuple):
+        return [_plain(element) for element in value]
+    return "none" if value is None else value
