@@ -2,7 +2,8 @@
 
 from seqnets.data.demo import standard_library
 from seqnets.data.streams import TextBatch, TokenStream, Windows
-from seqnets.data.text import Corpus, TextConfig, read_text
+from seqnets.data.text import Corpus, read_text
+from seqnets.data.text_config import TextConfig
 from seqnets.data.vocabulary import Decoder, UnknownPolicy, Vocabulary, VocabularyKind, bytes_vocabulary
 
 __all__ = [

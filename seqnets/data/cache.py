@@ -60,10 +60,14 @@ def load(path: Path, identity: Mapping[str, Any]) -> CachedTokens | None:
             trailer = _read_trailer(file)
         if trailer is None or trailer["identity"] != json.loads(json.dumps(identity)):
             return None
-        tokens = np.memmap(path, trailer["dtype"], "r", shape=(trailer["count"],))
+        tokens = _mapped(path, trailer["dtype"], trailer["count"])
         return CachedTokens(tokens, Vocabulary.from_json(trailer["vocabulary"]), trailer["sha256"])
     except (OSError, ValueError, KeyError, TypeError):
         return None
+
+
+def _mapped(path: Path, dtype: str, count: int) -> np.ndarray:
+    return np.memmap(path, dtype, "r", shape=(count,)) if count else np.empty(0, dtype)  # nothing cannot be mapped
 
 
 def _read_trailer(file: BinaryIO) -> dict[str, Any] | None:

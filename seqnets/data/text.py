@@ -1,15 +1,11 @@
 """A text as a corpus: its vocabulary and its tokens, split into training, validation and test."""
 
-import codecs
 import hashlib
-import math
 import os
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from fractions import Fraction
 from functools import cached_property
-from typing import Any, get_args
+from typing import Any
 
 import numpy as np
 
@@ -17,65 +13,11 @@ from seqnets.data import cache
 from seqnets.data.demo import standard_library
 from seqnets.data.encoding import Meter, collect_vocabulary, encode_blocks
 from seqnets.data.sources import Progress, Source, opened
+from seqnets.data.splits import check_long_enough, split_bounds
 from seqnets.data.streams import TokenStream
-from seqnets.data.vocabulary import UnknownPolicy, Vocabulary, VocabularyKind, bytes_vocabulary
+from seqnets.data.text_config import TextConfig
+from seqnets.data.vocabulary import UnknownPolicy, Vocabulary, bytes_vocabulary
 from seqnets.errors import UserError
-
-_ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "0": "\0", "\\": "\\"}
-
-
-@dataclass(frozen=True)
-class TextConfig:
-    """How a text is read, encoded and split.
-
-    Example:
-        >>> TextConfig(vocabulary="bytes", validation_fraction=0.05).window
-        128
-    """
-
-    vocabulary: VocabularyKind = "chars"
-    """What a token is: a character (Unicode code point) of the text, or a byte, which fits every text."""
-    window: int = 128
-    """Tokens that the gradient flows back through; the state is carried on from window to window."""
-    validation_fraction: float = 0.1
-    """Share of the text, after the training part, that is held out for validation; 0 for none."""
-    test_fraction: float = 0.0
-    """Share of the text, at its end, that is held out for testing; 0 for none."""
-    separator: str = ""
-    r"""What ends a document (\n, \t, \r, \0, \xNN, \uNNNN are understood): the state starts afresh there. Also put
-    between files that do not end with it. Empty for none."""
-    encoding: str = "utf-8"
-    """Encoding of the files, for a vocabulary of characters; a byte order mark at the start of a file is left out."""
-    in_memory_megabytes: int = 64
-    """Texts up to this size are held in memory; longer ones are encoded once into a memory-mapped file."""
-    cache_directory: str = ""
-    """Where encoded texts are kept; empty for $SEQNETS_CACHE or ~/.cache/seqnets."""
-
-    @property
-    def separator_text(self) -> str:
-        r"""The separator with its escapes resolved.
-
-        Example:
-            >>> TextConfig(separator=r"\n\n").separator_text == "\n" * 2
-            True
-        """
-        return re.sub(r"\\(x[0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|.)", _unescaped, self.separator)
-
-    def check(self) -> None:
-        """Refuse settings that cannot be.
-
-        Raises:
-            UserError: a setting is out of range or contradicts another one; the message names it.
-        """
-        if self.vocabulary not in get_args(VocabularyKind):
-            raise UserError(f"data.vocabulary must be 'chars' or 'bytes', not {self.vocabulary!r}")
-        if self.window < 1:
-            raise UserError(f"data.window must be at least 1, not {self.window}")
-        if self.in_memory_megabytes < 0:
-            raise UserError(f"data.in_memory_megabytes must be at least 0, not {self.in_memory_megabytes}")
-        _check_fractions(self.validation_fraction, self.test_fraction)
-        _check_encoding(self.encoding, self.vocabulary)
-        _ = self.separator_text
 
 
 @dataclass(frozen=True)
@@ -268,43 +210,12 @@ def _state(text: Source) -> list[Any]:
 
 def _split_up(encoded: cache.CachedTokens, config: TextConfig, sources: tuple[str, ...]) -> Corpus:
     tokens, vocabulary = encoded.tokens, encoded.vocabulary
-    bounds = _bounds(len(tokens), config)
-    _check_long_enough(len(tokens), config, vocabulary, sources)
+    check_long_enough(len(tokens), config, _named(sources), "byte" if vocabulary.kind == "bytes" else "character")
     separator = tuple(vocabulary.encode(config.separator_text).tolist())
-    splits = {name: TokenStream(tokens[start:stop], separator) for name, (start, stop) in bounds.items()}
+    splits = {
+        name: TokenStream(tokens[start:stop], separator) for name, (start, stop) in split_bounds(len(tokens), config).items()
+    }
     return Corpus(vocabulary, tokens, splits, separator, sources, encoded.digest)
-
-
-def _bounds(size: int, config: TextConfig) -> dict[str, tuple[int, int]]:
-    # decimal fractions, not binary ones: 0.9 of 10 characters is 9, and 1 - 0.1 - 0.2 is 0.7
-    shares = {"validation": Fraction(str(config.validation_fraction)), "test": Fraction(str(config.test_fraction))}
-    train = math.floor(size * (1 - sum(shares.values())))
-    validation = math.floor(size * (1 - shares["test"]))
-    bounds = {"train": (0, train), "validation": (train, validation), "test": (validation, size)}
-    return {name: bound for name, bound in bounds.items() if shares.get(name, 1)}
-
-
-def _is_long_enough(size: int, config: TextConfig) -> bool:
-    least = {"train": config.window + 1}
-    return all(stop - start >= least.get(name, 2) for name, (start, stop) in _bounds(size, config).items())
-
-
-def _check_long_enough(size: int, config: TextConfig, vocabulary: Vocabulary, sources: Sequence[str]) -> None:
-    if _is_long_enough(size, config):
-        return
-    needed = size + 1
-    while not _is_long_enough(needed, config):
-        needed *= 2
-    low, high = size, needed
-    while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (low, middle) if _is_long_enough(middle, config) else (middle, high)
-    unit = "byte" if vocabulary.kind == "bytes" else "character"
-    raise UserError(
-        f"{_named(sources)} has {size:,} {unit}{'' if size == 1 else 's'}, too few to train on windows of "
-        f"{config.window:,} and hold out {config.validation_fraction:.4g} and {config.test_fraction:.4g} of it; "
-        f"give at least {high:,}, or lower --data.window"
-    )
 
 
 def _check_not_empty(texts: Sequence[Source]) -> None:
@@ -314,33 +225,3 @@ def _check_not_empty(texts: Sequence[Source]) -> None:
 
 def _named(sources: Sequence[str]) -> str:
     return repr(sources[0]) if len(sources) == 1 else f"the text (of {len(sources):,} files)"
-
-
-def _check_fractions(validation: float, test: float) -> None:
-    for name, share in (("validation", validation), ("test", test)):
-        if not 0 <= share < 1:
-            raise UserError(f"data.{name}_fraction must be at least 0 and below 1, not {share}")
-    if validation + test >= 1:
-        raise UserError(
-            f"data.validation_fraction ({validation}) and data.test_fraction ({test}) leave nothing to train on; "
-            "lower one of them so that they add up to less than 1"
-        )
-
-
-def _check_encoding(encoding: str, kind: str) -> None:
-    try:
-        name = codecs.lookup(encoding).name
-        codecs.getincrementaldecoder(encoding)
-    except LookupError:
-        raise UserError(f"data.encoding {encoding!r} is unknown; pass one that Python knows, such as utf-8") from None
-    if kind == "bytes" and name != "utf-8":
-        raise UserError(f"data.encoding {encoding!r} has no effect on data.vocabulary 'bytes'; leave one of them out")
-
-
-def _unescaped(match: re.Match[str]) -> str:
-    code = match[1]
-    if code[0] in "xu" and len(code) > 1:
-        return chr(int(code[1:], 16))
-    if code not in _ESCAPES:
-        raise UserError(rf"data.separator has an unknown escape '\{code}'; known are \n \t \r \0 \\ \xNN \uNNNN")
-    return _ESCAPES[code]

@@ -3,13 +3,14 @@
 import codecs
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal, Protocol, get_args
 
 import numpy as np
 
+from seqnets.data.vocabulary_difference import describe_difference
 from seqnets.errors import UserError
 
 VocabularyKind = Literal["chars", "bytes"]
@@ -17,7 +18,6 @@ UnknownPolicy = Literal["error", "skip", "replace"]
 
 _CODE_POINTS = 0x110000
 _REPLACEMENTS = "\ufffd? "
-_SHOWN = 8
 
 
 class Decoder(Protocol):
@@ -81,7 +81,7 @@ class Vocabulary:
         return 256 if self.kind == "bytes" else len(self.characters)
 
     def __str__(self) -> str:
-        return "256 bytes" if self.kind == "bytes" else f"{_count(len(self), 'character')}"
+        return "256 bytes" if self.kind == "bytes" else f"{len(self):,} character{'' if len(self) == 1 else 's'}"
 
     @property
     def dtype(self) -> np.dtype:
@@ -215,16 +215,7 @@ class Vocabulary:
             "the model's vocabulary has 3 characters and the text's 4: only the first has 'c'; only the second has
             'x', 'y'"
         """
-        if self == other:
-            return ""
-        if self.kind != other.kind:
-            return f"{names[0]} is of {self.kind} ({self}) and {names[1]} of {other.kind} ({other})"
-        sizes = f"{names[0]} has {self} and {names[1]} {len(other):,}"
-        mine, others = _only(self, other), _only(other, self)
-        if not mine and not others:
-            return f"{sizes}: the same ones in a different order"
-        parts = [f"only the {which} has {_listed(only)}" for which, only in (("first", mine), ("second", others)) if only]
-        return f"{sizes}: {'; '.join(parts)}"
+        return describe_difference(self, other, names)
 
     def to_json(self) -> dict[str, str]:
         """Return what `from_json` reads, for `json.dump`.
@@ -311,17 +302,3 @@ def _as_tokens(tokens: Any, size: int) -> np.ndarray:
     if tokens.size and not (tokens.min() >= 0 and tokens.max() < size):
         raise UserError(f"tokens must be in [0, {size}); these go from {tokens.min()} to {tokens.max()}")
     return tokens
-
-
-def _only(vocabulary: Vocabulary, other: Vocabulary) -> list[str]:
-    return sorted(set(vocabulary.characters) - set(other.characters))
-
-
-def _listed(characters: Iterable[str]) -> str:
-    characters = list(characters)
-    more = len(characters) - _SHOWN
-    return ", ".join(map(repr, characters[:_SHOWN])) + (f" and {more:,} more" if more > 0 else "")
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
