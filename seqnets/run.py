@@ -1,0 +1,194 @@
+"""The run folder: what is in it, and how a trained model comes out of it.
+
+config.json         what the model is, how it was trained, on what (for programs)
+config.toml         the resolved settings (for people, and for `seqnets train --config`)
+vocabulary.json     the characters, for tasks that have them
+model.safetensors   the weights with the best validation figure (the last ones where there is no validation)
+metrics.jsonl       the figures of training: the same file, byte for byte, in every run of the same seed
+timing.jsonl        speed and memory, which no two runs share
+checkpoints/        what `fit` continues from
+curve.png README.md
+"""
+
+import json
+import os
+import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from flax import nnx
+
+from seqnets.checkpoint import checksum
+from seqnets.errors import UserError
+from seqnets.named_arrays import host_arrays, replace_arrays
+
+FORMAT, FORMAT_VERSION = "seqnets-run", 1
+CONFIG, SETTINGS, VOCABULARY, WEIGHTS = "config.json", "config.toml", "vocabulary.json", "model.safetensors"
+METRICS, TIMING, CHECKPOINTS, CURVE, CARD, LOCK = (
+    "metrics.jsonl", "timing.jsonl", "checkpoints", "curve.png", "README.md", ".lock"
+)  # fmt: skip
+
+Build = Callable[[Mapping[str, Any], Any], nnx.Module]
+
+
+@dataclass(frozen=True)
+class Run:
+    """A trained model and what is known of it.
+
+    Args:
+        model: the model with the best weights.
+        config: what config.json states: `task`, `model`, `train`, `data`.
+        vocabulary: a `seqnets.data.Vocabulary`; None for tasks without one.
+        directory: the run folder; None for a run in memory.
+        metrics: the lines of metrics.jsonl.
+    """
+
+    model: Any
+    config: Mapping[str, Any]
+    vocabulary: Any
+    directory: Path | None
+    metrics: list[dict[str, Any]]
+
+
+def load(path: str | os.PathLike[str], *, build: Build | None = None) -> Run:
+    """Return the trained model of a run folder, on any device.
+
+    Args:
+        path: the folder that `fit` or `seqnets train` made.
+        build: makes the model, with any weights, out of config.json's section `model` and the vocabulary; needed
+            only for models that are not part of seqnets.
+
+    Raises:
+        UserError: the folder is not a run, is incomplete or damaged, or was written by a newer seqnets.
+
+    Example:
+        >>> load("no/such/folder")
+        Traceback (most recent call last):
+        ...
+        seqnets.errors.UserError: 'no/such/folder' is not a folder; give the run folder that `seqnets train` made
+    """
+    directory = Path(path)
+    config = read_config(directory)
+    vocabulary = _read_vocabulary(directory / VOCABULARY)
+    model = nnx.eval_shape(lambda: (build or _builder(directory, config))(config["model"], vocabulary))
+    graphdef, state = nnx.split(model)
+    weights = replace_arrays(state, read_weights(directory / WEIGHTS), source=f"'{directory / WEIGHTS}'")
+    return Run(nnx.merge(graphdef, weights), config, vocabulary, directory, read_lines(directory / METRICS))
+
+
+def read_config(directory: Path) -> dict[str, Any]:
+    """Return what config.json of a run folder states.
+
+    Raises:
+        UserError: there is no such folder or file, or it is not ours.
+    """
+    if not directory.is_dir():
+        raise UserError(f"'{directory}' is not a folder; give the run folder that `seqnets train` made")
+    if not (directory / CONFIG).is_file():
+        raise UserError(f"'{directory}' is not a run folder: it has no {CONFIG}")
+    config = read_json(directory / CONFIG)
+    if not isinstance(config, dict) or config.get("format") != FORMAT:
+        raise UserError(f"'{directory / CONFIG}' was not written by seqnets")
+    if config.get("format_version") != FORMAT_VERSION:
+        found = config.get("format_version")
+        raise UserError(f"'{directory}' has format {found}, this seqnets reads {FORMAT_VERSION}; install the newer seqnets")
+    missing = [name for name in ("task", "model", "train", "data") if name not in config]
+    if missing:
+        raise UserError(f"'{directory / CONFIG}' is damaged: it has no {missing[0]!r}")
+    return config
+
+
+def read_weights(path: Path) -> dict[str, np.ndarray]:
+    """Return the arrays of a weights file that `write_weights` wrote.
+
+    Raises:
+        UserError: the file is absent, is not ours, or does not fit its checksums.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    if not path.is_file():
+        raise UserError(f"'{path.parent}' has no {path.name} yet: its training has not reached a checkpoint; run it on")
+    try:
+        with safe_open(path, framework="numpy") as file:
+            arrays, facts = {name: file.get_tensor(name) for name in file.keys()}, file.metadata() or {}  # noqa: SIM118
+        checksums = json.loads(facts["checksums"])
+    except (SafetensorError, OSError, ValueError, KeyError, TypeError) as error:
+        raise UserError(f"'{path}' is damaged or not of seqnets: {str(error)[:200]}") from None
+    if checksums != {name: checksum(array) for name, array in arrays.items()}:
+        raise UserError(f"'{path}' is damaged: an array does not fit its checksum")
+    return arrays
+
+
+def write_weights(path: Path, state: Any) -> None:
+    """Write a model's arrays (an `nnx.State`) under dotted names, with checksums, replacing the file at once."""
+    from safetensors.numpy import save
+
+    arrays = host_arrays(state)
+    checksums = json.dumps({name: checksum(array) for name, array in arrays.items()})
+    replace_file(path, save(arrays, {"format": "seqnets", "checksums": checksums}))
+
+
+def replace_file(path: Path, content: bytes | str) -> None:
+    """Write a file so that whoever reads it finds the old content or the new, never half of it."""
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content.encode() if isinstance(content, str) else content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(temporary, 0o644)
+        os.replace(temporary, path)
+    except BaseException:
+        os.unlink(temporary)
+        raise
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write JSON for people to read, replacing the file at once."""
+    replace_file(path, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+
+
+def read_json(path: Path) -> Any:
+    """Return the value of a JSON file.
+
+    Raises:
+        UserError: it cannot be read or is not JSON.
+    """
+    try:
+        return json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise UserError(f"'{path}' cannot be read: {error}") from None
+
+
+def read_lines(path: Path) -> list[dict[str, Any]]:
+    """Return the objects of a JSON-lines file; a last line cut short is left out."""
+    try:
+        lines = path.read_text("utf-8").splitlines(keepends=True) if path.exists() else []
+        return [json.loads(line) for line in lines if line.endswith("\n")]
+    except (OSError, ValueError) as error:
+        raise UserError(f"'{path}' cannot be read: {error}") from None
+
+
+def _read_vocabulary(path: Path) -> Any:
+    from seqnets.data.vocabulary import Vocabulary
+
+    return Vocabulary.from_json(read_json(path)) if path.exists() else None
+
+
+def _builder(directory: Path, config: Mapping[str, Any]) -> Build:
+    kind = config["model"].get("kind") if isinstance(config["model"], dict) else None
+    if kind not in _BUILDERS:
+        raise UserError(f"'{directory}' holds a model of kind {kind!r}, which seqnets does not have; pass `build` to load it")
+    return _BUILDERS[kind]
+
+
+def _char_lm(description: Mapping[str, Any], vocabulary: Any) -> nnx.Module:
+    from seqnets.models.char_lm import CharLM, CharLMConfig
+
+    return CharLM(vocabulary, CharLMConfig(**description["config"]), rngs=nnx.Rngs(0))
+
+
+_BUILDERS: dict[str, Build] = {"CharLM": _char_lm}

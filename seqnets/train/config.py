@@ -1,0 +1,131 @@
+"""The settings of a training run."""
+
+import dataclasses
+import math
+from dataclasses import dataclass
+from typing import Any, Literal, get_args
+
+from seqnets.errors import UserError
+
+OptimizerName = Literal["sgd", "rmsprop", "adam", "adamw"]
+ScheduleName = Literal["constant", "cosine", "exponential", "step", "plateau"]
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """How to train: the section [train] of a configuration file.
+
+    Raises:
+        UserError: a setting is out of its range; the message names it.
+
+    Example:
+        >>> TrainConfig(steps=100, schedule="cosine").learning_rate
+        0.002
+        >>> TrainConfig(clip_norm=-1.0)
+        Traceback (most recent call last):
+        ...
+        seqnets.errors.UserError: train.clip_norm must be at least 0, not -1.0
+    """
+
+    steps: int = 5000
+    """How many steps to train."""
+    batch_size: int = 32
+    """Examples or streams in one step, B."""
+    seed: int = 0
+    """Seeds the order of the data, dropout and everything else random in training."""
+    optimizer: OptimizerName = "adam"
+    """sgd, rmsprop, adam, or adamw (whose weight decay bypasses the moments)."""
+    learning_rate: float = 2e-3
+    """The highest learning rate; the schedule scales it."""
+    momentum: float = 0.9
+    """Momentum of sgd and rmsprop; 0 for none."""
+    nesterov: bool = False
+    """Nesterov's form of the momentum, or of Adam."""
+    beta1: float = 0.9
+    """Decay of Adam's first moment."""
+    beta2: float = 0.999
+    """Decay of the second moment of adam and adamw, and of rmsprop's mean square."""
+    epsilon: float = 1e-8
+    """Added to the root of the second moment."""
+    weight_decay: float = 0.0
+    """Decay of the kernels; biases and scales are left alone. Decoupled for adamw, L2 for the others."""
+    schedule: ScheduleName = "cosine"
+    """constant, cosine, exponential, step, or plateau (lowers the rate when validation stops improving)."""
+    warmup_steps: int = 0
+    """Steps over which the learning rate rises linearly from 0, under any schedule."""
+    decay_steps: int = 0
+    """The step at which cosine ends (0: the last one), or the period of exponential and step (0: a tenth of them)."""
+    decay_rate: float = 0.5
+    """What exponential and step multiply the rate by in each period."""
+    floor: float = 0.0
+    """The least learning rate, as a fraction of the highest."""
+    plateau_factor: float = 0.1
+    """What plateau multiplies the rate by."""
+    plateau_patience: int = 5
+    """Evaluations without improvement before plateau lowers the rate."""
+    clip_norm: float = 5.0
+    """Largest global norm of the gradient; 0 leaves it."""
+    clip_value: float = 0.0
+    """Largest magnitude of an element of the gradient, before the norm is clipped; 0 leaves it."""
+    averaging: float = 0.0
+    """Decay of an exponential moving average of the weights, 0.999 say; evaluation and export use it. 0 for none."""
+    max_bad_steps: int = 10
+    """Stop after so many steps in a row whose loss or gradient is not finite."""
+    steps_per_dispatch: int = 1
+    """Steps in one call of the device; more help when a step takes under a few milliseconds."""
+    log_every: int = 50
+    """Steps between lines of metrics.jsonl, which hold means over that interval."""
+    evaluate_every: int = 500
+    """Steps between passes over the validation split; 0 for one at the end only."""
+    save_every: int = 500
+    """Steps between checkpoints; 0 for one at the end, at each best and on interruption only."""
+    keep: int = 2
+    """Last checkpoints kept, besides the best."""
+    tensorboard: bool = False
+    """Also write TensorBoard files (needs `pip install 'seqnets[viz]'`)."""
+
+    def __post_init__(self) -> None:
+        for names, low, high in _RANGES:
+            for name in names.split():
+                _check_range(name, getattr(self, name), low, high)
+        _check_choice("optimizer", self.optimizer, get_args(OptimizerName))
+        _check_choice("schedule", self.schedule, get_args(ScheduleName))
+        if self.warmup_steps > self.steps:
+            raise UserError(f"train.warmup_steps ({self.warmup_steps:,}) is more than train.steps ({self.steps:,})")
+
+    @property
+    def decay_period(self) -> int:
+        """The step at which cosine ends, or the period of exponential and step."""
+        if self.decay_steps or self.schedule in ("constant", "plateau"):
+            return self.decay_steps
+        return self.steps if self.schedule == "cosine" else max(1, self.steps // 10)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the settings by name."""
+        return dataclasses.asdict(self)
+
+
+_RANGES = (
+    ("steps batch_size max_bad_steps steps_per_dispatch log_every keep plateau_patience", 1, math.inf),
+    ("seed warmup_steps decay_steps evaluate_every save_every weight_decay clip_norm clip_value", 0, math.inf),
+    ("learning_rate epsilon", 0, math.inf),
+    ("momentum beta1 beta2 averaging floor decay_rate plateau_factor", 0, 1),
+)
+_BELOW_ONE = {"momentum", "beta1", "beta2", "averaging", "plateau_factor"}
+_ABOVE_ZERO = {"learning_rate", "decay_rate", "plateau_factor", "epsilon"}
+_WHOLE = {field.name for field in dataclasses.fields(TrainConfig) if field.type in (int, "int")}
+
+
+def _check_range(name: str, value: Any, low: float, high: float) -> None:
+    kind = int if name in _WHOLE else int | float
+    if isinstance(value, bool) or not isinstance(value, kind) or not math.isfinite(value):
+        raise UserError(f"train.{name} must be a {'whole' if name in _WHOLE else 'finite'} number, not {value!r}")
+    if value < low or (value == 0 and name in _ABOVE_ZERO):
+        raise UserError(f"train.{name} must be {'above 0' if name in _ABOVE_ZERO else f'at least {low}'}, not {value!r}")
+    if value > high or (value == 1 and name in _BELOW_ONE):
+        raise UserError(f"train.{name} must be {'below' if name in _BELOW_ONE else 'at most'} {high}, not {value!r}")
+
+
+def _check_choice(name: str, value: Any, choices: tuple[str, ...]) -> None:
+    if value not in choices:
+        raise UserError(f"train.{name} must be one of {', '.join(choices)}, not {value!r}")

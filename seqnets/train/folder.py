@@ -1,0 +1,243 @@
+"""Where a run keeps what it makes: in a folder, or in memory alone."""
+
+import contextlib
+import json
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import jax
+
+from seqnets import __version__
+from seqnets.checkpoint import Checkpoint, Checkpoints
+from seqnets.errors import UserError
+from seqnets.named_arrays import host_arrays, replace_arrays
+from seqnets.run import (
+    CHECKPOINTS,
+    CONFIG,
+    FORMAT,
+    FORMAT_VERSION,
+    LOCK,
+    METRICS,
+    SETTINGS,
+    TIMING,
+    VOCABULARY,
+    WEIGHTS,
+    read_lines,
+    read_weights,
+    replace_file,
+    write_json,
+    write_weights,
+)  # fmt: skip
+from seqnets.train.config import TrainConfig
+from seqnets.train.resume import Resume, check_unchanged, continues
+from seqnets.train.settings import toml
+from seqnets.train.state import TrainState
+from seqnets.train.task import Task
+from seqnets.train.tracking import JsonLines, TensorBoard
+
+Record = dict[str, Any]
+Tell = Callable[[str], None]
+
+
+def describe_run(task: Task, config: TrainConfig) -> dict[str, Any]:
+    """Return what config.json states of a run."""
+    description = {
+        "format": FORMAT,
+        "format_version": FORMAT_VERSION,
+        "seqnets_version": __version__,
+        "task": task.name,
+        "model": task.artifacts().get("model", {}),
+        "train": config.to_json(),
+        "data": dict(task.fingerprint()),
+    }
+    return json.loads(json.dumps(description))  # as it will be read back: tuples are lists
+
+
+class InMemory:
+    """Keeps the metrics and the best weights, and nothing on disk."""
+
+    directory: Path | None = None
+
+    def __init__(self, task: Task, config: TrainConfig) -> None:
+        self.description, self.metrics = describe_run(task, config), []
+        self._weights: Any = None
+
+    def restore(self, state: TrainState) -> tuple[TrainState, Record]:
+        """Return the state as it is: there is nothing to restore."""
+        return state, {}
+
+    def log(self, line: Mapping[str, Any]) -> None:
+        """Keep a line of metrics."""
+        self.metrics.append(dict(line))
+
+    def time(self, line: Mapping[str, Any]) -> None:
+        """Drop a line of timing."""
+
+    def save(self, step: int, state: TrainState, record: Record, *, best: bool = False) -> None:
+        """Save nothing."""
+
+    def poll(self) -> None:
+        """Nothing is being saved."""
+
+    def wait(self) -> bool:
+        """Nothing is being saved."""
+        return True
+
+    @property
+    def exported(self) -> bool:
+        """Whether weights have been exported."""
+        return self._weights is not None
+
+    def export(self, weights: Any) -> None:
+        """Keep a copy of the weights."""
+        self._weights = host_arrays(weights)
+
+    def weights(self, like: Any) -> Any:
+        """Return the exported weights."""
+        return replace_arrays(like, self._weights, source="the exported weights")
+
+    def close(self) -> None:
+        """Nothing to close."""
+
+
+class InFolder:
+    """A run folder while it is being trained in; one process at a time.
+
+    Raises:
+        UserError: the folder cannot be used; see `continues` and `check_unchanged`.
+    """
+
+    def __init__(
+        self, directory: Path, task: Task, config: TrainConfig, resume: Resume, settings: str | None, tell: Tell
+    ) -> None:
+        self.directory, self.description = directory, describe_run(task, config)
+        self._tell, self._undo = tell, contextlib.ExitStack()
+        self._continues = continues(directory, resume)
+        if self._continues:
+            check_unchanged(directory, self.description, config)
+        directory.mkdir(parents=True, exist_ok=True)
+        self._undo.enter_context(_locked(directory))
+        self._write_description(task, settings)
+        self._checkpoints = self._undo.enter_context(Checkpoints(directory / CHECKPOINTS, config.keep, tell))
+        self._tensorboard = config.tensorboard
+
+    def restore(self, state: TrainState) -> tuple[TrainState, Record]:
+        """Return the newest whole checkpoint's state and record, or the state as it is, and open the metrics there."""
+        checkpoint = self._checkpoints.latest() if self._continues else None
+        if self._continues and checkpoint is None:
+            raise UserError(f"no checkpoint of '{self.directory}' is whole; start anew in another folder")
+        if checkpoint is None:
+            self._open_metrics(0, 0)
+            return state, {}
+        record = checkpoint.record
+        self._checkpoints.best_step = (record["best"] or {}).get("step")
+        self._open_metrics(record["metrics_bytes"], checkpoint.step)
+        source = f"the checkpoint of step {checkpoint.step:,}"
+        return replace_arrays(state, checkpoint.arrays, source=source), record
+
+    def log(self, line: Mapping[str, Any]) -> None:
+        """Write a line of metrics."""
+        for writer in self._writers:
+            _write(writer, line)
+
+    def time(self, line: Mapping[str, Any]) -> None:
+        """Write a line of timing."""
+        _write(self._timing, line)
+
+    def save(self, step: int, state: TrainState, record: Record, *, best: bool = False) -> None:
+        """Save a checkpoint in the background."""
+        record = {**record, "metrics_bytes": self._writers[0].size}
+        self._checkpoints.save(Checkpoint(step, host_arrays(state), record), best=best)
+
+    def poll(self) -> None:
+        """Tell of a save that has failed."""
+        self._checkpoints.poll()
+
+    def wait(self) -> bool:
+        """Wait for the save in progress; say whether it succeeded."""
+        return self._checkpoints.wait()
+
+    @property
+    def exported(self) -> bool:
+        """Whether weights have been exported."""
+        return (self.directory / WEIGHTS).exists()
+
+    def export(self, weights: Any) -> None:
+        """Write model.safetensors."""
+        try:
+            write_weights(self.directory / WEIGHTS, weights)
+        except OSError as error:
+            self._tell(f"'{self.directory / WEIGHTS}' could not be written, the older one is kept: {error}")
+
+    def weights(self, like: Any) -> Any:
+        """Return the exported weights."""
+        return replace_arrays(like, read_weights(self.directory / WEIGHTS), source=f"'{self.directory / WEIGHTS}'")
+
+    @property
+    def metrics(self) -> list[dict[str, Any]]:
+        """The lines of metrics.jsonl."""
+        return read_lines(self.directory / METRICS)
+
+    def close(self) -> None:
+        """Wait for the save in progress, close the files, let go of the lock."""
+        self._undo.close()
+
+    def _open_metrics(self, size: int, step: int) -> None:
+        self._writers: list[Any] = [JsonLines(self.directory / METRICS, size)]
+        self._timing = JsonLines(self.directory / TIMING)
+        if self._tensorboard:
+            self._writers.append(TensorBoard(self.directory / "tensorboard", step))
+        for writer in (*self._writers, self._timing):
+            self._undo.callback(writer.close)
+        self._checkpoints.prepare()
+
+    def _write_description(self, task: Task, settings: str | None) -> None:
+        vocabulary = task.artifacts().get("vocabulary")
+        if vocabulary is not None:
+            write_json(self.directory / VOCABULARY, vocabulary)
+        model = self.description["model"]
+        sections = {"task": task.name, "model": model.get("config", model), "train": self.description["train"]}
+        replace_file(self.directory / SETTINGS, settings or toml(sections))
+        write_json(self.directory / CONFIG, self.description)
+
+
+@contextlib.contextmanager
+def _locked(directory: Path):
+    try:
+        import fcntl
+    except ImportError:  # Windows has no such lock
+        yield
+        return
+    handle = os.open(directory / LOCK, os.O_CREAT | os.O_RDWR, 0o644)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    except BlockingIOError:
+        raise UserError(f"another process is training in '{directory}'; wait for it, or give another folder") from None
+    finally:
+        os.close(handle)
+
+
+def _write(writer: Any, line: Mapping[str, Any]) -> None:
+    try:
+        writer.append(line)
+    except OSError as error:
+        raise UserError(f"the metrics cannot be written ({error}); make room and run the same command again") from None
+
+
+def open_store(
+    directory: Any, task: Task, config: TrainConfig, resume: Resume, settings: str | None, tell: Tell
+) -> InFolder | InMemory:
+    """Return the place of a run: a folder, or memory where the directory is None."""
+    if directory is None:
+        return InMemory(task, config)
+    return InFolder(Path(directory), task, config, resume, settings, tell)
+
+
+def weights_of(params: Any, rest: Any) -> Any:
+    """Return parameters and other variables as one `nnx.State` with the names the model has."""
+    from flax import nnx
+
+    return jax.tree.map(lambda leaf: leaf, nnx.merge_state(params, rest))

@@ -1,0 +1,261 @@
+"""The one loop that trains every task."""
+
+import contextlib
+import math
+import os
+import resource
+import time
+from typing import Any, Literal
+
+import jax
+import numpy as np
+from flax import nnx
+
+from seqnets.errors import UserError
+from seqnets.run import Run
+from seqnets.train.config import TrainConfig
+from seqnets.train.feed import Dispatch, feed
+from seqnets.train.finish import write_summary
+from seqnets.train.folder import InFolder, InMemory, open_store, weights_of
+from seqnets.train.progress import Progress, Silent, Status, default_progress
+from seqnets.train.resume import Resume
+from seqnets.train.signals import Interrupted, StopRequest
+from seqnets.train.state import evaluated_weights, initial_state, observe
+from seqnets.train.step import compile_steps
+from seqnets.train.task import Task
+from seqnets.train.tracking import Meter
+
+
+class Diverged(RuntimeError):
+    """Too many steps in a row had a loss or gradient that is not finite; the last good weights are saved.
+
+    Attributes:
+        exit_code: 3.
+    """
+
+    exit_code = 3
+
+
+def fit(
+    task: Task,
+    config: TrainConfig | None = None,
+    *,
+    directory: str | os.PathLike[str] | None = None,
+    resume: Resume = "auto",
+    progress: Progress | Literal["auto"] | None = "auto",
+    settings: str | None = None,
+) -> Run:
+    """Train a task and return the model with the best validation figure.
+
+    With a directory, everything needed to continue is kept there: the same call continues an interrupted run, and
+    ends with the same bits as a run that was never interrupted. SIGINT and SIGTERM save and raise `Interrupted`.
+
+    Args:
+        task: the model, its data and its loss; its model is left as it is.
+        config: how to train.
+        directory: the run folder; None trains in memory and writes nothing.
+        resume: "auto" continues the run of that folder or begins one, "never" only begins, "must" only continues.
+        progress: where to report; "auto" for a live line or plain lines on standard error, None for silence.
+        settings: the text of config.toml; made from the task and the configuration where it is left out.
+
+    Raises:
+        UserError: the folder cannot be used, or its run had other settings, another model or other data.
+        Diverged: `max_bad_steps` steps in a row were not finite.
+        Interrupted: a signal came; what was reached is saved.
+    """
+    config = config or TrainConfig()
+    with contextlib.ExitStack() as stack:
+        shown = default_progress() if progress == "auto" else progress or Silent()
+        stack.callback(shown.close)
+        stop = stack.enter_context(StopRequest()) if directory is not None else StopRequest()
+        store = open_store(directory, task, config, resume, settings, shown.tell)
+        stack.callback(store.close)
+        return Training(task, config, store, shown, stop).run()
+
+
+class Training:
+    """One run from where it stands to its end. Use `fit`."""
+
+    def __init__(self, task: Task, config: TrainConfig, store: InFolder | InMemory, progress: Any, stop: StopRequest) -> None:
+        self.task, self.config, self.store, self.progress, self.stop = task, config, store, progress, stop
+        self.graphdef, state = initial_state(task, config)
+        self.state, record = store.restore(state)
+        self.step = int(self.state.step)
+        self.best, self.evaluated = record.get("best"), record.get("evaluated", 0)
+        self.meter = Meter(**record.get("meter", {}))
+        self.clock = Clock(self.step)
+        self._tell_where_it_begins()
+
+    def run(self) -> Run:
+        """Train to the end."""
+        if self.step and self.evaluated < self.step:
+            self._pass_border()  # the run was interrupted between a step and what was due after it
+        self._train()
+        return self._finish()
+
+    def _train(self) -> None:
+        source, steps, behind = self.task.batches(self.config.batch_size, self.config.seed), None, None
+        with contextlib.closing(feed(source, self.step, self.config)) as dispatches:
+            for dispatch, batches in dispatches:
+                steps = steps or compile_steps(self.task, self.graphdef, self.config, self.state, batches)
+                self.state, metrics = steps(self.state, batches, np.int32(dispatch.count))
+                # metrics are fetched one dispatch behind, so that the device always has work queued
+                self._receive(behind)
+                behind = (dispatch, metrics)
+                if self.stop.requested or self._is_border(dispatch.stop):
+                    self._receive(behind)
+                    behind = None
+                    self._pass_border()
+
+    def _receive(self, behind: tuple[Dispatch, Any] | None) -> None:
+        if behind is None:
+            return
+        dispatch, metrics = behind[0], jax.device_get(behind[1])
+        for i in range(dispatch.count):
+            self._record({name: float(values[i]) for name, values in metrics.items()})
+        self.store.poll()
+        if metrics["bad_streak"][: dispatch.count].max() >= self.config.max_bad_steps:
+            self._give_up()
+
+    def _record(self, figures: dict[str, float]) -> None:
+        self.step += 1
+        bad, rate = figures.pop("bad_streak") > 0, figures.pop("learning_rate")
+        self.meter.add(figures, good=not bad)
+        if self.step % self.config.log_every == 0 or self.step == self.config.steps:
+            means = {**self.meter.means(), "learning_rate": rate}
+            ordered = {name: means[name] for name in sorted(means, key=_place)}
+            self._log(ordered)
+
+    def _log(self, means: dict[str, float]) -> None:
+        self.store.log({"step": self.step, **means, "bad_steps": self.meter.bad_steps})
+        seconds = self.clock.seconds
+        rate = self.clock.rate(self.step)
+        units = rate * self.task.units_per_step(self.config.batch_size)
+        left = (self.config.steps - self.step) / max(rate, 1e-9)
+        self.store.time({"step": self.step, "seconds": seconds, f"{self.task.units}_per_second": units, **_memory()})
+        self.progress.update(Status(self.step, self.config.steps, means, units, self.task.units, left))
+
+    def _is_border(self, step: int) -> bool:
+        return step == self.config.steps or _divides(self.config.evaluate_every, step) or self._saves(step)
+
+    def _saves(self, step: int) -> bool:
+        return step == self.config.steps or _divides(self.config.save_every, step)
+
+    def _pass_border(self) -> None:
+        """Do what is due between two steps: leave, evaluate, save."""
+        if self.stop.requested:
+            self._leave()
+        try:
+            with self.clock.paused():
+                best = self._evaluate()
+        except Interrupted:
+            self._leave()
+        if best or self._saves(self.step):
+            self._save(best=best)
+
+    def _evaluate(self) -> bool:
+        due = self.step == self.config.steps or _divides(self.config.evaluate_every, self.step)
+        if not due or self.evaluated == self.step:
+            self.evaluated = self.step
+            return False
+        params, rest = evaluated_weights(self.state)
+        model = nnx.merge(self.graphdef, params, rest)
+        with self.stop.interruptible():
+            figures = {name: float(value) for name, value in self.task.evaluate(model, "validation").items()}
+            preview = self.task.preview(model, self.config.seed) if self.progress.wants_preview else ""
+        self.evaluated = self.step
+        return self._judge(figures, preview) if figures else False
+
+    def _judge(self, figures: dict[str, float], preview: str) -> bool:
+        value = -figures[self.task.objective] if self.task.maximize else figures[self.task.objective]
+        best = math.isfinite(value) and (self.best is None or value < self.best["value"])
+        self.store.log({"step": self.step, **{f"validation_{name}": figure for name, figure in figures.items()}})
+        if self.config.schedule == "plateau":
+            self.state = observe(self.state, self.config, value)
+        if best:
+            self.best = {"step": self.step, "value": value}
+            self.store.export(weights_of(*evaluated_weights(self.state)))
+        self.progress.validated(self.step, figures, best)
+        self.progress.preview(preview)
+        return best
+
+    def _save(self, *, best: bool = False) -> None:
+        record = {"best": self.best, "evaluated": self.evaluated, "meter": self.meter.to_json()}
+        with self.clock.paused():
+            self.store.save(self.step, self.state, record, best=best)
+
+    def _keep(self) -> str:
+        self._save()
+        saved = self.store.wait()
+        if not self.store.exported:
+            self.store.export(weights_of(*evaluated_weights(self.state)))
+        return f"is saved in '{self.store.directory}'" if saved else "could not be saved"
+
+    def _leave(self) -> None:
+        number = self.stop.acknowledge()
+        raise Interrupted(number, f"stopped at step {self.step:,}, which {self._keep()}; the same command continues")
+
+    def _give_up(self) -> None:
+        raise Diverged(
+            f"stopped at step {self.step:,}: the loss or its gradient was not finite {self.config.max_bad_steps} steps in a "
+            f"row; the last good state {self._keep()}; lower train.learning_rate or train.clip_norm"
+        )
+
+    def _tell_where_it_begins(self) -> None:
+        if self.step > self.config.steps:
+            raise UserError(f"this run has taken {self.step:,} steps; train.steps ({self.config.steps:,}) must not be less")
+        if self.step == self.config.steps and self.evaluated == self.step:
+            self.progress.tell(f"'{self.store.directory}' is complete: all {self.step:,} steps are taken; nothing to do")
+        elif self.step:
+            self.progress.tell(f"continuing '{self.store.directory}' after step {self.step:,}")
+
+    def _finish(self) -> Run:
+        if self.best is None or not self.store.exported:
+            self.store.export(weights_of(*evaluated_weights(self.state)))
+        self.store.wait()
+        graphdef, like = nnx.split(nnx.merge(self.graphdef, *evaluated_weights(self.state)))
+        model = nnx.merge(graphdef, self.store.weights(like))
+        vocabulary = getattr(self.task, "vocabulary", None)
+        run = Run(model, self.store.description, vocabulary, self.store.directory, self.store.metrics)
+        if run.directory:
+            write_summary(run, self.best, self.progress.tell)
+        return run
+
+
+class Clock:
+    """Counts the seconds of training, pauses for evaluation and saving left out."""
+
+    def __init__(self, step: int) -> None:
+        self._begin = self._marked_at = time.perf_counter()
+        self._away = 0.0
+        self._marked_step = step
+
+    @property
+    def seconds(self) -> float:
+        """Seconds of training so far."""
+        return time.perf_counter() - self._begin - self._away
+
+    def rate(self, step: int) -> float:
+        """Return the steps a second since this was last asked."""
+        steps, seconds = step - self._marked_step, self.seconds - (self._marked_at - self._begin)
+        self._marked_step, self._marked_at = step, self._begin + self.seconds
+        return steps / max(seconds, 1e-9)
+
+    @contextlib.contextmanager
+    def paused(self):
+        """Leave out the seconds of this block."""
+        left = time.perf_counter()
+        yield
+        self._away += time.perf_counter() - left
+
+
+def _divides(every: int, step: int) -> bool:
+    return bool(every) and step % every == 0
+
+
+def _place(name: str) -> tuple[int, str]:
+    return {"loss": 0, "gradient_norm": 2, "learning_rate": 3}.get(name, 1), name
+
+
+def _memory() -> dict[str, int]:
+    return {"peak_memory_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024}

@@ -1,0 +1,89 @@
+"""Whether a run folder is begun, continued or refused."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+from seqnets.errors import UserError
+from seqnets.run import CHECKPOINTS, CONFIG, LOCK, SETTINGS, VOCABULARY, WEIGHTS, read_config
+from seqnets.train.config import TrainConfig
+
+Resume = Literal["auto", "never", "must"]
+
+# what cannot change the steps already taken nor the ones to come
+FREE = {"steps", "log_every", "evaluate_every", "save_every", "keep", "steps_per_dispatch", "max_bad_steps", "tensorboard"}
+_PREPARED = {CONFIG, SETTINGS, VOCABULARY, LOCK}
+
+
+def continues(directory: Path, resume: Resume) -> bool:
+    """Say whether the folder holds a run to continue (True) or a new one begins in it (False).
+
+    Raises:
+        UserError: `resume` does not allow what is there, or what is there is not a run.
+    """
+    if resume not in get_args(Resume):
+        raise UserError(f"resume must be one of {', '.join(get_args(Resume))}, not {resume!r}")
+    if directory.exists() and not directory.is_dir():
+        raise UserError(f"'{directory}' is a file; give a folder for the run")
+    found = {path.name for path in directory.iterdir()} if directory.exists() else set()
+    has_checkpoints = CONFIG in found and any((directory / CHECKPOINTS).glob("[0-9]*"))
+    if resume == "must" and not has_checkpoints:
+        raise UserError(f"'{directory}' has no checkpoint to resume from; give the folder of an earlier run, or resume auto")
+    if resume == "never" and found - {LOCK}:
+        raise UserError(f"'{directory}' is not empty and resume is 'never'; give another folder, or remove this one")
+    if not has_checkpoints:
+        _refuse_to_overwrite(directory, found)
+    return has_checkpoints
+
+
+def _refuse_to_overwrite(directory: Path, found: set[str]) -> None:
+    if WEIGHTS in found:
+        raise UserError(f"'{directory}' holds a trained model but no checkpoint to resume from; give another folder")
+    if CONFIG not in found and found - _PREPARED:
+        strange = min(found - _PREPARED)
+        raise UserError(f"'{directory}' is not a run folder and not empty (it has '{strange}'); give another folder")
+
+
+def check_unchanged(directory: Path, description: Mapping[str, Any], config: TrainConfig) -> None:
+    """Refuse to continue a run under other settings, another model or other data, naming the first difference.
+
+    `steps`, and settings that only say when to log, evaluate and save, may change: `steps` only where the learning
+    rates do not depend on it, `evaluate_every` only where the plateau rule does not.
+
+    Raises:
+        UserError: something that matters has changed.
+    """
+    stored = read_config(directory)
+    bound = {"steps"} if _rates(stored["train"]) != _rates(description["train"]) else set()
+    bound |= {"evaluate_every"} if config.schedule == "plateau" else set()
+    for section in ("task", "model", "train", "data"):
+        free = FREE - bound if section == "train" else set()
+        difference = _difference(section, stored[section], description[section], free)
+        if difference:
+            name, old, new = difference
+            raise UserError(
+                f"'{directory}' cannot be continued: {name} was {old} and is now {new}; "
+                f"put it back, or give another folder for a new run"
+            )
+
+
+def _rates(train: Mapping[str, Any]) -> int | None:
+    try:
+        return TrainConfig(**train).decay_period
+    except TypeError:  # another version's settings: the comparison names the one that differs
+        return None
+
+
+def _difference(name: str, old: Any, new: Any, free: set[str]) -> tuple[str, str, str] | None:
+    if not (isinstance(old, dict) and isinstance(new, dict)):
+        return None if old == new else (name, _shown(old), _shown(new))
+    for key in sorted({*old, *new} - free):
+        difference = _difference(f"{name}.{key}", old.get(key), new.get(key), set())
+        if difference:
+            return difference
+    return None
+
+
+def _shown(value: Any) -> str:
+    text = "absent" if value is None else repr(value)
+    return text if len(text) <= 120 else f"{text[:117]}..."

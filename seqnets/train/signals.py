@@ -1,0 +1,116 @@
+"""SIGINT and SIGTERM: ask the loop to save and leave; a second Ctrl-C leaves at once."""
+
+import contextlib
+import os
+import select
+import signal
+import socket
+import sys
+import threading
+from collections.abc import Iterator
+from types import FrameType
+from typing import Any
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+PATIENCE_S = 4.5
+
+
+class Interrupted(KeyboardInterrupt):
+    """A signal stopped the training; what it had reached is saved.
+
+    Attributes:
+        exit_code: 130 for SIGINT, 143 for SIGTERM.
+    """
+
+    def __init__(self, number: int, message: str = "") -> None:
+        super().__init__(message or f"stopped by {signal.Signals(number).name}")
+        self.exit_code = 128 + number
+
+
+class StopRequest:
+    """Notes SIGINT and SIGTERM while it is entered; does nothing outside the main thread.
+
+    The loop asks `requested` between steps. Python runs a handler only between two of its own instructions, so a
+    thread listens too: it leaves at once on a second signal, and where the main thread does not `acknowledge` the
+    first within 4.5 seconds because it is inside a compilation.
+
+    Example:
+        >>> with StopRequest() as stop:
+        ...     stop.requested is None
+        True
+    """
+
+    def __init__(self) -> None:
+        self.requested: int | None = None
+        self._acknowledged = threading.Event()
+        self._interruptible = False
+        self._undo = contextlib.ExitStack()
+
+    def __enter__(self) -> "StopRequest":
+        if threading.current_thread() is threading.main_thread():
+            self._listen()
+            for number in SIGNALS:
+                self._undo.callback(signal.signal, number, signal.signal(number, self._note))
+        return self
+
+    def __exit__(self, *_: Any) -> None:
+        self._undo.close()
+
+    def acknowledge(self) -> int:
+        """Say that the request is being followed, and return the signal's number."""
+        self._acknowledged.set()
+        return self.requested or signal.SIGINT
+
+    @contextlib.contextmanager
+    def interruptible(self) -> Iterator[None]:
+        """Raise `Interrupted` at once, rather than note the signal, inside this block: nothing in it is worth saving."""
+        self._interruptible = True
+        try:
+            if self.requested:
+                raise Interrupted(self.requested)
+            yield
+        finally:
+            self._interruptible = False
+
+    def _note(self, number: int, frame: FrameType | None) -> None:
+        self.requested = number
+        if self._interruptible:
+            self._interruptible = False
+            raise Interrupted(number)
+
+    def _listen(self) -> None:
+        ours, pythons = socket.socketpair()
+        for end in (ours, pythons):
+            end.setblocking(False)
+            self._undo.callback(end.close)
+        listener = threading.Thread(target=self._watch, args=(ours,), name="seqnets-signals", daemon=True)
+        listener.start()
+        self._undo.callback(listener.join)
+        self._undo.callback(pythons.send, b"\0")
+        self._undo.callback(signal.set_wakeup_fd, signal.set_wakeup_fd(pythons.fileno(), warn_on_full_buffer=False))
+
+    def _watch(self, ours: socket.socket) -> None:
+        first = _next_signal(ours, None)
+        if not first:
+            return
+        second = _next_signal(ours, PATIENCE_S)
+        if second is None and self._acknowledged.is_set():
+            second = _next_signal(ours, None)
+        if second != 0:
+            _leave(second or first)
+
+
+def _next_signal(ours: socket.socket, timeout: float | None) -> int | None:
+    while select.select([ours], [], [], timeout)[0]:
+        for number in ours.recv(64):
+            if number in (0, *SIGNALS):
+                return number
+    return None
+
+
+def _leave(number: int) -> None:
+    with contextlib.suppress(OSError, ValueError):
+        sys.stderr.write("\x1b[?25h" if sys.stderr.isatty() else "")  # a live display hides the cursor
+        sys.stderr.write("left at once; the last checkpoint is kept\n")
+        sys.stderr.flush()
+    os._exit(128 + number)

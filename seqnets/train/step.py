@@ -1,0 +1,96 @@
+"""One step of training, and several of them in one call of the device."""
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import optax
+from flax import nnx
+
+from seqnets.train.config import TrainConfig
+from seqnets.train.optimizer import optimizer
+from seqnets.train.schedules import learning_rate_schedule
+from seqnets.train.state import TrainState
+from seqnets.train.task import Metrics, Task
+
+Step = Callable[[TrainState, Any], tuple[TrainState, Metrics]]
+Steps = Callable[[TrainState, Any, Any], tuple[TrainState, Metrics]]
+
+
+def make_step(task: Task, graphdef: nnx.GraphDef, config: TrainConfig) -> Step:
+    """Return one step of training, to be traced: (state, batch) -> (state, metrics).
+
+    With the loss L, its gradient g, the learning rate a and the direction d that the optimizer makes of g,
+
+        w' = w - a(t) d(g),    average' = m average + (1 - m) w',    m = min(averaging, (n + 1) / (n + 10)),
+
+    where n counts the good steps, so that the average forgets the initial weights. If L or |g| is not finite,
+    only the step count and the count of bad steps change. The key is fold_in(key(seed), step).
+    """
+    direction, rate = optimizer(config), learning_rate_schedule(config)
+    gradient = jax.value_and_grad(_loss_of(task, graphdef), has_aux=True)
+
+    def train_step(state: TrainState, batch: Any) -> tuple[TrainState, Metrics]:
+        key = jax.random.fold_in(jax.random.key(config.seed), state.step)
+        (loss, (rest, carry, figures)), grads = gradient(state.params, state.rest, batch, state.carry, key)
+        norm, scale = optax.global_norm(grads), rate(state.step) * state.plateau.scale
+        updates, moments = direction.update(grads, state.optimizer, state.params)
+        params = jax.tree.map(lambda w, d: (w - scale * d).astype(w.dtype), state.params, updates)
+        moved = state._replace(
+            params=params, rest=rest, optimizer=moments, carry=carry, updates=state.updates + 1, bad_streak=jnp.int32(0)
+        )._replace(average=_averaged(state, params, config.averaging))
+        good = jnp.isfinite(loss) & jnp.isfinite(norm)
+        stayed = state._replace(bad_streak=state.bad_streak + 1)
+        state = jax.tree.map(lambda new, old: jnp.where(good, new, old), moved, stayed)
+        return state._replace(step=state.step + 1), {
+            **figures, "loss": loss, "gradient_norm": norm, "learning_rate": scale, "bad_streak": state.bad_streak
+        }  # fmt: skip
+
+    return train_step
+
+
+def make_steps(step: Step, metrics: Any) -> Steps:
+    """Return up to K steps in one loop on the device: (state, batches stacked to K, how many) -> (state, metrics).
+
+    The count is an argument, so that a shorter dispatch needs no second compilation, and the loop's body is the
+    same program whatever K is, so that K changes no bit of the result.
+
+    Args:
+        step: one step.
+        metrics: the shapes and dtypes of one step's metrics; the loop returns K of each, zero past the count.
+    """
+
+    def train_steps(state: TrainState, batches: Any, count: Any) -> tuple[TrainState, Metrics]:
+        size = jax.tree.leaves(batches)[0].shape[0]
+        empty = jax.tree.map(lambda metric: jnp.zeros((size, *metric.shape), metric.dtype), metrics)
+
+        def body(i: jax.Array, held: tuple[TrainState, Metrics]) -> tuple[TrainState, Metrics]:
+            state, record = step(held[0], jax.tree.map(lambda array: array[i], batches))
+            return state, jax.tree.map(lambda array, value: array.at[i].set(value), held[1], record)
+
+        return jax.lax.fori_loop(0, count, body, (state, empty))
+
+    return train_steps
+
+
+def compile_steps(task: Task, graphdef: nnx.GraphDef, config: TrainConfig, state: TrainState, batches: Any) -> Any:
+    """Compile the steps once, ahead of time, for a state (donated) and stacked batches."""
+    step = make_step(task, graphdef, config)
+    metrics = jax.eval_shape(step, state, jax.tree.map(lambda array: array[0], batches))[1]
+    return jax.jit(make_steps(step, metrics), donate_argnums=0).lower(state, batches, jnp.int32(1)).compile()
+
+
+def _loss_of(task: Task, graphdef: nnx.GraphDef) -> Callable[..., Any]:
+    def loss_of(params: Any, rest: Any, batch: Any, carry: Any, key: jax.Array) -> Any:
+        model = nnx.merge(graphdef, params, rest)
+        loss, (carry, figures) = task.loss(model, batch, carry, key)
+        return loss, (nnx.state(model, nnx.Not(nnx.Param)), carry, figures)
+
+    return loss_of
+
+
+def _averaged(state: TrainState, params: Any, decay: float) -> Any:
+    count = state.updates.astype(jnp.float32)
+    kept = jnp.minimum(decay, (count + 1) / (count + 10))
+    return jax.tree.map(lambda mean, w: (kept * mean + (1 - kept) * w).astype(w.dtype), state.average, params if decay else ())

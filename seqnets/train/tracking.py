@@ -1,0 +1,117 @@
+"""The record of a run: metrics.jsonl (only what is the same in every run of a seed), timing.jsonl, TensorBoard."""
+
+import json
+import math
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from seqnets.errors import UserError
+
+Line = dict[str, Any]
+
+
+class JsonLines:
+    r"""A file of one JSON object a line, flushed at each.
+
+    Numbers that are not finite become null, since JSON has none.
+
+    Args:
+        path: the file; it is made where it is absent.
+        size: cut the file to this many bytes first; None keeps what is there.
+
+    Example:
+        >>> import tempfile
+        >>> lines = JsonLines(Path(tempfile.mkdtemp()) / "metrics.jsonl")
+        >>> lines.append({"step": 1, "loss": float("nan")})
+        >>> lines.path.read_text()
+        '{"step": 1, "loss": null}\n'
+        >>> lines.close()
+    """
+
+    def __init__(self, path: Path, size: int | None = None) -> None:
+        self.path = path
+        self._file = path.open("ab")
+        if size is not None:
+            self._file.truncate(min(size, self.size))
+
+    @property
+    def size(self) -> int:
+        """Bytes written so far."""
+        return os.fstat(self._file.fileno()).st_size
+
+    def append(self, line: Mapping[str, Any]) -> None:
+        """Write one object."""
+        self._file.write(json.dumps({name: _plain(value) for name, value in line.items()}).encode() + b"\n")
+        self._file.flush()
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+
+class Meter:
+    """Means over the steps of an interval, bad steps left out.
+
+    The sums go into the checkpoint, so that an interval cut in two by an interruption has the same means.
+
+    Example:
+        >>> meter = Meter()
+        >>> for loss in (2.0, 4.0, math.nan): meter.add({"loss": loss}, good=math.isfinite(loss))
+        >>> meter.means(), meter.bad_steps
+        ({'loss': 3.0}, 1)
+    """
+
+    def __init__(self, sums: Mapping[str, float] = {}, count: int = 0, bad_steps: int = 0) -> None:
+        self.sums, self.count, self.bad_steps = dict(sums), count, bad_steps
+
+    def add(self, figures: Mapping[str, float], *, good: bool = True) -> None:
+        """Take in one step, or count a bad one."""
+        if not good:
+            self.bad_steps += 1
+            return
+        self.count += 1
+        for name, value in figures.items():
+            self.sums[name] = self.sums.get(name, 0.0) + value
+
+    def means(self) -> dict[str, float]:
+        """Return the means so far and begin a new interval; the count of bad steps goes on."""
+        means = {name: total / self.count for name, total in self.sums.items()}
+        self.sums, self.count = {}, 0
+        return means
+
+    def to_json(self) -> Line:
+        """Return the arguments that make the same meter."""
+        return {"sums": self.sums, "count": self.count, "bad_steps": self.bad_steps}
+
+
+class TensorBoard:
+    """TensorBoard's files, written by tensorboardX.
+
+    Raises:
+        UserError: tensorboardX is not installed.
+    """
+
+    def __init__(self, directory: Path, step: int) -> None:
+        try:
+            from tensorboardX import SummaryWriter
+        except ImportError:
+            raise UserError("train.tensorboard needs tensorboardX: pip install 'seqnets[viz]'") from None
+        self._writer = SummaryWriter(str(directory), purge_step=step + 1)
+
+    def append(self, line: Mapping[str, Any]) -> None:
+        """Write the figures of one line."""
+        for name, value in line.items():
+            if name != "step" and isinstance(value, int | float):
+                self._writer.add_scalar(name, value, line["step"])
+
+    def close(self) -> None:
+        """Flush and close the files."""
+        self._writer.close()
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, float):
+        return float(f"{value:.9g}") if math.isfinite(value) else None
+    return value
