@@ -18,7 +18,7 @@ from seqnets.errors import UserError
 Record = TypeVar("Record")
 
 _ARTICLES = {bool: "true or false", int: "a whole number", float: "a number", str: "a text", tuple: "a list"}
-_WORDS = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
+WORDS = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
 
 
 def names(kind: type) -> Iterator[tuple[str, Any]]:
@@ -252,7 +252,7 @@ def _converted(value: Any, hint: Any) -> Any:
 
 def _typed(text: str, option: Any) -> Any:
     if option is bool:
-        return _WORDS.get(text.lower())
+        return WORDS.get(text.lower())
     if get_origin(option) is Literal:
         return next((right for right in get_args(option) if str(right) == text), None)
     try:

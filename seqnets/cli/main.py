@@ -59,8 +59,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         _discard_output()
         code = BROKEN_PIPE
-    except KeyboardInterrupt:
-        code = INTERRUPTED
+    except KeyboardInterrupt as stop:
+        code = _say(str(stop) or "interrupted", getattr(stop, "exit_code", INTERRUPTED))
     except Exception as error:
         code = _explain(error)
     return code
@@ -102,9 +102,9 @@ def _find(name: str) -> Verb:
 def _explain(error: Exception) -> int:
     if os.environ.get("SEQNETS_DEBUG", "0") not in ("", "0"):
         traceback.print_exception(error)
-        return MISUSE if isinstance(error, UserError) else FAULT
-    if isinstance(error, UserError):
-        return _say(str(error), MISUSE)
+        return getattr(error, "exit_code", MISUSE if isinstance(error, UserError) else FAULT)
+    if isinstance(error, UserError) or hasattr(error, "exit_code"):
+        return _say(str(error), getattr(error, "exit_code", MISUSE))
     if isinstance(error, _NO_ACCESS) and error.filename is not None:
         return _say(f"cannot use '{error.filename}': {error.strerror}; check the path and its permissions", MISUSE)
     if isinstance(error, OSError) and error.strerror == _NO_DISK:

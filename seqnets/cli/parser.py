@@ -27,14 +27,16 @@ class Parser(argparse.ArgumentParser):
         seqnets.errors.UserError: unknown option '--huge'; did you mean '--hue'?
     """
 
-    def __init__(self, command: str, summary: str, epilog: str = "") -> None:
+    def __init__(self, command: str, summary: str, epilog: str = "", usage: str | None = None) -> None:
         super().__init__(
             prog=command,
             description=f"{summary[:1].upper()}{summary[1:].rstrip('.')}.",
             epilog=epilog,
+            usage=usage,
             allow_abbrev=False,
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
+        self._flags: set[str] = set()
 
     def read(self, words: Sequence[str]) -> argparse.Namespace:
         """Parse the words after the verb.
@@ -44,10 +46,21 @@ class Parser(argparse.ArgumentParser):
         """
         words = list(words)
         end = words.index("--") if "--" in words else len(words)
-        found, extra = self.parse_known_intermixed_args([*map(_dashed, words[:end]), *words[end:]])
+        found, extra = self.parse_known_intermixed_args([*self._regular(words[:end]), *words[end:]])
         if extra:
             self._refuse(extra[0])
         return found
+
+    def add_setting(self, name: str, hint: Any, words: str, *, metavar: str, container: Any = None) -> None:
+        """Add the option --name of any type; what is not given does not appear in what `read` returns.
+
+        A bool may be given without a value: --name is --name true.
+        """
+        option = f"--{name.replace('_', '-')}"
+        if hint is bool:
+            self._flags.add(option)
+        add = (container or self).add_argument
+        add(option, dest=name, type=self.value(hint), help=words, metavar=metavar, default=argparse.SUPPRESS)
 
     def value(self, hint: Any) -> Any:
         """Return what argparse calls a type: it reads a value as `seqnets.settings.parsed` does."""
@@ -66,6 +79,12 @@ class Parser(argparse.ArgumentParser):
         message = re.sub(r"expected (one argument|at least one argument)$", "needs a value", message)
         message = re.sub(r"invalid choice: (\S+) \(choose from (.*)\)", r"must be one of \2, not \1", message)
         raise UserError(message)
+
+    def _regular(self, words: list[str]) -> list[str]:
+        words = list(map(_dashed, words))
+        following = [*(word.lower() for word in words[1:]), ""]
+        lonely = [word in self._flags and after not in settings.WORDS for word, after in zip(words, following)]
+        return [f"{word}=true" if alone else word for word, alone in zip(words, lonely)]
 
     def _refuse(self, word: str) -> NoReturn:
         if not word.startswith("-"):

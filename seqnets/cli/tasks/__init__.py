@@ -1,0 +1,34 @@
+"""The tasks of `seqnets train TASK`, one module each.
+
+Such a module says what the loop, which knows no task, cannot:
+
+    default() -> config                     the settings when nothing is said, a frozen dataclass with a section `train`
+    USAGE                                   those words in the usage line
+    add_arguments(parser)                   the words that name the data, such as CORPUS...
+    given(found) -> mapping                 those words as settings
+    run_name(config) -> str                 what to call the run's folder
+    make_task(config, tell) -> Task         the model and its data
+    resolved(config) -> config              the settings as they mean the same from any folder
+    closing(run, config) -> str             what to show at the end: a figure, a sample, the next commands
+"""
+
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any
+
+
+@dataclass(frozen=True)
+class TaskEntry:
+    """One task: its module, and what it learns in a line."""
+
+    module: str
+    summary: str
+
+    def load(self) -> Any:
+        """Import the module."""
+        return import_module(self.module)
+
+
+TASKS = {
+    "text": TaskEntry("seqnets.cli.tasks.text", "a character model of any text (the default)"),
+}

@@ -1,0 +1,104 @@
+"""`seqnets train [TASK] ...`: train a model, or go on with it."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from seqnets import settings
+from seqnets.cli.options import add_settings, chosen
+from seqnets.cli.parser import Parser
+from seqnets.cli.tasks import TASKS
+from seqnets.errors import UserError
+
+SUMMARY = "train a model on your own data, or go on with a run that was interrupted"
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run the words after `seqnets train`; see `seqnets train --help`."""
+    words, name = _task_name(list(argv))
+    recipe = TASKS[name].load()
+    found = _parser(name, recipe).read(words)
+    config = _config(recipe, found)
+    directory = found.out or str(Path("runs") / _run_name(recipe, config, found.config))
+    if found.dry_run:
+        return _dry_run(recipe, config)
+    return _train(recipe, config, directory, found.resume)
+
+
+def _train(recipe: Any, config: Any, directory: str, resume: Any) -> int:
+    from seqnets.train import fit
+    from seqnets.train.resume import continues
+
+    continues(Path(directory), resume)  # before a long text is read
+    task = recipe.make_task(config, _tell)
+    text = settings.dumps(recipe.resolved(config))
+    run = fit(task, config.train, directory=directory, resume=resume, settings=text)
+    print(recipe.closing(run, config))
+    return 0
+
+
+def _dry_run(recipe: Any, config: Any) -> int:
+    from seqnets.cli.dry_run import report
+
+    for line in report(recipe.make_task(config, _tell), config.train):
+        print(line, flush=True)
+    return 0
+
+
+def _task_name(words: list[str]) -> tuple[list[str], str]:
+    """Take the task from the first word, else from the configuration file, else `text`."""
+    if words and words[0] in TASKS:
+        return words[1:], words[0]
+    scout = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
+    scout.add_argument("--config")
+    try:
+        path = scout.parse_known_args(words)[0].config
+    except argparse.ArgumentError:  # the full parser will say it better
+        path = None
+    name = settings.read(path).get("task", "text") if path else "text"
+    if name not in TASKS:
+        raise UserError(f"{path}: unknown task {name!r}{settings.nearest(str(name), TASKS)}")
+    return words, name
+
+
+def _parser(name: str, recipe: Any) -> Parser:
+    tasks = "\n".join(f"  {task:12} {entry.summary}" for task, entry in TASKS.items())
+    parser = Parser(
+        f"seqnets train{'' if name == 'text' else ' ' + name}",
+        SUMMARY,
+        epilog=f"tasks (`seqnets train TASK --help` tells their settings; a file of that name is ./{name}):\n{tasks}",
+        usage=f"seqnets train [TASK] [{recipe.USAGE}] [--config FILE] [--out RUN] [--SECTION.NAME VALUE ...]",
+    )
+    recipe.add_arguments(parser)
+    parser.add_argument("--config", metavar="FILE", help="settings as TOML; options given here win")
+    parser.add_argument("--out", metavar="RUN", help="the run folder [runs/NAME, after the data or the configuration]")
+    parser.add_argument(
+        "--resume",
+        choices=("auto", "never", "must"),
+        default="auto",
+        metavar="auto|never|must",
+        help="auto goes on with the run in that folder or begins one; never only begins; must only goes on [auto]",
+    )
+    parser.add_argument("--dry-run", action="store_true", help="show sizes, memory and time per step, and train nothing")
+    add_settings(parser, recipe.default())
+    return parser
+
+
+def _config(recipe: Any, found: Any) -> Any:
+    config = recipe.default()
+    if found.config:
+        config = settings.replaced(config, settings.read(found.config), found.config)
+    return settings.replaced(config, {**recipe.given(found), **chosen(found)}, "command line")
+
+
+def _run_name(recipe: Any, config: Any, path: str | None) -> str:
+    if path is None:
+        return recipe.run_name(config)
+    file = Path(path).absolute()
+    return file.parent.name if file.name == "config.toml" else file.stem
+
+
+def _tell(sentence: str) -> None:
+    print(sentence, file=sys.stderr, flush=True)
