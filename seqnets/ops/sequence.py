@@ -7,11 +7,11 @@ import jax.numpy as jnp
 from jax import Array
 
 from seqnets.errors import UserError
-from seqnets.ops.backends import reference, scan
+from seqnets.ops.backends import native, reference, scan
 from seqnets.ops.recurrent import Carry, Recurrence, RecurrentWeights
 from seqnets.ops.timestep import TimeInputs
 
-Backend = Literal["auto", "reference", "scan"]
+Backend = Literal["auto", "reference", "scan", "native"]
 
 
 def sequence(
@@ -38,13 +38,13 @@ def sequence(
         zoneout: the structure of `carry` with leaves that broadcast to `(T, B, H)`: the share of the old state that stays.
         reverse: run from the last step to the first; outputs stay where their inputs were.
         backend: "reference" (a plain scan that JAX differentiates: the definition), "scan" (hand-written backward pass: the same
-            numbers, faster), or "auto".
+            numbers, faster), "native" (kernels in C++ for the CPU, float32), or "auto": native where it can, else scan.
 
     Returns:
         The outputs `(T, B, H)` in the dtype of `projected`, and the carry after the last step.
 
     Raises:
-        UserError: for a backend that does not exist.
+        UserError: for a backend that does not exist, or that cannot do what is asked.
 
     Example:
         >>> import jax.numpy as jnp
@@ -58,12 +58,19 @@ def sequence(
     valid = None if lengths is None else jnp.arange(steps)[:, None] < lengths[None, :]
     zoneout = jax.tree.map(lambda share: jnp.broadcast_to(share, (steps, *share.shape[1:])), zoneout)
     inputs = TimeInputs(projected, resets, valid, zoneout)
-    return _runner(backend)(recurrence, reverse, weights, carry, inputs)
+    call = (recurrence, weights, carry, inputs)
+    return _runner(backend, call)(recurrence, reverse, weights, carry, inputs)
 
 
-def _runner(backend: Backend):
+def _runner(backend: Backend, call):
     match backend:
-        case "auto" | "scan":
+        case "auto":
+            return scan.run if native.refusal(*call) else native.run
+        case "native":
+            if reason := native.refusal(*call):
+                raise UserError(f'backend "native" cannot run this: {reason}; choose "auto" or "scan"')
+            return native.run
+        case "scan":
             return scan.run
         case "reference":
             return reference.run

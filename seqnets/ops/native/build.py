@@ -1,0 +1,109 @@
+"""Compile the native kernels for this machine at first use, and keep the library in the user's cache folder."""
+
+import ctypes
+import hashlib
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import tempfile
+from functools import cache
+from pathlib import Path
+
+import jax
+
+SOURCES = Path(__file__).parent
+COMPILERS = ("c++", "g++", "clang++")
+FLAGS = ("-std=c++17", "-O3", "-shared", "-fPIC", "-pthread", "-w")
+TIMEOUT_SECONDS = 300
+
+
+@cache
+def library() -> ctypes.CDLL | None:
+    """Return the compiled kernels, or None where they cannot be had; what happens is told once, in one line on stderr.
+
+    The environment variable `SEQNETS_NATIVE=0` turns them off, `CXX` names the compiler.
+
+    Example:
+        >>> library() is library()
+        True
+    """
+    if os.environ.get("SEQNETS_NATIVE") == "0":
+        return None
+    try:
+        return ctypes.CDLL(str(_compiled()))
+    except (OSError, subprocess.SubprocessError) as failure:
+        _tell(f"no native kernels, the portable backend does the work ({_reason(failure)})")
+        return None
+
+
+def _compiled() -> Path:
+    compiler = _compiler()
+    target = _cache_folder() / f"{_fingerprint(compiler)}.so"
+    if not target.exists():
+        _tell(f"compiling the native kernels for this machine, once, into {target.parent}")
+        _compile(compiler, target)
+    return target
+
+
+def _compiler() -> str:
+    candidates = (os.environ["CXX"],) if "CXX" in os.environ else COMPILERS
+    for name in candidates:
+        if found := shutil.which(name):
+            return found
+    raise OSError(f"no C++ compiler: looked for {', '.join(candidates)}")
+
+
+def _cache_folder() -> Path:
+    home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    for folder in (home / "seqnets" / "native", Path(tempfile.gettempdir()) / f"seqnets-{os.getuid()}"):
+        try:
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        except OSError:
+            continue
+        if os.access(folder, os.W_OK) and folder.stat().st_uid == os.getuid():
+            return folder
+    raise OSError(f"no folder to write to: tried {home}")
+
+
+def _compile(compiler: str, target: Path) -> None:
+    # Another process may do the same: each writes a file of its own and renames it in one step.
+    with tempfile.TemporaryDirectory(dir=target.parent) as folder:
+        made = Path(folder) / target.name
+        command = [compiler, *_flags(), str(SOURCES / "ffi.cc"), "-o", str(made)]
+        subprocess.run(command, check=True, capture_output=True, text=True, timeout=TIMEOUT_SECONDS)
+        made.replace(target)
+
+
+def _flags() -> list[str]:
+    # The whole of x86 has -march=native; on Arm it is -mcpu that names the processor, for every compiler.
+    processor = "-march=native" if platform.machine().lower() in ("x86_64", "amd64") else "-mcpu=native"
+    return [*FLAGS, processor, "-I", jax.ffi.include_dir()]
+
+
+def _fingerprint(compiler: str) -> str:
+    version = subprocess.run([compiler, "--version"], check=True, capture_output=True, timeout=TIMEOUT_SECONDS).stdout
+    digest = hashlib.sha256(version)
+    for source in sorted(SOURCES.glob("*.h")) + sorted(SOURCES.glob("*.cc")):
+        digest.update(source.read_bytes())
+    digest.update("\n".join([compiler, *_flags(), jax.lib.__version__, _processor()]).encode())
+    return digest.hexdigest()[:24]
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.machine() + platform.processor()
+    return "\n".join(dict.fromkeys(line for line in lines if line.startswith(("model name", "flags", "Features"))))
+
+
+def _reason(failure: Exception) -> str:
+    if isinstance(failure, subprocess.CalledProcessError):
+        return f"{failure.cmd[0]} failed: {(failure.stderr or 'without a message').strip().splitlines()[0]}"
+    return str(failure)
+
+
+def _tell(message: str) -> None:
+    print(f"seqnets: {message}", file=sys.stderr)
