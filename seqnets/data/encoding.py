@@ -52,8 +52,8 @@ def encode_blocks(
     """
     between = vocabulary.encode(separator).astype(vocabulary.dtype)
     tail = between[:0]
-    for number, source in enumerate(sources):
-        if number and len(between) and not np.array_equal(tail, between):
+    for source in sources:
+        if len(tail) and not np.array_equal(tail, between):
             yield between
         for tokens in _tokens_of(source, vocabulary, encoding, separator, unknown, meter):
             tail = np.concatenate([tail, tokens[-len(between) :]])[-len(between) :] if len(between) else tail

@@ -189,7 +189,7 @@ def _mode(name: str) -> int | None:
 def _globbed(pattern: str) -> list[str]:
     if not glob.has_magic(pattern):
         raise UserError(f"there is no file or folder {pattern!r}; check the path (from '{os.getcwd()}')")
-    matches = sorted(glob.glob(pattern, recursive=True))
+    matches = sorted(glob.glob(pattern, recursive=True), key=lambda match: match.split(os.sep))  # as in a folder
     # with ** a folder and what is in it both match; the files alone say it once
     files = [match for match in matches if not os.path.isdir(match)]
     texts = files or [path for match in matches for path in _texts_in(match)]

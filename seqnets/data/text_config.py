@@ -79,8 +79,9 @@ def _check_fractions(validation: float, test: float) -> None:
 def _check_encoding(encoding: str, kind: str) -> None:
     try:
         name = codecs.lookup(encoding).name
+        "".encode(encoding)  # only an encoding of text can do this: base64 and its like cannot
         codecs.getincrementaldecoder(encoding)
-    except LookupError:
+    except (LookupError, ValueError):
         raise UserError(f"data.encoding {encoding!r} is unknown; pass one that Python knows, such as utf-8") from None
     if kind == "bytes" and name != "utf-8":
         raise UserError(f"data.encoding {encoding!r} has no effect on data.vocabulary 'bytes'; leave one of them out")
