@@ -7,6 +7,7 @@ from jax.nn.initializers import Initializer
 
 input_kernel: Initializer = jax.nn.initializers.glorot_uniform()
 recurrent_kernel: Initializer = jax.nn.initializers.orthogonal()
+convolution_kernel: Initializer = jax.nn.initializers.he_normal()
 
 
 def gate_blocks(initializer: Initializer, hidden_features: int) -> Initializer:
