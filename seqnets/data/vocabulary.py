@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Literal, Protocol, get_args
+from typing import Any, Literal, get_args
 
 import numpy as np
 
@@ -18,18 +18,6 @@ UnknownPolicy = Literal["error", "skip", "replace"]
 
 _CODE_POINTS = 0x110000
 _REPLACEMENTS = "\ufffd? "
-
-
-class Decoder(Protocol):
-    """Turns tokens into text as they come, never handing out half a character."""
-
-    def push(self, tokens: Any) -> str:
-        """Return the text that is complete after these tokens."""
-        ...
-
-    def finish(self) -> str:
-        """Return what is left; an incomplete character becomes U+FFFD."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -182,7 +170,7 @@ class Vocabulary:
         """
         return self._bytes_of(tokens).decode(self._codec, "replace")
 
-    def decoder(self) -> Decoder:
+    def decoder(self) -> "Decoder":
         """Return a decoder for tokens that come a few at a time.
 
         Example:
@@ -190,7 +178,7 @@ class Vocabulary:
             >>> [decoder.push([byte]) for byte in "né".encode()], decoder.finish()
             (['n', '', 'é'], '')
         """
-        return _IncrementalDecoder(self)
+        return Decoder(self)
 
     @property
     def _codec(self) -> str:
@@ -255,15 +243,19 @@ def bytes_vocabulary() -> Vocabulary:
     return Vocabulary("bytes")
 
 
-class _IncrementalDecoder:
+class Decoder:
+    """Turns tokens into text as they come, never handing out half a character; made by `Vocabulary.decoder`."""
+
     def __init__(self, vocabulary: Vocabulary) -> None:
         self._vocabulary = vocabulary
         self._text = codecs.getincrementaldecoder(vocabulary._codec)("replace")
 
     def push(self, tokens: Any) -> str:
+        """Return the text that is complete after these tokens."""
         return self._text.decode(self._vocabulary._bytes_of(tokens))
 
     def finish(self) -> str:
+        """Return what is left; an incomplete character becomes U+FFFD."""
         rest = self._text.decode(b"", final=True)
         self._text.reset()
         return rest

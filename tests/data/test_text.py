@@ -120,8 +120,9 @@ def test_what_is_no_text_is_recognised(tmp_path, content, hint):
     assert read_text(written(tmp_path, content), config=BYTES).tokens.tobytes() == content
 
 
-def test_unknown_character_of_a_file_is_found_across_blocks(tmp_path, monkeypatch, megabytes):
-    monkeypatch.setattr(sources_module, "BLOCK_BYTES", 7)
+@pytest.mark.parametrize("block", [1, 5, 6, 7, 9, 11, 43])
+def test_unknown_character_of_a_file_is_found_across_blocks(tmp_path, monkeypatch, megabytes, block):
+    monkeypatch.setattr(sources_module, "BLOCK_BYTES", block)
     path = written(tmp_path, "é" * 20 + "ab" + "ß" + "ab")
     vocabulary = Vocabulary.from_text("éab")
     config = TextConfig(window=1, validation_fraction=0, in_memory_megabytes=megabytes)
