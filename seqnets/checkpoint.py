@@ -68,14 +68,15 @@ class Checkpoints:
         return sorted(int(path.name) for path in self.directory.glob("[0-9]*") if path.name.isdigit())
 
     def save(self, checkpoint: Checkpoint, *, best: bool = False) -> None:
-        """Save in the background, after the save before; the arrays must not change any more.
+        """Save in the background, after the save before; the arrays must not change meanwhile.
 
         A save that fails is told by `failure`, `wait` or the next `save`, and leaves the older checkpoints alone.
         """
         self.wait()
         self.best_step = checkpoint.step if best else self.best_step
         if checkpoint.step not in self.steps():
-            self._saving = self._thread.submit(self._write, checkpoint)
+            record = json.loads(json.dumps(checkpoint.record))  # the caller may go on changing its own
+            self._saving = self._thread.submit(self._write, checkpoint._replace(record=record))
 
     def poll(self) -> bool:
         """Tell of a save that has failed since, without waiting; say whether none has."""

@@ -114,7 +114,7 @@ def read_weights(path: Path) -> dict[str, np.ndarray]:
     try:
         with safe_open(path, framework="numpy") as file:
             arrays, facts = {name: file.get_tensor(name) for name in file.keys()}, file.metadata() or {}  # noqa: SIM118
-        checksums = json.loads(facts["checksums"])
+        checksums = json.loads(facts["seqnets_checksums"])
     except (SafetensorError, OSError, ValueError, KeyError, TypeError) as error:
         raise UserError(f"'{path}' is damaged or not of seqnets: {str(error)[:200]}") from None
     if checksums != {name: checksum(array) for name, array in arrays.items()}:
@@ -128,7 +128,8 @@ def write_weights(path: Path, state: Any) -> None:
 
     arrays = host_arrays(state)
     checksums = json.dumps({name: checksum(array) for name, array in arrays.items()})
-    replace_file(path, save(arrays, {"format": "seqnets", "checksums": checksums}))
+    # one entry only: safetensors writes several in any order, and equal weights should make equal files
+    replace_file(path, save(arrays, {"seqnets_checksums": checksums}))
 
 
 def replace_file(path: Path, content: bytes | str) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import jax
+import tomli_w
 
 from seqnets import __version__
 from seqnets.checkpoint import Checkpoint, Checkpoints
@@ -32,7 +33,6 @@ from seqnets.run import (
 )  # fmt: skip
 from seqnets.train.config import TrainConfig
 from seqnets.train.resume import Resume, check_unchanged, continues
-from seqnets.train.settings import toml
 from seqnets.train.state import TrainState
 from seqnets.train.task import Task
 from seqnets.train.tracking import JsonLines, TensorBoard
@@ -199,7 +199,7 @@ class InFolder:
             write_json(self.directory / VOCABULARY, vocabulary)
         model = self.description["model"]
         sections = {"task": task.name, "model": model.get("config", model), "train": self.description["train"]}
-        replace_file(self.directory / SETTINGS, settings or toml(sections))
+        replace_file(self.directory / SETTINGS, settings or tomli_w.dumps(sections))
         write_json(self.directory / CONFIG, self.description)
 
 

@@ -83,7 +83,7 @@ class Meter:
 
     def to_json(self) -> Line:
         """Return the arguments that make the same meter."""
-        return {"sums": self.sums, "count": self.count, "bad_steps": self.bad_steps}
+        return {"sums": dict(self.sums), "count": self.count, "bad_steps": self.bad_steps}
 
 
 class TensorBoard:
@@ -113,5 +113,5 @@ class TensorBoard:
 
 def _plain(value: Any) -> Any:
     if isinstance(value, float):
-        return float(f"{value:.9g}") if math.isfinite(value) else None
+        return float(f"{value:.7g}") if math.isfinite(value) else None
     return value
