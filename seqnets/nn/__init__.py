@@ -7,6 +7,8 @@ from seqnets.nn.cells import HighwayCell as HighwayCell
 from seqnets.nn.cells import LSTMCell as LSTMCell
 from seqnets.nn.cells import VanillaCell as VanillaCell
 from seqnets.nn.highway import Highway as Highway
+from seqnets.nn.regularize import dropout as dropout
+from seqnets.nn.regularize import locked_dropout as locked_dropout
 from seqnets.nn.rnn import RNN as RNN
 from seqnets.nn.stacked import BidirectionalRNN as BidirectionalRNN
 from seqnets.nn.stacked import StackedRNN as StackedRNN

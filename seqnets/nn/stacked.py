@@ -18,7 +18,7 @@ class StackedRNN(nnx.Module):
     """Recurrent layers on top of each other; the carry is a tuple, one entry a layer.
 
     Args:
-        layers: the layers, lowest first, all batch-major.
+        layers: `RNN` or `BidirectionalRNN` layers, lowest first, all batch-major.
         residual: add each layer's input to its output, wherever the two have the same size.
         dropout: rate between layers (not after the last) while a key is given.
         locked: draw one dropout mask for all steps of a sequence (Gal & Ghahramani, 2016).
@@ -40,14 +40,14 @@ class StackedRNN(nnx.Module):
 
     def __init__(
         self,
-        layers: Sequence[RNN],
+        layers: Sequence[Any],
         *,
         residual: bool = False,
         dropout: float = 0.0,
         locked: bool = False,
         return_carry: bool = False,
     ):
-        if not layers or any(layer.time_major for layer in layers):
+        if not layers or any(isinstance(layer, RNN) and layer.time_major for layer in layers):
             raise UserError("a stack needs at least one layer, each with time_major=False")
         self.layers = nnx.List(layers)
         self.residual = residual
@@ -69,8 +69,9 @@ class StackedRNN(nnx.Module):
         """Run all layers; arguments and result as for `RNN`, `initial_carry` with one entry a layer."""
         starts = [None] * len(self.layers) if initial_carry is None else initial_carry
         keys = [None] * len(self.layers) if key is None else jax.random.split(key, len(self.layers))
-        shared = {"lengths": lengths, "resets": resets, "return_carry": True}
-        x, first = self.layers[0](inputs, initial_carry=starts[0], key=keys[0], projected=projected, **shared)
+        shared = {"lengths": lengths, "return_carry": True} | ({} if resets is None else {"resets": resets})
+        only_first = {"projected": True} if projected else {}
+        x, first = self.layers[0](inputs, initial_carry=starts[0], key=keys[0], **only_first, **shared)
         x, carry = x if projected else self.join(inputs, x), [first]
         for layer, start, layer_key in zip(self.layers[1:], starts[1:], keys[1:]):
             x = self._between(x, layer_key)

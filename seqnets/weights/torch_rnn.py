@@ -1,0 +1,175 @@
+"""Weights of torch's nn.RNN, nn.LSTM and nn.GRU, in and out.
+
+Torch keeps, for each layer k and direction, `weight_ih_lk` (gates * H, F), `weight_hh_lk` (gates * H, H) and two biases. The gate
+orders are the same as ours, so kernels are transposes. Torch's second bias is redundant but for the GRU's candidate: on the way
+in the two are added, on the way out the second holds zeros.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Literal
+
+import jax.numpy as jnp
+import numpy as np
+from flax import nnx
+
+from seqnets.errors import UserError
+from seqnets.nn import CELLS, RNN, BidirectionalRNN, Cell, GRUCell, HighwayCell, StackedRNN, VanillaCell
+
+_KIND_OF_GATES = {1: "vanilla", 3: "gru", 4: "lstm"}
+
+StateDict = Mapping[str, Any]
+
+
+def rnn_from_torch(
+    state_dict: StateDict, *, prefix: str = "", activation: Literal["tanh", "relu"] = "tanh", rngs: nnx.Rngs | None = None
+) -> StackedRNN:
+    """Build the stack of layers that a torch state dict describes, and fill it.
+
+    Kind, sizes, depth and directions are read off the shapes and names.
+
+    Args:
+        state_dict: names to arrays or CPU tensors, as `torch_module.state_dict()` gives them.
+        prefix: of the names to read, e.g. "encoder.rnn.".
+        activation: of an nn.RNN, which its weights do not tell.
+        rngs: makes the weights that are then overwritten; any will do.
+
+    Returns:
+        A stack of `RNN`, or of `BidirectionalRNN`.
+
+    Raises:
+        UserError: when the names or shapes are not those of a torch recurrent layer, with the difference.
+
+    Example:
+        >>> import numpy as np
+        >>> torch_like = {"weight_ih_l0": np.zeros((20, 3)), "weight_hh_l0": np.zeros((20, 5)),
+        ...               "bias_ih_l0": np.zeros(20), "bias_hh_l0": np.zeros(20)}
+        >>> type(rnn_from_torch(torch_like).layers[0].cell).__name__
+        'LSTMCell'
+    """
+    arrays = _arrays(state_dict, prefix)
+    stack = _build(arrays, activation, rngs or nnx.Rngs(0))
+    load_torch_rnn(stack, arrays)
+    return stack
+
+
+def load_torch_rnn(layer: StackedRNN | BidirectionalRNN | RNN | Cell, state_dict: StateDict, *, prefix: str = "") -> None:
+    """Fill existing layers with torch's weights, all of them or none.
+
+    Args:
+        layer: built with the same sizes as the torch module.
+        state_dict: names to arrays or CPU tensors.
+        prefix: of the names to read.
+
+    Raises:
+        UserError: when names or shapes do not fit, with every difference; the layer is then unchanged.
+
+    Example:
+        >>> from flax import nnx
+        >>> from seqnets.nn import GRUCell
+        >>> a, b = GRUCell(3, 5, rngs=nnx.Rngs(0)), GRUCell(3, 5, rngs=nnx.Rngs(1))
+        >>> load_torch_rnn(a, torch_rnn_state_dict(b))
+        >>> bool((a.kernel[...] == b.kernel[...]).all())
+        True
+    """
+    arrays = _arrays(state_dict, prefix)
+    _refuse_differences({name: a.shape for name, a in torch_rnn_state_dict(layer).items()}, arrays)
+    for suffix, cell in _cells(layer):
+        _load_cell(cell, {part: arrays[f"{part}_{suffix}"] for part in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")})
+
+
+def torch_rnn_state_dict(layer: StackedRNN | BidirectionalRNN | RNN | Cell) -> dict[str, np.ndarray]:
+    """Return the weights under torch's names; `{k: torch.from_numpy(v) ...}` loads strictly into the torch module.
+
+    Args:
+        layer: a stack, a layer or a cell; its cells vanilla, LSTM, or GRU with `reset="after"`, without layer norm.
+
+    Returns:
+        Names to NumPy arrays.
+
+    Raises:
+        UserError: for a cell that torch does not have.
+
+    Example:
+        >>> from flax import nnx
+        >>> from seqnets.nn import LSTMCell
+        >>> {k: v.shape for k, v in torch_rnn_state_dict(LSTMCell(3, 5, rngs=nnx.Rngs(0))).items()}
+        {'weight_ih_l0': (20, 3), 'weight_hh_l0': (20, 5), 'bias_ih_l0': (20,), 'bias_hh_l0': (20,)}
+    """
+    return {f"{part}_{suffix}": array for suffix, cell in _cells(layer) for part, array in _export_cell(cell).items()}
+
+
+def _cells(layer: Any) -> Iterator[tuple[str, Cell]]:
+    """Yield torch's suffix and the cell, for every layer and direction."""
+    layers = layer.layers if isinstance(layer, StackedRNN) else [layer]
+    for index, part in enumerate(layers):
+        if isinstance(part, BidirectionalRNN):
+            yield f"l{index}", _torch_like(part.forward.cell)
+            yield f"l{index}_reverse", _torch_like(part.backward.cell)
+        else:
+            yield f"l{index}", _torch_like(part.cell if isinstance(part, RNN) else part)
+
+
+def _torch_like(cell: Any) -> Cell:
+    before = isinstance(cell, GRUCell) and cell.reset == "before"
+    if not isinstance(cell, Cell) or isinstance(cell, HighwayCell) or before or cell.layer_norm:
+        what = "a GRU with reset='before'" if before else f"{type(cell).__name__}{' with layer norm' * isinstance(cell, Cell)}"
+        raise UserError(f"torch has no counterpart of {what}; it has vanilla, LSTM and GRU (reset='after') without layer norm")
+    return cell
+
+
+def _export_cell(cell: Cell) -> dict[str, np.ndarray]:
+    bias = np.asarray(cell.bias[...])
+    second = np.zeros_like(bias)
+    if isinstance(cell, GRUCell):
+        second[-cell.hidden_features :] = np.asarray(cell.recurrent_bias[...])
+    kernels = (np.ascontiguousarray(np.asarray(kernel[...]).T) for kernel in (cell.kernel, cell.recurrent_kernel))
+    return dict(zip(("weight_ih", "weight_hh", "bias_ih", "bias_hh"), (*kernels, bias, second)))
+
+
+def _load_cell(cell: Cell, arrays: dict[str, np.ndarray]) -> None:
+    first, second = arrays["bias_ih"], arrays["bias_hh"].copy()
+    if isinstance(cell, GRUCell):
+        cell.recurrent_bias[...] = jnp.asarray(second[-cell.hidden_features :], cell.param_dtype)
+        second[-cell.hidden_features :] = 0
+    cell.kernel[...] = jnp.asarray(arrays["weight_ih"].T, cell.param_dtype)
+    cell.recurrent_kernel[...] = jnp.asarray(arrays["weight_hh"].T, cell.param_dtype)
+    cell.bias[...] = jnp.asarray(first + second, cell.param_dtype)
+
+
+def _arrays(state_dict: StateDict, prefix: str) -> dict[str, np.ndarray]:
+    arrays = {name.removeprefix(prefix): np.asarray(a) for name, a in state_dict.items() if name.startswith(prefix)}
+    for name in [name for name in arrays if name.startswith("weight_hh_")]:
+        for bias in (name.replace("weight", "bias"), name.replace("weight_hh", "bias_ih")):
+            arrays.setdefault(bias, np.zeros(arrays[name].shape[0], arrays[name].dtype))  # torch's bias=False
+    return arrays
+
+
+def _build(arrays: dict[str, np.ndarray], activation: Literal["tanh", "relu"], rngs: nnx.Rngs) -> StackedRNN:
+    depth = sum(f"weight_hh_l{k}" in arrays for k in range(len(arrays)))
+    if not depth or f"weight_ih_l{depth - 1}" not in arrays:
+        raise UserError(f"no torch recurrent layer here: expected names like 'weight_ih_l0', got {sorted(arrays)[:4]}")
+
+    def layer(suffix: str) -> RNN:
+        rows, hidden = arrays[f"weight_hh_{suffix}"].shape
+        kind = _KIND_OF_GATES.get(rows // hidden)
+        if kind is None or rows % hidden:
+            raise UserError(f"weight_hh_{suffix} has shape {(rows, hidden)}; its rows must be 1, 3 or 4 times its columns")
+        options = {"activation": activation} if CELLS[kind] is VanillaCell else {}
+        cell = CELLS[kind](arrays[f"weight_ih_{suffix}"].shape[1], hidden, rngs=rngs, **options)
+        return RNN(cell, reverse=suffix.endswith("_reverse"))
+
+    both = "weight_hh_l0_reverse" in arrays
+    names = [f"l{k}" for k in range(depth)]
+    return StackedRNN([BidirectionalRNN(layer(n), layer(f"{n}_reverse")) if both else layer(n) for n in names])
+
+
+def _refuse_differences(expected: dict[str, tuple[int, ...]], arrays: dict[str, np.ndarray]) -> None:
+    lines = [f"missing: {name} {expected[name]}" for name in sorted(expected.keys() - arrays.keys())]
+    lines += [f"unexpected: {name} {arrays[name].shape}" for name in sorted(arrays.keys() - expected.keys())]
+    lines += [
+        f"shape of {name}: the layer has {expected[name]}, the weights {arrays[name].shape}"
+        for name in sorted(expected.keys() & arrays.keys())
+        if expected[name] != arrays[name].shape
+    ]
+    if lines:
+        raise UserError("these torch weights do not fit the layer:\n  " + "\n  ".join(lines))

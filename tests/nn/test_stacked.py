@@ -1,0 +1,134 @@
+"""Stacks, directions, residuals and the noise between layers."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from flax import nnx
+
+import seqnets.nn as snn
+from numerics import assert_close
+from seqnets.errors import UserError
+
+X = jnp.asarray(np.random.default_rng(0).normal(size=(2, 6, 4)), jnp.float32)
+
+
+def layers(count=3, features=4):
+    rngs = nnx.Rngs(1)
+    return [snn.RNN(snn.GRUCell(4 if i == 0 else features, features, rngs=rngs)) for i in range(count)]
+
+
+def test_a_stack_is_its_layers_in_turn():
+    parts = layers()
+    expected, carries = X, []
+    for part in parts:
+        expected, carry = part(expected, return_carry=True)
+        carries.append(carry)
+    outputs, carry = snn.StackedRNN(parts)(X, return_carry=True)
+    assert_close((outputs, carry), (expected, tuple(carries)))
+
+
+def test_residual_adds_inputs_where_sizes_fit():
+    first, second = layers(2)
+    below = first(X) + X
+    assert_close(snn.StackedRNN([first, second], residual=True)(X), second(below) + below)
+    wide = layers(2, features=7)
+    below = wide[0](X)
+    assert_close(snn.StackedRNN(wide, residual=True)(X), wide[1](below) + below)
+
+
+def test_carry_continues_a_stack():
+    stack = snn.StackedRNN(layers(), return_carry=True)
+    whole, last = stack(X)
+    first, carry = stack(X[:, :2])
+    second, carry = stack(X[:, 2:], initial_carry=carry)
+    assert_close((jnp.concatenate([first, second], 1), carry), (whole, last))
+
+
+def test_dropout_needs_a_key_and_leaves_the_last_layer_alone():
+    stack = snn.StackedRNN(layers(2), dropout=0.5)
+    clean = stack(X)
+    assert_close(stack(X), clean)
+    noisy = stack(X, key=jax.random.key(0))
+    assert not np.allclose(noisy, clean)
+    assert np.count_nonzero(noisy) == noisy.size
+    assert_close(stack(X, key=jax.random.key(0)), noisy)
+
+
+def test_bidirectional_is_both_directions_side_by_side():
+    rngs = nnx.Rngs(2)
+    ahead, back = snn.RNN(snn.LSTMCell(4, 5, rngs=rngs)), snn.RNN(snn.LSTMCell(4, 3, rngs=rngs), reverse=True)
+    lengths = jnp.array([6, 3])
+    outputs, _ = snn.BidirectionalRNN(ahead, back)(X, lengths=lengths, return_carry=True)
+    flipped = snn.RNN(back.cell)(X[1:, :3][:, ::-1])[:, ::-1]
+    assert_close(outputs[..., :5], ahead(X, lengths=lengths))
+    assert_close(outputs[1:, :3, 5:], flipped)
+    assert not outputs[1, 3:].any()
+
+
+def test_bidirectional_sum():
+    rngs = nnx.Rngs(2)
+    ahead, back = snn.RNN(snn.GRUCell(4, 5, rngs=rngs)), snn.RNN(snn.GRUCell(4, 5, rngs=rngs), reverse=True)
+    assert_close(snn.BidirectionalRNN(ahead, back, merge="sum")(X), ahead(X) + back(X))
+
+
+def test_time_major_is_a_transpose():
+    cell = snn.LSTMCell(4, 5, rngs=nnx.Rngs(0))
+    resets = jnp.zeros((2, 6), bool).at[1, 3].set(True)
+    batch_major = snn.RNN(cell)(X, resets=resets)
+    time_major = snn.RNN(cell, time_major=True)(X.swapaxes(0, 1), resets=resets.T)
+    assert_close(time_major.swapaxes(0, 1), batch_major)
+
+
+def test_weight_dropout_draws_one_mask_for_the_sequence():
+    cell = snn.VanillaCell(4, 5, rngs=nnx.Rngs(0))
+    noisy = snn.RNN(cell, weight_dropout=0.5)(X, key=jax.random.key(3))
+    assert_close(snn.RNN(cell, weight_dropout=0.5)(X), snn.RNN(cell)(X))
+    kernel = np.asarray(cell.recurrent_kernel[...])
+    # The mask is what explains the outputs: recover U from h_t = tanh(p_t + h_{t-1} U) by least squares.
+    longer = jnp.asarray(np.random.default_rng(1).normal(size=(8, 40, 4)), jnp.float32)
+    h = np.asarray(snn.RNN(cell, weight_dropout=0.5)(longer, key=jax.random.key(3)), np.float64)
+    targets = np.arctanh(h[:, 1:]) - np.asarray(cell.project(longer))[:, 1:]
+    found = np.linalg.lstsq(h[:, :-1].reshape(-1, 5), targets.reshape(-1, 5), rcond=None)[0]
+    ratio = np.round(found / kernel, 2)
+    assert set(np.unique(np.abs(ratio))) == {0.0, 2.0}
+    assert noisy.shape == (2, 6, 5)
+
+
+@pytest.mark.parametrize("locked", [False, True])
+def test_dropout_keeps_the_mean(locked):
+    drop = snn.locked_dropout if locked else snn.dropout
+    dropped = np.asarray(drop(jnp.ones((64, 10, 64)), 0.3, jax.random.key(0)))
+    assert dropped.mean() == pytest.approx(1, abs=0.02)
+    assert (dropped == dropped[:, :1]).all() == locked
+
+
+def test_zoneout_keeps_or_takes_each_unit():
+    cell = snn.GRUCell(4, 5, zoneout=0.5, rngs=nnx.Rngs(0))
+    start = jnp.full((2, 5), 9.0)
+    plain = snn.RNN(snn.GRUCell(4, 5, rngs=nnx.Rngs(0)))(X[:, :1], initial_carry=start)[:, 0]
+    noisy = snn.RNN(cell)(X[:, :1], initial_carry=start, key=jax.random.key(1))[:, 0]
+    kept = np.asarray(noisy == start)
+    assert 0 < kept.sum() < kept.size
+    assert_close(np.where(kept, start, plain), noisy)
+
+
+def test_highway_layer():
+    layer = snn.Highway(4, rngs=nnx.Rngs(0))
+    kernel, bias = np.asarray(layer.kernel[...], np.float64), np.asarray(layer.bias[...], np.float64)
+    a = np.asarray(X, np.float64) @ kernel + bias
+    gate = 1 / (1 + np.exp(-a[..., 4:]))
+    assert_close(layer(X), gate * np.maximum(a[..., :4], 0) + (1 - gate) * np.asarray(X, np.float64))
+
+
+@pytest.mark.parametrize(
+    ("build", "message"),
+    [
+        (lambda r: snn.StackedRNN([]), "at least one layer"),
+        (lambda r: snn.StackedRNN([snn.RNN(snn.GRUCell(3, 3, rngs=r), time_major=True)]), "time_major=False"),
+        (lambda r: snn.BidirectionalRNN(*[snn.RNN(snn.GRUCell(3, 3, rngs=r))] * 2), "reverse=True"),
+    ],
+)
+def test_errors_teach(build, message):
+    with pytest.raises(UserError, match=message):
+        build(nnx.Rngs(0))

@@ -1,0 +1,1 @@
+"""Independent definitions to check against: plain NumPy, written from the papers."""
