@@ -87,10 +87,16 @@ def _parser(name: str, recipe: Any) -> Parser:
 
 
 def _config(recipe: Any, found: Any) -> Any:
-    config = recipe.default()
-    if found.config:
-        config = settings.replaced(config, settings.read(found.config), found.config)
-    return settings.replaced(config, {**recipe.given(found), **chosen(found)}, "command line")
+    sources = [(settings.read(found.config), found.config)] if found.config else []
+    sources.append(({**recipe.given(found), **chosen(found)}, "command line"))
+    default = recipe.default()
+    config = settings.replaced(default, {"train": {"warmup_steps": 0}})
+    for values, where in sources:
+        config = settings.replaced(config, values, where)
+    if any("warmup_steps" in values.get("train", {}) for values, _ in sources):
+        return config
+    warmup = min(default.train.warmup_steps, config.train.steps // 10)  # a short run does not warm up all the way
+    return settings.replaced(config, {"train": {"warmup_steps": warmup}})
 
 
 def _run_name(recipe: Any, config: Any, path: str | None) -> str:

@@ -34,7 +34,7 @@ def make_step(task: Task, graphdef: nnx.GraphDef, config: TrainConfig) -> Step:
     def train_step(state: TrainState, batch: Any) -> tuple[TrainState, Metrics]:
         key = jax.random.fold_in(jax.random.key(config.seed), state.step)
         (loss, (rest, carry, figures)), grads = gradient(state.params, state.rest, batch, state.carry, key)
-        norm, scale = optax.global_norm(grads), rate(state.step) * state.plateau.scale
+        norm, scale = optax.tree.norm(grads), rate(state.step) * state.plateau.scale
         updates, moments = direction.update(grads, state.optimizer, state.params)
         params = jax.tree.map(lambda w, d: (w - scale * d).astype(w.dtype), state.params, updates)
         moved = state._replace(

@@ -22,6 +22,7 @@ from seqnets.train import CharLMTask
 
 USAGE = "CORPUS ..."
 SAMPLE_CHARACTERS = 500
+PYTHON_PROMPT = "def "
 
 
 def default() -> TextRunConfig:
@@ -79,11 +80,12 @@ def resolved(config: TextRunConfig) -> TextRunConfig:
 
 def closing(run: Run, config: TextRunConfig) -> str:
     """Return the validation figure, a sample and the next commands."""
-    text = sample(run.model, length=SAMPLE_CHARACTERS, temperature=0.7, key=jax.random.key(config.train.seed))
+    opening = "" if config.corpus else PYTHON_PROMPT
+    key = jax.random.key(config.train.seed)
+    text = sample(run.model, prompt=opening, length=SAMPLE_CHARACTERS, temperature=0.7, key=key)
     folder = shlex.quote(str(run.directory))
-    prompt = shlex.quote("def " if not config.corpus else text.strip()[:8])
     commands = (
-        f"seqnets sample {folder} --prompt {prompt} --length 1000 --temperature 0.7",
+        f"seqnets sample {folder} --length 1000 --temperature 0.7" + (f" --prompt {shlex.quote(opening)}" if opening else ""),
         f"seqnets evaluate {folder} FILE",
     )
     return "\n".join([_rule("a sample"), text, _rule("the end"), *_figures(run), *(f"  {command}" for command in commands)])

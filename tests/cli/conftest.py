@@ -1,0 +1,39 @@
+"""The command line, run in this process: quick, and with its output at hand."""
+
+from dataclasses import dataclass
+
+import pytest
+
+from seqnets.cli.main import main
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a command left behind."""
+
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def seqnets(capsys, monkeypatch, tmp_path):
+    """Run `seqnets WORDS...` in an empty folder."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("SEQNETS_DEBUG", raising=False)
+    monkeypatch.setenv("SEQNETS_CACHE", str(tmp_path / ".cache"))
+
+    def run(*words: object) -> Outcome:
+        capsys.readouterr()
+        code = main([str(word) for word in words])
+        return Outcome(code, *capsys.readouterr())
+
+    return run
+
+
+@pytest.fixture
+def corpus(tmp_path):
+    """A small text with a pattern that is quickly learned."""
+    path = tmp_path / "numbers.txt"
+    path.write_text("one two three four five six seven eight nine ten\n" * 60)
+    return path
