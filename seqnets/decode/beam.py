@@ -83,6 +83,8 @@ def beam_search(
     """
     check_at_least_one(length=length, width=width)
     prompts = [prompt] if isinstance(prompt, str) else list(prompt)
+    if not prompts:
+        return []
     split = Split.of(model)
     ending = tuple(split.vocabulary.encode(stop, name="the stop string").tolist())
     read = [prompt_tokens(split.vocabulary, text, unknown=unknown, separator=separator) for text in prompts]

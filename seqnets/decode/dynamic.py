@@ -11,7 +11,7 @@ from flax import nnx
 from jax import Array
 
 from seqnets.decode.prompt import Split
-from seqnets.decode.scoring import Passage, Score, check_tokens, token_losses, unit_of
+from seqnets.decode.scoring import Passage, Progress, Score, check_tokens, tell, token_losses, unit_of
 from seqnets.errors import UserError
 
 
@@ -54,6 +54,7 @@ def dynamic_score(
     context: Any = None,
     separator: tuple[int, ...] | None = None,
     chunk: int = 64,
+    progress: Progress | None = None,
 ) -> Score:
     """Return how well a model predicts a text from which it learns as it goes.
 
@@ -72,6 +73,7 @@ def dynamic_score(
         context: tokens that stand before the text; read and learned from, not counted.
         separator: tokens of the document separator, at whose last token the carry is reset.
         chunk: segments a dispatch.
+        progress: called now and then with the characters predicted so far and in all.
 
     Raises:
         UserError: there is nothing to predict, or a token is not of the model's vocabulary.
@@ -101,6 +103,7 @@ def dynamic_score(
         segments, counts = _segments(text, first, (chunk, config.segment), len(split.vocabulary))
         state, losses = _adapt(graph, config.rule, trained, rest, state, segments, _rates(config))
         total += float(np.asarray(losses, np.float64)[counts].sum())
+        tell(progress, min(first + config.segment * chunk, text.count), text.count)
     return Score(total / text.count, text.count, unit_of(split.vocabulary))
 
 

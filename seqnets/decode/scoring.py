@@ -1,6 +1,7 @@
 """How well a model predicts a text, exactly: every character once, from all that goes before it."""
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -16,6 +17,8 @@ from seqnets.data.vocabulary import Vocabulary
 from seqnets.decode.prompt import Split
 from seqnets.decode.sizes import check_at_least_one
 from seqnets.errors import UserError
+
+Progress = Callable[[int, int], None]
 
 _LOGITS_NUMBERS = 1 << 25  # of one chunk; 128 MB
 
@@ -70,6 +73,7 @@ def score(
     chunk: int = 512,
     context: Any = None,
     separator: tuple[int, ...] | None = None,
+    progress: Progress | None = None,
 ) -> Score:
     """Return how well a model predicts a text.
 
@@ -89,6 +93,7 @@ def score(
             then predicted too.
         separator: tokens of the document separator, at whose last token the carry is reset, as in training; the
             stream's own where left out.
+        progress: called now and then with the characters predicted so far and in all.
 
     Raises:
         UserError: a size is out of range, there is nothing to predict, or a token is not of the model's vocabulary.
@@ -116,6 +121,7 @@ def score(
         losses, carry = _losses(split.graph, split.values, inputs, targets, resets, carry)
         total += 0.0 if waiting is None else _sum(*waiting)  # while the device works on this chunk
         waiting = losses, counts
+        tell(progress, min(start + chunk, plan.steps) * plan.count // plan.steps, plan.count)
     total += 0.0 if waiting is None else _sum(*waiting)
     return Score(total / plan.count, plan.count, unit_of(split.vocabulary))
 
@@ -199,6 +205,12 @@ def token_losses(model: Any, inputs: Any, targets: Any, resets: Any, carry: Any)
     logits = logits.astype(jnp.float32)
     chosen = jnp.take_along_axis(logits, jnp.asarray(targets)[..., None], axis=-1)[..., 0]
     return jax.nn.logsumexp(logits, axis=-1) - chosen, carry
+
+
+def tell(progress: Progress | None, done: int, total: int) -> None:
+    """Report progress where it is wanted."""
+    if progress is not None:
+        progress(done, total)
 
 
 def unit_of(vocabulary: Vocabulary) -> str:

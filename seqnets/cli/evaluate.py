@@ -1,0 +1,125 @@
+"""`seqnets evaluate RUN [FILE ...]`: how well a trained model predicts a text."""
+
+import argparse
+import dataclasses
+import json
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from seqnets.cli.flat import add_fields, given_fields
+from seqnets.cli.parser import Parser
+from seqnets.errors import UserError
+
+SUMMARY = "score a text: nats, bits per character, perplexity"
+SPLITS = ("validation", "train", "test")
+_EPILOG = """\
+Every character after the first is predicted once, from all that goes before it. Without FILE the run's own validation
+split is scored; the figure is that of training. --dynamic lets the model learn from the text as it goes, each segment
+after it is scored; its figure is told apart, and the run is not changed."""
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run the words after `seqnets evaluate`; see `seqnets evaluate --help`."""
+    from seqnets.decode.dynamic import DynamicConfig
+
+    found = _parser(DynamicConfig()).read(argv)
+    changes = given_fields(found, DynamicConfig, prefix="dynamic.")
+    config = DynamicConfig(**changes)
+    if found.file and found.split:
+        raise UserError("FILE and --split both say what to score; leave one out")
+    from seqnets.run import load
+
+    run = load(found.run)
+    text, name = _own_split(run, found.split or SPLITS[0]) if not found.file else _text(run, found)
+    _report(_scores(run, text, found, config if found.dynamic or changes else None), name, found)
+    return 0
+
+
+def _parser(default: Any) -> Parser:
+    parser = Parser("seqnets evaluate", SUMMARY, epilog=_EPILOG)
+    parser.add_argument("run", metavar="RUN", help="the run folder")
+    parser.add_argument("file", nargs="*", metavar="FILE", help="files (also .gz), folders, globs, or - for standard input")
+    parser.add_argument("--split", choices=SPLITS, metavar="|".join(SPLITS), help="score a split of the run's own text")
+    parser.add_argument("--json", action="store_true", help="write the figures as one JSON object")
+    parser.add_argument("--dynamic", action="store_true", help="also score a model that learns from the text as it goes")
+    parser.add_setting("unknown", _unknown(), "what to do with characters that the model lacks [error]", metavar="POLICY")
+    parser.add_setting("streams", int, "parts that run side by side; 1 for the single pass [16]", metavar="N")
+    parser.add_setting("warmup", int, "characters that each part reads before those that count [1024]", metavar="N")
+    add_fields(parser, default, title="dynamic evaluation", prefix="dynamic.")
+    return parser
+
+
+def _unknown() -> Any:
+    from seqnets.data.vocabulary import UnknownPolicy
+
+    return UnknownPolicy
+
+
+def _own_split(run: Any, split: str) -> tuple[Any, str]:
+    from seqnets.data import read_text
+
+    config = _settings(run)
+    try:
+        corpus = read_text(*config.corpus, config=config.data, vocabulary=run.vocabulary)
+    except UserError as error:
+        raise UserError(f"the text that '{run.directory}' was trained on cannot be read again: {error}") from None
+    if corpus.fingerprint()["text"] != run.config["data"].get("text"):
+        raise UserError(f"the text that '{run.directory}' was trained on has changed since; give it as FILE to score it as it is")
+    return getattr(corpus, split), f"{split} split"
+
+
+def _text(run: Any, found: argparse.Namespace) -> tuple[Any, str]:
+    from seqnets.data import read_text
+
+    config = dataclasses.replace(_settings(run).data, window=1, validation_fraction=0.0, test_fraction=0.0)
+    corpus = read_text(*found.file, config=config, vocabulary=run.vocabulary, unknown=getattr(found, "unknown", "error"))
+    return corpus.train, ", ".join(found.file)
+
+
+def _settings(run: Any) -> Any:
+    from seqnets import settings
+    from seqnets.config import TextRunConfig
+    from seqnets.run import SETTINGS
+
+    if run.config["task"] != "text":
+        raise UserError(f"'{run.directory}' holds no model of text but of {run.config['task']}; see `seqnets --help`")
+    path = run.directory / SETTINGS
+    return settings.replaced(TextRunConfig(), settings.read(path), str(path))
+
+
+def _scores(run: Any, text: Any, found: argparse.Namespace, dynamic: Any) -> dict[str, Any]:
+    from seqnets.decode import dynamic_score, score
+
+    options = {name: getattr(found, name) for name in ("streams", "warmup") if hasattr(found, name)}
+    with _bar("scoring") as progress:
+        scores = {"static": score(run.model, text, **options, progress=progress)}
+    if dynamic is not None:
+        with _bar("learning") as progress:
+            scores["dynamic"] = dynamic_score(run.model, text, config=dynamic, progress=progress)
+    return scores
+
+
+def _report(scores: dict[str, Any], name: str, found: argparse.Namespace) -> None:
+    if found.json:
+        figures = {**scores["static"].to_json(), "run": found.run, "text": name}
+        print(
+            json.dumps({**figures, **{kind: s.to_json() for kind, s in scores.items() if kind != "static"}}, ensure_ascii=False)
+        )
+        return
+    for kind, result in scores.items():
+        print(f"{name}: {result}" if kind == "static" else f"{name}, {kind} evaluation: {result}")
+
+
+@contextmanager
+def _bar(title: str) -> Iterator[Callable[[int, int], None] | None]:
+    if not sys.stderr.isatty():
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import Progress
+
+    with Progress(console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(title)
+        yield lambda done, total: bar.update(task, completed=done, total=total)

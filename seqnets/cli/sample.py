@@ -1,0 +1,136 @@
+"""`seqnets sample RUN`: write text with a trained model."""
+
+import argparse
+import json
+import re
+import secrets
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from seqnets.cli.flat import add_fields, given_fields
+from seqnets.cli.parser import Parser
+from seqnets.errors import UserError
+
+SUMMARY = "write text with a trained model"
+BETWEEN = f"\n{'-' * 72}\n"
+_SEEDS = 1 << 32
+_EPILOG = """\
+The text goes to standard output and nothing else does: the prompt, then exactly the new characters asked for, and an
+end of line only on a terminal. The same seed gives the same text; without one a seed is drawn and told on standard
+error. An empty prompt begins as after a newline (after the document separator, if the run has one)."""
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run the words after `seqnets sample`; see `seqnets sample --help`."""
+    from seqnets.decode.sampling import SamplingConfig
+
+    found = _parser(SamplingConfig()).read(argv)
+    config = SamplingConfig(**given_fields(found, SamplingConfig), stop=tuple(map(_unescaped, found.stop)))
+    _check(found)
+    from seqnets.run import load
+
+    run = load(found.run)
+    prompt = _prompt(found, run.vocabulary)
+    seed = secrets.randbelow(_SEEDS) if found.seed is None else found.seed
+    pieces = _pieces(run, prompt, config, found.samples, seed)
+    _write(pieces, _shown(prompt), found)
+    if found.seed is None:
+        print(f"seqnets: seed {seed}", file=sys.stderr)
+    return 0
+
+
+def _parser(default: Any) -> Parser:
+    parser = Parser("seqnets sample", SUMMARY, epilog=_EPILOG)
+    parser.add_argument("run", metavar="RUN", help="the run folder")
+    parser.add_argument("--prompt", metavar="TEXT", help="what the text begins with")
+    parser.add_argument("--prompt-file", metavar="FILE", help="a file with the prompt, taken as it is; - for standard input")
+    parser.add_argument("--no-prompt", action="store_true", help="write the new text only")
+    parser.add_argument("--samples", type=parser.value(int), default=1, metavar="N", help="texts to write [1]")
+    parser.add_argument("--seed", type=parser.value(int), metavar="N", help="number that decides the text [a new one each time]")
+    parser.add_argument("--json", action="store_true", help='write a JSON list of {"prompt": ..., "text": ...}')
+    add_fields(parser, default, title="drawing", without=("stop",))
+    parser.add_argument(
+        "--stop",
+        action="append",
+        default=[],
+        metavar="TEXT",
+        help=r"end just before this text (\n, \t, \\ are understood); may be given several times",
+    )
+    return parser
+
+
+def _check(found: argparse.Namespace) -> None:
+    if found.prompt is not None and found.prompt_file is not None:
+        raise UserError("--prompt and --prompt-file both give a prompt; leave one out")
+    if found.samples < 1:
+        raise UserError(f"--samples must be at least 1, not {found.samples}")
+    if found.seed is not None and not 0 <= found.seed < _SEEDS:
+        raise UserError(f"--seed must be at least 0 and below 2^32, not {found.seed}")
+
+
+def _prompt(found: argparse.Namespace, vocabulary: Any) -> str:
+    if found.prompt_file is None:
+        return found.prompt or ""
+    path = found.prompt_file
+    content = sys.stdin.buffer.read() if path == "-" else Path(path).read_bytes()
+    try:
+        return content.decode("utf-8", "surrogateescape" if vocabulary.kind == "bytes" else "strict")
+    except UnicodeDecodeError as error:
+        raise UserError(f"the prompt file '{path}' is not UTF-8 (at byte {error.start}); save it as UTF-8") from None
+
+
+def _pieces(run: Any, prompt: str, config: Any, samples: int, seed: int) -> Iterator[list[str]]:
+    import jax
+
+    from seqnets.decode.sampling import stream_many
+
+    if not hasattr(run.model, "stepper"):
+        raise UserError(f"'{run.directory}' holds no model of text; give a run of `seqnets train text`")
+    separator = tuple(run.vocabulary.encode(run.config["data"].get("separator", "")).tolist())
+    return stream_many(run.model, prompt, samples=samples, key=jax.random.key(seed), config=config, separator=separator)
+
+
+def _write(pieces: Iterator[list[str]], prompt: str, found: argparse.Namespace) -> None:
+    if found.json:
+        texts = _joined(pieces, found.samples)
+        print(json.dumps([{"prompt": prompt, "text": text} for text in texts], ensure_ascii=False))
+        return
+    opening = "" if found.no_prompt else prompt
+    try:
+        _put(opening)
+        later = _joined(_first_as_it_comes(pieces), found.samples - 1)
+        for text in later:
+            _put(BETWEEN + opening + text)
+    finally:
+        if sys.stdout.isatty():
+            _put("\n")
+
+
+def _first_as_it_comes(pieces: Iterator[list[str]]) -> Iterator[list[str]]:
+    for first, *others in pieces:
+        _put(first)
+        yield others
+
+
+def _joined(pieces: Iterator[list[str]], samples: int) -> list[str]:
+    texts = [""] * samples
+    for row in pieces:
+        texts = [text + piece for text, piece in zip(texts, row)]
+    return texts
+
+
+def _put(text: str) -> None:
+    sys.stdout.write(text)
+    sys.stdout.flush()
+
+
+def _shown(prompt: str) -> str:
+    # bytes that are not UTF-8 came in as lone surrogates, which no output takes
+    return prompt.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+
+
+def _unescaped(text: str) -> str:
+    escapes = {"n": "\n", "t": "\t", "r": "\r", "\\": "\\"}
+    return re.sub(r"\\([ntr\\])", lambda match: escapes[match[1]], text)

@@ -1,0 +1,198 @@
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from flax import nnx
+
+from seqnets.data import Vocabulary
+from seqnets.decode import prompt as prompts
+from seqnets.decode import sample, sample_many, stream, stream_many
+from seqnets.decode.sampling import _run
+from seqnets.errors import UserError
+
+KEY = jax.random.key(7)
+
+
+@partial(jax.jit, static_argnums=0)
+def _all_logits(graph, values, tokens, resets):
+    model = nnx.merge(graph, values)
+    return model(tokens, model.initialize_carry(1), resets=resets)[0][0]
+
+
+def next_logits(model, tokens, resets=None) -> np.ndarray:
+    """The whole text again for every character, from the zero carry; what follows is padding that it cannot see."""
+    padded = np.zeros((2, 1, 64), np.int32)
+    padded[0, 0, : len(tokens)] = tokens
+    padded[1, 0, : len(tokens)] = 0 if resets is None else resets
+    logits = _all_logits(*nnx.split(model), padded[0], padded[1].astype(bool))
+    return np.asarray(logits[len(tokens) - 1], np.float64)
+
+
+def naive(model, prompt, length, temperature, *, index=0, penalty=None, window=16, separator=()) -> str:
+    tokens = model.vocabulary.encode(prompt).tolist()
+    for t in range(length):
+        resets = [tuple(tokens[: i + 1][-len(separator) :]) == separator if separator else False for i in range(len(tokens))]
+        logits = next_logits(model, tokens, resets)
+        if penalty:
+            for token in set(tokens[-window:]):
+                logits[token] = logits[token] / penalty if logits[token] > 0 else logits[token] * penalty
+        noise = jax.random.gumbel(jax.random.fold_in(jax.random.fold_in(KEY, index), t), (len(logits),))
+        tokens.append(int(np.argmax(logits / temperature + np.asarray(noise) if temperature else logits)))
+    return model.vocabulary.decode(tokens)[len(prompt) :]
+
+
+def test_greedy_equals_a_naive_loop(model):
+    assert sample(model, "bad cab", length=30, temperature=0) == naive(model, "bad cab", 30, 0)
+
+
+def test_drawing_equals_a_naive_loop_with_the_documented_keys(model):
+    texts = sample_many(model, "bad", samples=3, length=20, temperature=0.7, key=KEY)
+    assert texts == [naive(model, "bad", 20, 0.7, index=i) for i in range(3)]
+    assert len(set(texts)) == 3
+
+
+def test_repetition_penalty_looks_at_the_window(model):
+    options = {"length": 20, "temperature": 0, "repetition_penalty": 1.7, "repetition_window": 3}
+    expected = naive(model, "bad", 20, 0, penalty=1.7, window=3)
+    assert sample(model, "bad", **options) == expected
+    assert expected != naive(model, "bad", 20, 0)
+
+
+def test_carry_is_reset_after_a_separator_in_prompt_and_text(model):
+    separator = tuple(model.vocabulary.encode("a").tolist())
+    expected = naive(model, "cabd", 25, 1.0, separator=separator)
+    assert "a" in expected[:-1]
+    assert sample(model, "cabd", length=25, key=KEY, separator=separator) == expected
+    assert expected != naive(model, "cabd", 25, 1.0)
+
+
+@pytest.mark.parametrize(
+    "options", [{}, {"top_k": 3, "top_p": 0.9, "min_p": 0.01, "repetition_penalty": 1.2, "stop": ("ab", "c\n")}]
+)
+def test_text_depends_on_neither_chunk_nor_streaming(model, options):
+    whole = sample(model, "abc", length=100, key=KEY, **options)
+    assert whole == "".join(stream(model, "abc", length=100, key=KEY, chunk=7, **options))
+    assert whole == "".join(stream(model, "abc", length=100, key=KEY, chunk=1, **options))
+    assert whole != sample(model, "abc", length=100, key=jax.random.key(8), **options)
+
+
+def test_a_sample_is_the_same_alone_and_among_others(model):
+    many = sample_many(model, "abc", samples=5, length=40, key=KEY)
+    assert many[:2] == sample_many(model, "abc", samples=2, length=40, key=KEY)
+    assert many[0] == sample(model, "abc", length=40, key=KEY)
+
+
+@pytest.mark.parametrize("top_k", [1, 2])
+def test_top_k_draws_from_the_best_only(model, top_k):
+    text = sample(model, "abc", length=40, top_k=top_k, temperature=3.0, key=KEY)
+    tokens = model.vocabulary.encode("abc" + text).tolist()
+    for end in range(3, len(tokens)):
+        assert tokens[end] in np.argsort(-next_logits(model, tokens[:end]))[:top_k]
+
+
+def test_first_characters_follow_the_model(model):
+    drawn = sample_many(model, "bad", samples=2_000, length=1, temperature=1.5, key=KEY)
+    logits = next_logits(model, model.vocabulary.encode("bad").tolist()) / 1.5
+    expected = np.exp(logits - np.logaddexp.reduce(logits))
+    found = np.bincount(model.vocabulary.encode("".join(drawn)), minlength=len(expected)) / 2_000
+    assert (np.abs(found - expected) < 4.5 * np.sqrt(expected * (1 - expected) / 2_000) + 1e-3).all()
+
+
+@pytest.mark.parametrize("length", [0, 1, 63, 64, 65, 200])
+def test_exactly_that_many_new_characters(model, length):
+    assert len(sample(model, "abc", length=length)) == length
+    assert [len(text) for text in sample_many(model, "abc", samples=2, length=length)] == [length, length]
+
+
+def test_text_ends_before_the_stop_string(model):
+    free = sample(model, "abc", length=200, key=KEY)
+    stop = free[90:93]
+    first = free.index(stop)
+    assert sample(model, "abc", length=200, key=KEY, stop=stop) == free[:first]
+    pieces = list(stream(model, "abc", length=200, key=KEY, stop=(stop,), chunk=1))
+    assert "".join(pieces) == free[:first]
+
+
+def test_each_sample_ends_at_its_own_stop(model):
+    free = sample_many(model, "abc", samples=4, length=150, key=KEY)
+    stopped = sample_many(model, "abc", samples=4, length=150, key=KEY, stop=("ba",))
+    assert stopped == [text.split("ba")[0] for text in free]
+
+
+def test_bytes_are_whole_characters_and_counted_as_such(byte_model):
+    for text in sample_many(byte_model, "né", samples=6, length=150, temperature=3.0, key=KEY):
+        assert len(text) == 150
+        assert "\ufffd" not in text
+        assert any(ord(c) > 127 for c in text)
+
+
+def test_bytes_continue_a_prompt_that_ends_inside_a_character(byte_model):
+    half = "€".encode()[:2].decode("utf-8", "surrogateescape")
+    continued = sample(byte_model, half, length=5, key=KEY)
+    assert len(continued) == 5
+
+
+@pytest.mark.parametrize(("characters", "start"), [("ab\n ", "\n"), ("ab ", " "), ("ab", "a")])
+def test_an_empty_prompt_starts_from_what_stands_before_a_beginning(characters, start):
+    vocabulary = Vocabulary.from_text(characters)
+    assert vocabulary.decode(prompts.prompt_tokens(vocabulary, "")) == start
+    assert vocabulary.decode(prompts.prompt_tokens(vocabulary, "", separator=(1, 0))) == vocabulary.decode([0])
+
+
+def test_an_empty_prompt_is_read_but_not_written(model):
+    assert sample(model, "", length=30, key=KEY) == sample(model, "\n", length=30, key=KEY)
+    assert sample(model, "éé", length=30, key=KEY, unknown="skip") == sample(model, "\n", length=30, key=KEY)
+
+
+@pytest.mark.parametrize("size", [1, 2, 128, 129, 130, 300])
+def test_prompt_is_read_as_by_a_plain_pass(model, size):
+    tokens = np.random.default_rng(size).integers(0, 10, size).astype(np.int32)
+    _, expected = model(jnp.asarray(tokens[None, :-1]), model.initialize_carry(1)) if size > 1 else (0, model.initialize_carry(1))
+    got = prompts.read_prompt(model, tokens)
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6), got, expected)
+
+
+def test_no_length_and_no_setting_compiles_anew(model):
+    sample(model, "abc", length=10, temperature=0.5, top_k=3)
+    before = _run._cache_size(), prompts._read._cache_size()
+    for size, top_k in [(1, 1), (50, 2), (129, 5), (700, 9)]:
+        sample(model, "ab" * size, length=size, temperature=size / 100, top_k=top_k, key=jax.random.key(size))
+    sample(model, "abc", length=10, temperature=0, top_k=3)
+    assert (_run._cache_size(), prompts._read._cache_size()) == before
+
+
+def test_unknown_characters_follow_the_policy(model):
+    with pytest.raises(UserError, match=r"no character 'é' \(at byte 2 of the prompt\)"):
+        sample(model, "abéd")
+    assert sample(model, "abéd", unknown="skip", length=20) == sample(model, "abd", length=20)
+    assert sample(model, "abéd", unknown="replace", length=20) == sample(model, "ab d", length=20)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"length": -1},
+        {"temperature": -0.1},
+        {"temperature": float("nan")},
+        {"temperature": float("inf")},
+        {"top_k": 0},
+        {"top_p": 0.0},
+        {"top_p": 1.1},
+        {"min_p": -0.1},
+        {"repetition_penalty": 0.0},
+        {"repetition_window": 0},
+        {"stop": ("",)},
+        {"unknown": "guess"},
+        {"temprature": 1.0},
+    ],
+)
+def test_impossible_settings_are_named(model, wrong):
+    with pytest.raises(UserError, match=next(iter(wrong))):
+        sample(model, "abc", **wrong)
+
+
+def test_impossible_numbers_of_samples_are_named(model):
+    with pytest.raises(UserError, match="samples must be"):
+        stream_many(model, "abc", samples=0)
