@@ -1,4 +1,4 @@
-"""Fixtures and settings shared by all tests."""
+"""Fixtures and settings shared by all tests, the examples in docstrings included."""
 
 import os
 from pathlib import Path
@@ -9,7 +9,7 @@ os.environ.setdefault("JAX_PLATFORMS", "cpu")
 
 import jax
 
-SHARED_DATA = Path(os.environ.get("SEQNETS_SHARED_DATA", Path(__file__).parents[2] / "shared" / "data"))
+SHARED_DATA = Path(os.environ.get("SEQNETS_SHARED_DATA", Path(__file__).parents[1] / "shared" / "data"))
 
 
 @pytest.fixture(scope="session", autouse=True)
