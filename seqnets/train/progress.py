@@ -93,23 +93,31 @@ class PlainLines:
 
 
 class LiveLine:
-    """A bar and a status line that rich keeps at the bottom of the terminal; everything else scrolls above it."""
+    """A bar and the figures below it, which rich keeps at the bottom of the terminal; the rest scrolls above them."""
 
     wants_preview = True
 
     def __init__(self) -> None:
         from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+        from rich.live import Live
+        from rich.progress import BarColumn, Progress, TextColumn
 
         self._console = Console(stderr=True, highlight=False)
-        columns = (BarColumn(20), MofNCompleteColumn(), TextColumn("{task.description}"))
-        self._bar = Progress(*columns, console=self._console, transient=True)
-        self._task = self._bar.add_task("compiling", total=None)
-        self._bar.start()
+        self._bar = Progress(BarColumn(), TextColumn("{task.description}"), console=self._console)
+        self._task = self._bar.add_task("compiling the training step", total=None)
+        self._live = Live(self._bar, console=self._console, transient=True, refresh_per_second=8)
+        self._live.start()
 
     def update(self, status: Status) -> None:
-        """Move the bar."""
-        self._bar.update(self._task, completed=status.step, total=status.steps, description=_figures(status))
+        """Move the bar and show the figures, without the learning rate, which would not fit in 80 columns."""
+        from rich.console import Group
+        from rich.text import Text
+
+        place = f"{status.step:,} of {status.steps:,} steps, {_clock(status.seconds_left)} left"
+        self._bar.update(self._task, completed=status.step, total=status.steps, description=place)
+        figures = {name: value for name, value in status.figures.items() if name != "learning_rate"}
+        line = Text(_figures(status._replace(figures=figures)), no_wrap=True, overflow="ellipsis")
+        self._live.update(Group(self._bar, line))
 
     def validated(self, step: int, figures: Mapping[str, float], best: bool) -> None:
         """Print the figures of a validation pass."""
@@ -125,7 +133,7 @@ class LiveLine:
 
     def close(self) -> None:
         """Take the bar away."""
-        self._bar.stop()
+        self._live.stop()
 
 
 def default_progress() -> Any:
@@ -140,7 +148,7 @@ def status_line(status: Status) -> str:
         >>> status_line(Status(50, 200, {"loss": 2.5, "learning_rate": 0.002}, 12_345.6, "characters", 75))
         'step 50/200  loss 2.500  learning rate 0.002  12,346 characters/s  1:15 left'
     """
-    return f"step {status.step:,}/{status.steps:,}  {_figures(status)}"
+    return f"step {status.step:,}/{status.steps:,}  {_figures(status)}  {_clock(status.seconds_left)} left"
 
 
 def validation_line(step: int, figures: Mapping[str, float], best: bool) -> str:
@@ -155,9 +163,16 @@ def validation_line(step: int, figures: Mapping[str, float], best: bool) -> str:
 
 
 def _figures(status: Status) -> str:
-    shown = [f"{_words(name)} {_number(value, 3)}" for name, value in status.figures.items()]
-    minutes, seconds = divmod(round(status.seconds_left), 60)
-    return "  ".join([*shown, f"{status.rate:,.0f} {status.units}/s", f"{minutes}:{seconds:02d} left"])
+    loss = status.figures.get("loss")
+    different = {name: value for name, value in status.figures.items() if name == "loss" or value != loss}
+    shown = [f"{_words(name)} {_number(value, 3)}" for name, value in different.items()]
+    return "  ".join([*shown, f"{status.rate:,.0f} {status.units}/s"])
+
+
+def _clock(seconds: float) -> str:
+    minutes, seconds = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{seconds:02d}" if hours else f"{minutes}:{seconds:02d}"
 
 
 def _words(name: str) -> str:

@@ -82,7 +82,7 @@ def closing(run: Run, config: TextRunConfig) -> str:
     """Return the validation figure, a sample and the next commands."""
     opening = "" if config.corpus else PYTHON_PROMPT
     key = jax.random.key(config.train.seed)
-    text = sample(run.model, prompt=opening, length=SAMPLE_CHARACTERS, temperature=0.7, key=key)
+    text = opening + sample(run.model, prompt=opening, length=SAMPLE_CHARACTERS, temperature=0.7, key=key)
     folder = shlex.quote(str(run.directory))
     commands = (
         f"seqnets sample {folder} --length 1000 --temperature 0.7" + (f" --prompt {shlex.quote(opening)}" if opening else ""),
