@@ -42,7 +42,7 @@ class Checkpoints:
         >>> import tempfile
         >>> with Checkpoints(Path(tempfile.mkdtemp()) / "checkpoints") as checkpoints:
         ...     checkpoints.save(Checkpoint(10, {"w": np.ones(2, np.float32)}, {"loss": 1.5}))
-        ...     checkpoints.wait()
+        ...     saved = checkpoints.wait()
         ...     checkpoints.latest()
         Checkpoint(step=10, arrays={'w': array([1., 1.], dtype=float32)}, record={'loss': 1.5})
     """

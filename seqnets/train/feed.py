@@ -42,8 +42,11 @@ def dispatches(start: int, config: TrainConfig) -> Iterator[Dispatch]:
 
 
 def stacked_batches(source: BatchSource, dispatch: Dispatch, size: int) -> Any:
-    """Return the batches of a dispatch stacked to (size, ...); the last is repeated to fill a short dispatch."""
-    steps = [min(dispatch.first + i, dispatch.stop - 1) for i in range(size)]
+    """Return the batches of a dispatch stacked to (max(2, size), ...); the last is repeated to fill up.
+
+    At least two, because XLA would compile a stack of one to another program, whose last bits differ.
+    """
+    steps = [min(dispatch.first + i, dispatch.stop - 1) for i in range(max(2, size))]
     batches = {step: source.batch(step) for step in set(steps)}
     return jax.tree.map(lambda *arrays: np.stack(arrays), *(batches[step] for step in steps))
 

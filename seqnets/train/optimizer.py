@@ -17,7 +17,7 @@ def _sgd(config: TrainConfig) -> list[Transform]:
 def _rmsprop(config: TrainConfig) -> list[Transform]:
     return [
         _l2(config),
-        optax.scale_by_rms(config.beta2, config.epsilon),
+        optax.scale_by_rms(config.beta2, config.epsilon, eps_in_sqrt=False),
         optax.trace(config.momentum, config.nesterov) if config.momentum else optax.identity(),
     ]
 

@@ -83,7 +83,8 @@ def compile_steps(task: Task, graphdef: nnx.GraphDef, config: TrainConfig, state
 
 def _loss_of(task: Task, graphdef: nnx.GraphDef) -> Callable[..., Any]:
     def loss_of(params: Any, rest: Any, batch: Any, carry: Any, key: jax.Array) -> Any:
-        model = nnx.merge(graphdef, params, rest)
+        # new variables, which may be written to at this level of tracing
+        model = nnx.merge(graphdef, params, jax.tree.map(lambda array: array, rest))
         loss, (carry, figures) = task.loss(model, batch, carry, key)
         return loss, (nnx.state(model, nnx.Not(nnx.Param)), carry, figures)
 
