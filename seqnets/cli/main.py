@@ -1,24 +1,21 @@
 """The command `seqnets VERB ...`: finds the verb, runs it, and turns what goes wrong into one sentence and an exit code."""
 
 import contextlib
-import difflib
 import os
+import signal
 import sys
-import tempfile
-import traceback
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from importlib import import_module
+from types import FrameType
+from typing import NamedTuple
 
 from seqnets import __version__
-from seqnets.cli import runtime
 from seqnets.errors import UserError
 
 DONE, FAULT, MISUSE, INTERRUPTED, BROKEN_PIPE = 0, 1, 2, 130, 141
 
 
-@dataclass(frozen=True)
-class Verb:
+class Verb(NamedTuple):
     """One verb: the module whose `main(argv) -> int` does it, and what it does in a line."""
 
     module: str
@@ -51,7 +48,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     _accept_any_character()
     try:
-        code = _run(list(sys.argv[1:] if argv is None else argv))
+        with _interrupts():
+            code = _run(list(sys.argv[1:] if argv is None else argv))
         if sys.stdout:
             sys.stdout.flush()  # here, where a reader that has left is still an exception to catch
     except SystemExit as leaving:
@@ -86,6 +84,8 @@ def _run(words: list[str]) -> int:
         print(f"seqnets {__version__}")
         return DONE
     verb = _find(words[0])
+    from seqnets.cli import runtime
+
     runtime.prepare()
     return import_module(verb.module).main(words[1:])
 
@@ -93,6 +93,8 @@ def _run(words: list[str]) -> int:
 def _find(name: str) -> Verb:
     if name in VERBS:
         return VERBS[name]
+    import difflib
+
     close = difflib.get_close_matches(name, VERBS, n=1)
     hint = f"did you mean 'seqnets {close[0]}'?" if close else f"verbs are {', '.join(VERBS)}"
     kind = "option" if name.startswith("-") else "verb"
@@ -101,6 +103,8 @@ def _find(name: str) -> Verb:
 
 def _explain(error: Exception) -> int:
     if os.environ.get("SEQNETS_DEBUG", "0") not in ("", "0"):
+        import traceback
+
         traceback.print_exception(error)
         return getattr(error, "exit_code", MISUSE if isinstance(error, UserError) else FAULT)
     if isinstance(error, UserError) or hasattr(error, "exit_code"):
@@ -120,6 +124,9 @@ def _of(error: OSError) -> str:
 
 
 def _kept(error: Exception) -> str:
+    import tempfile
+    import traceback
+
     try:
         with tempfile.NamedTemporaryFile("w", prefix="seqnets-", suffix=".traceback", delete=False, encoding="utf-8") as file:
             file.write("".join(traceback.format_exception(error)))
@@ -131,6 +138,28 @@ def _kept(error: Exception) -> str:
 def _say(sentence: str, code: int) -> int:
     print(f"seqnets: {sentence}", file=sys.stderr)
     return code
+
+
+@contextlib.contextmanager
+def _interrupts() -> Iterator[None]:
+    """Make Ctrl-C work while modules are imported, too: imports are known to swallow or to wrap what is raised in them."""
+    try:
+        before = signal.signal(signal.SIGINT, _interrupt)
+    except ValueError:  # not in the main thread
+        yield
+        return
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    while frame is not None:
+        if frame.f_code.co_filename.startswith("<frozen importlib"):
+            os._exit(_say("interrupted", INTERRUPTED))
+        frame = frame.f_back
+    raise KeyboardInterrupt
 
 
 def _accept_any_character() -> None:

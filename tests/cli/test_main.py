@@ -142,3 +142,17 @@ def test_the_installed_command_and_the_module_are_the_same():
         environment = {**os.environ, "PATH": f"{os.path.dirname(sys.executable)}:{os.environ['PATH']}"}
         done = subprocess.run([*command, "--version"], capture_output=True, text=True, env=environment, timeout=60)
         assert done.stdout == f"seqnets {seqnets.__version__}\n", done.stderr
+
+
+def test_an_interrupt_is_not_swallowed_by_an_import(tmp_path):
+    (tmp_path / "swallowing.py").write_text(
+        "import os, signal\n"
+        "try:\n    os.kill(os.getpid(), signal.SIGINT); [i for i in range(10**6)]\n"
+        "except BaseException: pass\n"
+    )
+    program = (
+        "import sys; from seqnets.cli import main as m\nm.VERBS['act'] = m.Verb('swallowing', ''); sys.exit(m.main(['act']))"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stderr) == (130, "seqnets: interrupted\n")

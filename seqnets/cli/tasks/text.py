@@ -94,12 +94,12 @@ def closing(run: Run, config: TextRunConfig) -> str:
 def _figures(run: Run) -> list[str]:
     lines = [line for line in run.metrics if line.get("validation_nats") is not None]
     if not lines:
-        return [f"the run is in {run.directory}; go on with"]
+        return [f"the run is in {run.directory}; now try"]
     best = min(lines, key=lambda line: line["validation_nats"])
     nats, bits = best["validation_nats"], best["validation_bits_per_char"]
     return [
         f"validation: {nats:.4f} nats = {bits:.4f} bits per character, exact, at step {best['step']:,}",
-        f"the run is in {run.directory}; go on with",
+        f"the run is in {run.directory}; now try",
     ]
 
 
