@@ -4,19 +4,20 @@ Forward, each thread takes its rows of the batch through all steps without waiti
 once a call, and gates are computed while their products are in the first cache. Backward, the kernels yield the gradients of the
 products alone; each weight gradient is then one large product over all steps and rows, which is XLA's.
 
-Memory kept for the backward pass, per step and row, in numbers: the activated gates and, for the LSTM, the cell.
+Memory kept for the backward pass, per step and row, in numbers: the activated gates and, for the LSTM, the cell; with resets or
+lengths, also the state.
 """
 
 import ctypes
 import os
 from functools import cache, partial
-from typing import Any
 
 import jax
 import jax.numpy as jnp
 from jax import Array
 
 from seqnets.ops.native import build
+from seqnets.ops.native.cells import CELLS, gradient
 from seqnets.ops.recurrent import Carry, Recurrence, RecurrentWeights, hidden_of
 from seqnets.ops.timestep import TimeInputs
 
@@ -43,11 +44,11 @@ def refusal(
     for leaf in jax.tree.leaves((weights, carry, inputs.projected)):
         if leaf.dtype != jnp.float32:
             return f"it computes in float32 only, and found {leaf.dtype}"
-    if recurrence.name != "lstm":
+    if recurrence.name not in CELLS:
         return f"it has no kernel for {recurrence.name}"
     if inputs.projected.shape[0] == 0:
         return "it needs at least one step"
-    return None if _targets() else "its kernels could not be compiled here"
+    return None if _library() else "its kernels could not be compiled here"
 
 
 def set_threads(threads: int | None) -> None:
@@ -59,7 +60,7 @@ def set_threads(threads: int | None) -> None:
         >>> set_threads(1)
         >>> set_threads(None)
     """
-    if library := _targets():
+    if library := _library():
         library.seqnets_set_threads(ctypes.c_int64(threads or 0))
 
 
@@ -68,31 +69,33 @@ def run(
     recurrence: Recurrence, reverse: bool, weights: RecurrentWeights, carry: Carry, inputs: TimeInputs
 ) -> tuple[Array, Carry]:
     """Run `recurrence` over time; see `seqnets.ops.sequence.sequence`."""
-    outputs, last, _ = _call(reverse, weights, carry, inputs, training=False)
+    outputs, last, _ = _call_forward(recurrence, reverse, weights, carry, inputs, training=False)
     return outputs, last
 
 
 def _forward(recurrence: Recurrence, reverse: bool, weights: RecurrentWeights, carry: Carry, inputs: TimeInputs):
-    outputs, last, kept = _call(reverse, weights, carry, inputs, training=True)
+    outputs, last, kept = _call_forward(recurrence, reverse, weights, carry, inputs, training=True)
     return (outputs, last), (weights, carry, _masks(inputs), outputs, kept)
 
 
-def _call(reverse: bool, weights: RecurrentWeights, carry: Carry, inputs: TimeInputs, training: bool):
-    steps, batch, _ = inputs.projected.shape
-    hidden = hidden_of(carry).shape[-1]
-    masks = _masks(inputs)
-    state = _shapes(jax.tree.leaves(carry))
-    widths = [4 * hidden, hidden] + [hidden] * bool(masks[0].size) if training else []
-    kept = [jax.ShapeDtypeStruct((steps, batch, width), jnp.float32) for width in widths]
-    outputs = jax.ShapeDtypeStruct((steps, batch, hidden), jnp.float32)
-    outputs, *rest = _ffi(
-        "seqnets_lstm_forward",
-        [outputs, *state, *kept],
-        reverse,
-        inputs.projected,
-        *masks,
-        *jax.tree.leaves(carry),
-        *weights.kernels,
+def _call_forward(recurrence, reverse, weights: RecurrentWeights, carry: Carry, inputs: TimeInputs, training: bool):
+    """Return outputs, the last carry, and what is kept: the state's parts before every step, and the cell's own arrays."""
+    cell, masks, state = CELLS[recurrence.name], _masks(inputs), jax.tree.leaves(carry)
+    (steps, batch, _), hidden, kernels = inputs.projected.shape, state[0].shape[-1], len(weights.kernels)
+
+    def array(width: int, *, steps: int = steps) -> jax.ShapeDtypeStruct:
+        return jax.ShapeDtypeStruct((steps, batch, width), jnp.float32)
+
+    befores = [array(hidden if training else 0) for _ in state[1:]]
+    befores += [array(hidden if training and masks[0].size else 0)]
+    worked = [array(width, steps=steps if training else 1) for width in cell.worked(hidden, kernels)]
+    kept = [array(width if training else 0) for width in cell.kept(hidden, kernels)]
+    outputs, *rest = _call(
+        f"seqnets_{recurrence.name}_forward",
+        [array(hidden), *_like(state), *befores, *worked, *kept],
+        [inputs.projected, *masks, *state, *weights.kernels, *_vectors(recurrence, weights)],
+        reverse=reverse,
+        training=training,
     )
     last = jax.tree.unflatten(jax.tree.structure(carry), rest[: len(state)])
     return outputs, last, rest[len(state) :]
@@ -101,37 +104,35 @@ def _call(reverse: bool, weights: RecurrentWeights, carry: Carry, inputs: TimeIn
 def _backward(recurrence: Recurrence, reverse: bool, residuals, cotangents):
     weights, carry, masks, outputs, kept = residuals
     d_outputs, d_last = cotangents
-    gates, memories, *hiddens = kept
-    d_projected, *d_first = _ffi(
-        "seqnets_lstm_backward",
-        _shapes([gates, *jax.tree.leaves(d_last)]),
-        reverse,
-        d_outputs,
-        *masks,
-        *jax.tree.leaves(d_last),
-        *weights.kernels,
-        gates,
-        memories,
+    cell, parts = CELLS[recurrence.name], jax.tree.leaves(d_last)
+    memories, hiddens, kept = kept[: len(parts) - 1], kept[len(parts) - 1], kept[len(parts) :]
+    steps, batch, hidden = outputs.shape
+    widths = [recurrence.gates * hidden, *cell.added(hidden, len(weights.kernels))]
+    d_projected, *added = [jax.ShapeDtypeStruct((steps, batch, width), jnp.float32) for width in widths]
+    d_projected, *rest = _call(
+        f"seqnets_{recurrence.name}_backward",
+        [d_projected, *_like(parts), *added],
+        [d_outputs, *masks, *parts, hidden_of(carry), outputs, hiddens, *weights.kernels, *memories, *kept],
+        reverse=reverse,
+        training=True,
     )
-    d_carry = jax.tree.unflatten(jax.tree.structure(d_last), d_first)
-    if hiddens:
-        d_kernel = _gradient(hiddens[0], d_projected)
+    d_carry = jax.tree.unflatten(jax.tree.structure(d_last), rest[: len(parts)])
+    if masks[0].size:
+        hidden_gradient = partial(gradient, hiddens)
     else:
-        d_kernel = _gradient_of_shifted(reverse, hidden_of(carry), outputs, d_projected)
-    return RecurrentWeights((d_kernel,), {}), d_carry, TimeInputs(d_projected)
+        hidden_gradient = partial(_gradient_of_shifted, reverse, hidden_of(carry), outputs)
+    learned = cell.learn(hidden_gradient, kept, [d_projected, *rest[len(parts) :]])
+    d_vectors = {name: learned.vectors.get(name, jnp.zeros_like(vector)) for name, vector in weights.vectors.items()}
+    return RecurrentWeights(learned.kernels, d_vectors), d_carry, TimeInputs(d_projected)
 
 
 run.defvjp(_forward, _backward)
 
 
-def _gradient(lefts: Array, d_products: Array) -> Array:
-    return lefts.reshape(-1, lefts.shape[-1]).T @ d_products.reshape(-1, d_products.shape[-1])
-
-
 def _gradient_of_shifted(reverse: bool, first: Array, outputs: Array, d_products: Array) -> Array:
     if reverse:
-        return _gradient(outputs[1:], d_products[:-1]) + _gradient(first, d_products[-1])
-    return _gradient(outputs[:-1], d_products[1:]) + _gradient(first, d_products[0])
+        return gradient(outputs[1:], d_products[:-1]) + gradient(first, d_products[-1])
+    return gradient(outputs[:-1], d_products[1:]) + gradient(first, d_products[0])
 
 
 def _masks(inputs: TimeInputs) -> Masks:
@@ -144,20 +145,28 @@ def _masks(inputs: TimeInputs) -> Masks:
     return resets, valid
 
 
-def _shapes(arrays) -> list[Any]:
+def _vectors(recurrence: Recurrence, weights: RecurrentWeights) -> list[Array]:
+    return [weights.vectors.get(name, jnp.zeros(0)) for name in CELLS[recurrence.name].vectors]
+
+
+def _like(arrays: list[Array]) -> list[jax.ShapeDtypeStruct]:
     return [jax.ShapeDtypeStruct(array.shape, array.dtype) for array in arrays]
 
 
-def _ffi(target: str, results: list[Any], reverse: bool, *arguments: Array) -> list[Array]:
-    return list(jax.ffi.ffi_call(target, results, vmap_method="sequential")(*arguments, reverse=reverse))
+def _call(target: str, results: list[jax.ShapeDtypeStruct], arguments: list[Array], **attributes: bool) -> list[Array]:
+    _library()
+    return list(jax.ffi.ffi_call(target, results, vmap_method="sequential")(*arguments, **attributes))
 
 
 @cache
-def _targets() -> ctypes.CDLL | None:
+def _library() -> ctypes.CDLL | None:
+    """Return the compiled kernels, known to XLA from the first call on, or None."""
     library = build.library()
     if library is None:
         return None
-    for name in ("seqnets_lstm_forward", "seqnets_lstm_backward"):
-        jax.ffi.register_ffi_target(name, jax.ffi.pycapsule(getattr(library, name)), platform="cpu")
+    for name in CELLS:
+        for way in ("forward", "backward"):
+            symbol = f"seqnets_{name}_{way}"
+            jax.ffi.register_ffi_target(symbol, jax.ffi.pycapsule(getattr(library, symbol)), platform="cpu")
     library.seqnets_set_threads(ctypes.c_int64(int(os.environ.get("SEQNETS_THREADS", 0))))
     return library

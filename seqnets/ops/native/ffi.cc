@@ -1,9 +1,19 @@
-// What XLA calls. Arguments: projected, resets, valid, the state's parts, kernels, vectors. Results: outputs, the state's parts,
-// and in training what the backward pass needs. Backward, see each cell. `resets` and `valid` are empty where there are none.
+// What XLA calls: one forward and one backward function for every cell.
+//
+// Forward   arguments: projected, resets, valid, the first state's parts, then what the cell's constructor reads (kernels, vectors)
+//           results:   outputs, the last state's parts, the state before every step for each of them, then what the cell keeps
+// Backward  arguments: d_outputs, resets, valid, gradients of the last state's parts, first hidden, outputs, hidden before every step,
+//                      then what the cell's constructor reads (kernels, what it kept)
+//           results:   d_projected, gradients of the first state's parts, then what the cell adds
+//
+// An LSTM's state has two parts, memory (its cell) and hidden, every other state one. An array that is not needed is empty.
 #include <atomic>
-#include <vector>
 
+#include "gru_reset_after.h"
+#include "gru_reset_before.h"
+#include "highway.h"
 #include "lstm.h"
+#include "vanilla.h"
 #include "xla/ffi/api/ffi.h"
 
 namespace seqnets {
@@ -13,52 +23,45 @@ namespace ffi = xla::ffi;
 
 std::atomic<int64_t> thread_limit{0};  // 0: as many as XLA's pool has
 
-// Takes arguments or results one after the other.
+template <class List>
+ffi::AnyBuffer buffer(const List& list, size_t i) {
+  if constexpr (std::is_same_v<List, ffi::RemainingArgs>) {
+    return list.template get<ffi::AnyBuffer>(i).value();
+  } else {
+    return *list.template get<ffi::AnyBuffer>(i).value();
+  }
+}
+
+// Takes arguments or results one after the other; an empty array is null.
 template <class List>
 class Reader {
  public:
-  explicit Reader(const List& list) : list_(list) {}
-  float* floats() { return done() ? nullptr : static_cast<float*>(untyped(next_++)); }
-  const bool* flags() {
-    const bool empty = dimensions(next_)[0] == 0;
-    const void* data = untyped(next_++);
-    return empty ? nullptr : static_cast<const bool*>(data);
-  }
-  ffi::Span<const int64_t> dimensions(size_t i) { return value(i).dimensions(); }
-  bool done() const { return next_ == list_.size(); }
+  Reader(const List& list, bool training) : list_(list), training_(training) {}
+  float* floats() { return next<float>(); }
+  const bool* flags() { return next<bool>(); }
+  int64_t remaining() const { return list_.size() - next_; }
+  bool training() const { return training_; }
 
  private:
-  void* untyped(size_t i) { return value(i).untyped_data(); }
-  ffi::AnyBuffer value(size_t i) {
-    if constexpr (std::is_same_v<List, ffi::RemainingArgs>) {
-      return list_.template get<ffi::AnyBuffer>(i).value();
-    } else {
-      return *list_.template get<ffi::AnyBuffer>(i).value();
-    }
+  template <class Number>
+  Number* next() {
+    ffi::AnyBuffer taken = buffer(list_, next_++);
+    return taken.element_count() == 0 ? nullptr : static_cast<Number*>(taken.untyped_data());
   }
+
   const List& list_;
+  bool training_;
   size_t next_ = 0;
 };
 
-using Arguments = Reader<ffi::RemainingArgs>;
-using Results = Reader<ffi::RemainingRets>;
-
 // Runs body(rows) over the batch; a call too small to be worth a second thread stays on this one.
-template <class Body>
-void over_batch(ffi::ThreadPool pool, const Sequence& sequence, int64_t kernel_size, Body body) {
+template <class Run>
+void over_batch(ffi::ThreadPool pool, const Sequence& sequence, const Run& run) {
   Workers workers;
   workers.threads = thread_limit > 0 ? thread_limit.load() : std::max<int64_t>(1, pool.num_threads());
   workers.schedule = [pool](std::function<void()> task) mutable { pool.Schedule(std::move(task)); };
-  const double products = static_cast<double>(sequence.time) * sequence.batch * kernel_size;
-  const int64_t worthwhile = static_cast<int64_t>(products / 1e6) + 1;
-  Split::run(sequence.batch, worthwhile, workers, body);
-}
-
-// The axes are those of the array at `position`, (T, B, ...); H is the last axis of the state that follows the masks.
-template <class List>
-Sequence sequence_of(Reader<List>& arguments, bool reverse, const bool* resets, const bool* valid) {
-  const auto time_major = arguments.dimensions(0), state = arguments.dimensions(3);
-  return {time_major[0], time_major[1], state[1], reverse, resets, valid};
+  const double products = static_cast<double>(sequence.time) * sequence.batch * sequence.hidden * sequence.hidden;
+  Split::run(sequence.batch, static_cast<int64_t>(products / 2e5) + 1, workers, [&](Rows rows) { run.run(rows); });
 }
 
 template <class Run>
@@ -71,53 +74,78 @@ ffi::Error guarded(Run run) {
   }
 }
 
-ffi::Error lstm_forward(ffi::ThreadPool pool, ffi::RemainingArgs args, ffi::RemainingRets rets, bool reverse) {
+// (T, B, ...) is the shape of the first argument, (B, H) that of the state behind the masks.
+template <class Arguments>
+Sequence sequence_of(const ffi::RemainingArgs& arguments, Arguments& in, bool reverse) {
+  const auto time_major = buffer(arguments, 0).dimensions(), state = buffer(arguments, 3).dimensions();
+  const bool *resets = in.flags(), *valid = in.flags();
+  return {time_major[0], time_major[1], state[1], reverse, resets, valid};
+}
+
+template <class Cell>
+ffi::Error forward(ffi::ThreadPool pool, ffi::RemainingArgs args, ffi::RemainingRets rets, bool reverse, bool training) {
   return guarded([&] {
-    Arguments in(args);
-    Results out(rets);
+    Reader<ffi::RemainingArgs> in(args, training);
+    Reader<ffi::RemainingRets> out(rets, training);
     const float* projected = in.floats();
-    const bool *resets = in.flags(), *valid = in.flags();
-    const Sequence sequence = sequence_of(in, reverse, resets, valid);
-    State memory{in.floats()}, hidden{in.floats()};
-    Panels kernel = Panels::of(in.floats(), sequence.hidden, sequence.hidden, 4);
+    const Sequence sequence = sequence_of(args, in, reverse);
+    State memory, hidden;
+    if (Cell::kHasMemory) memory.first = in.floats();
+    hidden.first = in.floats();
     float* outputs = out.floats();
-    memory.last = out.floats();
+    if (Cell::kHasMemory) memory.last = out.floats();
     hidden.last = out.floats();
-    const LstmForward cell{std::move(kernel), projected, outputs, out.floats()};
-    memory.befores = out.floats();
+    if (Cell::kHasMemory) memory.befores = out.floats();
     hidden.befores = out.floats();
-    const Forward<LstmForward> forward(sequence, cell, outputs, hidden, memory);
-    over_batch(pool, sequence, sequence.hidden * sequence.hidden * 4, [&](Rows rows) { forward.run(rows); });
+    const Cell cell(sequence, projected, outputs, in, out);
+    over_batch(pool, sequence, Forward<Cell>(sequence, cell, outputs, hidden, memory));
   });
 }
 
-// Arguments: the outputs' gradient, resets, valid, the last state's gradient, the kernel, gates, memories.
-// Results: gradients of the projected input and of the first state.
-ffi::Error lstm_backward(ffi::ThreadPool pool, ffi::RemainingArgs args, ffi::RemainingRets rets, bool reverse) {
+template <class Cell>
+ffi::Error backward(ffi::ThreadPool pool, ffi::RemainingArgs args, ffi::RemainingRets rets, bool reverse, bool training) {
   return guarded([&] {
-    Arguments in(args);
-    Results out(rets);
+    Reader<ffi::RemainingArgs> in(args, training);
+    Reader<ffi::RemainingRets> out(rets, training);
     const float* d_outputs = in.floats();
-    const bool *resets = in.flags(), *valid = in.flags();
-    const Sequence sequence = sequence_of(in, reverse, resets, valid);
-    StateGradient memory{in.floats()}, hidden{in.floats()};
-    Panels transposed = Panels::of_transposed(in.floats(), 4 * sequence.hidden, sequence.hidden);
-    const float *gates = in.floats(), *memories = in.floats();
-    const LstmBackward cell{std::move(transposed), gates, memories, out.floats()};
-    memory.first = out.floats();
+    const Sequence sequence = sequence_of(args, in, reverse);
+    StateGradient memory, hidden;
+    if (Cell::kHasMemory) memory.last = in.floats();
+    hidden.last = in.floats();
+    Hidden befores;
+    befores.first = in.floats();
+    befores.outputs = in.floats();
+    befores.befores = in.floats();
+    float* d_projected = out.floats();
+    if (Cell::kHasMemory) memory.first = out.floats();
     hidden.first = out.floats();
-    const Backward<LstmBackward> backward(sequence, cell, d_outputs, hidden, memory);
-    over_batch(pool, sequence, sequence.hidden * sequence.hidden * 4, [&](Rows rows) { backward.run(rows); });
+    const Cell cell(sequence, befores.outputs, d_projected, in, out);
+    over_batch(pool, sequence, Backward<Cell>(sequence, cell, d_outputs, befores, hidden, memory));
   });
 }
 
-#define SEQNETS_BINDING \
-  ffi::Ffi::Bind().Ctx<ffi::ThreadPool>().RemainingArgs().RemainingRets().Attr<bool>("reverse")
+#define SEQNETS_FUNCTION(symbol, implementation)                                                                  \
+  XLA_FFI_DEFINE_HANDLER_SYMBOL(                                                                                  \
+      symbol, implementation,                                                                                     \
+      ffi::Ffi::Bind().Ctx<ffi::ThreadPool>().RemainingArgs().RemainingRets().Attr<bool>("reverse").Attr<bool>("training"))
+
+#define SEQNETS_CELL(name, Cell)                                      \
+  SEQNETS_FUNCTION(seqnets_##name##_forward, forward<Cell##Forward>); \
+  SEQNETS_FUNCTION(seqnets_##name##_backward, backward<Cell##Backward>)
+
+using VanillaTanhForward = VanillaForward<Tanh>;
+using VanillaTanhBackward = VanillaBackward<Tanh>;
+using VanillaReluForward = VanillaForward<Relu>;
+using VanillaReluBackward = VanillaBackward<Relu>;
 
 }  // namespace
 
-XLA_FFI_DEFINE_HANDLER_SYMBOL(seqnets_lstm_forward, lstm_forward, SEQNETS_BINDING);
-XLA_FFI_DEFINE_HANDLER_SYMBOL(seqnets_lstm_backward, lstm_backward, SEQNETS_BINDING);
+SEQNETS_CELL(lstm, Lstm);
+SEQNETS_CELL(vanilla_tanh, VanillaTanh);
+SEQNETS_CELL(vanilla_relu, VanillaRelu);
+SEQNETS_CELL(gru_reset_after, GruResetAfter);
+SEQNETS_CELL(gru_reset_before, GruResetBefore);
+SEQNETS_CELL(highway, Highway);
 
 extern "C" void seqnets_set_threads(int64_t threads) { thread_limit = threads; }
 

@@ -7,10 +7,16 @@
 namespace seqnets {
 
 struct LstmForward {
-  const Panels kernel;
+  static constexpr bool kHasMemory = true;
   const float* projected;  // (T, B, 4H)
   float* outputs;          // (T, B, H)
-  float* gates;            // (T, B, 4H), or null
+  Panels kernel;
+  float* gates;  // (T, B, 4H), or null
+
+  template <class In, class Out>
+  LstmForward(const Sequence& sequence, const float* projected, float* outputs, In& in, Out& out)
+      : projected(projected), outputs(outputs), kernel(Panels::of(in.floats(), sequence.hidden, sequence.hidden, 4)),
+        gates(out.floats()) {}
 
   void forward(const Step& step) const {
     const int64_t width = kernel.units();
@@ -34,16 +40,20 @@ struct LstmForward {
 };
 
 struct LstmBackward {
-  const Panels transposed;
-  const float* gates;     // (T, B, 4H)
+  static constexpr bool kHasMemory = true;
+  Panels transposed;
   const float* memories;  // (T, B, H)
+  const float* gates;     // (T, B, 4H)
   float* d_projected;     // (T, B, 4H)
+
+  template <class In, class Out>
+  LstmBackward(const Sequence& sequence, const float*, float* d_projected, In& in, Out&)
+      : transposed(Panels::of_transposed(in.floats(), 4 * sequence.hidden, sequence.hidden)), memories(in.floats()),
+        gates(in.floats()), d_projected(d_projected) {}
 
   void backward(const Pull& pull) const {
     const int64_t width = transposed.units();
-    for (int64_t row = 0; row < pull.rows; ++row) {
-      for (int64_t unit = 0; unit < width; unit += kLanes) pull_gates(pull, row, unit, std::min<int64_t>(kLanes, width - unit));
-    }
+    over_units(pull.rows, width, [&](int64_t row, int64_t unit, int64_t lanes) { pull_gates(pull, row, unit, lanes); });
     const float* d_gates = d_projected + pull.at * 4 * width;
     multiply(d_gates, 4 * width, pull.rows, transposed, [&](int64_t row, int64_t unit, int64_t lanes, const Vector* sums) {
       store(pull.d_hidden + row * width + unit, sums[0], lanes);

@@ -128,4 +128,13 @@ void multiply(const float* left, int64_t stride, int64_t rows, const Panels& ker
   }
 }
 
+// Adds left @ kernel to `sums`, a matrix `rows x kernel.units()`.
+inline void multiply_onto(float* sums, const float* left, int64_t stride, int64_t rows, const Panels& kernel) {
+  const int64_t width = kernel.units();
+  multiply(left, stride, rows, kernel, [=](int64_t row, int64_t unit, int64_t lanes, const Vector* product) {
+    float* sum = sums + row * width + unit;
+    store(sum, load(sum, lanes) + product[0], lanes);
+  });
+}
+
 }  // namespace seqnets

@@ -24,9 +24,9 @@ struct Sequence {
 };
 
 struct Step {
-  int64_t at, rows;
-  const float* hidden;  // before this step
-  const float* memory;  // the LSTM's cell before this step
+  int64_t at, row, rows;  // `row`: the first row's place in the batch
+  const float* hidden;    // before this step
+  const float* memory;    // the LSTM's cell before this step
   float* memory_after;
 };
 
@@ -35,6 +35,19 @@ struct State {
   const float* first = nullptr;  // (B, H)
   float* last = nullptr;         // (B, H)
   float* befores = nullptr;      // (T, B, H): the state before every step; null where nobody needs it
+};
+
+// Where the hidden state before step s is found once all steps are done.
+struct Hidden {
+  const float* first;    // (B, H)
+  const float* outputs;  // (T, B, H)
+  const float* befores;  // (T, B, H), kept only where masks make it differ from the outputs
+
+  const float* before(const Sequence& sequence, int64_t s, int64_t row) const {
+    if (befores != nullptr) return befores + sequence.at(s, row) * sequence.hidden;
+    if (s == 0) return first + row * sequence.hidden;
+    return outputs + sequence.at(s - 1, row) * sequence.hidden;
+  }
 };
 
 inline void copy_rows(float* to, const float* from, int64_t rows, int64_t width) {
@@ -58,7 +71,7 @@ class Forward {
     start(memory_, rows);
     for (int64_t s = 0; s < sequence_.time; ++s) {
       float* next = has_memory() ? slot(memory_, s + 1, rows) : nullptr;
-      Step step{sequence_.at(s, rows.begin), rows.count(), hidden_before(s, rows), before(memory_, s, rows), next};
+      Step step{sequence_.at(s, rows.begin), rows.begin, rows.count(), hidden_before(s, rows), memory_before(s, rows), next};
       if (sequence_.masked() && has_memory()) step.memory_after = memory_after.get();
       cell_.forward(step);
       if (sequence_.masked()) hand_on(s, rows, step);
@@ -77,12 +90,10 @@ class Forward {
     if (state.befores == nullptr || s == sequence_.time) return state.last + rows.begin * sequence_.hidden;
     return state.befores + sequence_.at(s, rows.begin) * sequence_.hidden;
   }
-  const float* before(const State& state, int64_t s, Rows rows) const {
-    return state.last == nullptr ? nullptr : slot(state, s, rows);
-  }
+  const float* memory_before(int64_t s, Rows rows) const { return has_memory() ? slot(memory_, s, rows) : nullptr; }
   const float* hidden_before(int64_t s, Rows rows) const {
     if (sequence_.masked()) return slot(hidden_, s, rows);
-    return s == 0 ? hidden_.first + rows.begin * sequence_.hidden : output(s - 1, rows);
+    return Hidden{hidden_.first, outputs_, nullptr}.before(sequence_, s, rows.begin);
   }
 
   void start(const State& state, Rows rows) const {
@@ -123,6 +134,7 @@ class Forward {
 // What a cell's backward step turns from gradients of the state after into gradients of the state before.
 struct Pull {
   int64_t at, rows;
+  const float* hidden;  // before this step
   float* d_hidden;  // (rows, H)
   float* d_memory;  // (rows, H), the LSTM's
 };
@@ -135,23 +147,18 @@ struct StateGradient {
 template <class Cell>
 class Backward {
  public:
-  Backward(const Sequence& sequence, const Cell& cell, const float* d_outputs, StateGradient hidden, StateGradient memory)
-      : sequence_(sequence), cell_(cell), d_outputs_(d_outputs), states_{hidden, memory} {}
+  Backward(const Sequence& sequence, const Cell& cell, const float* d_outputs, Hidden befores, StateGradient hidden,
+           StateGradient memory)
+      : sequence_(sequence), cell_(cell), d_outputs_(d_outputs), befores_(befores), states_{hidden, memory} {}
 
   void run(Rows rows) const {
     const int64_t width = sequence_.hidden, numbers = rows.count() * width;
     Buffer held[2] = {Buffer(sequence_.masked() ? numbers : 0), Buffer(sequence_.masked() ? numbers : 0)};
     for (int k = 0; k < 2; ++k) copy_rows(gradient(k, rows), last(k, rows), rows.count(), width);
     for (int64_t s = sequence_.time - 1; s >= 0; --s) {
-      const Pull pull{sequence_.at(s, rows.begin), rows.count(), gradient(0, rows), gradient(1, rows)};
-      const float* d_output = d_outputs_ + pull.at * width;
-      for (int64_t row = 0; row < rows.count(); ++row) {
-        if (sequence_.masked() && !sequence_.valid[pull.at + row]) {
-          for (int k = 0; k < 2; ++k) set_aside(held[k], gradient(k, rows), row);
-        } else {
-          for (int64_t i = row * width; i < (row + 1) * width; ++i) pull.d_hidden[i] += d_output[i];
-        }
-      }
+      const float* hidden = befores_.before(sequence_, s, rows.begin);
+      const Pull pull{sequence_.at(s, rows.begin), rows.count(), hidden, gradient(0, rows), gradient(1, rows)};
+      take_in(pull, rows, held);
       cell_.backward(pull);
       if (sequence_.masked()) take_up(s, rows, held);
     }
@@ -163,6 +170,18 @@ class Backward {
   }
   const float* last(int k, Rows rows) const {
     return states_[k].last == nullptr ? nullptr : states_[k].last + rows.begin * sequence_.hidden;
+  }
+
+  void take_in(const Pull& pull, Rows rows, const Buffer (&held)[2]) const {
+    const int64_t width = sequence_.hidden;
+    const float* d_output = d_outputs_ + pull.at * width;
+    for (int64_t row = 0; row < rows.count(); ++row) {
+      if (sequence_.masked() && !sequence_.valid[pull.at + row]) {
+        for (int k = 0; k < 2; ++k) set_aside(held[k], gradient(k, rows), row);
+      } else {
+        for (int64_t i = row * width; i < (row + 1) * width; ++i) pull.d_hidden[i] += d_output[i];
+      }
+    }
   }
 
   // A row past its end sends no gradient through the step: what comes goes by.
@@ -188,6 +207,7 @@ class Backward {
   const Sequence& sequence_;
   const Cell& cell_;
   const float* d_outputs_;
+  Hidden befores_;
   StateGradient states_[2];
 };
 

@@ -48,6 +48,16 @@ inline Vector clamp(Vector x, float low, float high) {  // a NaN stays one
   return x > high ? all(high) : x;
 }
 
+// Calls body(row, unit, lanes) for every vector of a `rows x width` matrix.
+template <class Body>
+void over_units(int64_t rows, int64_t width, Body body) {
+  for (int64_t row = 0; row < rows; ++row) {
+    int64_t unit = 0;
+    for (; unit + kLanes <= width; unit += kLanes) body(row, unit, static_cast<int64_t>(kLanes));
+    if (unit < width) body(row, unit, width - unit);
+  }
+}
+
 // exp(x) = power * (1 + rest) with power = 2^n, |log(1 + rest)| <= log(2) / 2 and `rest` accurate near 0. |x| <= 87.
 struct Exponential {
   Vector power, rest;
