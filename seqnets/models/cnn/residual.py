@@ -1,0 +1,170 @@
+"""The parts of residual networks: blocks, the ways around them, and stems."""
+
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+from flax import nnx
+
+from seqnets.nn.batch_norm import BatchNorm
+from seqnets.nn.chain import Chain, Layer
+from seqnets.nn.conv import Conv
+from seqnets.nn.conv_norm import ConvNorm
+from seqnets.nn.pool import MaxPool
+from seqnets.nn.stochastic_depth import StochasticDepth
+
+Shortcut = Callable[..., Layer]
+"""`shortcut(in_features, out_features, stride, rngs=rngs)` makes the layer that leads around a block."""
+
+
+def projection_shortcut(in_features: int, out_features: int, stride: int, *, rngs: nnx.Rngs) -> Layer:
+    """Make a normalized 1 x 1 convolution where the shape changes, nothing elsewhere (option B).
+
+    Example:
+        >>> jax.eval_shape(lambda: projection_shortcut(4, 4, 1, rngs=nnx.Rngs(0))(jnp.ones((1, 4, 4, 4)))).shape
+        (1, 4, 4, 4)
+    """
+    if stride == 1 and in_features == out_features:
+        return Chain([])
+    return ConvNorm(in_features, out_features, 1, stride=stride, activation=None, rngs=rngs)
+
+
+def padded_shortcut(in_features: int, out_features: int, stride: int, *, rngs: nnx.Rngs) -> Layer:
+    """Make a shortcut without parameters: skip pixels, and add features that are zero (option A).
+
+    Example:
+        >>> padded_shortcut(1, 3, 2, rngs=nnx.Rngs(0))(jnp.ones((1, 2, 2, 1))).tolist()
+        [[[[0.0, 1.0, 0.0]]]]
+    """
+    return PadFeatures(out_features - in_features, stride)
+
+
+class PadFeatures(nnx.Module):
+    """Take every `stride`-th pixel and put zero features on both sides of the given ones.
+
+    Args:
+        extra: zero features, half of them on either side.
+        stride: pixels from one kept pixel to the next.
+
+    Example:
+        >>> PadFeatures(2, 1)(jnp.ones((1, 1, 1, 1))).tolist()
+        [[[[0.0, 1.0, 0.0]]]]
+    """
+
+    def __init__(self, extra: int, stride: int):
+        self.before, self.after, self.stride = extra // 2, extra - extra // 2, stride
+
+    def __call__(self, x: jax.Array, *, train: bool = False, key: jax.Array | None = None) -> jax.Array:
+        """Map [B, H, W, C] to [B, H / stride, W / stride, C + extra]."""
+        x = x[:, :: self.stride, :: self.stride]
+        return jnp.pad(x, ((0, 0), (0, 0), (0, 0), (self.before, self.after)))
+
+
+def imagenet_stem(in_channels: int, features: int, *, rngs: nnx.Rngs) -> Chain:
+    """Make a 7 x 7 convolution and a pooling, which leave a quarter of the height and width.
+
+    Example:
+        >>> jax.eval_shape(lambda: imagenet_stem(3, 8, rngs=nnx.Rngs(0))(jnp.ones((1, 32, 32, 3)))).shape
+        (1, 8, 8, 8)
+    """
+    return Chain([ConvNorm(in_channels, features, 7, stride=2, padding=3, rngs=rngs), MaxPool(3, stride=2, padding=1)])
+
+
+def cifar_stem(in_channels: int, features: int, *, rngs: nnx.Rngs) -> Chain:
+    """Make a 3 x 3 convolution that keeps the size, for images of 32 x 32.
+
+    Example:
+        >>> jax.eval_shape(lambda: cifar_stem(3, 8, rngs=nnx.Rngs(0))(jnp.ones((1, 32, 32, 3)))).shape
+        (1, 32, 32, 8)
+    """
+    return Chain([ConvNorm(in_channels, features, 3, padding=1, rngs=rngs)])
+
+
+class BasicBlock(nnx.Module):
+    r"""Two 3 x 3 convolutions and a way around them: $y = \mathrm{relu}(F(x) + \mathrm{shortcut}(x))$.
+
+    Args:
+        in_features: channels of x.
+        features: channels of y.
+        stride: of the first convolution.
+        drop_path: rate of stochastic depth.
+        shortcut: makes the way around.
+        rngs: `params` is used.
+
+    Example:
+        >>> jax.eval_shape(lambda: BasicBlock(4, 8, stride=2, rngs=nnx.Rngs(0))(jnp.ones((1, 8, 8, 4)))).shape
+        (1, 4, 4, 8)
+    """
+
+    def __init__(
+        self,
+        in_features: int,
+        features: int,
+        *,
+        stride: int = 1,
+        drop_path: float = 0.0,
+        shortcut: Shortcut = projection_shortcut,
+        rngs: nnx.Rngs,
+    ):
+        self.conv1 = Conv(in_features, features, 3, stride=stride, padding=1, use_bias=False, rngs=rngs)
+        self.norm1 = BatchNorm(features, rngs=rngs)
+        self.conv2 = Conv(features, features, 3, padding=1, use_bias=False, rngs=rngs)
+        self.norm2 = BatchNorm(features, rngs=rngs)
+        self.shortcut = shortcut(in_features, features, stride, rngs=rngs)
+        self.out_features = features
+        self.drop_path = StochasticDepth(drop_path)
+
+    def __call__(self, x: jax.Array, *, train: bool = False, key: jax.Array | None = None) -> jax.Array:
+        """Map [B, H, W, in_features] to [B, H / stride, W / stride, features]."""
+        y = jax.nn.relu(self.norm1(self.conv1(x), train=train))
+        y = self.norm2(self.conv2(y), train=train)
+        return jax.nn.relu(self.drop_path(y, key=key) + self.shortcut(x, train=train))
+
+
+class Bottleneck(nnx.Module):
+    r"""Narrow by 1 x 1, convolve by 3 x 3, widen by 1 x 1, and a way around it all.
+
+    Args:
+        in_features: channels of x.
+        features: a quarter of the channels of y.
+        stride: of the 3 x 3 convolution.
+        drop_path: rate of stochastic depth.
+        shortcut: makes the way around.
+        groups: of the 3 x 3 convolution.
+        group_width: features of a group where `features` is 64.
+        rngs: `params` is used.
+
+    Example:
+        >>> jax.eval_shape(lambda: Bottleneck(4, 8, stride=2, rngs=nnx.Rngs(0))(jnp.ones((1, 8, 8, 4)))).shape
+        (1, 4, 4, 32)
+    """
+
+    def __init__(
+        self,
+        in_features: int,
+        features: int,
+        *,
+        stride: int = 1,
+        drop_path: float = 0.0,
+        shortcut: Shortcut = projection_shortcut,
+        groups: int = 1,
+        group_width: int = 64,
+        rngs: nnx.Rngs,
+    ):
+        inner, out = features * group_width // 64 * groups, 4 * features
+        self.conv1 = Conv(in_features, inner, 1, use_bias=False, rngs=rngs)
+        self.norm1 = BatchNorm(inner, rngs=rngs)
+        self.conv2 = Conv(inner, inner, 3, stride=stride, padding=1, groups=groups, use_bias=False, rngs=rngs)
+        self.norm2 = BatchNorm(inner, rngs=rngs)
+        self.conv3 = Conv(inner, out, 1, use_bias=False, rngs=rngs)
+        self.norm3 = BatchNorm(out, rngs=rngs)
+        self.shortcut = shortcut(in_features, out, stride, rngs=rngs)
+        self.out_features = out
+        self.drop_path = StochasticDepth(drop_path)
+
+    def __call__(self, x: jax.Array, *, train: bool = False, key: jax.Array | None = None) -> jax.Array:
+        """Map [B, H, W, in_features] to [B, H / stride, W / stride, 4 features]."""
+        y = jax.nn.relu(self.norm1(self.conv1(x), train=train))
+        y = jax.nn.relu(self.norm2(self.conv2(y), train=train))
+        y = self.norm3(self.conv3(y), train=train)
+        return jax.nn.relu(self.drop_path(y, key=key) + self.shortcut(x, train=train))

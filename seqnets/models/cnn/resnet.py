@@ -1,0 +1,106 @@
+"""ResNet, and its wide, grouped (ResNeXt) and stochastic relatives, for ImageNet and for CIFAR.
+
+References:
+    He, Zhang, Ren and Sun, "Deep residual learning for image recognition", 2016; the bottleneck strides in its 3 x 3
+    convolution, as all published weights do (v1.5).
+    Xie et al., "Aggregated residual transformations for deep neural networks", 2017.
+    Zagoruyko and Komodakis, "Wide residual networks", 2016.
+    Huang et al., "Deep networks with stochastic depth", 2016.
+"""
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
+
+import jax.numpy as jnp
+from flax import nnx
+from jax.typing import DTypeLike
+
+from seqnets.models.cnn.heads import pooled_head
+from seqnets.models.cnn.network import ConvNet
+from seqnets.models.cnn.residual import (
+    BasicBlock,
+    Bottleneck,
+    Shortcut,
+    cifar_stem,
+    imagenet_stem,
+    padded_shortcut,
+    projection_shortcut,
+)
+from seqnets.nn.chain import Chain
+from seqnets.nn.stochastic_depth import linear_decay
+
+SMALL = {"stem": cifar_stem, "classes": 10}
+CIFAR = {"block": BasicBlock, "features": 16, "shortcut": padded_shortcut, **SMALL}
+
+VARIANTS: dict[str, dict[str, Any]] = {
+    "resnet18": {"depths": (2, 2, 2, 2), "block": BasicBlock},
+    "resnet34": {"depths": (3, 4, 6, 3), "block": BasicBlock},
+    "resnet50": {"depths": (3, 4, 6, 3)},
+    "resnet101": {"depths": (3, 4, 23, 3)},
+    "resnet152": {"depths": (3, 8, 36, 3)},
+    "resnet200": {"depths": (3, 24, 36, 3)},
+    "wide_resnet50_2": {"depths": (3, 4, 6, 3), "block": partial(Bottleneck, group_width=128)},
+    "wide_resnet101_2": {"depths": (3, 4, 23, 3), "block": partial(Bottleneck, group_width=128)},
+    "resnext50_32x4d": {"depths": (3, 4, 6, 3), "block": partial(Bottleneck, groups=32, group_width=4)},
+    "resnext101_32x8d": {"depths": (3, 4, 23, 3), "block": partial(Bottleneck, groups=32, group_width=8)},
+    "resnext101_64x4d": {"depths": (3, 4, 23, 3), "block": partial(Bottleneck, groups=64, group_width=4)},
+    "resnet20": {"depths": (3, 3, 3), **CIFAR},
+    "resnet32": {"depths": (5, 5, 5), **CIFAR},
+    "resnet44": {"depths": (7, 7, 7), **CIFAR},
+    "resnet56": {"depths": (9, 9, 9), **CIFAR},
+    "resnet110": {"depths": (18, 18, 18), **CIFAR},
+    "resnet110_stochastic": {"depths": (18, 18, 18), "drop_path": 0.5, **CIFAR},
+    "resnext29_8x64d": {
+        "depths": (3, 3, 3),
+        "block": partial(Bottleneck, groups=8, group_width=64),
+        "stem": cifar_stem,
+        "classes": 10,
+    },
+}
+
+
+def resnet(
+    *,
+    classes: int = 1000,
+    in_channels: int = 3,
+    depths: Sequence[int],
+    block: Callable[..., BasicBlock | Bottleneck] = Bottleneck,
+    features: int = 64,
+    stem: Callable[..., Chain] = imagenet_stem,
+    shortcut: Shortcut = projection_shortcut,
+    drop_path: float = 0.0,
+    dtype: DTypeLike = jnp.float32,
+    rngs: nnx.Rngs,
+) -> ConvNet:
+    """Build a ResNet; every stage but the first halves the image and doubles the features.
+
+    Args:
+        classes: size of the logits.
+        in_channels: channels of the images.
+        depths: blocks of each stage.
+        block: makes a block: `BasicBlock`, `Bottleneck`, or one of them with its groups set.
+        features: of the stem and of the first stage's blocks.
+        stem: makes the first layers: `imagenet_stem` or `cifar_stem`.
+        shortcut: makes the way around a block.
+        drop_path: rate of stochastic depth at the last block, falling linearly to the first.
+        dtype: of the arithmetic.
+        rngs: `params` is used.
+
+    Example:
+        >>> from seqnets.models.cnn.network import feature_shapes
+        >>> make = lambda: resnet(depths=(1, 1), features=8, classes=10, rngs=nnx.Rngs(0))
+        >>> feature_shapes(make, (32, 32, 3))
+        {'stem': (8, 8, 8), 'stage1': (8, 8, 32), 'stage2': (4, 4, 64), 'pool': (64,), 'logits': (10,)}
+    """
+    stages = {"stem": stem(in_channels, features, rngs=rngs)}
+    rates = iter(linear_decay(drop_path, sum(depths)))
+    before = features
+    for index, depth in enumerate(depths):
+        width, stage = features * 2**index, Chain([])
+        for position in range(depth):
+            stride = 2 if index and not position else 1
+            stage.append(block(before, width, stride=stride, drop_path=next(rates), shortcut=shortcut, rngs=rngs))
+            before = stage[-1].out_features
+        stages[f"stage{index + 1}"] = stage
+    return ConvNet(stages | pooled_head(before, classes, rngs=rngs), in_channels=in_channels, dtype=dtype)

@@ -1,0 +1,69 @@
+"""Plain stacks of convolutions as tables: one row a convolution with its activation, or one layer without parameters."""
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import jax
+from flax import nnx
+
+from seqnets.nn.chain import Chain
+from seqnets.nn.conv import Conv
+
+
+class ConvRow(NamedTuple):
+    """A convolution, with its bias, followed by a ReLU."""
+
+    features: int
+    kernel_size: int
+    stride: int = 1
+    padding: int = 0
+    groups: int = 1
+
+
+Row = ConvRow | Callable[[], nnx.Module]
+"""A convolution, or what makes a layer without parameters: `partial(MaxPool, 3, stride=2)`."""
+
+
+def build_rows(in_features: int, rows: Sequence[Row], *, rngs: nnx.Rngs) -> Chain:
+    """Make a chain of the layers a table lists.
+
+    Args:
+        in_features: channels the first row sees.
+        rows: the table.
+        rngs: `params` is used.
+
+    Example:
+        >>> make = lambda: build_rows(3, [ConvRow(8, 3), ConvRow(4, 1)], rngs=nnx.Rngs(0))
+        >>> jax.eval_shape(lambda: make()(jax.numpy.ones((1, 5, 5, 3)))).shape
+        (1, 3, 3, 4)
+    """
+    chain, features = Chain([]), in_features
+    for row in rows:
+        if isinstance(row, ConvRow):
+            chain.extend([_convolution(features, row, rngs), jax.nn.relu])
+            features = row.features
+        else:
+            chain.append(row())
+    return chain
+
+
+def last_features(rows: Sequence[Row]) -> int:
+    """Give the channels a table ends with.
+
+    Example:
+        >>> last_features([ConvRow(8, 3), ConvRow(4, 1)])
+        4
+    """
+    return [row.features for row in rows if isinstance(row, ConvRow)][-1]
+
+
+def _convolution(in_features: int, row: ConvRow, rngs: nnx.Rngs) -> Conv:
+    return Conv(
+        in_features,
+        row.features,
+        row.kernel_size,
+        stride=row.stride,
+        padding=row.padding,
+        groups=row.groups,
+        rngs=rngs,
+    )

@@ -1,0 +1,109 @@
+"""Networks by name. A family's file is imported when one of its networks is made."""
+
+import inspect
+from collections.abc import Mapping
+from difflib import get_close_matches
+from importlib import import_module
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+from seqnets.errors import UserError
+
+if TYPE_CHECKING:
+    from flax import nnx
+
+    from seqnets.models.cnn.network import ConvNet
+
+FAMILIES: dict[str, tuple[str, ...]] = {
+    "lenet": ("lenet5", "lenet5_relu"),
+    "alexnet": ("alexnet", "alexnet_2012", "zfnet"),
+    "nin": ("nin", "nin_cifar"),
+    "vgg": ("vgg11", "vgg13", "vgg16", "vgg19", "vgg11_bn", "vgg13_bn", "vgg16_bn", "vgg19_bn"),
+    "googlenet": ("googlenet",),
+    "inception_v3": ("inception_v3",),
+    "inception_v4": ("inception_v4",),
+    "resnet": (
+        *("resnet18", "resnet34", "resnet50", "resnet101", "resnet152", "resnet200"),
+        *("wide_resnet50_2", "wide_resnet101_2"),
+        *("resnext50_32x4d", "resnext101_32x8d", "resnext101_64x4d", "resnext29_8x64d"),
+        *("resnet20", "resnet32", "resnet44", "resnet56", "resnet110", "resnet110_stochastic"),
+    ),
+    "preact_resnet": (
+        *("preact_resnet18", "preact_resnet34", "preact_resnet50", "preact_resnet101", "preact_resnet152"),
+        *("preact_resnet200", "preact_resnet110", "preact_resnet164", "preact_resnet1001"),
+        *("wide_resnet16_4", "wide_resnet40_2", "wide_resnet28_10"),
+    ),
+    "fractalnet": ("fractalnet10", "fractalnet20", "fractalnet40"),
+    "densenet": ("densenet121", "densenet161", "densenet169", "densenet201"),
+    "squeezenet": ("squeezenet1_0", "squeezenet1_1"),
+    "mobilenet": (
+        *("mobilenet_v1", "mobilenet_v1_075", "mobilenet_v1_050", "mobilenet_v1_025"),
+        *("mobilenet_v2", "mobilenet_v2_140", "mobilenet_v2_050"),
+    ),
+}
+
+
+def model_names() -> list[str]:
+    """List the names `create_model` knows, family by family.
+
+    Example:
+        >>> model_names()[:3]
+        ['lenet5', 'lenet5_relu', 'alexnet']
+    """
+    return [name for names in FAMILIES.values() for name in names]
+
+
+def create_model(
+    name: str,
+    *,
+    classes: int | None = None,
+    in_channels: int | None = None,
+    rngs: "nnx.Rngs | None" = None,
+    **options: Any,
+) -> "ConvNet":
+    """Make a network by name.
+
+    Args:
+        name: one of `model_names()`.
+        classes: size of the logits; that of the published network when None (1000 for ImageNet's, 10 for CIFAR's).
+        in_channels: channels of the images; those of the published network when None.
+        rngs: where the parameters come from; `nnx.Rngs(0)` when None.
+        **options: of the family's builder, over those of the table: `dtype=jnp.bfloat16`, `dropout=0.0`, ...
+
+    Raises:
+        UserError: the name or an option is unknown; the message suggests what may be meant.
+
+    Example:
+        >>> model = create_model("lenet5", in_channels=3, padding=0)
+        >>> model.feature_names
+        ('stage1', 'stage2', 'pool', 'fc5', 'fc6', 'logits')
+
+    See `seqnets.models.cnn` for the builders and their options.
+    """
+    from flax import nnx
+
+    family, module = _family(name)
+    build = getattr(module, family)
+    given = {"classes": classes, "in_channels": in_channels}
+    options |= {key: value for key, value in given.items() if value is not None}
+    _check_options(name, options, inspect.signature(build).parameters)
+    return build(**{**module.VARIANTS[name], **options}, rngs=rngs or nnx.Rngs(0))
+
+
+def _family(name: str) -> tuple[str, ModuleType]:
+    for family, names in FAMILIES.items():
+        if name in names:
+            return family, import_module(f"seqnets.models.cnn.{family}")
+    raise UserError(f"no network is called {name!r}; {_suggest(name, model_names())}")
+
+
+def _check_options(name: str, options: Mapping[str, Any], known: Mapping[str, Any]) -> None:
+    for option in options:
+        if option not in known:
+            choices = [choice for choice in known if choice != "rngs"]
+            raise UserError(f"network {name!r} has no option {option!r}; {_suggest(option, choices)}")
+
+
+def _suggest(word: str, known: list[str]) -> str:
+    close = get_close_matches(word.lower().replace("-", "_"), known, n=3, cutoff=0.5)
+    return f"did you mean {' or '.join(close)}?" if close else f"give one of {', '.join(known)}"
