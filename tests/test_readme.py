@@ -1,0 +1,85 @@
+"""Every example of README.md runs: the Python blocks as they stand but for the number of steps, the commands likewise."""
+
+import contextlib
+import gzip
+import io
+import re
+import shlex
+import sys
+from pathlib import Path
+
+import pytest
+
+from seqnets import settings
+from seqnets.cli import main as frame
+from seqnets.cli.main import main
+from seqnets.config import TextRunConfig
+from seqnets.train import Diverged
+
+README = Path(__file__).parents[1] / "README.md"
+TEXT = README.read_text(encoding="utf-8") if README.exists() else ""
+LINES = "ROMEO:\nIt is the east, and JULIET: is the sun.\n\nArise, fair sun, and kill the envious moon!\n\n"
+SMALL = shlex.split("--train.steps 2 --train.batch-size 2 --data.window 8 --model.hidden-features 8 --train.evaluate-every 0")
+SHORT = ["--length", "10"]
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", TEXT, flags=re.DOTALL)
+
+
+def commands() -> list[str]:
+    return [line[2:] for block in blocks("console") for line in block.splitlines() if line.startswith("$ seqnets")]
+
+
+@pytest.fixture
+def texts(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("SEQNETS_CACHE", str(tmp_path / ".cache"))
+    Path("letters").mkdir()
+    for name in ("shakespeare.txt", "diary.txt", "chapter.txt", "letters/one.txt"):
+        Path(name).write_text(LINES * 20)
+    Path("diary.txt.gz").write_bytes(gzip.compress(Path("diary.txt").read_bytes()))
+
+
+def test_the_python_examples_run(texts):
+    names: dict = {}
+    for block in blocks("python"):
+        program = re.sub(r"steps=[\d_]+", "steps=2, batch_size=2", block)
+        with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+            exec(compile(program, str(README), "exec"), names)
+    assert names["run"].directory == Path("runs/bard")
+
+
+def test_the_commands_run_in_order(texts, monkeypatch, capsys):
+    found = commands()
+    assert len(found) >= 10
+    for command in found:
+        words, _, source = command.partition("<")
+        verb, *rest = shlex.split(words)[1:]
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(Path(source.strip()).read_bytes() if source else b"")))
+        extra = {"train": SMALL, "sample": SHORT}.get(verb, [])
+        code = main([verb, *rest, *extra])  # of an option given twice the last counts
+        assert code == 0, (command, capsys.readouterr().err)
+
+
+def test_the_settings_in_the_configuration_example_exist():
+    for block in blocks("toml"):
+        settings.loads(block, TextRunConfig(), "README.md")
+
+
+def test_the_exit_codes_are_told():
+    table = TEXT.partition("## Exit codes")[2].partition("##")[0]
+    told = {int(code) for row in re.findall(r"^\| ([\d, ]+) \|", table, flags=re.MULTILINE) for code in row.split(",")}
+    assert told == {frame.DONE, frame.FAULT, frame.MISUSE, frame.INTERRUPTED, frame.BROKEN_PIPE, Diverged.exit_code, 143}
+
+
+def test_the_configurations_named_in_it_exist_and_are_right():
+    for name in sorted(set(re.findall(r"configs/[\w.-]+\.toml", TEXT))):
+        path = README.parent / name
+        settings.replaced(TextRunConfig(), settings.read(path), name)
+
+
+@pytest.mark.parametrize("path", sorted((README.parent / "configs").glob("*.toml")), ids=lambda path: path.name)
+def test_every_configuration_is_right_and_states_its_command(path):
+    settings.replaced(TextRunConfig(), settings.read(path), path.name)
+    assert re.search(rf"^# .*seqnets train .*configs/{re.escape(path.name)}", path.read_text(), flags=re.MULTILINE)
