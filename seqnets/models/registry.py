@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from difflib import get_close_matches
 from importlib import import_module
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from seqnets.errors import UserError
 
@@ -25,12 +25,12 @@ FAMILIES: dict[str, tuple[str, ...]] = {
     "resnet": (
         *("resnet18", "resnet34", "resnet50", "resnet101", "resnet152", "resnet200"),
         *("wide_resnet50_2", "wide_resnet101_2"),
-        *("resnext50_32x4d", "resnext101_32x8d", "resnext101_64x4d", "resnext29_8x64d"),
-        *("resnet20", "resnet32", "resnet44", "resnet56", "resnet110", "resnet110_stochastic"),
+        *("resnext50_32x4d", "resnext101_32x8d", "resnext101_64x4d"),
+        *("resnet20", "resnet32", "resnet44", "resnet56", "resnet110", "resnet110_stochastic", "resnext29_8x64d"),
     ),
     "preact_resnet": (
         *("preact_resnet18", "preact_resnet34", "preact_resnet50", "preact_resnet101", "preact_resnet152"),
-        *("preact_resnet200", "preact_resnet110", "preact_resnet164", "preact_resnet1001"),
+        *("preact_resnet200", "preact_resnet110", "preact_resnet164"),
         *("wide_resnet16_4", "wide_resnet40_2", "wide_resnet28_10"),
     ),
     "fractalnet": ("fractalnet10", "fractalnet20", "fractalnet40"),
@@ -88,6 +88,33 @@ def create_model(
     options |= {key: value for key, value in given.items() if value is not None}
     _check_options(name, options, inspect.signature(build).parameters)
     return build(**{**module.VARIANTS[name], **options}, rngs=rngs or nnx.Rngs(0))
+
+
+def abstract_model(name: str, **options: Any) -> "ConvNet":
+    """Make a network whose parameters have shapes and dtypes but no values: nothing is drawn or stored.
+
+    Args:
+        name: one of `model_names()`.
+        **options: as for `create_model`.
+
+    Raises:
+        UserError: the name or an option is unknown.
+
+    Example:
+        >>> abstract_model("vgg19").logits.kernel.shape
+        (4096, 1000)
+    """
+    from flax import nnx
+
+    return nnx.eval_shape(lambda: create_model(name, **options, rngs=cast(nnx.Rngs, _OneKey())))
+
+
+class _OneKey:
+    # a real Rngs counts its keys in a traced array, which makes tracing a deep network take minutes
+    def params(self) -> Any:
+        import jax
+
+        return jax.random.key(0)
 
 
 def _family(name: str) -> tuple[str, ModuleType]:

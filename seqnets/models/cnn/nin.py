@@ -32,6 +32,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
         },
     },
     "nin_cifar": {
+        "classes": 10,
         "stages": {
             "stem": [C(192, 5, padding=2), C(160, 1), C(96, 1)],
             "stage1": [POOL, DROPOUT, C(192, 5, padding=2), C(192, 1), C(192, 1)],

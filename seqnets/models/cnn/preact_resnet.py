@@ -145,7 +145,6 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "preact_resnet200": {"depths": (3, 24, 36, 3)},
     "preact_resnet110": {"depths": (18, 18, 18), "block": PreactBlock, "features": 16, **CIFAR},
     "preact_resnet164": {"depths": (18, 18, 18), "features": 16, **CIFAR},
-    "preact_resnet1001": {"depths": (111, 111, 111), "features": 16, **CIFAR},
     "wide_resnet16_4": {"depths": (2, 2, 2), "block": PreactBlock, "features": 64, **CIFAR},
     "wide_resnet40_2": {"depths": (6, 6, 6), "block": PreactBlock, "features": 32, **CIFAR},
     "wide_resnet28_10": {"depths": (4, 4, 4), "block": PreactBlock, "features": 160, **CIFAR},
