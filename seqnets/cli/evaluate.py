@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from seqnets.cli.flat import add_fields, given_fields
+from seqnets.cli.options import add_fields, given_fields
 from seqnets.cli.parser import Parser
 from seqnets.errors import UserError
 

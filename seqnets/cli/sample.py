@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from seqnets.cli.flat import add_fields, given_fields
+from seqnets.cli.options import add_fields, given_fields
 from seqnets.cli.parser import Parser
 from seqnets.errors import UserError
 
@@ -27,7 +27,8 @@ def main(argv: Sequence[str]) -> int:
     from seqnets.decode.sampling import SamplingConfig
 
     found = _parser(SamplingConfig()).read(argv)
-    config = SamplingConfig(**given_fields(found, SamplingConfig), stop=tuple(map(_unescaped, found.stop)))
+    given = given_fields(found, SamplingConfig, without=("stop",))
+    config = SamplingConfig(**given, stop=tuple(map(_unescaped, found.stop)))
     _check(found)
     from seqnets.run import load
 

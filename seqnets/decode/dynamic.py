@@ -24,16 +24,16 @@ class DynamicConfig:
 
     Example:
         >>> DynamicConfig(rule="sgd", learning_rate=0.1).segment
-        64
+        32
     """
 
     rule: Literal["rms", "sgd"] = "rms"
     """Scale each gradient by its root mean square so far, or use it as it is."""
-    learning_rate: float = 1e-3
-    """Step size; about 1e-3 for "rms" and 0.05 for "sgd"."""
-    decay: float = 1e-3
+    learning_rate: float = 5e-4
+    """Step size; about 5e-4 for "rms" and 0.1 for "sgd"."""
+    decay: float = 3e-3
     """Share of the way back to the trained parameters that is gone after each segment."""
-    segment: int = 64
+    segment: int = 32
     """Characters that are scored before the model learns from them."""
     epsilon: float = 1e-5
     """Added to the root mean square."""
