@@ -5,7 +5,7 @@ import dataclasses
 import inspect
 import itertools
 import textwrap
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from functools import cache
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
@@ -29,9 +29,37 @@ def add_settings(parser: Parser, config: Any) -> None:
         section = getattr(config, field.name)
         if dataclasses.is_dataclass(section):
             summary = documented(type(config)).get(field.name)
-            group = parser.add_argument_group(f"[{field.name}]", summary)
-            for name, hint in get_type_hints(type(section)).items():
-                parser.add_setting(f"{field.name}.{name}", hint, _help(section, name), metavar=_metavar(hint), container=group)
+            add_fields(parser, section, title=f"[{field.name}]", summary=summary, prefix=f"{field.name}.")
+
+
+def add_fields(
+    parser: Parser,
+    record: Any,
+    *,
+    title: str,
+    summary: str | None = None,
+    prefix: str = "",
+    without: Collection[str] = (),
+) -> None:
+    """Add an option for every field of one dataclass, without a section; `given_fields` finds those that were given.
+
+    Example:
+        >>> from seqnets.decode import SamplingConfig
+        >>> parser = Parser("seqnets sample", "write text")
+        >>> add_fields(parser, SamplingConfig(), title="drawing")
+        >>> given_fields(parser.read(["--top-k", "3"]), SamplingConfig)
+        {'top_k': 3}
+    """
+    group = parser.add_argument_group(title, summary)
+    for name, hint in get_type_hints(type(record)).items():
+        if name not in without:
+            parser.add_setting(f"{prefix}{name}", hint, _help(record, name), metavar=_metavar(hint), container=group)
+
+
+def given_fields(found: Any, kind: type, *, prefix: str = "", without: Collection[str] = ()) -> dict[str, Any]:
+    """Return the fields of a dataclass that were given, by name."""
+    names = [name for name in get_type_hints(kind) if name not in without]
+    return {name: getattr(found, prefix + name) for name in names if hasattr(found, prefix + name)}
 
 
 def chosen(found: Any) -> dict[str, dict[str, Any]]:
@@ -63,14 +91,14 @@ def documented(kind: type) -> Mapping[str, str]:
     }
 
 
-def _help(section: Any, name: str) -> str:
-    words = " ".join(documented(type(section)).get(name, "").split())
-    default = settings.as_mapping(section)[name]
+def _help(record: Any, name: str) -> str:
+    words = " ".join(documented(type(record)).get(name, "").split())
+    default = settings.as_mapping(record)[name]
     shown = str(default).lower() if isinstance(default, bool) else default
-    return f"{words} [{shown}]".replace("%", "%%") if shown != "" else words.replace("%", "%%")
+    return (f"{words} [{shown}]" if shown != "" else words).replace("%", "%%")
 
 
 def _metavar(hint: Any) -> str:
     if get_origin(hint) is Literal:
         return "|".join(map(str, get_args(hint)))
-    return _METAVARS.get(hint, "VALUE")
+    return next((word for kind, word in _METAVARS.items() if kind in (hint, *get_args(hint))), "VALUE")
