@@ -58,11 +58,12 @@ def sequence(
     valid = None if lengths is None else jnp.arange(steps)[:, None] < lengths[None, :]
     zoneout = jax.tree.map(lambda share: jnp.broadcast_to(share, (steps, *share.shape[1:])), zoneout)
     inputs = TimeInputs(projected, resets, valid, zoneout)
-    call = (recurrence, weights, carry, inputs)
-    return _runner(backend, call)(recurrence, reverse, weights, carry, inputs)
+    weights, carry, inputs = _varying_alike((weights, carry, inputs))
+    run = _runner(backend, recurrence, weights, carry, inputs)
+    return run(recurrence, reverse, weights, carry, inputs)
 
 
-def _runner(backend: Backend, call):
+def _runner(backend: Backend, *call):
     match backend:
         case "auto":
             return scan.run if native.refusal(*call) else native.run
@@ -75,3 +76,19 @@ def _runner(backend: Backend, call):
         case "reference":
             return reference.run
     raise UserError(f"backend {backend!r} does not exist; choose one of {', '.join(get_args(Backend))}")
+
+
+def _varying_alike(tree):
+    # Within shard_map, weights are the same on all devices and the batch is not. Telling JAX here that the weights enter
+    # products that differ by device makes it sum their gradients over devices, whatever backward pass the backend has.
+    axes = frozenset().union(*map(_varying_axes, jax.tree.leaves(tree)))
+    return jax.tree.map(lambda leaf: _vary(leaf, axes - _varying_axes(leaf)), tree)
+
+
+def _varying_axes(leaf: Array) -> frozenset[str]:
+    aval = jax.typeof(leaf)  # the attribute has had two names
+    return aval.mat.varying if hasattr(aval, "mat") else getattr(aval, "vma", frozenset())
+
+
+def _vary(leaf: Array, axes: frozenset[str]) -> Array:
+    return jax.lax.pcast(leaf, tuple(axes), to="varying") if axes else leaf

@@ -83,8 +83,8 @@ def _call_forward(recurrence, reverse, weights: RecurrentWeights, carry: Carry, 
     cell, masks, state = CELLS[recurrence.name], _masks(inputs), jax.tree.leaves(carry)
     (steps, batch, _), hidden, kernels = inputs.projected.shape, state[0].shape[-1], len(weights.kernels)
 
-    def array(width: int, *, steps: int = steps) -> jax.ShapeDtypeStruct:
-        return jax.ShapeDtypeStruct((steps, batch, width), jnp.float32)
+    def array(width: int, *, steps: int = steps):
+        return _resized(inputs.projected, (steps, batch, width))
 
     befores = [array(hidden if training else 0) for _ in state[1:]]
     befores += [array(hidden if training and masks[0].size else 0)]
@@ -92,7 +92,7 @@ def _call_forward(recurrence, reverse, weights: RecurrentWeights, carry: Carry, 
     kept = [array(width if training else 0) for width in cell.kept(hidden, kernels)]
     outputs, *rest = _call(
         f"seqnets_{recurrence.name}_forward",
-        [array(hidden), *_like(state), *befores, *worked, *kept],
+        [array(hidden), *map(jax.typeof, state), *befores, *worked, *kept],
         [inputs.projected, *masks, *state, *weights.kernels, *_vectors(recurrence, weights)],
         reverse=reverse,
         training=training,
@@ -108,10 +108,10 @@ def _backward(recurrence: Recurrence, reverse: bool, residuals, cotangents):
     memories, hiddens, kept = kept[: len(parts) - 1], kept[len(parts) - 1], kept[len(parts) :]
     steps, batch, hidden = outputs.shape
     widths = [recurrence.gates * hidden, *cell.added(hidden, len(weights.kernels))]
-    d_projected, *added = [jax.ShapeDtypeStruct((steps, batch, width), jnp.float32) for width in widths]
+    d_projected, *added = [_resized(outputs, (steps, batch, width)) for width in widths]
     d_projected, *rest = _call(
         f"seqnets_{recurrence.name}_backward",
-        [d_projected, *_like(parts), *added],
+        [d_projected, *map(jax.typeof, parts), *added],
         [d_outputs, *masks, *parts, hidden_of(carry), outputs, hiddens, *weights.kernels, *memories, *kept],
         reverse=reverse,
         training=True,
@@ -149,11 +149,11 @@ def _vectors(recurrence: Recurrence, weights: RecurrentWeights) -> list[Array]:
     return [weights.vectors.get(name, jnp.zeros(0)) for name in CELLS[recurrence.name].vectors]
 
 
-def _like(arrays: list[Array]) -> list[jax.ShapeDtypeStruct]:
-    return [jax.ShapeDtypeStruct(array.shape, array.dtype) for array in arrays]
+def _resized(array: Array, shape: tuple[int, ...]):
+    return jax.typeof(array).update(shape=shape)  # within shard_map, the type also says over which devices the array varies
 
 
-def _call(target: str, results: list[jax.ShapeDtypeStruct], arguments: list[Array], **attributes: bool) -> list[Array]:
+def _call(target: str, results: list, arguments: list[Array], **attributes: bool) -> list[Array]:
     _library()
     return list(jax.ffi.ffi_call(target, results, vmap_method="sequential")(*arguments, **attributes))
 
