@@ -4,12 +4,15 @@ Orbax writes each one to a temporary folder and commits it by one rename, so a p
 only whole checkpoints. It does not notice a damaged file: the checksums are ours.
 """
 
+import contextlib
 import functools
 import hashlib
 import json
 import shutil
+import sys
+import time
 import zlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -108,7 +111,8 @@ class Checkpoints:
             UserError: it is damaged.
         """
         try:
-            arrays, sealed = self._read(step)
+            with _quiet():
+                arrays, sealed = self._read(step)
         except Exception as error:  # a damaged file makes orbax raise any of many exceptions
             raise UserError(f"the checkpoint of step {step:,} cannot be read: {_reason(error)}") from error
         if sealed.get("digest") != _digest(sealed.get("record"), sealed.get("checksums")):
@@ -160,7 +164,10 @@ class Checkpoints:
         aside.mkdir(exist_ok=True)
         taken = {path.name for path in aside.iterdir()}
         name = next(name for n in range(len(taken) + 1) if (name := f"{step}-{n}" if n else str(step)) not in taken)
-        return (self.directory / str(step)).rename(aside / name)
+        moved = (self.directory / str(step)).rename(aside / name)
+        if "_manager" in self.__dict__:
+            self._manager.reload()
+        return moved
 
     def _remove_temporary(self) -> None:
         for path in self.directory.glob("*.orbax-checkpoint-tmp*"):
@@ -188,6 +195,21 @@ def _first_difference(expected: Mapping[str, str], found: Mapping[str, str]) -> 
 
 def _reason(error: BaseException) -> str:
     return (str(error).strip().splitlines() or [type(error).__name__])[0][:300]
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    # orbax closes its event loop at the first array that cannot be read; the reads under way then complain of that
+    # to standard error, which the one sentence of ours makes needless
+    shown = sys.unraisablehook
+    sys.unraisablehook = lambda told: None if "Event loop is closed" in str(told.exc_value) else shown(told)
+    try:
+        yield
+    except Exception:
+        time.sleep(0.2)
+        raise
+    finally:
+        sys.unraisablehook = shown
 
 
 @functools.cache

@@ -73,8 +73,8 @@ def load(path: str | os.PathLike[str], *, build: Build | None = None) -> Run:
     directory = Path(path)
     config = read_config(directory)
     vocabulary = _read_vocabulary(directory / VOCABULARY)
-    model = nnx.eval_shape(lambda: (build or _builder(directory, config))(config["model"], vocabulary))
-    graphdef, state = nnx.split(model)
+    builder = build or _builder(directory, config)
+    graphdef, state = nnx.split(nnx.eval_shape(lambda: builder(config["model"], vocabulary)))
     weights = replace_arrays(state, read_weights(directory / WEIGHTS), source=f"'{directory / WEIGHTS}'")
     return Run(nnx.merge(graphdef, weights), config, vocabulary, directory, read_lines(directory / METRICS))
 
@@ -189,7 +189,13 @@ def _builder(directory: Path, config: Mapping[str, Any]) -> Build:
 def _char_lm(description: Mapping[str, Any], vocabulary: Any) -> nnx.Module:
     from seqnets.models.char_lm import CharLM, CharLMConfig
 
-    return CharLM(vocabulary, CharLMConfig(**description["config"]), rngs=nnx.Rngs(0))
+    if vocabulary is None:
+        raise UserError(f"the run folder has no {VOCABULARY}, without which a character model says nothing")
+    try:
+        config = CharLMConfig(**description["config"])
+    except (KeyError, TypeError) as error:
+        raise UserError(f"section 'model' of {CONFIG} does not describe a CharLM of this seqnets: {error}") from None
+    return CharLM(vocabulary, config, rngs=nnx.Rngs(0))
 
 
 _BUILDERS: dict[str, Build] = {"CharLM": _char_lm}

@@ -78,6 +78,9 @@ class InMemory:
     def save(self, step: int, state: TrainState, record: Record, *, best: bool = False) -> None:
         """Save nothing."""
 
+    def prepare(self) -> None:
+        """Nothing will be saved."""
+
     def poll(self) -> None:
         """Nothing is being saved."""
 
@@ -151,6 +154,10 @@ class InFolder:
         record = {**record, "metrics_bytes": self._writers[0].size}
         self._checkpoints.save(Checkpoint(step, host_arrays(state), record), best=best)
 
+    def prepare(self) -> None:
+        """Get ready to save, in the background."""
+        self._checkpoints.prepare()
+
     def poll(self) -> None:
         """Tell of a save that has failed."""
         self._checkpoints.poll()
@@ -191,7 +198,6 @@ class InFolder:
             self._writers.append(TensorBoard(self.directory / "tensorboard", step))
         for writer in (*self._writers, self._timing):
             self._undo.callback(writer.close)
-        self._checkpoints.prepare()
 
     def _write_description(self, task: Task, settings: str | None) -> None:
         vocabulary = task.artifacts().get("vocabulary")

@@ -3,7 +3,7 @@
 import contextlib
 import math
 import os
-import resource
+import sys
 import time
 from typing import Any, Literal
 
@@ -97,7 +97,7 @@ class Training:
         source, steps, behind = self.task.batches(self.config.batch_size, self.config.seed), None, None
         with contextlib.closing(feed(source, self.step, self.config)) as dispatches:
             for dispatch, batches in dispatches:
-                steps = steps or compile_steps(self.task, self.graphdef, self.config, self.state, batches)
+                steps = steps or self._compile(batches)
                 self.state, metrics = steps(self.state, batches, np.int32(dispatch.count))
                 # metrics are fetched one dispatch behind, so that the device always has work queued
                 self._receive(behind)
@@ -106,6 +106,11 @@ class Training:
                     self._receive(behind)
                     behind = None
                     self._pass_border()
+
+    def _compile(self, batches: Any) -> Any:
+        steps = compile_steps(self.task, self.graphdef, self.config, self.state, batches)
+        self.store.prepare()  # not before: importing would slow the tracing down
+        return steps
 
     def _receive(self, behind: tuple[Dispatch, Any] | None) -> None:
         if behind is None:
@@ -258,4 +263,9 @@ def _place(name: str) -> tuple[int, str]:
 
 
 def _memory() -> dict[str, int]:
-    return {"peak_memory_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024}
+    try:
+        import resource
+    except ImportError:  # Windows
+        return {}
+    unit = 1 << 20 if sys.platform == "darwin" else 1 << 10
+    return {"peak_memory_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // unit}

@@ -4,6 +4,7 @@ import importlib.util
 import sys
 from pathlib import Path
 
+import jax
 import pytest
 
 TINY = Path(__file__).with_name("tiny_task.py")
@@ -20,10 +21,57 @@ def _import_tiny():
 _tiny = _import_tiny()
 
 
+class Recorder:
+    """Keeps what the loop reports."""
+
+    wants_preview = True
+
+    def __init__(self):
+        self.statuses, self.validations, self.sentences, self.previews, self.closed = [], [], [], [], False
+
+    def update(self, status):
+        self.statuses.append(status)
+
+    def validated(self, step, figures, best):
+        self.validations.append((step, figures, best))
+
+    def preview(self, text):
+        self.previews.append(text)
+
+    def tell(self, sentence):
+        self.sentences.append(sentence)
+
+    def close(self):
+        self.closed = True
+
+
+@pytest.fixture(scope="package", autouse=True)
+def compile_cache(tmp_path_factory):
+    """Compile the same tiny programs once, in the programs that tests start too."""
+    from jax.experimental.compilation_cache import compilation_cache
+
+    folder = str(tmp_path_factory.mktemp("compiled"))
+    settings = {"jax_compilation_cache_dir": folder, "jax_persistent_cache_min_compile_time_secs": 0.0}
+    before = {name: getattr(jax.config, name) for name in settings}
+    for name, value in settings.items():
+        jax.config.update(name, value)
+    compilation_cache.reset_cache()
+    yield {name.upper(): str(value) for name, value in settings.items()}
+    for name, value in before.items():
+        jax.config.update(name, value)
+    compilation_cache.reset_cache()
+
+
 @pytest.fixture
 def tiny():
     """The module of the tiny task."""
     return _tiny
+
+
+@pytest.fixture
+def recorder():
+    """A progress that keeps what the loop reports."""
+    return Recorder
 
 
 @pytest.fixture

@@ -1,0 +1,132 @@
+"""Processes that are killed, for real: kill -9, SIGTERM, SIGINT, a second SIGINT."""
+
+import os
+import random
+import signal
+import subprocess
+import time
+
+import pytest
+
+STEPS = "400"
+
+
+@pytest.fixture
+def start(tiny_program, compile_cache, tmp_path):
+    """Starts the tiny program on a folder under the temporary one; what still runs at the end is killed."""
+    started = []
+
+    def begin(name, *words, steps=STEPS):
+        errors = (tmp_path / f"{name}.err").open("a")
+        process = subprocess.Popen(
+            [*tiny_program, str(tmp_path / name), steps, *words], stderr=errors, env=os.environ | compile_cache
+        )
+        started.append(process)
+        return process
+
+    yield begin
+    for process in started:
+        process.kill()
+        process.wait()
+
+
+def checkpoints(directory):
+    folder = directory / "checkpoints"
+    return {int(path.name) for path in folder.iterdir() if path.name.isdigit()} if folder.exists() else set()
+
+
+def wait_for_checkpoint(process, directory, after, patience=120.0):
+    deadline = time.monotonic() + patience
+    while process.poll() is None and not any(step > after for step in checkpoints(directory)):
+        assert time.monotonic() < deadline, "no checkpoint came"
+        time.sleep(0.002)
+
+
+def assert_same_run(one, other):
+    for name in ("metrics.jsonl", "model.safetensors", "config.json"):
+        assert (one / name).read_bytes() == (other / name).read_bytes(), name
+
+
+def kill_and_continue(start, directory, kills, name="cut"):
+    rng = random.Random(kills)
+    for _ in range(kills):
+        process = start(name)
+        wait_for_checkpoint(process, directory, max(checkpoints(directory), default=0))
+        time.sleep(rng.uniform(0, 0.05))
+        process.kill()
+        process.wait()
+    assert start(name).wait(120) == 0
+
+
+def test_killed_runs_end_as_one_that_was_not(start, tmp_path):
+    assert start("straight").wait(120) == 0
+    kill_and_continue(start, tmp_path / "cut", kills=3)
+    assert "continuing" in (tmp_path / "cut.err").read_text()
+    assert "damaged" not in (tmp_path / "cut.err").read_text()
+    assert_same_run(tmp_path / "straight", tmp_path / "cut")
+
+
+@pytest.mark.slow
+def test_runs_killed_at_two_hundred_random_moments_end_as_one_that_was_not(start, tmp_path):
+    assert start("straight").wait(120) == 0
+    rng, kills, runs = random.Random(0), 0, 0
+    while kills < 200:
+        runs += 1
+        for _ in range(10):
+            process = start(f"cut{runs}")
+            time.sleep(rng.uniform(2, 9))
+            kills += process.poll() is None
+            process.kill()
+            process.wait()
+        assert start(f"cut{runs}").wait(120) == 0
+        assert "damaged" not in (tmp_path / f"cut{runs}.err").read_text()
+        assert_same_run(tmp_path / "straight", tmp_path / f"cut{runs}")
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_a_signal_saves_and_leaves_within_five_seconds(start, tmp_path, number, code):
+    process = start("run", steps="100000000")
+    wait_for_checkpoint(process, tmp_path / "run", 0)
+    asked = time.monotonic()
+    process.send_signal(number)
+    assert process.wait(30) == code
+    assert time.monotonic() - asked < 5
+    told = (tmp_path / "run.err").read_text()
+    step = int(told.split("stopped at step ")[1].split(",  ")[0].split(", which")[0].replace(",", ""))
+    assert max(checkpoints(tmp_path / "run")) == step
+    assert (tmp_path / "run" / "model.safetensors").exists()
+
+
+def test_a_signal_ends_an_evaluation_that_takes_minutes(start, tmp_path):
+    process = start("run", "slow-evaluation")
+    wait_for_checkpoint(process, tmp_path / "run", 0)
+    time.sleep(0.5)  # the evaluation after step 30 has begun, and sleeps
+    asked = time.monotonic()
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(30) == 143
+    assert time.monotonic() - asked < 5
+    assert max(checkpoints(tmp_path / "run")) == 30
+
+
+def test_a_second_interrupt_leaves_at_once(start, tmp_path):
+    process = start("run", "slow-evaluation")
+    wait_for_checkpoint(process, tmp_path / "run", 0)
+    process.send_signal(signal.SIGSTOP)  # both arrive while it cannot act on the first
+    process.send_signal(signal.SIGINT)
+    process.send_signal(signal.SIGTERM)
+    process.send_signal(signal.SIGCONT)
+    assert process.wait(30) in (130, 143)
+
+
+@pytest.mark.slow
+def test_termination_followed_by_a_kill_loses_nothing(start, tmp_path):
+    assert start("straight").wait(120) == 0
+    for _ in range(50):
+        process = start("cut")
+        wait_for_checkpoint(process, tmp_path / "cut", max(checkpoints(tmp_path / "cut"), default=0))
+        process.terminate()
+        time.sleep(0.1)
+        process.kill()
+        process.wait()
+    assert start("cut").wait(120) == 0
+    assert_same_run(tmp_path / "straight", tmp_path / "cut")

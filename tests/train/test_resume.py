@@ -1,0 +1,183 @@
+"""Continuing a run: what is allowed, what is refused, and that the end is the same."""
+
+import dataclasses
+import json
+
+import pytest
+
+from seqnets.errors import UserError
+
+
+def interrupted(trained, tiny, directory, monkeypatch, step=15, **settings):
+    """Train, and be interrupted after a step as by Ctrl-C."""
+    from seqnets.train.loop import Training
+    from seqnets.train.signals import Interrupted
+
+    original = Training._record
+
+    def record(self, figures):
+        original(self, figures)
+        if self.step == step:
+            self.stop.requested = 2
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Training, "_record", record)
+        with pytest.raises(Interrupted, match=r"stopped at step \d+, which is saved in .* the same command continues") as stop:
+            trained(directory, **settings)
+    assert stop.value.exit_code == 130
+
+
+def assert_same_run(one, other):
+    for name in ("metrics.jsonl", "model.safetensors", "config.json"):
+        assert (one / name).read_bytes() == (other / name).read_bytes(), name
+
+
+@pytest.mark.parametrize("step", [1, 9, 10, 14, 29])
+def test_an_interrupted_run_ends_as_one_that_was_not(trained, tiny, tmp_path, monkeypatch, step):
+    settings = {"evaluate_every": 10, "log_every": 7, "averaging": 0.9}
+    trained(tmp_path / "straight", **settings)
+    interrupted(trained, tiny, tmp_path / "cut", monkeypatch, step, **settings)
+    trained(tmp_path / "cut", resume="must", **settings)
+    assert_same_run(tmp_path / "straight", tmp_path / "cut")
+
+
+def test_the_plateau_rule_goes_on_where_it_was(trained, tiny, tmp_path, monkeypatch):
+    settings = {"steps": 80, "schedule": "plateau", "plateau_patience": 2, "evaluate_every": 5}
+    trained(tmp_path / "straight", **settings)
+    interrupted(trained, tiny, tmp_path / "cut", monkeypatch, 51, **settings)
+    trained(tmp_path / "cut", **settings)
+    assert_same_run(tmp_path / "straight", tmp_path / "cut")
+
+
+def test_a_complete_run_says_so_and_returns_its_model(trained, recorder, tmp_path):
+    first, shown = trained(tmp_path / "run"), recorder()
+    again = trained(tmp_path / "run", progress=shown)
+    assert any("is complete: all 30 steps are taken" in sentence for sentence in shown.sentences)
+    assert (again.model.kernel[...] == first.model.kernel[...]).all()
+    assert again.metrics == first.metrics
+
+
+def test_more_steps_continue_a_run_whose_rates_do_not_depend_on_them(trained, tmp_path):
+    trained(tmp_path / "long", steps=50, schedule="constant", evaluate_every=10)
+    trained(tmp_path / "grown", steps=30, schedule="constant", evaluate_every=10)
+    trained(tmp_path / "grown", steps=50, schedule="constant", evaluate_every=10)
+    assert_same_run(tmp_path / "long", tmp_path / "grown")
+
+
+CHANGES = {
+    "batch_size": 5,
+    "seed": 1,
+    "optimizer": "adamw",
+    "learning_rate": 0.06,
+    "momentum": 0.8,
+    "schedule": "constant",
+    "weight_decay": 0.1,
+    "clip_norm": 1.0,
+    "averaging": 0.5,
+    "steps": 40,
+    "beta2": 0.99,
+    "warmup_steps": 3,
+}
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """One finished run, only read."""
+    import tiny_task
+
+    from seqnets import TrainConfig
+    from seqnets.train import fit
+
+    config = TrainConfig(steps=4, batch_size=4)
+    directory = tmp_path_factory.mktemp("finished") / "run"
+    fit(tiny_task.TinyTask(), config, directory=directory, progress=None)
+    return directory, config
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_a_changed_setting_is_refused_by_name(tiny, finished, name):
+    from seqnets.train import fit
+
+    directory, config = finished
+    old, new = getattr(config, name), CHANGES[name]
+    with pytest.raises(UserError, match=f"cannot be continued: train.{name} was {old!r} and is now {new!r}; put it back"):
+        fit(tiny.TinyTask(), dataclasses.replace(config, **{name: new}), directory=directory, progress=None)
+
+
+def test_changed_data_or_model_is_refused_by_name(tiny, finished):
+    from seqnets.train import fit
+
+    directory, config = finished
+    with pytest.raises(UserError, match=r"data.rows was 64 and is now 65"):
+        fit(tiny.TinyTask(rows=65), config, directory=directory, progress=None)
+    wider = tiny.TinyTask()
+    wider.artifacts = lambda: {"model": {"kind": "Tiny", "config": {"features": 4}}}
+    with pytest.raises(UserError, match=r"model.config.features was 3 and is now 4"):
+        fit(wider, config, directory=directory, progress=None)
+
+
+def test_fewer_steps_than_taken_are_refused(trained, tmp_path):
+    trained(tmp_path / "run", schedule="constant")
+    with pytest.raises(UserError, match=r"has taken 30 steps; train.steps \(20\) must not be less"):
+        trained(tmp_path / "run", schedule="constant", steps=20)
+
+
+def test_must_and_never(trained, finished, tmp_path):
+    directory, _ = finished
+    with pytest.raises(UserError, match="has no checkpoint to resume from"):
+        trained(tmp_path / "none", resume="must")
+    with pytest.raises(UserError, match="is not empty and resume is 'never'"):
+        trained(directory, resume="never")
+    with pytest.raises(UserError, match="resume must be one of auto, never, must, not 'perhaps'"):
+        trained(tmp_path / "none", resume="perhaps")
+    assert not (tmp_path / "none").exists()
+
+
+def test_folders_of_others_are_left_alone(trained, tmp_path):
+    (tmp_path / "thesis.tex").write_text("dear")
+    with pytest.raises(UserError, match=r"not a run folder and not empty \(it has 'thesis.tex'\)"):
+        trained(tmp_path)
+    with pytest.raises(UserError, match="is a file; give a folder"):
+        trained(tmp_path / "thesis.tex")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["thesis.tex"]
+
+
+def test_a_shared_model_without_checkpoints_is_not_overwritten(trained, tmp_path):
+    import shutil
+
+    trained(tmp_path / "run")
+    shutil.rmtree(tmp_path / "run" / "checkpoints")
+    with pytest.raises(UserError, match="holds a trained model but no checkpoint"):
+        trained(tmp_path / "run")
+
+
+def test_two_processes_do_not_train_in_one_folder(trained, tmp_path):
+    from seqnets.train.folder import _locked
+
+    (tmp_path / "run").mkdir()
+    with _locked(tmp_path / "run"), pytest.raises(UserError, match="another process is training in"):
+        trained(tmp_path / "run")
+
+
+def test_a_damaged_last_checkpoint_falls_back_and_is_told(trained, tiny, recorder, tmp_path, monkeypatch):
+    trained(tmp_path / "straight", schedule="constant", evaluate_every=10)
+    interrupted(trained, tiny, tmp_path / "cut", monkeypatch, 24, schedule="constant", evaluate_every=10)
+    newest = max(int(path.name) for path in (tmp_path / "cut" / "checkpoints").iterdir())
+    for file in (tmp_path / "cut" / "checkpoints" / str(newest) / "state").rglob("*"):
+        if file.is_file() and file.parent.name == "d":
+            file.write_bytes(file.read_bytes()[:-1] + b"\xff")
+    shown = recorder()
+    trained(tmp_path / "cut", schedule="constant", evaluate_every=10, progress=shown)
+    assert any(f"checkpoint of step {newest}" in sentence and "moved aside" in sentence for sentence in shown.sentences)
+    assert (tmp_path / "cut" / "checkpoints-damaged" / str(newest)).is_dir()
+    assert_same_run(tmp_path / "straight", tmp_path / "cut")
+
+
+def test_metrics_written_after_the_checkpoint_are_cut_off(trained, tiny, tmp_path, monkeypatch):
+    trained(tmp_path / "straight", evaluate_every=10)
+    interrupted(trained, tiny, tmp_path / "cut", monkeypatch, 12, evaluate_every=10)
+    with (tmp_path / "cut" / "metrics.jsonl").open("a") as file:
+        file.write('{"step": 15, "loss": 9.0}\n{"step": 20, "lo')
+    trained(tmp_path / "cut", evaluate_every=10)
+    assert_same_run(tmp_path / "straight", tmp_path / "cut")
+    assert all(json.loads(line) for line in (tmp_path / "cut" / "metrics.jsonl").read_text().splitlines())
