@@ -1,6 +1,7 @@
 """The kernels are compiled once and cached; without a compiler the portable backend goes on, and says so once."""
 
 import os
+import platform
 import shutil
 import stat
 import subprocess
@@ -50,7 +51,7 @@ def test_another_compiler_or_source_means_another_library(monkeypatch, tmp_path,
     copying_compiler.write_text(copying_compiler.read_text().replace("copying 1.0", "copying 2.0"))
     library()
     monkeypatch.setattr(build, "SOURCES", shutil.copytree(build.SOURCES, tmp_path / "sources"))
-    (tmp_path / "sources/vector.h").open("a").write("// changed\n")
+    (tmp_path / "sources/vector.h").write_text("// changed\n")
     library()
     assert (tmp_path / "calls").read_text().count("\n") == 3
 
@@ -67,6 +68,21 @@ def test_a_compiler_that_fails_is_quoted(monkeypatch, tmp_path, copying_compiler
     copying_compiler.write_text('#!/bin/sh\n[ "$1" = --version ] && exec echo 1.0\necho "fatal: no such header" >&2\nexit 1\n')
     assert fresh(monkeypatch, tmp_path, str(copying_compiler))() is None
     assert "fatal: no such header" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("processor", ["-march=native", "-march=x86-64-v3", "-march=x86-64"])
+def test_the_sanitizers_find_nothing(tmp_path, processor):
+    compiler = shutil.which("g++") or shutil.which("clang++")
+    if compiler is None or platform.machine() != "x86_64":
+        pytest.skip("no C++ compiler here, or another processor")
+    sanitizers = ["-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
+    flags = ["-std=c++17", "-O1", "-g", "-pthread", processor, "-I", str(build.SOURCES)]
+    program = tmp_path / "sweep"
+    source = Path(__file__).with_name("native_sweep.cc")
+    subprocess.run([compiler, *flags, *sanitizers, str(source), "-o", str(program)], check=True, timeout=600)
+    done = subprocess.run([program], capture_output=True, text=True, timeout=600)
+    assert (done.returncode, done.stdout) == (0, "clean\n"), done.stderr
 
 
 def test_auto_goes_on_without_kernels():
