@@ -56,7 +56,8 @@ class BatchNorm(nnx.Module):
 
     def _measure(self, x: jax.Array) -> tuple[jax.Array, jax.Array]:
         axes = tuple(range(x.ndim - 1))
-        mean, var = jnp.mean(x, axes), jnp.var(x, axes)
+        mean = jnp.mean(x, axes)
+        var = jnp.mean(jnp.square(x - along_last_axis(mean, x.ndim)), axes)
         count = x.size // x.shape[-1]
         self._follow(self.mean, mean)
         self._follow(self.var, var * (count / max(count - 1, 1)))
@@ -64,4 +65,4 @@ class BatchNorm(nnx.Module):
 
     def _follow(self, running: nnx.BatchStat, measured: jax.Array) -> None:
         measured = jax.lax.stop_gradient(measured).astype(running[...].dtype)
-        running[...] = self.momentum * running[...] + (1 - self.momentum) * measured
+        running.set_value(self.momentum * running[...] + (1 - self.momentum) * measured)

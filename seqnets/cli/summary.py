@@ -1,0 +1,65 @@
+"""`seqnets summary NETWORK`: the layer table of a network, and what it costs."""
+
+import json
+import re
+from collections.abc import Sequence
+
+from seqnets.cli.parser import Parser
+from seqnets.errors import UserError
+
+EXAMPLES = """examples:
+  seqnets summary vgg16 --input 224x224x3
+  seqnets summary resnet20 --input 32x32x3 --optimizer adam --batch 128
+  seqnets summary mobilenet_v2 --json"""
+
+
+def main(argv: Sequence[str]) -> int:
+    """Print the table.
+
+    Args:
+        argv: the words after `seqnets summary`.
+
+    Returns:
+        The exit code.
+
+    Raises:
+        UserError: the network, the size or the optimizer cannot be used.
+    """
+    options = _parser().read(argv)
+    height, width, channels = _image_shape(options.input)
+    from seqnets.models.registry import abstract_model
+    from seqnets.models.summary import summarize
+
+    chosen = {"in_channels": channels, "classes": options.classes, "dtype": options.dtype}
+    model = abstract_model(options.network, **{name: value for name, value in chosen.items() if value is not None})
+    batch, optimizer = options.batch, options.optimizer
+    summary = summarize(model, (height, width, channels), name=options.network, batch=batch, optimizer=optimizer)
+    if options.json:
+        print(json.dumps(summary.to_json(), indent=2))
+        return 0
+    from rich.console import Console
+
+    from seqnets.models.summary_table import WIDTH, summary_table
+
+    Console(width=max(Console().width, WIDTH)).print(summary_table(summary))
+    return 0
+
+
+def _parser() -> Parser:
+    parser = Parser("seqnets summary", "print the layers of a network: shapes, parameters, multiply-adds, memory", EXAMPLES)
+    parser.add_argument("network", help="its name, such as vgg16, resnet50, squeezenet1_1")
+    parser.add_argument("--input", default="224x224x3", metavar="HxWxC", help="size of the images (default: %(default)s)")
+    parser.add_argument("--optimizer", default="momentum", metavar="NAME", help="for the training memory (default: %(default)s)")
+    parser.add_argument("--batch", type=parser.value(int), default=1, metavar="N", help="images at once (default: 1)")
+    parser.add_argument("--classes", type=parser.value(int), metavar="N", help="size of the output (default: as published)")
+    parser.add_argument("--dtype", choices=["float32", "bfloat16"], help="precision of the arithmetic")
+    parser.add_argument("--json", action="store_true", help="print the table for programs")
+    return parser
+
+
+def _image_shape(text: str) -> tuple[int, int, int]:
+    found = re.fullmatch(r"(\d+)x(\d+)x(\d+)", text.strip())
+    if not found or "0" in found.groups():
+        raise UserError(f"--input must be HEIGHTxWIDTHxCHANNELS, such as 224x224x3, not {text!r}")
+    height, width, channels = map(int, found.groups())
+    return height, width, channels
