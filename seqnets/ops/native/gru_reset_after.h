@@ -21,7 +21,7 @@ struct GruResetAfterForward {
 
   void forward(const Step& step) const {
     const int64_t width = kernel.units();
-    multiply(step.hidden, width, step.rows, kernel, [&](int64_t row, int64_t unit, int64_t lanes, const Vector* sums) {
+    multiply(step.hidden, width, step.rows, kernel, [&](int64_t row, int64_t unit, auto lanes, const Vector* sums) {
       const float* x = projected + (step.at + row) * 3 * width + unit;
       const Vector r = sigmoid(load(x, lanes) + sums[0]);
       const Vector z = sigmoid(load(x + width, lanes) + sums[1]);
@@ -53,12 +53,13 @@ struct GruResetAfterBackward {
 
   void backward(const Pull& pull) const {
     const int64_t width = transposed.units();
-    over_units(pull.rows, width, [&](int64_t row, int64_t unit, int64_t lanes) { pull_gates(pull, row, unit, lanes); });
+    over_units(pull.rows, width, [&](int64_t row, int64_t unit, auto lanes) { pull_gates(pull, row, unit, lanes); });
     multiply_onto(pull.d_hidden, d_products + pull.at * 3 * width, 3 * width, pull.rows, transposed);
   }
 
  private:
-  void pull_gates(const Pull& pull, int64_t row, int64_t unit, int64_t lanes) const {
+  template <class Lanes>
+  void pull_gates(const Pull& pull, int64_t row, int64_t unit, Lanes lanes) const {
     const int64_t width = transposed.units(), i = row * width + unit;
     const float* kept = gates + (pull.at + row) * 4 * width + unit;
     const Vector r = load(kept, lanes), z = load(kept + width, lanes);
@@ -72,7 +73,8 @@ struct GruResetAfterBackward {
     store(pull.d_hidden + i, d_hidden * z, lanes);
   }
 
-  void write(float* to, Vector r, Vector z, Vector n, int64_t lanes) const {
+  template <class Lanes>
+  void write(float* to, Vector r, Vector z, Vector n, Lanes lanes) const {
     store(to, r, lanes);
     store(to + transposed.units(), z, lanes);
     store(to + 2 * transposed.units(), n, lanes);

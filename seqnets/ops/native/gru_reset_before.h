@@ -24,7 +24,7 @@ struct GruResetBeforeForward {
 
   void forward(const Step& step) const {
     const int64_t width = gates_kernel.units(), slot = history ? step.at : step.row;
-    multiply(step.hidden, width, step.rows, gates_kernel, [&](int64_t row, int64_t unit, int64_t lanes, const Vector* sums) {
+    multiply(step.hidden, width, step.rows, gates_kernel, [&](int64_t row, int64_t unit, auto lanes, const Vector* sums) {
       const float* x = projected + (step.at + row) * 3 * width + unit;
       const Vector r = sigmoid(load(x, lanes) + sums[0]);
       float* kept = gates + (slot + row) * 3 * width + unit;
@@ -33,7 +33,7 @@ struct GruResetBeforeForward {
       store(reset + (slot + row) * width + unit, r * load(step.hidden + row * width + unit, lanes), lanes);
     });
     const float* left = reset + slot * width;
-    multiply(left, width, step.rows, candidate_kernel, [&](int64_t row, int64_t unit, int64_t lanes, const Vector* sums) {
+    multiply(left, width, step.rows, candidate_kernel, [&](int64_t row, int64_t unit, auto lanes, const Vector* sums) {
       const Vector n = tanh(load(projected + (step.at + row) * 3 * width + 2 * width + unit, lanes) + sums[0]);
       float* kept = gates + (slot + row) * 3 * width + unit;
       store(kept + 2 * width, n, lanes);
@@ -56,15 +56,16 @@ struct GruResetBeforeBackward {
 
   void backward(const Pull& pull) const {
     const int64_t width = gates_transposed.units();
-    over_units(pull.rows, width, [&](int64_t row, int64_t unit, int64_t lanes) { pull_candidate(pull, row, unit, lanes); });
+    over_units(pull.rows, width, [&](int64_t row, int64_t unit, auto lanes) { pull_candidate(pull, row, unit, lanes); });
     float* d = d_projected + pull.at * 3 * width;
     multiply(d + 2 * width, 3 * width, pull.rows, candidate_transposed,
-             [&](int64_t row, int64_t unit, int64_t lanes, const Vector* sums) { pull_reset(pull, row, unit, lanes, sums[0]); });
+             [&](int64_t row, int64_t unit, auto lanes, const Vector* sums) { pull_reset(pull, row, unit, lanes, sums[0]); });
     multiply_onto(pull.d_hidden, d, 3 * width, pull.rows, gates_transposed);
   }
 
  private:
-  void pull_candidate(const Pull& pull, int64_t row, int64_t unit, int64_t lanes) const {
+  template <class Lanes>
+  void pull_candidate(const Pull& pull, int64_t row, int64_t unit, Lanes lanes) const {
     const int64_t width = gates_transposed.units(), i = row * width + unit;
     const float* kept = gates + (pull.at + row) * 3 * width + unit;
     const Vector z = load(kept + width, lanes), n = load(kept + 2 * width, lanes);
@@ -75,7 +76,8 @@ struct GruResetBeforeBackward {
     store(pull.d_hidden + i, d_hidden * z, lanes);
   }
 
-  void pull_reset(const Pull& pull, int64_t row, int64_t unit, int64_t lanes, Vector d_reset) const {
+  template <class Lanes>
+  void pull_reset(const Pull& pull, int64_t row, int64_t unit, Lanes lanes, Vector d_reset) const {
     const int64_t width = gates_transposed.units(), i = row * width + unit;
     const Vector r = load(gates + (pull.at + row) * 3 * width + unit, lanes);
     const Vector h = load(pull.hidden + i, lanes);

@@ -40,7 +40,7 @@ struct HighwayForward {
     float* after = layer + 1 == kernels.size() ? outputs + step.at * width : states[layer] + slot * width;
     const float* outside = layer == 0 ? projected + step.at * 2 * width : bias + (layer - 1) * 2 * width;
     const int64_t outside_stride = layer == 0 ? 2 * width : 0;
-    multiply(left, width, step.rows, kernels[layer], [&](int64_t row, int64_t unit, int64_t lanes, const Vector* sums) {
+    multiply(left, width, step.rows, kernels[layer], [&](int64_t row, int64_t unit, auto lanes, const Vector* sums) {
       const float* x = outside + row * outside_stride + unit;
       const Vector h = tanh(load(x, lanes) + sums[0]);
       const Vector t = sigmoid(load(x + width, lanes) + sums[1]);
@@ -81,7 +81,7 @@ struct HighwayBackward {
     const float* before = layer == 0 ? pull.hidden : states[layer - 1] + pull.at * width;
     const float* kept = gates[layer] + pull.at * 2 * width;
     float* d = d_products[layer] + pull.at * 2 * width;
-    over_units(pull.rows, width, [&](int64_t row, int64_t unit, int64_t lanes) {
+    over_units(pull.rows, width, [&](int64_t row, int64_t unit, auto lanes) {
       const int64_t i = row * width + unit, j = row * 2 * width + unit;
       const Vector h = load(kept + j, lanes), t = load(kept + j + width, lanes);
       const Vector d_after = load(pull.d_hidden + i, lanes);

@@ -20,7 +20,7 @@ struct LstmForward {
 
   void forward(const Step& step) const {
     const int64_t width = kernel.units();
-    multiply(step.hidden, width, step.rows, kernel, [&](int64_t row, int64_t unit, int64_t lanes, const Vector* sums) {
+    multiply(step.hidden, width, step.rows, kernel, [&](int64_t row, int64_t unit, auto lanes, const Vector* sums) {
       const float* x = projected + (step.at + row) * 4 * width + unit;
       const Vector i = sigmoid(load(x, lanes) + sums[0]);
       const Vector f = sigmoid(load(x + width, lanes) + sums[1]);
@@ -53,15 +53,16 @@ struct LstmBackward {
 
   void backward(const Pull& pull) const {
     const int64_t width = transposed.units();
-    over_units(pull.rows, width, [&](int64_t row, int64_t unit, int64_t lanes) { pull_gates(pull, row, unit, lanes); });
+    over_units(pull.rows, width, [&](int64_t row, int64_t unit, auto lanes) { pull_gates(pull, row, unit, lanes); });
     const float* d_gates = d_projected + pull.at * 4 * width;
-    multiply(d_gates, 4 * width, pull.rows, transposed, [&](int64_t row, int64_t unit, int64_t lanes, const Vector* sums) {
+    multiply(d_gates, 4 * width, pull.rows, transposed, [&](int64_t row, int64_t unit, auto lanes, const Vector* sums) {
       store(pull.d_hidden + row * width + unit, sums[0], lanes);
     });
   }
 
  private:
-  void pull_gates(const Pull& pull, int64_t row, int64_t unit, int64_t lanes) const {
+  template <class Lanes>
+  void pull_gates(const Pull& pull, int64_t row, int64_t unit, Lanes lanes) const {
     const int64_t width = transposed.units();
     const float* kept = gates + (pull.at + row) * 4 * width + unit;
     const Vector i = load(kept, lanes), f = load(kept + width, lanes);

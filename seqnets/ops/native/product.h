@@ -118,11 +118,11 @@ void multiply(const float* left, int64_t stride, int64_t rows, const Panels& ker
       const int64_t begin = rows * block / blocks, end = rows * (block + 1) / blocks;
       tile(static_cast<int>(end - begin), width)(left + begin * stride, stride, kernel.panel(first), kernel.depth(), sums);
       const Vector* sum = sums;
+      const int64_t last = std::min(first + kernel.units_a_panel(), kernel.units());
       for (int64_t row = begin; row < end; ++row) {
-        for (int v = 0; v < width; v += kernel.gates(), sum += kernel.gates()) {
-          const int64_t unit = first + v / kernel.gates() * kLanes;
-          finish(row, unit, std::min<int64_t>(kLanes, kernel.units() - unit), sum);
-        }
+        int64_t unit = first;
+        for (; unit + kLanes <= last; unit += kLanes, sum += kernel.gates()) finish(row, unit, Full{}, sum);
+        if (unit < last) finish(row, unit, last - unit, sum), sum += kernel.gates();
       }
     }
   }
@@ -131,7 +131,7 @@ void multiply(const float* left, int64_t stride, int64_t rows, const Panels& ker
 // Adds left @ kernel to `sums`, a matrix `rows x kernel.units()`.
 inline void multiply_onto(float* sums, const float* left, int64_t stride, int64_t rows, const Panels& kernel) {
   const int64_t width = kernel.units();
-  multiply(left, stride, rows, kernel, [=](int64_t row, int64_t unit, int64_t lanes, const Vector* product) {
+  multiply(left, stride, rows, kernel, [=](int64_t row, int64_t unit, auto lanes, const Vector* product) {
     float* sum = sums + row * width + unit;
     store(sum, load(sum, lanes) + product[0], lanes);
   });

@@ -29,7 +29,7 @@ struct VanillaForward {
 
   void forward(const Step& step) const {
     const int64_t width = kernel.units();
-    multiply(step.hidden, width, step.rows, kernel, [&](int64_t row, int64_t unit, int64_t lanes, const Vector* sums) {
+    multiply(step.hidden, width, step.rows, kernel, [&](int64_t row, int64_t unit, auto lanes, const Vector* sums) {
       const int64_t i = (step.at + row) * width + unit;
       store(outputs + i, Activation::value(load(projected + i, lanes) + sums[0]), lanes);
     });
@@ -50,7 +50,7 @@ struct VanillaBackward {
 
   void backward(const Pull& pull) const {
     const int64_t width = transposed.units();
-    over_units(pull.rows, width, [&](int64_t row, int64_t unit, int64_t lanes) {
+    over_units(pull.rows, width, [&](int64_t row, int64_t unit, auto lanes) {
       const int64_t i = (pull.at + row) * width + unit;
       store(d_projected + i, load(pull.d_hidden + row * width + unit, lanes) * Activation::slope(load(outputs + i, lanes)), lanes);
     });

@@ -4,6 +4,11 @@
 
 #include <cstdint>
 #include <cstring>
+#include <type_traits>
+
+#if defined(__AVX__)
+#include <immintrin.h>
+#endif
 
 namespace seqnets {
 
@@ -27,7 +32,10 @@ typedef float Unaligned __attribute__((vector_size(kLanes * 4), aligned(4), may_
 
 inline Vector all(float x) { return x - Vector{}; }  // x - 0 is x, -0 included: no instruction but the broadcast
 
-// The last vector of a row may stand over its end: `lanes` says how many numbers are there.
+// The last vector of a row may stand over its end: `lanes` says how many numbers are there. Code that takes them as `auto` is
+// compiled once for whole vectors, without a question asked.
+using Full = std::integral_constant<int64_t, kLanes>;
+
 inline Vector load(const float* from, int64_t lanes = kLanes) {
   if (lanes == kLanes) return *reinterpret_cast<const Unaligned*>(from);
   Vector x = {};
@@ -44,8 +52,14 @@ inline void store(float* to, Vector x, int64_t lanes = kLanes) {
 }
 
 inline Vector clamp(Vector x, float low, float high) {  // a NaN stays one
+#if defined(__AVX512F__)                                // compilers do not find these instructions by themselves
+  return _mm512_min_ps(all(high), _mm512_max_ps(all(low), x));
+#elif defined(__AVX__)
+  return _mm256_min_ps(all(high), _mm256_max_ps(all(low), x));
+#else
   x = x < low ? all(low) : x;
   return x > high ? all(high) : x;
+#endif
 }
 
 // Calls body(row, unit, lanes) for every vector of a `rows x width` matrix.
@@ -53,7 +67,7 @@ template <class Body>
 void over_units(int64_t rows, int64_t width, Body body) {
   for (int64_t row = 0; row < rows; ++row) {
     int64_t unit = 0;
-    for (; unit + kLanes <= width; unit += kLanes) body(row, unit, static_cast<int64_t>(kLanes));
+    for (; unit + kLanes <= width; unit += kLanes) body(row, unit, Full{});
     if (unit < width) body(row, unit, width - unit);
   }
 }
