@@ -102,9 +102,9 @@ class StopRequest:
 
 def _next_signal(ours: socket.socket, timeout: float | None) -> int | None:
     while select.select([ours], [], [], timeout)[0]:
-        for number in ours.recv(64):
-            if number in (0, *SIGNALS):
-                return number
+        number = ours.recv(1)[0]
+        if number in (0, *SIGNALS):
+            return number
     return None
 
 
