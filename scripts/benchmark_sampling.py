@@ -2,24 +2,31 @@
 
     python scripts/benchmark_sampling.py --hidden 512 --layers 2 --batch 1 --rounds 5 --json sampling.json
 
-Every contender has a process of its own, all run side by side in turns (the others sleep meanwhile), and a round gives one
-paired ratio of characters per second, so that what else the machine does falls on all alike. The floor is the time to
+Every contender has a process of its own; they run in turns (the others sleep meanwhile), and a round gives one paired ratio
+of characters per second. torch runs with the number of threads that is fastest for it here. What other programs take of the
+processor meanwhile is shown too: above a few percent the figures are worth nothing, for a contender that waits for its own
+threads at every step (torch with two of them) loses far more by it than the others. The floor is the time to
 read the weights once a character, at the speed at which this machine reads memory.
 """
 
 import argparse
 import json
+import math
 import multiprocessing
+import os
 import statistics
 import sys
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
+
+import numpy as np
 
 VOCABULARY, EMBEDDING = 65, 64
 REFERENCE = "torch nn.LSTM"
 
-Draw = Callable[[int], None]
+Draw = Callable[[int], Any]
 
 
 def torch_lstm(hidden: int, layers: int, batch: int) -> Draw:
@@ -94,13 +101,16 @@ CONTENDERS: dict[str, Callable[[int, int, int], Draw]] = {
 
 def main() -> int:
     options = _options()
-    rates = _measure(options)
-    rows = [_row(name, rates, options) for name in rates]
+    rates, others = _measure(options)
+    rows = [{**_row(name, rates, options), "other_programs": others} for name in rates]
     print(f"LSTM {options.layers}x{options.hidden}, batch {options.batch}, characters/s and ratio to {REFERENCE}")
     for row in rows:
         ratio = f"{row['ratio']:6.2f} ({row['ratio_min']:.2f} to {row['ratio_max']:.2f})"
         print(f"  {row['name']:18} {row['characters_per_second']:>10,.0f}  {ratio}")
     print(f"  {'floor':18} {_floor(options):>10,.0f}  the weights read once a character")
+    print(
+        f"  other programs took {others:.0%} of the processor meanwhile{'; measure again on an idle machine' * (others > 0.05)}"
+    )
     if options.json:
         with open(options.json, "w") as file:
             json.dump(rows, file, indent=2)
@@ -116,7 +126,7 @@ def _options() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _measure(options: argparse.Namespace) -> dict[str, list[float]]:
+def _measure(options: argparse.Namespace) -> tuple[dict[str, list[float]], float]:
     context = multiprocessing.get_context("spawn")
     pipes = {}
     for name in CONTENDERS:
@@ -126,20 +136,38 @@ def _measure(options: argparse.Namespace) -> dict[str, list[float]]:
         here.recv()  # is warm
         pipes[name] = here
     rates: dict[str, list[float]] = {name: [] for name in pipes}
+    begin, (all_before, own_before) = time.perf_counter(), _ticks()
     for _ in range(options.rounds):
         for name, pipe in pipes.items():
             pipe.send("draw")
             rates[name].append(pipe.recv())
-    return rates
+    all_after, own_after = _ticks()
+    others = (all_after - all_before - own_after + own_before) / (time.perf_counter() - begin)
+    for pipe in pipes.values():
+        pipe.send("leave")
+    return rates, others / (os.cpu_count() or 1)
 
 
 def _serve(name: str, size: tuple[int, int, int], seconds: float, pipe: Any) -> None:
     draw = CONTENDERS[name](*size)
+    if name.startswith("torch"):
+        _set_best_threads(draw)
     draw(64)
     characters = _calibrated(draw, seconds)
     pipe.send("warm")
     while pipe.recv() == "draw":
         pipe.send(characters * size[2] / _elapsed(draw, characters))
+
+
+def _set_best_threads(draw: Draw) -> None:
+    import torch
+
+    def seconds_with(threads: int) -> float:
+        torch.set_num_threads(threads)
+        draw(8)
+        return min(_elapsed(draw, 32) for _ in range(3))
+
+    torch.set_num_threads(min(range(1, torch.get_num_threads() + 1), key=seconds_with))
 
 
 def _calibrated(draw: Draw, seconds: float) -> int:
@@ -174,16 +202,37 @@ def _row(name: str, rates: dict[str, list[float]], options: argparse.Namespace) 
 
 
 def _floor(options: argparse.Namespace) -> float:
-    import numpy as np
-
     inputs = options.hidden * (options.layers - 1)  # the first layer's input product is a lookup
     weights = 4 * options.hidden * (options.hidden * options.layers + inputs) + options.hidden * VOCABULARY
-    values = np.ones(weights, np.float32)
-    values.sum()
-    begin = time.perf_counter()
-    for _ in range(50):
-        np.dot(values, values)
-    return options.batch * 50 / (time.perf_counter() - begin)
+    parts = np.array_split(np.ones(weights, np.float32), os.cpu_count() or 1)
+
+    def read(part: np.ndarray) -> None:
+        for _ in range(100):
+            np.dot(part, part)
+
+    with ThreadPoolExecutor(len(parts)) as pool:
+        best = min(_elapsed(lambda _: list(pool.map(read, parts)), 0) for _ in range(5))
+    return options.batch * 100 / best
+
+
+def _ticks() -> tuple[float, float]:
+    """Return the processor time that all programs have taken, and this one with its children, where that can be known."""
+    try:
+        with open("/proc/stat") as file:
+            user, nice, system = map(int, file.readline().split()[1:4])
+    except OSError:
+        return math.nan, math.nan
+    return (user + nice + system) / os.sysconf("SC_CLK_TCK"), sum(_process_seconds(pid) for pid in [os.getpid(), *_children()])
+
+
+def _children() -> list[int]:
+    return [process.pid for process in multiprocessing.active_children() if process.pid]
+
+
+def _process_seconds(pid: int) -> float:
+    with open(f"/proc/{pid}/stat") as file:
+        fields = file.read().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 if __name__ == "__main__":
