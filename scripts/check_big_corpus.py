@@ -14,6 +14,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+
 from seqnets.data import Corpus, TextConfig, VocabularyKind, Windows, read_text
 
 _ALPHABET = "abcdefghijklmnopqrstuvwxyz   ,.\néü—😀"

@@ -5,6 +5,7 @@ import time
 
 import numpy as np
 import pytest
+
 from seqnets.data import TextConfig, Vocabulary, read_text
 from seqnets.data import cache as cache_module
 from seqnets.data import text as text_module

@@ -3,6 +3,7 @@
 import ast
 
 import pytest
+
 from seqnets.data import demo, read_text, standard_library
 from seqnets.errors import UserError
 

@@ -8,6 +8,7 @@ import sys
 import types
 
 import pytest
+
 from seqnets.data import TextConfig, read_text
 from seqnets.data import sources as sources_module
 from seqnets.data.sources import find

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from seqnets.data import TextConfig, Vocabulary, bytes_vocabulary, read_text
 from seqnets.data import encoding as encoding_module
 from seqnets.data import sources as sources_module

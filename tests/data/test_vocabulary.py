@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+
 from seqnets.data import Vocabulary, bytes_vocabulary
 from seqnets.errors import UserError
 

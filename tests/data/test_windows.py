@@ -4,6 +4,7 @@ import mmap
 
 import numpy as np
 import pytest
+
 from seqnets.data import TokenStream, Windows, bytes_vocabulary
 from seqnets.data import streams as streams_module
 from seqnets.errors import UserError

@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from jax.test_util import check_grads
+
 from seqnets.errors import UserError
 from seqnets.ops.conv import conv2d, conv_transpose2d, locally_connected2d
 from seqnets.ops.geometry import output_size

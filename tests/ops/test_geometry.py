@@ -2,6 +2,7 @@ import itertools
 
 import numpy as np
 import pytest
+
 from seqnets.errors import UserError
 from seqnets.ops.geometry import output_size, receptive_field, resolve_padding
 

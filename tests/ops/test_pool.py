@@ -3,6 +3,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from jax.test_util import check_grads
+
 from seqnets.errors import UserError
 from seqnets.ops import pool
 
