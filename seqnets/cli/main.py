@@ -26,6 +26,7 @@ VERBS = {
     "train": Verb("seqnets.cli.train", "train a model on your own text; with no arguments, on Python's standard library"),
     "sample": Verb("seqnets.cli.sample", "write text with a trained model"),
     "evaluate": Verb("seqnets.cli.evaluate", "score a text: nats, bits per character, perplexity"),
+    "score": Verb("seqnets.cli.score", "score captions: BLEU, ROUGE-L, CIDEr"),
 }
 
 _NO_DISK, _NO_ACCESS = "No space left on device", (FileNotFoundError, PermissionError, IsADirectoryError, NotADirectoryError)

@@ -1,1 +1,22 @@
-"""Floor 3: how good a text or a caption is."""
+"""Floor 3: how good a caption is. NumPy only."""
+
+from seqnets.metrics.bleu import bleu
+from seqnets.metrics.cider import CiderReward, cider
+from seqnets.metrics.references import Comparison, References
+from seqnets.metrics.rouge import rouge_l
+from seqnets.metrics.scorer import METRICS, CaptionScores, Scorer
+from seqnets.metrics.tokenizer import caption_words, treebank_tokens
+
+__all__ = [
+    "METRICS",
+    "CaptionScores",
+    "CiderReward",
+    "Comparison",
+    "References",
+    "Scorer",
+    "bleu",
+    "caption_words",
+    "cider",
+    "rouge_l",
+    "treebank_tokens",
+]

@@ -1,0 +1,104 @@
+"""CIDEr-D: how alike a hypothesis and its references are in the n-grams that tell images apart."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from seqnets.metrics.ngrams import LONGEST, Words
+from seqnets.metrics.references import Comparison, Postings, References, ranges
+
+_SIGMA = 6.0  # words
+_SCALE = 10.0
+
+
+def cider(comparison: Comparison) -> np.ndarray:
+    """Return CIDEr-D of each hypothesis; that of all together is their mean.
+
+    g_n(c) = count_n(c) log(N / max(1, number of images with a reference that holds the n-gram))
+    CIDEr-D(c, S) = 10 / (4 |S|) sum_{n=1}^4 sum_{s in S} exp(-(l(c) - l(s))^2 / (2 6^2))
+                    min(g_n(c), g_n(s)) . g_n(s) / (|g_n(c)| |g_n(s)|)
+
+    with l the number of words. Document frequencies come from the references, all N images of them: a single image gives
+    zero, and figures of different sets of images do not compare. Nothing is stemmed, as in the reference code.
+
+    Args:
+        comparison: B hypotheses beside their references.
+
+    Returns:
+        float64 of shape (B,), from 0 to 10.
+
+    Example:
+        >>> references = References([["a dog runs fast".split(), "the dog runs".split()], ["a cat sleeps".split()]])
+        >>> cider(references.compare(["a dog runs fast".split(), "a dog".split()])).round(4).tolist()
+        [6.3251, 0.0]
+
+    References:
+        Vedantam, Zitnick and Parikh, CIDEr: consensus-based image description evaluation (2015).
+    """
+    hypothesis, reference = comparison.pairs
+    distance = comparison.lengths[hypothesis] - comparison.references.lengths[reference]
+    alike = sum(_cosines(comparison, order) for order in range(LONGEST)) * np.exp(-(distance**2) / (2 * _SIGMA**2))
+    total = np.bincount(hypothesis, alike, minlength=len(comparison.lengths))
+    return _SCALE / LONGEST * total / np.diff(comparison.begin)
+
+
+class CiderReward:
+    """CIDEr-D as a reward: references are counted once, then batch after batch of hypotheses is scored.
+
+    Words may be strings or the numbers of tokens. For self-critical training let both references and hypotheses end
+    with the end token, or captions that break off are not told from finished ones.
+
+    Args:
+        references: for each image its references, for each of them its words.
+
+    Example:
+        >>> reward = CiderReward([[[3, 1, 4, 0], [3, 1, 0]], [[5, 9, 0]]])
+        >>> reward([[5, 9, 0], [5, 9, 0], [3, 1]], images=[1, 0, 0]).round(3).tolist()
+        [7.5, 0.0, 3.753]
+
+    References:
+        Rennie et al., Self-critical sequence training for image captioning (2017).
+    """
+
+    def __init__(self, references: Sequence[Sequence[Words]]) -> None:
+        self.references = References(references)
+
+    def __call__(self, hypotheses: Sequence[Words], images: Sequence[int] | np.ndarray) -> np.ndarray:
+        """Return the reward of each hypothesis, float64 of shape (B,).
+
+        Args:
+            hypotheses: the words of each; B of them.
+            images: whole numbers of shape (B,): which image each is of.
+
+        Raises:
+            UserError: the numbers of hypotheses and images differ, or there is no such image.
+        """
+        return cider(self.references.compare(hypotheses, images))
+
+
+def _cosines(comparison: Comparison, order: int) -> np.ndarray:
+    """Return min(g(c), g(s)) . g(s) / (|g(c)| |g(s)|) of every pair."""
+    counts, postings = comparison.counts[order], comparison.references.orders[order]
+    rarity = _rarity(postings, len(comparison.references))
+    weight = rarity[np.minimum(counts.gram, len(rarity) - 1)]
+    slot, missing = postings.slots(comparison.images[counts.row], counts.gram)
+    held = np.flatnonzero(~missing)
+    which, entry = ranges(postings.begin[slot[held]], postings.begin[slot[held] + 1])
+    which = held[which]
+    row = counts.row[which]
+    pair = comparison.begin[row] + postings.row[entry] - comparison.references.begin[comparison.images[row]]
+    shared = np.minimum(counts.count[which], postings.count[entry]) * postings.count[entry] * weight[which] ** 2
+    hypothesis, reference = comparison.pairs
+    own = _norms(counts.row, counts.count * weight, len(comparison.lengths))[hypothesis]
+    theirs = _norms(postings.row, postings.count * rarity[postings.gram], len(comparison.references.lengths))[reference]
+    product = own * theirs
+    return np.bincount(pair, shared, minlength=len(hypothesis)) / np.where(product > 0, product, 1)
+
+
+def _rarity(postings: Postings, images: int) -> np.ndarray:
+    """Return log(N / frequency) by n-gram, with one more at the end for all those that the references do not hold."""
+    return np.log(images) - np.log(np.maximum(1, np.append(postings.document_frequency, 0)))
+
+
+def _norms(row: np.ndarray, weight: np.ndarray, rows: int) -> np.ndarray:
+    return np.sqrt(np.bincount(row, weight**2, minlength=rows))

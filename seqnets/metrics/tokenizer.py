@@ -1,0 +1,106 @@
+"""Penn Treebank tokens of a caption, as the COCO caption evaluation counts them: lower case, without punctuation."""
+
+import re
+from collections.abc import Iterable
+from functools import lru_cache
+from itertools import chain, starmap
+
+from seqnets.metrics.treebank import CHARACTERS, CLITIC, COMPOUND, ENTITIES, SPELLING, STARTERS, TOKEN
+
+PUNCTUATION = frozenset(["''", "'", "``", "`", ".", "?", "!", ",", ":", "-", "--", "...", ";"])
+"""Tokens that do not count. Brackets do, being spelled -lrb- and so on, and so do runs such as `!!`."""
+
+_CHUNK = re.compile(r"</?[A-Za-z][^<>]*>|[^\s<]+|<")
+_ENTITY = re.compile("|".join(ENTITIES))
+_RUNS = {"---": "--", "----": "--"}
+_BEYOND = re.compile("[\U00010000-\U0010ffff\ud800-\udfff]")  # the basic plane; lone surrogates are no characters
+
+
+def treebank_tokens(text: str) -> list[str]:
+    """Return the Penn Treebank tokens of a caption, in lower case.
+
+    Words are parted from punctuation and from the clitics n't 's 'm 'd 're 've 'll; brackets become -lrb- -rrb- and so
+    on, double quotes `` and ''; abbreviations and acronyms keep their period; characters beyond Unicode's basic plane
+    (emoji) are dropped.
+
+    Args:
+        text: a caption; line breaks in it count as spaces.
+
+    Returns:
+        The tokens in order.
+
+    Example:
+        >>> treebank_tokens("Dr. Lee's dog isn't (very) tall.")
+        ['dr.', 'lee', "'s", 'dog', 'is', "n't", '-lrb-', 'very', '-rrb-', 'tall', '.']
+
+    References:
+        Marcus, Santorini and Marcinkiewicz, Building a large annotated corpus of English: the Penn Treebank (1993).
+    """
+    return list(chain.from_iterable(starmap(_tokens, _chunks(text))))
+
+
+def caption_words(text: str) -> list[str]:
+    """Return the tokens of a caption that the metrics count: those of `treebank_tokens` that are no punctuation.
+
+    Args:
+        text: a caption.
+
+    Returns:
+        The words in order; none for a caption without a word.
+
+    Example:
+        >>> caption_words("A man, wearing a T-shirt, can't stop.")
+        ['a', 'man', 'wearing', 'a', 't-shirt', 'ca', "n't", 'stop']
+
+    References:
+        Chen et al., Microsoft COCO Captions: data collection and evaluation server (2015).
+    """
+    return list(chain.from_iterable(starmap(_words, _chunks(text))))
+
+
+def _chunks(text: str) -> Iterable[tuple[str] | tuple[str, str]]:
+    """Part a text at its spaces; a chunk that ends with a period comes with what follows, which says what the period is."""
+    if not text.isascii():
+        text = _BEYOND.sub(" ", text.translate(CHARACTERS))
+    if "&" in text:
+        text = _ENTITY.sub(lambda entity: ENTITIES[entity[0]], text)
+    chunks = _CHUNK.findall(text) if "<" in text else text.split()
+    if ". " not in text:
+        return zip(chunks)
+    return zip(chunks, map(_follower, chunks, [*chunks[1:], ""]))
+
+
+def _follower(chunk: str, after: str) -> str:
+    if not chunk.endswith("."):
+        return ""
+    return "0" if after[:1].isdigit() else "STARTER" if after in STARTERS else ""
+
+
+@lru_cache(maxsize=1 << 16)
+def _words(chunk: str, follower: str = "") -> tuple[str, ...]:
+    return tuple(token for token in _tokens(chunk, follower) if token not in PUNCTUATION)
+
+
+@lru_cache(maxsize=1 << 16)
+def _tokens(chunk: str, follower: str = "") -> tuple[str, ...]:
+    apart = COMPOUND.sub(_spaced, CLITIC.sub(_spaced, chunk))
+    tokens = TOKEN.findall(f"{apart} {follower}")
+    spelled = map(_spelled, tokens[: -1 if follower else None], [True] + [False] * len(tokens))
+    return tuple(" ".join(spelled).split())  # a tag may hold spaces
+
+
+def _spaced(match: re.Match[str]) -> str:
+    parts = [part for part in match.groups() if part]
+    return " ".join(parts) if len(parts) > 1 else f" {match[0]}"
+
+
+def _spelled(token: str, first: bool) -> str:
+    if token in "\"'" or token == "''":
+        return ("``" if first else "''") if token == '"' else "`" if first and token == "'" else token
+    if token in _RUNS:
+        return _RUNS[token]
+    if not token.strip("."):
+        return token[:3]
+    for bracket, name in SPELLING.items():
+        token = token.replace(bracket, name)
+    return token.lower()

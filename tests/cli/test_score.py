@@ -1,0 +1,159 @@
+"""`seqnets score`: figures as JSON and as a table, and what it says to files it cannot use."""
+
+import json
+import math
+
+import pytest
+
+RESULTS = [{"image_id": 1, "caption": "A dog runs."}, {"image_id": "b.jpg", "caption": "two cats on a sofa"}]
+ANNOTATIONS = [
+    {"image_id": "b.jpg", "id": 0, "caption": "Two cats sleep on a sofa."},
+    {"image_id": 1, "id": 1, "caption": "A dog is running."},
+    {"image_id": 1, "id": 1, "caption": "The dog runs fast."},
+]
+KEYS = ["BLEU-1", "BLEU-2", "BLEU-3", "BLEU-4", "ROUGE-L", "CIDEr", "images"]
+
+
+@pytest.fixture
+def files(tmp_path):
+    """Write both files; anything but text and bytes is written as JSON."""
+
+    def write(results=RESULTS, annotations=ANNOTATIONS, references=None):
+        references = {"images": [{"id": 1}, {"id": "b.jpg"}], "annotations": annotations} if references is None else references
+        for name, content in (("results.json", results), ("references.json", references)):
+            data = content if isinstance(content, bytes) else json.dumps(content).encode()
+            (tmp_path / name).write_bytes(data)
+        return "results.json", "references.json"
+
+    return write
+
+
+def test_json_holds_the_figures(seqnets, files):
+    from seqnets.metrics import Scorer
+
+    outcome = seqnets("score", *files(), "--json")
+    assert (outcome.code, outcome.err) == (0, "")
+    figures = json.loads(outcome.out)
+    assert list(figures) == KEYS
+    captions = {1: ["A dog is running.", "The dog runs fast."], "b.jpg": ["Two cats sleep on a sofa."]}
+    expected = Scorer(captions)({entry["image_id"]: entry["caption"] for entry in RESULTS})
+    assert figures == {**expected.corpus, "images": 2}
+
+
+def test_json_of_every_image(seqnets, files):
+    outcome = seqnets("score", *files(), "--json", "--per-image")
+    rows = json.loads(outcome.out)["per_image"]
+    assert [list(row) for row in rows] == [["image_id", *KEYS[:-1]]] * 2
+    assert [row["image_id"] for row in rows] == [1, "b.jpg"]
+    assert rows[0]["BLEU-1"] == pytest.approx(math.exp(1 - 4 / 3))  # every word matches, but one is missing
+    assert json.loads(outcome.out)["CIDEr"] == pytest.approx(sum(row["CIDEr"] for row in rows) / 2)
+
+
+def test_figures_of_the_reference_code(seqnets, files, shared_data):
+    folder = shared_data / "metrics"
+    given = json.loads((folder / "input_fakecap126.json").read_text(encoding="utf-8"))
+    expected = json.loads((folder / "expected_fakecap126.json").read_text(encoding="utf-8"))["scores"]
+    results = [{"image_id": int(image), "caption": caption} for image, caption in given["results"].items()]
+    annotations = [{"image_id": int(i), "caption": caption} for i, captions in given["refs"].items() for caption in captions]
+    figures = json.loads(seqnets("score", *files(results, annotations), "--json").out)
+    theirs = ["Bleu_1", "Bleu_2", "Bleu_3", "Bleu_4", "ROUGE_L", "CIDEr", "n_images"]
+    assert [figures[key] for key in KEYS] == pytest.approx([expected[key] for key in theirs], abs=1e-12)
+
+
+def test_table_for_people(seqnets, files):
+    outcome = seqnets("score", *files(), "--per-image")
+    lines = outcome.out.splitlines()
+    assert outcome.code == 0
+    assert all(name in outcome.out for name in KEYS)
+    assert any("b.jpg" in line for line in lines)
+    assert any("all 2" in line for line in lines)
+    assert "2 images" in seqnets("score", *files()).out
+
+
+def test_partial_results_are_scored_among_themselves(seqnets, files):
+    more = [*ANNOTATIONS, {"image_id": 3, "caption": "a bird on a wire"}]
+    whole = json.loads(seqnets("score", *files(), "--json").out)
+    part = json.loads(seqnets("score", *files(annotations=more), "--json", "--partial").out)
+    assert part == whole
+
+
+def test_captions_without_a_word_are_told(seqnets, files):
+    results = [{"image_id": 1, "caption": ""}, {"image_id": "b.jpg", "caption": "a sofa"}]
+    outcome = seqnets("score", *files(results), "--json")
+    assert (outcome.code, outcome.err) == (0, "seqnets: 1 of 2 captions have no word and score 0\n")
+
+
+def test_cider_of_one_image_is_told(seqnets, files):
+    outcome = seqnets("score", *files(RESULTS[:1]), "--json", "--partial")
+    assert (outcome.code, json.loads(outcome.out)["CIDEr"]) == (0, 0)
+    assert outcome.err == "seqnets: CIDEr of a single image is always 0; score at least two\n"
+
+
+def entry(**fields):
+    return [{"image_id": 1, "caption": "a dog", **fields}]
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"results": b"{"}, "results 'results.json' are not JSON: Expecting property name enclosed in double quotes at line 1"),
+        ({"results": b""}, "results 'results.json' are not JSON: Expecting value at line 1, column 1"),
+        ({"results": b"\xff\xfe\xfa"}, "results 'results.json' are not UTF-8 text"),
+        ({"results": b"[" * 200_000}, "results 'results.json' cannot be read as JSON"),
+        ({"results": []}, "results 'results.json' hold no caption; give at least one"),
+        ({"results": {}}, 'results \'results.json\' must be [{"image_id": 1, "caption": "a dog"}, ...], not an empty object'),
+        ({"results": {"1": "a dog"}}, "results 'results.json' must be"),
+        (
+            {"results": {"annotations": []}},
+            "results 'results.json' hold references (an object with annotations); name the results",
+        ),
+        ({"results": "dog"}, "results 'results.json' must be"),
+        ({"results": None}, "results 'results.json' must be"),
+        ({"results": ["dog"]}, 'entry 0 of results \'results.json\' must be {"image_id": ..., "caption": ...}, not a text'),
+        ({"results": [{"caption": "dog"}]}, "entry 0 of results 'results.json' has no 'image_id', only 'caption'; give it one"),
+        ({"results": [{}]}, "entry 0 of results 'results.json' has no 'image_id', only nothing; give it one"),
+        ({"results": entry(caption=None)}, "'caption' in entry 0 of results 'results.json' must be a text, not null"),
+        (
+            {"results": entry(caption=["a"])},
+            "'caption' in entry 0 of results 'results.json' must be a text, not a list ([\"a\"])",
+        ),
+        ({"results": entry(image_id=1.0)}, "'image_id' in entry 0 of results 'results.json' must be a whole number or a text"),
+        ({"results": entry(image_id=True)}, "'image_id' in entry 0 of results 'results.json' must be a whole number or a text"),
+        ({"results": entry(image_id={})}, "'image_id' in entry 0 of results 'results.json' must be a whole number or a text"),
+        ({"results": entry() * 2}, "results 'results.json' caption image 1 twice (again at entry 1); keep one caption an image"),
+        ({"results": entry()}, "1 of 2 images in the references has no caption in the results ('b.jpg'); caption them, or"),
+        ({"results": entry(image_id=9)}, "1 of 1 image in the results has no reference caption (9); caption only images of the"),
+        ({"results": entry(image_id="1")}, "1 of 1 image in the results has no reference caption ('1'); image_id is a number in"),
+        ({"references": b"]"}, "references 'references.json' are not JSON: Expecting value at line 1, column 1"),
+        ({"references": RESULTS}, 'references \'references.json\' must be {"images": [...], "annotations"'),
+        ({"references": {"images": []}}, 'references \'references.json\' must be {"images": [...], "annotations"'),
+        ({"references": {"annotations": {}}}, 'references \'references.json\' must be {"images": [...], "annotations"'),
+        ({"annotations": []}, "references 'references.json' hold no annotation; give at least one caption"),
+        ({"annotations": [{"image_id": 1}]}, "annotation 0 of references 'references.json' has no 'caption', only 'image_id'"),
+        ({"annotations": [*ANNOTATIONS[:2], 3]}, "annotation 2 of references 'references.json' must be"),
+        (
+            {"results": entry(), "annotations": entry(caption=" .")},
+            "no reference caption of image 1 has a word; give it one, or leave the image out",
+        ),
+    ],
+)
+def test_files_that_cannot_be_used(seqnets, files, given, message):
+    outcome = seqnets("score", *files(**given))
+    assert (outcome.code, outcome.out) == (2, "")
+    assert outcome.err.startswith(f"seqnets: {message}")
+    assert outcome.err.count("\n") == 1
+
+
+@pytest.mark.parametrize("words", [("none.json", "references.json"), ("results.json", "none.json"), (".", "references.json")])
+def test_absent_files_are_named(seqnets, files, words):
+    files()
+    outcome = seqnets("score", *words)
+    assert (outcome.code, outcome.out) == (2, "")
+    assert outcome.err.startswith(f"seqnets: cannot use '{words['none.json' in words[1]] if words[0] != '.' else '.'}'")
+
+
+def test_any_character_goes_through(seqnets, files):
+    name = "é\u2028[b]\ud800"
+    results, annotations = [{"image_id": name, "caption": "犬 😀"}], [{"image_id": name, "caption": "犬"}]
+    assert json.loads(seqnets("score", *files(results, annotations), "--json", "--per-image").out)["BLEU-1"] == pytest.approx(1)
+    assert "[b]" in seqnets("score", *files(results, annotations), "--per-image").out
