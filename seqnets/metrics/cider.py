@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from seqnets.metrics.ngrams import LONGEST, Words
-from seqnets.metrics.references import Comparison, Postings, References, ranges
+from seqnets.metrics.references import Comparison, References, norms, ranges
 
 _SIGMA = 6.0  # words
 _SCALE = 10.0
@@ -79,8 +79,7 @@ class CiderReward:
 def _cosines(comparison: Comparison, order: int) -> np.ndarray:
     """Return min(g(c), g(s)) . g(s) / (|g(c)| |g(s)|) of every pair."""
     counts, postings = comparison.counts[order], comparison.references.orders[order]
-    rarity = _rarity(postings, len(comparison.references))
-    weight = rarity[np.minimum(counts.gram, len(rarity) - 1)]
+    weight = postings.rarity[np.minimum(counts.gram, len(postings.rarity) - 1)]
     slot, missing = postings.slots(comparison.images[counts.row], counts.gram)
     held = np.flatnonzero(~missing)
     which, entry = ranges(postings.begin[slot[held]], postings.begin[slot[held] + 1])
@@ -89,16 +88,6 @@ def _cosines(comparison: Comparison, order: int) -> np.ndarray:
     pair = comparison.begin[row] + postings.row[entry] - comparison.references.begin[comparison.images[row]]
     shared = np.minimum(counts.count[which], postings.count[entry]) * postings.count[entry] * weight[which] ** 2
     hypothesis, reference = comparison.pairs
-    own = _norms(counts.row, counts.count * weight, len(comparison.lengths))[hypothesis]
-    theirs = _norms(postings.row, postings.count * rarity[postings.gram], len(comparison.references.lengths))[reference]
-    product = own * theirs
+    own = norms(counts.row, counts.count * weight, len(comparison.lengths))
+    product = own[hypothesis] * postings.norms[reference]
     return np.bincount(pair, shared, minlength=len(hypothesis)) / np.where(product > 0, product, 1)
-
-
-def _rarity(postings: Postings, images: int) -> np.ndarray:
-    """Return log(N / frequency) by n-gram, with one more at the end for all those that the references do not hold."""
-    return np.log(images) - np.log(np.maximum(1, np.append(postings.document_frequency, 0)))
-
-
-def _norms(row: np.ndarray, weight: np.ndarray, rows: int) -> np.ndarray:
-    return np.sqrt(np.bincount(row, weight**2, minlength=rows))

@@ -36,7 +36,7 @@ class References:
         self.lengths = np.fromiter(map(len, self.rows), np.int64, len(self.rows))
         self._codes = NgramCodes(self.rows)
         image = np.repeat(np.arange(len(captions)), counts)
-        self.orders = [Postings(each, image, size) for each, size in zip(self._codes.learned, self._codes.sizes)]
+        self.orders = [Postings(each, image, len(captions), size) for each, size in zip(self._codes.learned, self._codes.sizes)]
 
     def __len__(self) -> int:
         return len(self.captions)
@@ -63,21 +63,35 @@ class Postings:
     Args:
         counts: the n-grams of every reference.
         image: int64 of shape (R,): the image of every reference, ascending.
+        images: number of images, N.
         size: number of distinct n-grams, G.
     """
 
-    def __init__(self, counts: Counts, image: np.ndarray, size: int) -> None:
+    def __init__(self, counts: Counts, image: np.ndarray, images: int, size: int) -> None:
         keys = joined(image[counts.row], counts.gram)
         order = np.argsort(keys, kind="stable")
-        self._slots, begin = np.unique(keys[order], return_index=True)
+        keys = keys[order]
+        begin = np.flatnonzero(np.diff(keys, prepend=-1))
+        self._slots = keys[begin]
         self.begin = np.append(begin, len(keys))  # slot s, an n-gram of an image, has the entries begin[s] .. begin[s + 1]
         self.row, self.gram, self.count = (values[order] for values in counts)
-        self.document_frequency = np.bincount(self._slots & 0xFFFFFFFF, minlength=size)
+        self._images, self._references = images, len(image)
+        self._frequency = np.bincount(self._slots & 0xFFFFFFFF, minlength=size)
 
     @cached_property
     def most(self) -> np.ndarray:
         """The largest count in one reference, by slot."""
         return np.maximum.reduceat(self.count, self.begin[:-1]) if len(self.count) else self.count
+
+    @cached_property
+    def rarity(self) -> np.ndarray:
+        """log(N / document frequency) by n-gram; one more at the end stands for all that no reference holds."""
+        return np.log(self._images) - np.log(np.maximum(1, np.append(self._frequency, 0)))
+
+    @cached_property
+    def norms(self) -> np.ndarray:
+        """The length of each reference's vector of count times rarity."""
+        return norms(self.row, self.count * self.rarity[self.gram], self._references)
 
     def slots(self, image: np.ndarray, gram: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return where the references of an image hold an n-gram, and which of those asked for they do not hold."""
@@ -116,6 +130,11 @@ class Comparison:
         """Hypothesis and reference of every pair, int64 of shape (P,) each."""
         first = self.references.begin[self.images]
         return ranges(first, first + np.diff(self.begin))
+
+
+def norms(row: np.ndarray, weight: np.ndarray, rows: int) -> np.ndarray:
+    """Return the Euclidean length of each row of a sparse matrix."""
+    return np.sqrt(np.bincount(row, weight**2, minlength=rows))
 
 
 def ranges(begin: np.ndarray, end: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
