@@ -13,8 +13,6 @@ Metrics = dict[str, jax.Array]
 class BatchSource(Protocol):
     """Batches by number: a pure function of the step, so that the step is the whole data position."""
 
-    steps_per_epoch: int
-
     def batch(self, step: int) -> Any:
         """Return the batch of a step, counted from 0: a pytree of NumPy arrays whose shapes never change."""
         ...
@@ -26,20 +24,32 @@ class Task(Protocol):
 
     `loss` runs inside `jax.jit` with a model merged from the current weights; nothing random is kept in it, all
     randomness comes from `key`. `evaluate` and `preview` run between steps and must not change the model.
-
-    Attributes:
-        name: the word of the command line, "text".
-        model: the model with its initial weights; `fit` leaves it as it is and returns a trained one.
-        objective: the figure of `evaluate` that picks the best checkpoint; the lowest wins unless `maximize`.
-        maximize: whether the highest figure is the best.
-        units: what a batch is counted in, "characters".
     """
 
-    name: str
-    model: nnx.Module
-    objective: str
-    maximize: bool
-    units: str
+    @property
+    def name(self) -> str:
+        """The word of the command line, "text"."""
+        ...
+
+    @property
+    def model(self) -> nnx.Module:
+        """The model with its initial weights; `fit` leaves it as it is and returns a trained one."""
+        ...
+
+    @property
+    def objective(self) -> str:
+        """The figure of `evaluate` that picks the best checkpoint; the lowest wins unless `maximize`."""
+        ...
+
+    @property
+    def maximize(self) -> bool:
+        """Whether the highest figure is the best."""
+        ...
+
+    @property
+    def units(self) -> str:
+        """What a batch is counted in, "characters"."""
+        ...
 
     def batches(self, batch_size: int, seed: int) -> BatchSource:
         """Return the training batches."""

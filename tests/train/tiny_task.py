@@ -34,7 +34,6 @@ class TinyBatches:
     batch_size: int
     seed: int
     bad: frozenset[int] = frozenset()
-    steps_per_epoch: int = 10
 
     def batch(self, step: int) -> dict[str, np.ndarray]:
         x = np.random.default_rng([self.seed, step]).normal(size=(self.batch_size, 3)).astype(np.float32)
