@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from seqnets import data, decode, metrics, models, nn, ops, train, viz, weights
     from seqnets.data import Corpus, TextConfig, Vocabulary, read_text
     from seqnets.decode import beam_search, sample, score, stream
-    from seqnets.models import CharLM, CharLMConfig
+    from seqnets.models import CharLM, CharLMConfig, create_model, model_names
     from seqnets.run import Run, load
     from seqnets.train import CharLMTask, TrainConfig, fit
 
@@ -35,10 +35,12 @@ __all__ = [
     "Vocabulary",
     "__version__",
     "beam_search",
+    "create_model",
     "data",
     "decode",
     "fit",
     "load",
+    "model_names",
     "metrics",
     "models",
     "nn",
@@ -55,7 +57,7 @@ __all__ = [
 _HOMES = {
     "seqnets.data": ("Corpus", "TextConfig", "Vocabulary", "read_text"),
     "seqnets.decode": ("beam_search", "sample", "score", "stream"),
-    "seqnets.models": ("CharLM", "CharLMConfig"),
+    "seqnets.models": ("CharLM", "CharLMConfig", "create_model", "model_names"),
     "seqnets.run": ("Run", "load"),
     "seqnets.train": ("CharLMTask", "TrainConfig", "fit"),
 }

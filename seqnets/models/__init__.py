@@ -1,5 +1,26 @@
-"""Floor 2: whole networks made of `seqnets.nn` and `seqnets.ops`."""
+"""Floor 2: whole networks made of `seqnets.nn` and `seqnets.ops`, imported when first used."""
 
-from seqnets.models.char_lm import CharLM, CharLMConfig
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
-__all__ = ["CharLM", "CharLMConfig"]
+if TYPE_CHECKING:
+    from seqnets.models.char_lm import CharLM, CharLMConfig
+    from seqnets.models.patterned import pattern_network
+    from seqnets.models.registry import abstract_model, create_model, model_names
+    from seqnets.models.summary import summarize
+
+_HOMES = {
+    "char_lm": ("CharLM", "CharLMConfig"),
+    "patterned": ("pattern_network",),
+    "registry": ("abstract_model", "create_model", "model_names"),
+    "summary": ("summarize",),
+}
+_EXPORTS = {name: module for module, names in _HOMES.items() for name in names}
+
+__all__ = ["CharLM", "CharLMConfig", "abstract_model", "create_model", "model_names", "pattern_network", "summarize"]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _EXPORTS:
+        raise AttributeError(f"module 'seqnets.models' has no attribute {name!r}; it has {', '.join(__all__)}")
+    return getattr(import_module(f"seqnets.models.{_EXPORTS[name]}"), name)
