@@ -51,12 +51,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "resnet56": {"depths": (9, 9, 9), **CIFAR},
     "resnet110": {"depths": (18, 18, 18), **CIFAR},
     "resnet110_stochastic": {"depths": (18, 18, 18), "drop_path": 0.5, **CIFAR},
-    "resnext29_8x64d": {
-        "depths": (3, 3, 3),
-        "block": partial(Bottleneck, groups=8, group_width=64),
-        "stem": cifar_stem,
-        "classes": 10,
-    },
+    "resnext29_8x64d": {"depths": (3, 3, 3), "block": partial(Bottleneck, groups=8, group_width=64), **SMALL},
 }
 
 
