@@ -104,10 +104,8 @@ def sample(
         >>> from flax import nnx
         >>> from seqnets.data import Vocabulary
         >>> from seqnets.models.char_lm import CharLM
-        >>> vocabulary = Vocabulary.from_text("hello world")
-        >>> model = CharLM(vocabulary, hidden_features=8, rngs=nnx.Rngs(0))
-        >>> text = sample(model, prompt="hello", length=20, temperature=0.8, key=jax.random.key(1))
-        >>> len(text)
+        >>> model = CharLM(Vocabulary.from_text("hello world"), hidden_features=8, rngs=nnx.Rngs(0))
+        >>> len(sample(model, prompt="hello", length=20, temperature=0.8, key=jax.random.key(1)))
         20
     """
     return "".join(stream(model, prompt, key=key, config=config, separator=separator, **overrides))
