@@ -117,11 +117,8 @@ def _backward(recurrence: Recurrence, reverse: bool, residuals, cotangents):
         training=True,
     )
     d_carry = jax.tree.unflatten(jax.tree.structure(d_last), rest[: len(parts)])
-    if masks[0].size:
-        hidden_gradient = partial(gradient, hiddens)
-    else:
-        hidden_gradient = partial(_gradient_of_shifted, reverse, hidden_of(carry), outputs)
-    learned = cell.learn(hidden_gradient, kept, [d_projected, *rest[len(parts) :]])
+    lefts = hiddens if masks[0].size else _before(reverse, hidden_of(carry), outputs)
+    learned = cell.learn(partial(gradient, lefts), kept, [d_projected, *rest[len(parts) :]])
     d_vectors = {name: learned.vectors.get(name, jnp.zeros_like(vector)) for name, vector in weights.vectors.items()}
     return RecurrentWeights(learned.kernels, d_vectors), d_carry, TimeInputs(d_projected)
 
@@ -129,10 +126,9 @@ def _backward(recurrence: Recurrence, reverse: bool, residuals, cotangents):
 run.defvjp(_forward, _backward)
 
 
-def _gradient_of_shifted(reverse: bool, first: Array, outputs: Array, d_products: Array) -> Array:
-    if reverse:
-        return gradient(outputs[1:], d_products[:-1]) + gradient(first, d_products[-1])
-    return gradient(outputs[:-1], d_products[1:]) + gradient(first, d_products[0])
+def _before(reverse: bool, first: Array, outputs: Array) -> Array:
+    parts = [outputs[1:], first[None]] if reverse else [first[None], outputs[:-1]]
+    return jnp.concatenate(parts)  # a copy, but cutting a step off the several times larger gradients would be another
 
 
 def _masks(inputs: TimeInputs) -> Masks:
