@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-STEPS = "400"
+STEPS = "160"
 
 
 @pytest.fixture

@@ -1,0 +1,78 @@
+"""The character task against a loop over single characters in float64."""
+
+import math
+
+import jax
+import numpy as np
+import pytest
+from flax import nnx
+
+import seqnets as sn
+from seqnets.errors import UserError
+from seqnets.train import CharLMTask
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory):
+    """A text with two documents to a line."""
+    path = tmp_path_factory.mktemp("text") / "corpus.txt"
+    path.write_text("".join(f"{n} times {n} is {n * n}. " for n in range(300)))
+    return sn.read_text(path)
+
+
+def model_of(corpus, **settings):
+    return sn.CharLM(corpus.vocabulary, cell="vanilla", hidden_features=6, embedding_features=0, rngs=nnx.Rngs(1), **settings)
+
+
+def one_by_one(model, batch):
+    """The mean of -ln p and the outputs, one character after the other, in float64."""
+    weights = {name: np.asarray(leaf, np.float64) for name, leaf in sn.named_arrays.named_arrays(nnx.state(model)).items()}
+    kernel, recurrent, bias = (weights[f"rnn.layers.0.cell.{name}"] for name in ("kernel", "recurrent_kernel", "bias"))
+    hidden, nats, outputs = np.zeros((len(batch.inputs), 6)), [], []
+    for t in range(batch.inputs.shape[1]):
+        hidden = np.where(batch.resets[:, t, None], 0.0, hidden)
+        hidden = np.tanh(kernel[batch.inputs[:, t]] + hidden @ recurrent + bias)
+        logits = hidden @ weights["output_kernel"] + weights["output_bias"]
+        chosen = logits[np.arange(len(logits)), batch.targets[:, t]]
+        nats.append(np.log(np.exp(logits).sum(-1)) - chosen)
+        outputs.append(hidden)
+    return np.mean(nats), np.stack(outputs, 1)
+
+
+def test_the_loss_is_the_mean_over_the_window_plus_the_penalties(corpus):
+    model = model_of(corpus, activation_penalty=0.3, slowness_penalty=0.2)
+    task = CharLMTask(model, corpus, window=12)
+    batch = task.batches(4, 0).batch(3)
+    loss, (_, figures) = jax.jit(task.loss, static_argnums=())(model, batch, task.initial_carry(4), jax.random.key(0))
+    nats, outputs = one_by_one(model, batch)
+    penalty = 0.3 * np.square(outputs).mean() + 0.2 * np.square(np.diff(outputs, axis=1)).mean()
+    assert float(figures["nats"]) == pytest.approx(nats, rel=1e-5)
+    assert float(figures["bits_per_char"]) == pytest.approx(nats / math.log(2), rel=1e-5)
+    assert float(loss) == pytest.approx(nats + penalty, rel=1e-5)
+
+
+def test_validation_is_the_score_of_the_whole_split(corpus):
+    task = CharLMTask(model_of(corpus), corpus, window=12)
+    figures = task.evaluate(task.model, "validation")
+    exact = sn.score(task.model, corpus.validation, streams=1)
+    assert figures["nats"] == pytest.approx(exact.nats, rel=1e-5)
+    assert task.evaluate(task.model, "test") == {}
+
+
+def test_training_learns_the_text(corpus):
+    model = sn.CharLM(corpus.vocabulary, cell="gru", hidden_features=32, rngs=nnx.Rngs(0))
+    config = sn.TrainConfig(steps=150, batch_size=8, learning_rate=0.02, evaluate_every=0, steps_per_dispatch=10)
+    run = sn.fit(CharLMTask(model, corpus, window=16), config, progress=None)
+    assert run.metrics[-1]["validation_nats"] < 1.2 < math.log(len(corpus.vocabulary)) - 1
+
+
+def test_a_model_of_another_vocabulary_is_refused(corpus):
+    other = sn.CharLM(sn.Vocabulary.from_text("0123"), hidden_features=4, rngs=nnx.Rngs(0))
+    with pytest.raises(UserError, match="the model's vocabulary has 4 characters and the corpus's"):
+        CharLMTask(other, corpus)
+
+
+def test_the_fingerprint_names_what_changes(corpus, tmp_path):
+    task = CharLMTask(model_of(corpus), corpus, window=12)
+    wider = CharLMTask(model_of(corpus), corpus, window=13)
+    assert {name for name, value in task.fingerprint().items() if wider.fingerprint()[name] != value} == {"window"}
