@@ -1,0 +1,156 @@
+"""Measure recurrent layers against torch and Flax.
+
+    python scripts/benchmark_recurrent.py --sizes a,b --cells lstm,gru --peers torch,flax --json rows.json
+
+Every contestant runs in a process of its own; rounds are interleaved, and a ratio is taken within each round, so that a machine
+that changes its speed disturbs all alike. Figures are characters a second; `floor` is the share of what the machine's matrix
+products alone would allow.
+"""
+
+import json
+import os
+import statistics
+import subprocess
+import sys
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import IO, Annotated, cast
+
+import tyro
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from recurrent_peers.floor import matrix_rate
+from recurrent_peers.sizes import SIZES, products
+
+
+@dataclass(frozen=True)
+class Options:
+    """What to measure."""
+
+    sizes: str = "a,b"
+    cells: str = "lstm,gru,vanilla"
+    peers: str = "torch,flax"
+    work: str = "train_step"
+    backends: str = "native,scan"
+    rounds: int = 5
+    seconds: Annotated[float, tyro.conf.arg(help="how long each contestant works in a round")] = 0.7
+    json: Path | None = None
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the table; `ratio` is of characters a second, ours to the peer's, the median of the rounds."""
+
+    size: str
+    cell: str
+    work: str
+    backend: str
+    peer: str
+    ratio: float
+    ratio_min: float
+    ratio_max: float
+    rate: float
+    peer_rate: float
+    floor: float
+    megabytes: float
+    peer_megabytes: float
+    first_call: float
+
+
+class Contestant:
+    """A process that does one piece of work when asked."""
+
+    def __init__(self, peer: str, backend: str, size: str, cell: str, work: str):
+        command = [sys.executable, "-m", "recurrent_peers.contestant", peer, backend, size, cell, work]
+        self.command = " ".join(command)
+        pipe, folder = subprocess.PIPE, Path(__file__).parent
+        self.process = subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True, cwd=folder)
+        self.input, self.output = cast(IO[str], self.process.stdin), cast(IO[str], self.process.stdout)
+        self.first_call = self._answer()["first_call"]
+        self.megabytes = 0.0
+        self.repeats = 1
+
+    def calibrate(self, seconds: float) -> None:
+        """Choose how many calls fill so many seconds."""
+        self.repeats = max(1, round(seconds / min(self.measure() for _ in range(2))))
+
+    def measure(self) -> float:
+        """Return seconds a call."""
+        print(self.repeats, file=self.input, flush=True)
+        answer = self._answer()
+        self.megabytes = answer["megabytes"]
+        return answer["seconds"] / self.repeats
+
+    def close(self) -> None:
+        """End the process."""
+        self.process.communicate()
+
+    def _answer(self) -> dict[str, float]:
+        line = self.output.readline()
+        if not line:
+            raise SystemExit(f"a contestant ended early: {self.command}")
+        return json.loads(line)
+
+
+def main(options: Options) -> None:
+    rows = []
+    rate = matrix_rate(2048, 2048, 2048)
+    print(f"{time.strftime('%Y-%m-%d')}, {len(os.sched_getaffinity(0))} cores, matrix products at {rate:.0f} GF/s")
+    for size in options.sizes.split(","):
+        for cell in options.cells.split(","):
+            for work in options.work.split(","):
+                rows += _race(options, size, cell, work)
+                if options.json:
+                    options.json.write_text(json.dumps([asdict(row) for row in rows], indent=1))
+
+
+def _race(options: Options, size: str, cell: str, work: str) -> list[Row]:
+    ours = {name: Contestant("seqnets", name, size, cell, work) for name in options.backends.split(",")}
+    peers = {name: Contestant(name, "", size, cell, work) for name in options.peers.split(",") if _has(name, cell)}
+    everyone = {**ours, **peers}
+    for contestant in everyone.values():
+        contestant.calibrate(options.seconds)
+    rounds = []
+    for _ in range(options.rounds):
+        rate = matrix_rate(SIZES[size].batch * SIZES[size].steps, SIZES[size].hidden, SIZES[size].hidden)
+        rounds.append({"rate": rate, **{name: contestant.measure() for name, contestant in everyone.items()}})
+    rows = [_row(size, cell, work, a, b, everyone, rounds) for a in ours for b in [*peers, *ours] if a != b]
+    for contestant in everyone.values():
+        contestant.close()
+    for row in rows:
+        _print(row)
+    return rows
+
+
+def _has(peer: str, cell: str) -> bool:
+    return cell != "highway" or peer not in ("torch", "flax")
+
+
+def _row(size: str, cell: str, work: str, ours: str, peer: str, everyone, rounds) -> Row:
+    ratios = sorted(r[peer] / r[ours] for r in rounds)
+    characters = SIZES[size].batch * SIZES[size].steps
+    floor = statistics.median(products(SIZES[size], cell, work) / (r["rate"] * 1e9) / r[ours] for r in rounds)
+    return Row(
+        size, cell, work, ours, peer,
+        ratio=statistics.median(ratios), ratio_min=ratios[0], ratio_max=ratios[-1],
+        rate=characters / statistics.median(r[ours] for r in rounds),
+        peer_rate=characters / statistics.median(r[peer] for r in rounds),
+        floor=floor,
+        megabytes=everyone[ours].megabytes, peer_megabytes=everyone[peer].megabytes,
+        first_call=everyone[ours].first_call,
+    )  # fmt: skip
+
+
+def _print(row: Row) -> None:
+    print(
+        f"{row.size} {row.cell:7} {row.work:10} {row.backend:6} / {row.peer:6} "
+        f"{row.ratio:5.2f} ({row.ratio_min:.2f} .. {row.ratio_max:.2f})  {row.rate:9,.0f} / {row.peer_rate:9,.0f} chars/s  "
+        f"floor {row.floor:4.0%}  {row.megabytes:5.0f} / {row.peer_megabytes:5.0f} MB  first call {row.first_call:.1f} s",
+        flush=True,
+    )
+
+
+if __name__ == "__main__":
+    main(tyro.cli(Options))

@@ -1,0 +1,1 @@
+"""The contestants of `benchmark_recurrent.py`, one file a framework."""
