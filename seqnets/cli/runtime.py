@@ -1,8 +1,9 @@
-"""What the command line settles for its own process, before JAX starts: compilation cache, XLA options, threads, log noise.
+"""What the command line settles for its own process before JAX starts: compilation cache, XLA options, threads, memory, logs.
 
 The library never does any of this. A program of your own may: call `seqnets.cli.runtime.prepare()` before JAX is imported.
 """
 
+import ctypes
 import hashlib
 import math
 import os
@@ -14,6 +15,7 @@ from pathlib import Path
 
 # Unknown names with the prefix xla_ are ignored by XLA, so that this never stops an older, newer or GPU build from starting.
 _CPU_OPTIONS = "xla_cpu_use_multi_output_fusion"  # writes several results in one pass: 1.1 to 1.2 times the training speed
+_MALLOPT = {-4: 0, -1: 1 << 30, -2: 1 << 26}  # M_MMAP_MAX, M_TRIM_THRESHOLD, M_TOP_PAD of malloc.h
 _CACHE_OFF = ("0", "off", "no", "false", "none")
 _CPU_QUOTA = Path("/sys/fs/cgroup/cpu.max")
 
@@ -34,7 +36,9 @@ def prepare(environment: MutableMapping[str, str] | None = None) -> None:
     """
     if environment is None and "jax" in sys.modules:
         return
-    environment = os.environ if environment is None else environment
+    if environment is None:
+        _keep_memory()
+        environment = os.environ
     defaults = {**_quiet(), **_threads(), **_compilation_cache(environment)}
     for name, value in defaults.items():
         environment.setdefault(name, value)
@@ -65,6 +69,15 @@ def user_cache(environment: Mapping[str, str] = os.environ) -> Path:
     if folder := environment.get("SEQNETS_CACHE"):
         return Path(folder)
     return Path(environment.get("XDG_CACHE_HOME") or Path(os.path.expanduser("~")) / ".cache") / "seqnets"
+
+
+def _keep_memory() -> None:
+    """Let glibc keep what is freed: XLA asks for the same buffers at every step, and fresh pages cost a tenth of its time."""
+    if platform.libc_ver()[0] != "glibc" or any(name.startswith("MALLOC_") for name in os.environ):
+        return
+    allocator = ctypes.CDLL(None)
+    for parameter, value in _MALLOPT.items():
+        allocator.mallopt(parameter, value)
 
 
 def _quiet() -> dict[str, str]:
