@@ -7,6 +7,7 @@ that changes its speed disturbs all alike. Figures are characters a second; `flo
 products alone would allow.
 """
 
+import argparse
 import json
 import os
 import statistics
@@ -15,28 +16,12 @@ import sys
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import IO, Annotated, cast
-
-import tyro
+from typing import IO, cast
 
 sys.path.insert(0, str(Path(__file__).parent))
 
 from recurrent_peers.floor import matrix_rate
 from recurrent_peers.sizes import SIZES, products
-
-
-@dataclass(frozen=True)
-class Options:
-    """What to measure."""
-
-    sizes: str = "a,b"
-    cells: str = "lstm,gru,vanilla"
-    peers: str = "torch,flax"
-    work: str = "train_step"
-    backends: str = "native,scan"
-    rounds: int = 5
-    seconds: Annotated[float, tyro.conf.arg(help="how long each contestant works in a round")] = 0.7
-    json: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -94,7 +79,7 @@ class Contestant:
         return json.loads(line)
 
 
-def main(options: Options) -> None:
+def main(options: argparse.Namespace) -> None:
     rows = []
     rate = matrix_rate(2048, 2048, 2048)
     print(f"{time.strftime('%Y-%m-%d')}, {len(os.sched_getaffinity(0))} cores, matrix products at {rate:.0f} GF/s")
@@ -106,7 +91,21 @@ def main(options: Options) -> None:
                     options.json.write_text(json.dumps([asdict(row) for row in rows], indent=1))
 
 
-def _race(options: Options, size: str, cell: str, work: str) -> list[Row]:
+def arguments() -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--sizes", default="a,b", help=f"of {', '.join(SIZES)} [a,b]")
+    parser.add_argument("--cells", default="lstm,gru,vanilla")
+    parser.add_argument("--peers", default="torch,flax")
+    parser.add_argument("--work", default="train_step", help="train_step, forward [train_step]")
+    parser.add_argument("--backends", default="native,scan")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--seconds", type=float, default=0.7, help="how long each contestant works in a round [0.7]")
+    parser.add_argument("--json", type=Path)
+    return parser.parse_args()
+
+
+def _race(options: argparse.Namespace, size: str, cell: str, work: str) -> list[Row]:
     ours = {name: Contestant("seqnets", name, size, cell, work) for name in options.backends.split(",")}
     peers = {name: Contestant(name, "", size, cell, work) for name in options.peers.split(",") if _has(name, cell)}
     everyone = {**ours, **peers}
@@ -153,4 +152,4 @@ def _print(row: Row) -> None:
 
 
 if __name__ == "__main__":
-    main(tyro.cli(Options))
+    main(arguments())

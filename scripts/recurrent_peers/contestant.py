@@ -7,9 +7,12 @@ import sys
 import time
 
 from recurrent_peers.sizes import SIZES
+from seqnets.cli import runtime
 
 
 def main(peer: str, backend: str, size: str, cell: str, work: str) -> None:
+    if peer == "seqnets":
+        runtime.prepare()  # as `seqnets train` does, before JAX starts
     module = importlib.import_module(f"recurrent_peers.{peer}_peer")
     begin = time.perf_counter()
     run = module.work(SIZES[size], cell, work, backend)

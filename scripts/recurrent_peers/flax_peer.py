@@ -34,15 +34,20 @@ class _Model(nnx.Module):
 def work(size: Size, cell: str, name: str, backend: str):
     """Return a function without arguments that does the work once and waits for it."""
     del backend
-    graph, parameters = nnx.split(_Model(size, cell, nnx.Rngs(0)))
+    graph, parameters, rest = nnx.split(_Model(size, cell, nnx.Rngs(0)), nnx.Param, ...)
+    model = partial(_call, graph, rest)
     zeros = jnp.zeros((size.batch, size.hidden))
     carry = [(zeros, zeros) if cell == "lstm" else zeros for _ in range(size.layers)]
     tokens = jax.random.randint(jax.random.key(1), (2, size.steps, size.batch), 0, VOCABULARY)
     if name == "forward":
-        forward = jax.jit(lambda parameters, carry, tokens: nnx.merge(graph, parameters)(tokens, carry))
+        forward = jax.jit(model)
         return lambda: jax.block_until_ready(forward(parameters, carry, tokens[0]))
     optimizer = optax.chain(optax.clip_by_global_norm(5.0), optax.adam(2e-3))
-    return _training(jax.jit(partial(_train_step, graph, optimizer)), parameters, optimizer.init(parameters), carry, tokens)
+    return _training(jax.jit(partial(_train_step, model, optimizer)), parameters, optimizer.init(parameters), carry, tokens)
+
+
+def _call(graph, rest, parameters, carry, tokens):
+    return nnx.merge(graph, parameters, rest)(tokens, carry)
 
 
 def _training(step, *state):
@@ -56,9 +61,9 @@ def _training(step, *state):
     return run
 
 
-def _train_step(graph, optimizer, parameters, optimizer_state, carry, tokens):
+def _train_step(model, optimizer, parameters, optimizer_state, carry, tokens):
     def loss(parameters):
-        scores, last = nnx.merge(graph, parameters)(tokens[0], carry)
+        scores, last = model(parameters, carry, tokens[0])
         return optax.softmax_cross_entropy_with_integer_labels(scores, tokens[1]).mean(), last
 
     (value, carry), gradients = jax.value_and_grad(loss, has_aux=True)(parameters)
