@@ -5,7 +5,7 @@ import json
 import re
 import secrets
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from seqnets.errors import UserError
 SUMMARY = "write text with a trained model"
 BETWEEN = f"\n{'-' * 72}\n"
 _SEEDS = 1 << 32
+_OF_BEAMS = ("length", "unknown")
 _EPILOG = """\
 The text goes to standard output and nothing else does: the prompt, then exactly the new characters asked for, and an
 end of line only on a terminal. The same seed gives the same text; without one a seed is drawn and told on standard
@@ -29,15 +30,15 @@ def main(argv: Sequence[str]) -> int:
     found = _parser(SamplingConfig()).read(argv)
     given = given_fields(found, SamplingConfig, without=("stop",))
     config = SamplingConfig(**given, stop=tuple(map(_unescaped, found.stop)))
-    _check(found)
+    _check(found, given)
     from seqnets.run import load
 
     run = load(found.run)
     prompt = _prompt(found, run.vocabulary)
     seed = secrets.randbelow(_SEEDS) if found.seed is None else found.seed
-    pieces = _pieces(run, prompt, config, found.samples, seed)
+    pieces = _likeliest(run, prompt, config, found) if found.beam else _pieces(run, prompt, config, found.samples, seed)
     _write(pieces, _shown(prompt), found)
-    if found.seed is None:
+    if found.seed is None and not found.beam:
         print(f"seqnets: seed {seed}", file=sys.stderr)
     return 0
 
@@ -51,6 +52,9 @@ def _parser(default: Any) -> Parser:
     parser.add_argument("--samples", type=parser.value(int), default=1, metavar="N", help="texts to write [1]")
     parser.add_argument("--seed", type=parser.value(int), metavar="N", help="number that decides the text [a new one each time]")
     parser.add_argument("--json", action="store_true", help='write a JSON list of {"prompt": ..., "text": ...}')
+    parser.add_argument(
+        "--beam", type=parser.value(int), default=0, metavar="W", help="search the likeliest text with W beams instead of drawing"
+    )
     add_fields(parser, default, title="drawing", without=("stop",))
     parser.add_argument(
         "--stop",
@@ -62,13 +66,23 @@ def _parser(default: Any) -> Parser:
     return parser
 
 
-def _check(found: argparse.Namespace) -> None:
+def _check(found: argparse.Namespace, given: Mapping[str, Any]) -> None:
     if found.prompt is not None and found.prompt_file is not None:
         raise UserError("--prompt and --prompt-file both give a prompt; leave one out")
     if found.samples < 1:
         raise UserError(f"--samples must be at least 1, not {found.samples}")
     if found.seed is not None and not 0 <= found.seed < _SEEDS:
         raise UserError(f"--seed must be at least 0 and below 2^32, not {found.seed}")
+    if found.beam:
+        _check_beam(found, [f"--{name.replace('_', '-')}" for name in given if name not in _OF_BEAMS])
+
+
+def _check_beam(found: argparse.Namespace, drawing: Sequence[str]) -> None:
+    if found.beam < found.samples:
+        raise UserError(f"--beam {found.beam} finds that many texts at most, fewer than --samples {found.samples}; widen it")
+    if drawing or found.seed is not None or len(found.stop) > 1:
+        what = drawing[0] if drawing else "--seed" if found.seed is not None else "more than one --stop"
+        raise UserError(f"--beam searches and draws nothing, so {what} has no use with it; leave one out")
 
 
 def _prompt(found: argparse.Namespace, vocabulary: Any) -> str:
@@ -87,10 +101,28 @@ def _pieces(run: Any, prompt: str, config: Any, samples: int, seed: int) -> Iter
 
     from seqnets.decode.sampling import stream_many
 
+    _check_text_model(run)
+    key, separator = jax.random.key(seed), _separator(run)
+    return stream_many(run.model, prompt, samples=samples, key=key, config=config, separator=separator)
+
+
+def _likeliest(run: Any, prompt: str, config: Any, found: argparse.Namespace) -> Iterator[list[str]]:
+    from seqnets.decode.beam import beam_search
+
+    _check_text_model(run)
+    stop, separator = "".join(config.stop), _separator(run)
+    settings = {"length": config.length, "width": found.beam, "unknown": config.unknown}
+    best = beam_search(run.model, prompt, stop=stop, separator=separator, **settings)
+    return iter([[continuation.text for continuation in best[: found.samples]]])
+
+
+def _check_text_model(run: Any) -> None:
     if not hasattr(run.model, "stepper"):
         raise UserError(f"'{run.directory}' holds no model of text; give a run of `seqnets train text`")
-    separator = tuple(run.vocabulary.encode(run.config["data"].get("separator", "")).tolist())
-    return stream_many(run.model, prompt, samples=samples, key=jax.random.key(seed), config=config, separator=separator)
+
+
+def _separator(run: Any) -> tuple[int, ...]:
+    return tuple(run.vocabulary.encode(run.config["data"].get("separator", "")).tolist())
 
 
 def _write(pieces: Iterator[list[str]], prompt: str, found: argparse.Namespace) -> None:

@@ -11,7 +11,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from seqnets.decode import sample
+from seqnets.decode import beam_search, sample
 from seqnets.run import load
 
 TRAIN = ("--train.steps", 30, "--train.batch-size", 4, "--data.window", 16, "--model.hidden-features", 16)
@@ -54,6 +54,26 @@ def test_text_is_that_of_the_library(seqnets, run_folder):
     expected = sample(load(run_folder).model, "one", length=40, top_p=0.9, temperature=0.7, key=jax.random.key(5))
     words = ("--prompt", "one", "--length", 40, "--top-p", 0.9, "--temperature", 0.7, "--seed", 5, "--no-prompt")
     assert seqnets("sample", run_folder, *words).out == expected
+
+
+def test_beams_are_those_of_the_library(seqnets, run_folder):
+    best = beam_search(load(run_folder).model, "one", length=12, width=3)
+    outcome = seqnets("sample", run_folder, "--prompt", "one", "--length", 12, "--beam", 3, "--samples", 2, "--json")
+    assert (outcome.code, outcome.err) == (0, "")
+    assert [entry["text"] for entry in json.loads(outcome.out)] == [best[0].text, best[1].text]
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("--beam", 4, "--temperature", 0.5), "--temperature has no use with it"),
+        (("--beam", 4, "--seed", 1), "--seed has no use with it"),
+        (("--beam", 2, "--samples", 3), "fewer than --samples 3"),
+    ],
+)
+def test_beams_refuse_what_only_drawing_uses(seqnets, run_folder, words, message):
+    outcome = seqnets("sample", run_folder, *words)
+    assert (outcome.code, message in outcome.err) == (2, True)
 
 
 def test_a_seed_that_was_drawn_is_told(seqnets, run_folder):
