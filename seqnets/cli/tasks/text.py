@@ -22,7 +22,7 @@ from seqnets.train import CharLMTask
 
 USAGE = "CORPUS ..."
 SAMPLE_CHARACTERS = 500
-PYTHON_PROMPT = "def "
+PYTHON_OPENING = "import os\n\n\ndef "  # a bare "def " does not look like the beginning of a file to the model
 
 
 def default() -> TextRunConfig:
@@ -80,12 +80,12 @@ def resolved(config: TextRunConfig) -> TextRunConfig:
 
 def closing(run: Run, config: TextRunConfig) -> str:
     """Return the validation figure, a sample and the next commands."""
-    opening = "" if config.corpus else PYTHON_PROMPT
+    opening = "" if config.corpus else PYTHON_OPENING
     key = jax.random.key(config.train.seed)
     text = opening + sample(run.model, prompt=opening, length=SAMPLE_CHARACTERS, temperature=0.7, key=key)
     folder = shlex.quote(str(run.directory))
     commands = (
-        f"seqnets sample {folder} --length 1000 --temperature 0.7" + (f" --prompt {shlex.quote(opening)}" if opening else ""),
+        f"seqnets sample {folder} --length 1000 --temperature 0.7" + ("" if config.corpus else " --prompt 'import '"),
         f"seqnets evaluate {folder} FILE",
     )
     return "\n".join([_rule("a sample"), text, _rule("the end"), *_figures(run), *(f"  {command}" for command in commands)])
