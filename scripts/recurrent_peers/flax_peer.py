@@ -6,9 +6,9 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-import optax
 from flax import nnx
 
+from recurrent_peers.jax_training import training
 from recurrent_peers.sizes import EMBEDDING, VOCABULARY, Size
 
 CELLS = {"lstm": nnx.OptimizedLSTMCell, "gru": nnx.GRUCell, "vanilla": nnx.SimpleCell}
@@ -37,35 +37,15 @@ def work(size: Size, cell: str, name: str, backend: str):
     graph, parameters, rest = nnx.split(_Model(size, cell, nnx.Rngs(0)), nnx.Param, ...)
     model = partial(_call, graph, rest)
     zeros = jnp.zeros((size.batch, size.hidden))
-    carry = [(zeros, zeros) if cell == "lstm" else zeros for _ in range(size.layers)]
+    carry = [
+        (zeros + 0, zeros + 0) if cell == "lstm" else zeros + 0 for _ in range(size.layers)
+    ]  # each its own buffer, to be donated
     tokens = jax.random.randint(jax.random.key(1), (2, size.steps, size.batch), 0, VOCABULARY)
     if name == "forward":
         forward = jax.jit(model)
         return lambda: jax.block_until_ready(forward(parameters, carry, tokens[0]))
-    optimizer = optax.chain(optax.clip_by_global_norm(5.0), optax.adam(2e-3))
-    return _training(jax.jit(partial(_train_step, model, optimizer)), parameters, optimizer.init(parameters), carry, tokens)
+    return training(model, parameters, carry, tokens)
 
 
 def _call(graph, rest, parameters, carry, tokens):
     return nnx.merge(graph, parameters, rest)(tokens, carry)
-
-
-def _training(step, *state):
-    *state, tokens = state
-
-    def run():
-        nonlocal state
-        *state, loss = step(*state, tokens)
-        return float(loss)
-
-    return run
-
-
-def _train_step(model, optimizer, parameters, optimizer_state, carry, tokens):
-    def loss(parameters):
-        scores, last = model(parameters, carry, tokens[0])
-        return optax.softmax_cross_entropy_with_integer_labels(scores, tokens[1]).mean(), last
-
-    (value, carry), gradients = jax.value_and_grad(loss, has_aux=True)(parameters)
-    updates, optimizer_state = optimizer.update(gradients, optimizer_state, parameters)
-    return optax.apply_updates(parameters, updates), optimizer_state, carry, value

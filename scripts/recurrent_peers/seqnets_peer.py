@@ -4,8 +4,8 @@ from functools import partial
 
 import jax
 import jax.numpy as jnp
-import optax
 
+from recurrent_peers.jax_training import training
 from recurrent_peers.sizes import EMBEDDING, GATES, VOCABULARY, Size
 from seqnets.ops.linear import affine
 from seqnets.ops.recurrent import GRU, LSTM, VANILLA, LSTMState, RecurrentWeights, highway
@@ -16,40 +16,17 @@ RECURRENCES = {"lstm": LSTM, "gru": GRU["after"], "vanilla": VANILLA["tanh"], "h
 
 def work(size: Size, cell: str, name: str, backend: str):
     """Return a function without arguments that does the work once and waits for it."""
-    optimizer = optax.chain(optax.clip_by_global_norm(5.0), optax.adam(2e-3))
     parameters = _parameters(size, cell)
     tokens = jax.random.randint(jax.random.key(1), (2, size.steps, size.batch), 0, VOCABULARY)
     carry = _carry(size, cell)
     logits = partial(_logits, cell, backend)
     if name == "forward":
         return _forward(jax.jit(logits), parameters, carry, tokens)
-    step = jax.jit(partial(_train_step, logits, optimizer), donate_argnums=(0, 1, 2))
-    return _training(step, parameters, optimizer.init(parameters), carry, tokens)
+    return training(logits, parameters, carry, tokens)
 
 
 def _forward(logits, parameters, carry, tokens):
     return lambda: jax.block_until_ready(logits(parameters, carry, tokens[0]))
-
-
-def _training(step, *state):
-    *state, tokens = state
-
-    def run():
-        nonlocal state
-        *state, loss = step(*state, tokens)
-        return float(loss)
-
-    return run
-
-
-def _train_step(logits, optimizer, parameters, optimizer_state, carry, tokens):
-    def loss(parameters):
-        scores, last = logits(parameters, carry, tokens[0])
-        return optax.softmax_cross_entropy_with_integer_labels(scores, tokens[1]).mean(), last
-
-    (value, carry), gradients = jax.value_and_grad(loss, has_aux=True)(parameters)
-    updates, optimizer_state = optimizer.update(gradients, optimizer_state, parameters)
-    return optax.apply_updates(parameters, updates), optimizer_state, carry, value
 
 
 def _logits(cell, backend, parameters, carry, tokens):
