@@ -15,6 +15,7 @@ import os
 import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -181,21 +182,10 @@ def _read_vocabulary(path: Path) -> Any:
 
 def _builder(directory: Path, config: Mapping[str, Any]) -> Build:
     kind = config["model"].get("kind") if isinstance(config["model"], dict) else None
-    if kind not in _BUILDERS:
+    if kind not in _HOMES:
         raise UserError(f"'{directory}' holds a model of kind {kind!r}, which seqnets does not have; pass `build` to load it")
-    return _BUILDERS[kind]
+    return import_module(_HOMES[kind]).from_description
 
 
-def _char_lm(description: Mapping[str, Any], vocabulary: Any) -> nnx.Module:
-    from seqnets.models.char_lm import CharLM, CharLMConfig
-
-    if vocabulary is None:
-        raise UserError(f"the run folder has no {VOCABULARY}, without which a character model says nothing")
-    try:
-        config = CharLMConfig(**description["config"])
-    except (KeyError, TypeError) as error:
-        raise UserError(f"section 'model' of {CONFIG} does not describe a CharLM of this seqnets: {error}") from None
-    return CharLM(vocabulary, config, rngs=nnx.Rngs(0))
-
-
-_BUILDERS: dict[str, Build] = {"CharLM": _char_lm}
+# the modules whose `from_description(description, vocabulary)` makes a model of a kind, with any weights
+_HOMES = {"CharLM": "seqnets.models.char_lm"}

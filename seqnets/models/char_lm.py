@@ -1,6 +1,6 @@
 """The character language model: characters in, the probability of the next one out."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any, Literal, cast
 
@@ -214,6 +214,25 @@ class CharLM(nnx.Module):
     def _first_layer_is_residual(self) -> bool:
         width = self.config.embedding_features or len(self.vocabulary)
         return self.config.residual and width == self.config.hidden_features
+
+
+def from_description(description: Mapping[str, Any], vocabulary: Vocabulary | None) -> CharLM:
+    """Make the model that config.json of a run folder describes, with any weights.
+
+    Args:
+        description: section `model` of config.json: `kind` and `config`.
+        vocabulary: the run's.
+
+    Raises:
+        UserError: there is no vocabulary, or the description is of another version.
+    """
+    if vocabulary is None:
+        raise UserError("the run folder has no vocabulary.json, without which a character model says nothing")
+    try:
+        config = CharLMConfig(**description["config"])
+    except (KeyError, TypeError) as error:
+        raise UserError(f"section 'model' of config.json does not describe a CharLM of this seqnets: {error}") from None
+    return CharLM(vocabulary, config, rngs=nnx.Rngs(0))
 
 
 def _configure(config: CharLMConfig, overrides: dict[str, Any]) -> CharLMConfig:

@@ -1,4 +1,4 @@
-"""What one training run is made of: the file that `--config` reads and that every run folder keeps."""
+"""What a character model's training run is made of."""
 
 from dataclasses import dataclass, field
 from typing import Literal
