@@ -1,5 +1,7 @@
 """Floor 1: Flax NNX modules. They hold the weights; `seqnets.ops` does the arithmetic."""
 
+from seqnets.nn.attention import AdditiveAttention as AdditiveAttention
+from seqnets.nn.attention import DotAttention as DotAttention
 from seqnets.nn.batch_norm import BatchNorm as BatchNorm
 from seqnets.nn.cells import CELLS as CELLS
 from seqnets.nn.cells import Cell as Cell
