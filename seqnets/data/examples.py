@@ -1,0 +1,171 @@
+"""Examples of any length as arrays of one shape: what every task on pairs of sequences, labels and pictures draws from."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from seqnets.data.fingerprint import digest_of
+from seqnets.errors import UserError
+
+Batch = dict[str, np.ndarray]
+
+
+@dataclass(frozen=True)
+class Ragged:
+    """Sequences of different lengths end to end in one array.
+
+    Args:
+        flat: all steps of all sequences, `(steps, ...)`.
+        bounds: where each sequence begins and ends in `flat`, `(N + 1,)`.
+
+    Example:
+        >>> words = Ragged.of([[1, 2, 3], [4]], np.int32)
+        >>> len(words), words.lengths.tolist()
+        (2, [3, 1])
+        >>> words.padded(np.array([1, 0]), width=2, fill=9).tolist()
+        [[4, 9], [1, 2]]
+    """
+
+    flat: np.ndarray
+    bounds: np.ndarray
+
+    @classmethod
+    def of(cls, sequences: Iterable[Any], dtype: Any) -> "Ragged":
+        """Lay sequences end to end."""
+        arrays = [np.asarray(sequence, dtype) for sequence in sequences]
+        flat = np.concatenate(arrays) if arrays else np.zeros(0, dtype)
+        return cls(flat, np.cumsum([0, *(len(array) for array in arrays)]))
+
+    def __len__(self) -> int:
+        return len(self.bounds) - 1
+
+    def __getitem__(self, row: int) -> np.ndarray:
+        return self.flat[self.bounds[row] : self.bounds[row + 1]]
+
+    @property
+    def lengths(self) -> np.ndarray:
+        """The steps of every sequence, `(N,)`."""
+        return np.diff(self.bounds)
+
+    def padded(self, rows: np.ndarray, width: int, fill: Any = 0) -> np.ndarray:
+        """Return some sequences as one array `(B, width, ...)`: cut at `width`, filled up at the end."""
+        batch = np.full((len(rows), width, *self.flat.shape[1:]), fill, self.flat.dtype)
+        for place, row in zip(batch, rows):
+            sequence = self[row][:width]
+            place[: len(sequence)] = sequence
+        return batch
+
+
+@dataclass(frozen=True)
+class Column:
+    """Sequences, the width of a batch of them, and what fills it up."""
+
+    sequences: Ragged
+    width: int
+    fill: int = 0
+
+
+@dataclass(frozen=True)
+class Examples:
+    """Aligned columns, a row an example; a batch is a dict of arrays whose shapes never change.
+
+    Args:
+        columns: by name. A `Column` gives `name` `(B, width, ...)` and `name_lengths` `(B,)` int32, capped at the width;
+            an array `(N, ...)` gives its rows.
+        shared: arrays that rows point into, by the name of the column of row numbers that they stand in for: many
+            questions share one picture.
+
+    Raises:
+        UserError: the columns are not equally long.
+
+    Example:
+        >>> letters = Column(Ragged.of([[1, 2], [3]], np.int32), width=3)
+        >>> examples = Examples({"letters": letters, "label": np.array([0, 1])})
+        >>> {name: array.tolist() for name, array in examples.rows(np.array([1])).items()}
+        {'letters': [[3, 0, 0]], 'letters_lengths': [1], 'label': [1]}
+    """
+
+    columns: Mapping[str, Column | np.ndarray]
+    shared: Mapping[str, np.ndarray] | None = None
+
+    def __post_init__(self) -> None:
+        sizes = {name: _rows_of(column) for name, column in self.columns.items()}
+        if len(set(sizes.values())) != 1:
+            raise UserError(f"columns must be equally long, got {sizes}")
+
+    def __len__(self) -> int:
+        return _rows_of(next(iter(self.columns.values())))
+
+    def rows(self, rows: np.ndarray) -> Batch:
+        """Return some examples as a batch."""
+        batch = {}
+        for name, column in self.columns.items():
+            if isinstance(column, Column):
+                batch[name] = column.sequences.padded(rows, column.width, column.fill)
+                batch[f"{name}_lengths"] = np.minimum(column.sequences.lengths[rows], column.width).astype(np.int32)
+            else:
+                table = (self.shared or {}).get(name)
+                batch[name] = column[rows] if table is None else table[column[rows]]
+        return batch
+
+    def digest(self) -> str:
+        """Return a short hash of all rows, equal only for equal examples."""
+        arrays = dict(self.shared or {})
+        for name, column in self.columns.items():
+            arrays |= _arrays_of(name, column)
+        return digest_of(arrays)
+
+
+@dataclass(frozen=True)
+class ShuffledBatches:
+    """Batches by number, each epoch in an order of its own; the last of an epoch is filled from the next one.
+
+    Args:
+        examples: what to draw.
+        batch_size: B.
+        seed: of the orders.
+
+    Example:
+        >>> batches = ShuffledBatches(Examples({"label": np.arange(5)}), batch_size=3, seed=0)
+        >>> drawn = np.concatenate([batches.batch(step)["label"] for step in range(5)])
+        >>> sorted(drawn[:5].tolist()), sorted(drawn[5:10].tolist())
+        ([0, 1, 2, 3, 4], [0, 1, 2, 3, 4])
+    """
+
+    examples: Examples
+    batch_size: int
+    seed: int
+
+    def batch(self, step: int) -> Batch:
+        """Return the batch of a step, counted from 0."""
+        places = np.arange(step * self.batch_size, (step + 1) * self.batch_size)
+        epochs, within = np.divmod(places, len(self.examples))
+        orders = {epoch: self._order(int(epoch)) for epoch in np.unique(epochs)}
+        return self.examples.rows(np.array([orders[epoch][place] for epoch, place in zip(epochs, within)]))
+
+    def _order(self, epoch: int) -> np.ndarray:
+        return np.random.default_rng([self.seed, epoch]).permutation(len(self.examples))
+
+
+def in_order(examples: Examples, batch_size: int) -> Iterator[tuple[Batch, int]]:
+    """Yield every example once, in order: batches of one shape, each with how many of its rows count.
+
+    Example:
+        >>> [(batch["label"].tolist(), count) for batch, count in in_order(Examples({"label": np.arange(5)}), 3)]
+        [([0, 1, 2], 3), ([3, 4, 4], 2)]
+    """
+    for start in range(0, len(examples), batch_size):
+        rows = np.arange(start, start + batch_size)
+        yield examples.rows(np.minimum(rows, len(examples) - 1)), min(batch_size, len(examples) - start)
+
+
+def _rows_of(column: Column | np.ndarray) -> int:
+    return len(column.sequences if isinstance(column, Column) else column)
+
+
+def _arrays_of(name: str, column: Column | np.ndarray) -> dict[str, np.ndarray]:
+    if not isinstance(column, Column):
+        return {name: column}
+    return {name: column.sequences.flat, f"{name}.bounds": column.sequences.bounds, f"{name}.width": np.array(column.width)}
