@@ -42,7 +42,7 @@ class Run:
     Args:
         model: the model with the best weights.
         config: what config.json states: `task`, `model`, `train`, `data`.
-        vocabulary: a `seqnets.data.Vocabulary`; None for tasks without one.
+        vocabulary: a `seqnets.data.Vocabulary`, or a `CaptionVocabulary`; None for tasks without one.
         directory: the run folder; None for a run in memory.
         metrics: the lines of metrics.jsonl.
     """
@@ -175,9 +175,9 @@ def read_lines(path: Path) -> list[dict[str, Any]]:
 
 
 def _read_vocabulary(path: Path) -> Any:
-    from seqnets.data.vocabulary import Vocabulary
+    from seqnets.data.vocabulary_kinds import vocabulary_from_json
 
-    return Vocabulary.from_json(read_json(path)) if path.exists() else None
+    return vocabulary_from_json(read_json(path)) if path.exists() else None
 
 
 def _builder(directory: Path, config: Mapping[str, Any]) -> Build:

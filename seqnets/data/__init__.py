@@ -5,10 +5,13 @@ from seqnets.data.streams import TextBatch, TokenStream, Windows
 from seqnets.data.text import Corpus, read_text
 from seqnets.data.text_config import TextConfig
 from seqnets.data.vocabulary import Decoder, UnknownPolicy, Vocabulary, VocabularyKind, bytes_vocabulary
+from seqnets.data.words import CaptionVocabulary, LetterVocabulary, WordVocabulary, caption_vocabulary
 
 __all__ = [
+    "CaptionVocabulary",
     "Corpus",
     "Decoder",
+    "LetterVocabulary",
     "TextBatch",
     "TextConfig",
     "TokenStream",
@@ -16,7 +19,9 @@ __all__ = [
     "Vocabulary",
     "VocabularyKind",
     "Windows",
+    "WordVocabulary",
     "bytes_vocabulary",
+    "caption_vocabulary",
     "read_text",
     "standard_library",
 ]
