@@ -1,7 +1,7 @@
 """What every convolutional network is: named stages one after the other, and heads on the side."""
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import jax
 import jax.numpy as jnp
@@ -10,6 +10,9 @@ from jax.typing import DTypeLike
 
 from seqnets.errors import UserError
 from seqnets.nn.chain import apply, subkey
+
+if TYPE_CHECKING:
+    from seqnets.data.preprocessing import Preprocessing
 
 Features = dict[str, jax.Array]
 
@@ -20,7 +23,8 @@ class ConvNet(nnx.Module):
     $$ x_l = f_l(x_{l-1}), \qquad \text{features} = \{name_l: x_l\} $$
 
     The last stage is called `logits`. A stage is an attribute under its own name, so that parameter paths begin with the
-    names of the features: `model.stage1`, `stage1.0.conv1.kernel`.
+    names of the features: `model.stage1`, `stage1.0.conv1.kernel`. `preprocessing` is the rule by which images become
+    the x that the weights were trained on, or None where it is not known.
 
     Args:
         stages: name to layer, in order; the last is `logits`.
@@ -58,6 +62,7 @@ class ConvNet(nnx.Module):
         self.side_taps = tuple((name, tap) for name, (tap, _) in side_heads.items())
         self.in_channels = in_channels
         self.dtype = jnp.dtype(dtype)
+        self.preprocessing: Preprocessing | None = None
 
     def __call__(self, x: jax.Array, *, train: bool = False, key: jax.Array | None = None) -> Features:
         """Compute all features of images.
