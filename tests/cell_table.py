@@ -25,7 +25,10 @@ CASES = [
     Case("highway-1", snn.HighwayCell, {"depth": 1}, oracle.highway),
     Case("highway-3", snn.HighwayCell, {"depth": 3}, oracle.highway),
     Case("highway-2-norm", snn.HighwayCell, {"depth": 2, "layer_norm": True}, oracle.highway),
+    Case("mingru", snn.MinGRUCell, {}, oracle.mingru),
+    Case("mingru-norm-zoneout", snn.MinGRUCell, {"candidate": "tanh", "layer_norm": True, "zoneout": 0.2}, oracle.mingru),
+    Case("minlstm", snn.MinLSTMCell, {"candidate": "identity"}, oracle.minlstm),
 ]
 IDS = [case.name for case in CASES]
-CORE = [case for case in CASES if case.name in ("vanilla-tanh", "lstm-norm-zoneout", "gru-after", "gru-before", "highway-3")]
+CORE = [case for case in CASES if case.name in ("vanilla-tanh", "lstm-norm-zoneout", "gru-after", "gru-before", "highway-3", "minlstm")]
 CORE_IDS = [case.name for case in CORE]

@@ -26,7 +26,7 @@ from seqnets.ops.sequence import Backend
 class CharLMConfig:
     """The shape of a character model: section `[model]` of a configuration."""
 
-    cell: Literal["lstm", "gru", "vanilla", "highway"] = "lstm"
+    cell: Literal["lstm", "gru", "vanilla", "highway", "mingru", "minlstm"] = "lstm"
     """The recurrence."""
     hidden_features: int = 256
     """Units of each recurrent layer."""
@@ -41,7 +41,7 @@ class CharLMConfig:
     layer_norm: bool = False
     """Normalize inside the cells."""
     forget_bias: float = 1.0
-    """Where the LSTM's forget bias starts."""
+    """Where the forget bias of the LSTM and the minLSTM starts."""
     reset: Literal["after", "before"] = "after"
     """Where the GRU's reset gate acts."""
     activation: Literal["tanh", "relu"] = "tanh"
@@ -66,11 +66,13 @@ class CharLMConfig:
     """Weight of the mean squared change of the output in the loss (TAR)."""
     dtype: Literal["float32", "bfloat16"] = "float32"
     """Precision of the matrix products; weights and carry stay float32."""
+    remat: int = 0
+    """Keep the state only at every so many steps of the window and compute the rest again: long windows in little memory."""
     backend: Backend = "auto"
     """How the recurrence runs over time."""
 
     def __post_init__(self):
-        for name, least in {"hidden_features": 1, "layers": 1, "embedding_features": 0, "depth": 1}.items():
+        for name, least in {"hidden_features": 1, "layers": 1, "embedding_features": 0, "depth": 1, "remat": 0}.items():
             if getattr(self, name) < least:
                 raise UserError(f"model.{name} must be at least {least}, got {getattr(self, name)}")
         for name in ("dropout", "input_dropout", "weight_dropout", "zoneout"):
@@ -151,7 +153,8 @@ class CharLM(nnx.Module):
     ) -> tuple[Array, Carry]:
         """Return the last layer's outputs `(B, T, H)` and the carry; arguments as for calling the model."""
         input_key, rnn_key = (None, None) if key is None else jax.random.split(key)
-        projected = not (self.config.input_dropout and key is not None) and not self._first_layer_is_residual()
+        raw = self._first_layer_is_residual() or (self.config.input_dropout and key is not None)
+        projected = not raw and not self.config.remat  # which computes the projection of a chunk again, too
         inputs = take_rows(self.input_table(), tokens) if projected else self._embed(tokens, input_key)
         return self.rnn(inputs, initial_carry=carry, resets=resets, key=rnn_key, return_carry=True, projected=projected)
 
@@ -249,6 +252,7 @@ def _layer(config: CharLMConfig, index: int, in_features: int, rngs: nnx.Rngs) -
         "gru": {"reset": config.reset},
         "vanilla": {"activation": config.activation},
         "highway": {"depth": config.depth, "carry_bias": config.carry_bias},
+        "minlstm": {"forget_bias": config.forget_bias},
     }
     cell = CELLS[config.cell](
         in_features if index == 0 else config.hidden_features,
@@ -257,6 +261,6 @@ def _layer(config: CharLMConfig, index: int, in_features: int, rngs: nnx.Rngs) -
         zoneout=config.zoneout,
         dtype=jnp.dtype(config.dtype),
         rngs=rngs,
-        **own[config.cell],
+        **own.get(config.cell, {}),
     )
-    return RNN(cell, weight_dropout=config.weight_dropout, backend=config.backend)
+    return RNN(cell, weight_dropout=config.weight_dropout, remat=config.remat, backend=config.backend)

@@ -8,6 +8,8 @@ from seqnets.nn.cells import Cell as Cell
 from seqnets.nn.cells import GRUCell as GRUCell
 from seqnets.nn.cells import HighwayCell as HighwayCell
 from seqnets.nn.cells import LSTMCell as LSTMCell
+from seqnets.nn.cells import MinGRUCell as MinGRUCell
+from seqnets.nn.cells import MinLSTMCell as MinLSTMCell
 from seqnets.nn.cells import VanillaCell as VanillaCell
 from seqnets.nn.chain import Chain as Chain
 from seqnets.nn.conv import Conv as Conv

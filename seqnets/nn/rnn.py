@@ -10,6 +10,7 @@ from jax import Array
 from seqnets.errors import UserError
 from seqnets.nn.cells import Cell
 from seqnets.nn.regularize import drop_weights
+from seqnets.nn.remat import in_chunks
 from seqnets.ops.recurrent import Carry
 from seqnets.ops.sequence import Backend, sequence
 
@@ -26,10 +27,12 @@ class RNN(nnx.Module):
         reverse: run from the last step to the first; outputs stay where their inputs were.
         return_carry: return `(outputs, carry)` instead of the outputs.
         weight_dropout: rate of DropConnect on the recurrent kernels while a key is given.
+        remat: keep for the backward pass only the state at every so many steps, and compute what lies between again: about a
+            third more time, and memory for a few times the root of T steps instead of T; 0 keeps everything.
         backend: see `seqnets.ops.sequence.sequence`.
 
     Raises:
-        UserError: for weight dropout on a cell whose recurrent kernels are not known.
+        UserError: for weight dropout or remat with a cell that is not of seqnets, or a negative remat.
 
     Example:
         >>> import jax.numpy as jnp
@@ -48,15 +51,20 @@ class RNN(nnx.Module):
         reverse: bool = False,
         return_carry: bool = False,
         weight_dropout: float = 0.0,
+        remat: int = 0,
         backend: Backend = "auto",
     ):
-        if weight_dropout and not isinstance(cell, Cell):
-            raise UserError(f"weight_dropout needs a seqnets cell, got {type(cell).__name__}; leave weight_dropout at 0")
+        for name, value in {"weight_dropout": weight_dropout, "remat": remat}.items():
+            if value and not isinstance(cell, Cell):
+                raise UserError(f"{name} needs a seqnets cell, got {type(cell).__name__}; leave {name} at 0")
+        if remat < 0:
+            raise UserError(f"remat must be a number of steps, or 0 to keep everything, got {remat}")
         self.cell = cell
         self.time_major = time_major
         self.reverse = reverse
         self.return_carry = return_carry
         self.weight_dropout = weight_dropout
+        self.remat = remat
         self.backend: Backend = backend
 
     def __call__(
@@ -93,29 +101,41 @@ class RNN(nnx.Module):
             resets = None if resets is None else resets.T
         carry = initialize_carry(self.cell, inputs.shape[1:]) if initial_carry is None else initial_carry
         if isinstance(self.cell, Cell):
-            inputs = inputs if projected else self.cell.project(inputs)
-            outputs, carry = self._run(inputs, carry, lengths, resets, key)
+            outputs, carry = self._run(inputs, carry, lengths, resets, key, projected)
         else:
             outputs, carry = _scan_any_cell(self.cell, inputs, carry, lengths, resets, self.reverse)
         outputs = outputs if self.time_major else outputs.swapaxes(0, 1)
         wants_carry = self.return_carry if return_carry is None else return_carry
         return (outputs, carry) if wants_carry else outputs
 
-    def _run(self, projected: Array, carry: Carry, lengths, resets, key: Array | None) -> tuple[Array, Carry]:
+    def _run(self, inputs: Array, carry: Carry, lengths, resets, key: Array | None, projected: bool) -> tuple[Array, Carry]:
         cell = cast(Cell, self.cell)
         zoneout_key, drop_key = (None, None) if key is None else jax.random.split(key)
+        shares = cell.zoneout_shares(zoneout_key, *inputs.shape[:2])
         weights = cell.weights()
-        return sequence(
-            cell.recurrence,
-            weights._replace(kernels=drop_weights(weights.kernels, self.weight_dropout, drop_key)),
-            carry,
-            projected,
-            resets=resets,
-            lengths=lengths,
-            zoneout=cell.zoneout_shares(zoneout_key, *projected.shape[:2]),
-            reverse=self.reverse,
-            backend=self.backend,
-        )
+        weights = weights._replace(kernels=drop_weights(weights.kernels, self.weight_dropout, drop_key))
+
+        def run(chunk: Any, carry: Carry, first: Array | int) -> tuple[Carry, Array]:
+            inputs, resets, shares = chunk
+            outputs, carry = sequence(
+                cell.recurrence,
+                weights,
+                carry,
+                inputs if projected else cell.project(inputs),
+                resets=resets,
+                lengths=None if lengths is None else lengths - first,
+                zoneout=shares,
+                reverse=self.reverse,
+                backend=self.backend,
+            )
+            return carry, outputs
+
+        if 0 < self.remat < inputs.shape[0]:
+            shares = jax.tree.map(lambda share: jnp.broadcast_to(share, (inputs.shape[0], *share.shape[1:])), shares)
+            carry, outputs = in_chunks(run, self.remat, carry, (inputs, resets, shares), reverse=self.reverse)
+        else:
+            carry, outputs = run((inputs, resets, shares), carry, 0)
+        return outputs, carry
 
 
 def initialize_carry(cell: nnx.RNNCellBase, input_shape: tuple[int, ...]) -> Carry:

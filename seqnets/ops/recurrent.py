@@ -8,7 +8,7 @@ A step sees the sequence through two openings only:
   after it.
 
 Gates lie side by side on the last axis in the order of cuDNN and torch: i, f, g, o for the LSTM; r, z, n for the GRU; h, t for
-the highway.
+the highway; z, n for minGRU; f, i, n for minLSTM.
 """
 
 from collections.abc import Callable
@@ -25,6 +25,7 @@ from seqnets.ops.linear import along_last_axis, layer_norm
 Carry = Any  # an Array, or a NamedTuple of Arrays, each (B, H)
 Product = Callable[[int, Array], Array]
 Vectors = dict[str, Any]  # of Arrays, or tuples of them
+Linear = Callable[[Array], tuple[Array, Array]]
 
 
 class LSTMState(NamedTuple):
@@ -55,12 +56,14 @@ class Recurrence:
         gates: the width of the projected input, in units of H.
         step: `step(vectors, product, carry, projected) -> carry`.
         layer_norm: normalize the result of every recurrent product with the gains `vectors["recurrent_scale"]`, one a kernel.
+        linear: for a recurrence h_t = d h_{t-1} + a: `linear(projected) -> (d, a)`, each `(..., H)`.
     """
 
     name: str
     gates: int
     step: Callable[[Vectors, Product, Carry, Array], Carry]
     layer_norm: bool = False
+    linear: Linear | None = None
 
 
 def hidden_of(carry: Carry) -> Array:
@@ -117,6 +120,40 @@ def highway_step(depth: int, vectors: Vectors, product: Product, hidden: Array, 
     return state
 
 
+def linear_step(linear: Linear, vectors: Vectors, product: Product, hidden: Array, projected: Array) -> Array:
+    """Compute h_t = d h_{t-1} + a, where d and a depend on the input alone."""
+    del vectors, product
+    decay, added = linear(projected)
+    return decay * hidden + added
+
+
+def min_gru(activation: Callable[[Array], Array], projected: Array) -> tuple[Array, Array]:
+    """Return d = 1 - z and a = z activation(n): a GRU whose gates do not see the state (Feng et al., 2024)."""
+    z, n = jnp.split(projected, 2, axis=-1)
+    return jax.nn.sigmoid(-z), jax.nn.sigmoid(z) * activation(n)
+
+
+def min_lstm(activation: Callable[[Array], Array], projected: Array) -> tuple[Array, Array]:
+    """Return d = f / (f + i) and a = (1 - d) activation(n): an LSTM whose gates do not see the state (Feng et al., 2024)."""
+    f, i, n = jnp.split(projected, 3, axis=-1)
+    odds = jax.nn.softplus(-i) - jax.nn.softplus(-f)  # ln of sigmoid(f) / sigmoid(i), which neither may underflow
+    return jax.nn.sigmoid(odds), jax.nn.sigmoid(-odds) * activation(n)
+
+
+def positive(x: Array) -> Array:
+    """Return x + 1/2 above 0 and sigmoid(x) below: the candidate that keeps a linear recurrence positive (Feng et al., 2024).
+
+    Example:
+        >>> positive(jnp.array([-100.0, 0.0, 1.0])).tolist()
+        [0.0, 0.5, 1.5]
+    """
+    return jnp.where(x >= 0, x + 0.5, jax.nn.sigmoid(x))
+
+
+def _linear(name: str, gates: int, linear: Linear) -> Recurrence:
+    return Recurrence(name, gates, partial(linear_step, linear), linear=linear)
+
+
 VANILLA = {
     "tanh": Recurrence("vanilla_tanh", 1, partial(vanilla_step, jnp.tanh)),
     "relu": Recurrence("vanilla_relu", 1, partial(vanilla_step, jax.nn.relu)),
@@ -126,6 +163,9 @@ GRU = {
     "after": Recurrence("gru_reset_after", 3, gru_reset_after_step),
     "before": Recurrence("gru_reset_before", 3, gru_reset_before_step),
 }
+CANDIDATES: dict[str, Callable[[Array], Array]] = {"positive": positive, "tanh": jnp.tanh, "identity": lambda x: x}
+MIN_GRU = {name: _linear(f"min_gru_{name}", 2, partial(min_gru, candidate)) for name, candidate in CANDIDATES.items()}
+MIN_LSTM = {name: _linear(f"min_lstm_{name}", 3, partial(min_lstm, candidate)) for name, candidate in CANDIDATES.items()}
 
 
 @cache

@@ -7,11 +7,11 @@ import jax.numpy as jnp
 from jax import Array
 
 from seqnets.errors import UserError
-from seqnets.ops.backends import native, reference, scan
+from seqnets.ops.backends import native, parallel, reference, scan
 from seqnets.ops.recurrent import Carry, Recurrence, RecurrentWeights
 from seqnets.ops.timestep import TimeInputs
 
-Backend = Literal["auto", "reference", "scan", "native"]
+Backend = Literal["auto", "reference", "scan", "native", "parallel"]
 
 
 def sequence(
@@ -38,7 +38,8 @@ def sequence(
         zoneout: the structure of `carry` with leaves that broadcast to `(T, B, H)`: the share of the old state that stays.
         reverse: run from the last step to the first; outputs stay where their inputs were.
         backend: "reference" (a plain scan that JAX differentiates: the definition), "scan" (hand-written backward pass: the same
-            numbers, faster), "native" (kernels in C++ for the CPU, float32), or "auto": native where it can, else scan.
+            numbers, faster), "native" (kernels in C++ for the CPU, float32), "parallel" (minGRU and minLSTM: all steps at once),
+            or "auto": parallel or native where they can, else scan.
 
     Returns:
         The outputs `(T, B, H)` in the dtype of `projected`, and the carry after the last step.
@@ -64,18 +65,15 @@ def sequence(
 
 
 def _runner(backend: Backend, *call):
-    match backend:
-        case "auto":
-            return scan.run if native.refusal(*call) else native.run
-        case "native":
-            if reason := native.refusal(*call):
-                raise UserError(f'backend "native" cannot run this: {reason}; choose "auto" or "scan"')
-            return native.run
-        case "scan":
-            return scan.run
-        case "reference":
-            return reference.run
-    raise UserError(f"backend {backend!r} does not exist; choose one of {', '.join(get_args(Backend))}")
+    refusals = {"native": lambda: native.refusal(*call), "parallel": lambda: parallel.refusal(call[0])}
+    runs = {"parallel": parallel.run, "native": native.run, "scan": scan.run, "reference": reference.run}
+    if backend == "auto":
+        return next(run for name, run in runs.items() if name not in refusals or not refusals[name]())
+    if backend not in runs:
+        raise UserError(f"backend {backend!r} does not exist; choose one of {', '.join(get_args(Backend))}")
+    if backend in refusals and (reason := refusals[backend]()):
+        raise UserError(f'backend "{backend}" cannot run this: {reason}; choose "auto" or "scan"')
+    return runs[backend]
 
 
 def _varying_alike(tree):

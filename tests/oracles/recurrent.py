@@ -51,6 +51,24 @@ def highway(w, x, state):
     return {"h": s}
 
 
+def candidate_of(w, x):
+    if w.candidate == "positive":
+        return np.where(x >= 0, x + 0.5, sigmoid(x))
+    return np.tanh(x) if w.candidate == "tanh" else x
+
+
+def mingru(w, x, state):
+    a, n = w.into(x), len(state["h"])
+    z = sigmoid(a[:n])
+    return {"h": (1 - z) * state["h"] + z * candidate_of(w, a[n:])}
+
+
+def minlstm(w, x, state):
+    a, n = w.into(x), len(state["h"])
+    f, i = sigmoid(a[:n]), sigmoid(a[n : 2 * n])
+    return {"h": (f * state["h"] + i * candidate_of(w, a[2 * n :])) / (f + i)}
+
+
 class Weights:
     """A cell's weights in float64, with the two affine maps that every recurrence uses."""
 
@@ -62,12 +80,13 @@ class Weights:
             setattr(self, name, read(name))
         recurrent = read("recurrent_kernel")
         h = cell.hidden_features
-        split = getattr(cell, "reset", "") == "before"
-        self.kernels = [recurrent[:, : 2 * h], recurrent[:, 2 * h :]] if split else np.atleast_3d(recurrent)
-        if not split:
+        if getattr(cell, "reset", "") == "before":
+            self.kernels = [recurrent[:, : 2 * h], recurrent[:, 2 * h :]]
+        elif recurrent is not None:
             self.kernels = list(recurrent) if recurrent.ndim == 3 else [recurrent]
         self.layer_norm = cell.layer_norm
         self.scales = [np.asarray(s[...], np.float64) for s in cell.recurrent_scale] if cell.layer_norm else None
+        self.candidate = getattr(cell, "candidate", None)
         self.activation = getattr(cell, "activation", None)
         self.depth = getattr(cell, "depth", None)
 

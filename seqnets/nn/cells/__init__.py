@@ -9,6 +9,14 @@ from seqnets.nn.cells.base import Cell as Cell
 from seqnets.nn.cells.gru import GRUCell
 from seqnets.nn.cells.highway import HighwayCell
 from seqnets.nn.cells.lstm import LSTMCell
+from seqnets.nn.cells.minimal import MinGRUCell, MinLSTMCell
 from seqnets.nn.cells.vanilla import VanillaCell
 
-CELLS = {"vanilla": VanillaCell, "lstm": LSTMCell, "gru": GRUCell, "highway": HighwayCell}
+CELLS = {
+    "vanilla": VanillaCell,
+    "lstm": LSTMCell,
+    "gru": GRUCell,
+    "highway": HighwayCell,
+    "mingru": MinGRUCell,
+    "minlstm": MinLSTMCell,
+}

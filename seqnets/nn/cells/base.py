@@ -36,7 +36,7 @@ class Cell(nnx.RNNCellBase):
     Args:
         in_features: F, the size of one input.
         hidden_features: H, the size of one output.
-        recurrent_shape: the shape of the recurrent kernel.
+        recurrent_shape: the shape of the recurrent kernel; None for a cell without one.
         kernel_init: initializer of the kernel `(F, gates * H)`, used gate by gate.
         recurrent_kernel_init: initializer of one `(H, H)` block of the recurrent kernel.
         layer_norm: normalize the input's and the state's contribution apart (Ba et al., 2016).
@@ -53,7 +53,7 @@ class Cell(nnx.RNNCellBase):
         self,
         in_features: int,
         hidden_features: int,
-        recurrent_shape: tuple[int, ...],
+        recurrent_shape: tuple[int, ...] | None,
         *,
         kernel_init: Initializer = input_kernel,
         recurrent_kernel_init: Initializer = recurrent_kernel,
@@ -72,9 +72,10 @@ class Cell(nnx.RNNCellBase):
         self.param_dtype = param_dtype
         width = self.recurrence.gates * hidden_features
         self.kernel = nnx.Param(gate_blocks(kernel_init, hidden_features)(rngs.params(), (in_features, width), param_dtype))
-        self.recurrent_kernel = nnx.Param(
-            gate_blocks(recurrent_kernel_init, hidden_features)(rngs.params(), recurrent_shape, param_dtype)
-        )
+        if recurrent_shape:
+            self.recurrent_kernel = nnx.Param(
+                gate_blocks(recurrent_kernel_init, hidden_features)(rngs.params(), recurrent_shape, param_dtype)
+            )
         self.bias = nnx.Param(jnp.zeros(width, param_dtype))
         if layer_norm:
             self.input_scale = nnx.Param(jnp.ones(width, param_dtype))
@@ -96,7 +97,7 @@ class Cell(nnx.RNNCellBase):
 
     def recurrent_kernels(self) -> tuple[Array, ...]:
         """Return the recurrent kernel as the matrices that the recurrence multiplies by."""
-        return (jnp.asarray(self.recurrent_kernel[...]),)
+        return (jnp.asarray(self.recurrent_kernel[...]),) if hasattr(self, "recurrent_kernel") else ()
 
     def recurrent_vectors(self) -> Vectors:
         """Return the biases and gains that take part in every step."""
