@@ -37,7 +37,7 @@ def in_chunks(run: Run, size: int, carry: Carry, inputs: Any, *, reverse: bool =
     """
     steps = jax.tree.leaves(inputs)[0].shape[0]
     whole = steps - steps % size
-    head, rest = (jax.tree.map(lambda array: array[part], inputs) for part in (slice(whole), slice(whole, None)))
+    head, rest = jax.tree.map(lambda array: array[:whole], inputs), jax.tree.map(lambda array: array[whole:], inputs)
     parts = [partial(_whole_chunks, run, size, head)] if whole else []
     parts += [partial(_rest, run, whole, rest)] if steps > whole else []
     outputs = []
