@@ -6,6 +6,7 @@ from typing import Any
 
 import jax
 import numpy as np
+from flax import nnx
 
 from seqnets.named_arrays import named_arrays
 from seqnets.train.config import TrainConfig
@@ -24,7 +25,7 @@ def report(task: Any, config: TrainConfig) -> Iterator[str]:
         config: how it would be trained.
     """
     graphdef, state = initial_state(task, config)
-    yield from _arrays(state)
+    yield from _arrays(state.params, named_arrays(nnx.filter_state(state.rest, nnx.Param)))
     source = task.batches(config.batch_size, config.seed)
     count = config.steps_per_dispatch
     batches = jax.device_put(stacked_batches(source, Dispatch(0, count), count))
@@ -39,12 +40,13 @@ def report(task: Any, config: TrainConfig) -> Iterator[str]:
     yield f"{config.steps:,} steps take about {_duration(config.steps * seconds)}, validation and saving apart"
 
 
-def _arrays(state: TrainState) -> Iterator[str]:
-    parameters = named_arrays(state.params)
+def _arrays(trained: Any, frozen: dict[str, Any]) -> Iterator[str]:
+    parameters = named_arrays(trained) | frozen
     width = max(map(len, parameters))
     for name, array in parameters.items():
-        yield f"  {name:{width}}  {_shape(array)}"
-    yield f"parameters: {sum(array.size for array in parameters.values()):,}"
+        yield f"  {name:{width}}  {_shape(array)}{'  (frozen)' if name in frozen else ''}"
+    size, still = (sum(array.size for array in arrays.values()) for arrays in (parameters, frozen))
+    yield f"parameters: {size:,}" + (f", of which {still:,} are frozen" if still else "")
 
 
 def _batch(batches: Any) -> Iterator[str]:

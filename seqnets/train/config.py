@@ -69,6 +69,10 @@ class TrainConfig:
     """Largest magnitude of an element of the gradient, before the norm is clipped; 0 leaves it."""
     averaging: float = 0.0
     """Decay of an exponential moving average of the weights, 0.999 say; evaluation and export use it. 0 for none."""
+    freeze: tuple[str, ...] = ()
+    """Parameters that stay as they are, by path (stem, stage1.0, *.bias); batch norms among them use their running statistics."""
+    rate_multipliers: tuple[str, ...] = ()
+    """What the updates of some parameters are multiplied by, each PATTERN=FACTOR (stem.*=0.1); the last match counts."""
     max_bad_steps: int = 10
     """Stop after so many steps in a row whose loss or gradient is not finite."""
     steps_per_dispatch: int = 1
@@ -90,6 +94,8 @@ class TrainConfig:
                 _check_range(name, getattr(self, name), low, high)
         _check_choice("optimizer", self.optimizer, get_args(OptimizerName))
         _check_choice("schedule", self.schedule, get_args(ScheduleName))
+        for setting in self.rate_multipliers:
+            parsed_multiplier(setting)
         if self.warmup_steps > self.steps:
             raise UserError(f"train.warmup_steps ({self.warmup_steps:,}) is more than train.steps ({self.steps:,})")
 
@@ -103,6 +109,26 @@ class TrainConfig:
     def to_json(self) -> dict[str, Any]:
         """Return the settings by name."""
         return dataclasses.asdict(self)
+
+
+def parsed_multiplier(setting: str) -> tuple[str, float]:
+    """Split "pattern=factor".
+
+    Raises:
+        UserError: it is not of this form, or the factor is no number above 0.
+
+    Example:
+        >>> parsed_multiplier("stem.*=0.1")
+        ('stem.*', 0.1)
+    """
+    pattern, _, text = setting.rpartition("=")
+    try:
+        factor = float(text)
+    except ValueError:
+        factor = 0.0
+    if not pattern or not 0 < factor < float("inf"):
+        raise UserError(f"train.rate_multipliers: {setting!r} is not PATTERN=FACTOR with a factor above 0, such as 'stem.*=0.1'")
+    return pattern.strip(), factor
 
 
 _RANGES = (

@@ -19,6 +19,7 @@ from seqnets.train.finish import write_summary
 from seqnets.train.folder import InFolder, InMemory, open_store, weights_of
 from seqnets.train.progress import Progress, Silent, Status, default_progress
 from seqnets.train.resume import Resume
+from seqnets.train.selection import check_selection
 from seqnets.train.signals import Interrupted, StopRequest
 from seqnets.train.state import evaluated_weights, initial_state, observe
 from seqnets.train.step import compile_steps
@@ -64,6 +65,7 @@ def fit(
         Interrupted: a signal came; what was reached is saved.
     """
     config = config or TrainConfig()
+    check_selection(task.model, config)
     with contextlib.ExitStack() as stack:
         shown = default_progress() if progress == "auto" else progress or Silent()
         stack.callback(shown.close)

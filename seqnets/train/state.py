@@ -12,6 +12,7 @@ from seqnets.named_arrays import is_key
 from seqnets.train.config import TrainConfig
 from seqnets.train.optimizer import optimizer
 from seqnets.train.schedules import plateau_rule
+from seqnets.train.selection import freeze_norms, trained
 from seqnets.train.task import Task
 
 
@@ -20,8 +21,8 @@ class TrainState(NamedTuple):
 
     Args:
         step: steps taken, bad ones included, int32.
-        params: the weights, an `nnx.State`.
-        rest: the model's other variables (statistics of batch norm), an `nnx.State`.
+        params: the weights that are trained, an `nnx.State`.
+        rest: the model's other variables (statistics of batch norm, frozen weights), an `nnx.State`.
         optimizer: optax's state.
         carry: what flows from one batch to the next.
         average: the moving average of the weights; () without averaging.
@@ -44,9 +45,14 @@ class TrainState(NamedTuple):
 def initial_state(task: Task, config: TrainConfig) -> tuple[nnx.GraphDef, TrainState]:
     """Split the task's model and return its definition and the state before the first step.
 
-    The arrays are copies: the state is donated to the first step, and the model of the task stays as it is.
+    The arrays are copies: the state is donated to the first step, and the model of the task stays as it is. Frozen
+    weights are among the other variables, so that clipping, decay, moments and averaging never meet them.
+
+    Raises:
+        UserError: `freeze` has a pattern that matches nothing.
     """
-    graphdef, params, rest = nnx.split(task.model, nnx.Param, ...)
+    model = freeze_norms(task.model, config.freeze) if config.freeze else task.model
+    graphdef, params, rest = nnx.split(model, trained(model, config.freeze), ...)
     state = TrainState(
         step=np.int32(0),
         params=params,

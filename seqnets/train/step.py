@@ -11,6 +11,7 @@ from flax import nnx
 from seqnets.train.config import TrainConfig
 from seqnets.train.optimizer import optimizer
 from seqnets.train.schedules import learning_rate_schedule
+from seqnets.train.selection import multipliers, trained
 from seqnets.train.state import TrainState
 from seqnets.train.task import Metrics, Task
 
@@ -23,20 +24,22 @@ def make_step(task: Task, graphdef: nnx.GraphDef, config: TrainConfig) -> Step:
 
     With the loss L, its gradient g, the learning rate a and the direction d that the optimizer makes of g,
 
-        w' = w - a(t) d(g),    average' = m average + (1 - m) w',    m = min(averaging, (n + 1) / (n + 10)),
+        w' = w - a(t) c d(g),    average' = m average + (1 - m) w',    m = min(averaging, (n + 1) / (n + 10)),
 
-    where n counts the good steps, so that the average forgets the initial weights. If L or |g| is not finite,
+    where c is the parameter's multiplier and n counts the good steps, so that the average forgets the initial weights.
+    Frozen parameters are not among the w. If L or |g| is not finite,
     only the step count and the count of bad steps change. The key is fold_in(key(seed), step).
     """
     direction, rate = optimizer(config), learning_rate_schedule(config)
-    gradient = jax.value_and_grad(_loss_of(task, graphdef), has_aux=True)
+    gradient = jax.value_and_grad(_loss_of(task, graphdef, trained(task.model, config.freeze)), has_aux=True)
 
     def train_step(state: TrainState, batch: Any) -> tuple[TrainState, Metrics]:
         key = jax.random.fold_in(jax.random.key(config.seed), state.step)
         (loss, (rest, carry, figures)), grads = gradient(state.params, state.rest, batch, state.carry, key)
         norm, scale = optax.tree.norm(grads), rate(state.step) * state.plateau.scale
         updates, moments = direction.update(grads, state.optimizer, state.params)
-        params = jax.tree.map(lambda w, d: (w - scale * d).astype(w.dtype), state.params, updates)
+        factors = multipliers(state.params, config.rate_multipliers)
+        params = jax.tree.map(lambda w, d, c: (w - scale * c * d).astype(w.dtype), state.params, updates, factors)
         moved = state._replace(
             params=params, rest=rest, optimizer=moments, carry=carry, updates=state.updates + 1, bad_streak=jnp.int32(0)
         )._replace(average=_averaged(state, params, config.averaging))
@@ -81,12 +84,12 @@ def compile_steps(task: Task, graphdef: nnx.GraphDef, config: TrainConfig, state
     return jax.jit(make_steps(step, metrics), donate_argnums=0).lower(state, batches, jnp.int32(1)).compile()
 
 
-def _loss_of(task: Task, graphdef: nnx.GraphDef) -> Callable[..., Any]:
+def _loss_of(task: Task, graphdef: nnx.GraphDef, parameters: Any) -> Callable[..., Any]:
     def loss_of(params: Any, rest: Any, batch: Any, carry: Any, key: jax.Array) -> Any:
         # new variables, which may be written to at this level of tracing
         model = nnx.merge(graphdef, params, jax.tree.map(lambda array: array, rest))
         loss, (carry, figures) = task.loss(model, batch, carry, key)
-        return loss, (nnx.state(model, nnx.Not(nnx.Param)), carry, figures)
+        return loss, (nnx.state(model, nnx.Not(parameters)), carry, figures)
 
     return loss_of
 
