@@ -1,7 +1,8 @@
 """Networks by name. A family's file is imported when one of its networks is made."""
 
 import inspect
-from collections.abc import Mapping
+import os
+from collections.abc import Callable, Mapping, Sequence
 from difflib import get_close_matches
 from importlib import import_module
 from types import ModuleType
@@ -58,20 +59,24 @@ def create_model(
     *,
     classes: int | None = None,
     in_channels: int | None = None,
+    weights: str | os.PathLike[str] | None = None,
+    leave_out: str | Sequence[str] = (),
     rngs: "nnx.Rngs | None" = None,
     **options: Any,
 ) -> "ConvNet":
-    """Make a network by name.
+    """Make a network by name, with random weights or those of a file.
 
     Args:
         name: one of `model_names()`.
         classes: size of the logits; that of the published network when None (1000 for ImageNet's, 10 for CIFAR's).
         in_channels: channels of the images; those of the published network when None.
+        weights: a file or folder of weights, as for `seqnets.weights.load_weights`, which also sets `model.preprocessing`.
+        leave_out: layers that get random weights all the same: `"logits"` for a head of another size.
         rngs: where the parameters come from; `nnx.Rngs(0)` when None.
         **options: of the family's builder, over those of the table: `dtype=jnp.bfloat16`, `dropout=0.0`, ...
 
     Raises:
-        UserError: the name or an option is unknown; the message suggests what may be meant.
+        UserError: the name or an option is unknown, or the weights do not fit; the message suggests what may be meant.
 
     Example:
         >>> model = create_model("lenet5", in_channels=3, padding=0)
@@ -87,7 +92,11 @@ def create_model(
     given = {"classes": classes, "in_channels": in_channels}
     options |= {key: value for key, value in given.items() if value is not None}
     _check_options(name, options, inspect.signature(build).parameters)
-    return build(**{**module.VARIANTS[name], **options}, rngs=rngs or nnx.Rngs(0))
+
+    def make() -> "ConvNet":
+        return build(**{**module.VARIANTS[name], **options}, rngs=rngs or nnx.Rngs(0))
+
+    return make() if weights is None else _with_weights(make, weights, leave_out)
 
 
 def abstract_model(name: str, **options: Any) -> "ConvNet":
@@ -107,6 +116,16 @@ def abstract_model(name: str, **options: Any) -> "ConvNet":
     from flax import nnx
 
     return nnx.eval_shape(lambda: create_model(name, **options, rngs=cast(nnx.Rngs, _OneKey())))
+
+
+def _with_weights(make: "Callable[[], ConvNet]", path: str | os.PathLike[str], leave_out: str | Sequence[str]) -> "ConvNet":
+    from flax import nnx
+
+    from seqnets.weights.convert import load_weights
+
+    model = make() if leave_out else nnx.eval_shape(make)  # no need to draw what the file overwrites
+    load_weights(model, path, leave_out=leave_out)
+    return model
 
 
 class _OneKey:

@@ -1,0 +1,138 @@
+"""Weights into a network and out of it, under the names of any library that has a table, and nothing skipped in silence."""
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
+
+import jax.numpy as jnp
+import numpy as np
+from flax import nnx
+
+from seqnets.errors import UserError
+from seqnets.models.cnn.network import ConvNet
+from seqnets.weights.difference import differences
+from seqnets.weights.files import WeightFile, read_weight_file
+from seqnets.weights.naming import Naming, Target, targets
+from seqnets.weights.published import stated_preprocessing
+from seqnets.weights.tables import known_namings
+
+
+class Match(NamedTuple):
+    """A table that fits a network, and where it finds each array: our names to targets."""
+
+    naming: Naming
+    targets: dict[str, Target]
+
+    def overlap(self, names: Iterable[str]) -> int:
+        """Count the names of a file that the table knows."""
+        return len({target.name for target in self.targets.values()} & set(names))
+
+
+def load_weights(
+    model: ConvNet, path: str | os.PathLike[str], *, names: str | None = None, leave_out: str | Sequence[str] = ()
+) -> None:
+    """Fill a network with the weights of a file, all of them or none.
+
+    What the weights expect of images comes along as `model.preprocessing`: from the metadata of a file that seqnets wrote,
+    from the `config.json` or `preprocessor_config.json` beside the file, or else as the library states it for all its
+    networks of the family. It is None where nothing is known.
+
+    Args:
+        model: the network; changed in place. Its dtypes are kept: half-precision files are widened.
+        path: `.safetensors`, the index of several, `.npz`, torch's `.pth` or `.pt` (read without unpickling code, needs
+            torch), or a folder that holds one of them.
+        names: whose names the file has: "seqnets", "torchvision", "timm", "huggingface", ...; recognized when None.
+        leave_out: layers, by our names or the file's, that keep the weights they have: `"logits"` for a new head.
+
+    Raises:
+        UserError: something is missing, left over or of another shape; the message shows all of both sides.
+
+    Example:
+        >>> from seqnets.models import create_model
+        >>> load_weights(create_model("lenet5"), "lenet.npz")
+        Traceback (most recent call last):
+        ...
+        seqnets.errors.UserError: there are no weights at 'lenet.npz'
+    """
+    file = read_weight_file(path)
+    stated = stated_preprocessing(file)
+    variables = network_variables(model)
+    shapes = {name: variable.get_raw_value().shape for name, variable in variables.items()}
+    match = _recognize(matches(model, shapes, names), file)
+    left_out = (leave_out,) if isinstance(leave_out, str) else tuple(leave_out)
+    wanted, given = _without(left_out, match.targets, file.arrays)
+    _refuse_differences(file, match.naming, wanted, given)
+    for name, target in wanted.items():
+        dtype = variables[name].get_raw_value().dtype
+        variables[name].set_value(jnp.asarray(target.layout.take(given[target.name]), dtype))
+    model.preprocessing = stated or match.naming.preprocessing
+
+
+def network_variables(model: nnx.Module) -> dict[str, nnx.Variable]:
+    """List a network's parameters and batch statistics by dotted names.
+
+    Example:
+        >>> from seqnets.nn import Dense
+        >>> list(network_variables(Dense(2, 3, rngs=nnx.Rngs(0))))
+        ['bias', 'kernel']
+    """
+    variables = (nnx.Param, nnx.BatchStat)
+    return {".".join(map(str, path)): node for path, node in nnx.iter_graph(model) if isinstance(node, variables)}
+
+
+def matches(model: nnx.Module, shapes: Mapping[str, tuple[int, ...]], names: str | None = None) -> list[Match]:
+    """List the tables that name all of a network's arrays.
+
+    Args:
+        model: the network.
+        shapes: our names of its arrays and their shapes.
+        names: one library's tables only.
+
+    Raises:
+        UserError: no table of that name fits; the message lists those that do.
+
+    Example:
+        >>> from seqnets.models import abstract_model
+        >>> model = abstract_model("lenet5")
+        >>> [match.naming.source for match in matches(model, {name: v.shape for name, v in network_variables(model).items()})]
+        ['seqnets']
+    """
+    found = [(naming, targets(model, naming, shapes)) for naming in known_namings()]
+    fitting = [Match(naming, target) for naming, target in found if target is not None]
+    chosen = [match for match in fitting if names in (None, match.naming.source)]
+    if not chosen:
+        sources = sorted({match.naming.source for match in fitting})
+        raise UserError(f"there are no {names!r} names for this network; there are {', '.join(sources)}")
+    return chosen
+
+
+def _recognize(candidates: list[Match], file: WeightFile) -> Match:
+    return max(candidates, key=lambda match: match.overlap(file.arrays))
+
+
+def _without(
+    left_out: tuple[str, ...], wanted: dict[str, Target], given: Mapping[str, np.ndarray]
+) -> tuple[dict[str, Target], dict[str, np.ndarray]]:
+    unknown = [part for part in left_out if not any(_within(name, (part,)) for name in (*wanted, *given))]
+    if unknown:
+        tops = dict.fromkeys(name.split(".")[0] for name in wanted)
+        raise UserError(f"leave_out: neither the network nor the file has {unknown[0]!r}; the network has {', '.join(tops)}")
+    ignored = {target.name for name, target in wanted.items() if _within(name, left_out) or _within(target.name, left_out)}
+    kept = {name: target for name, target in wanted.items() if target.name not in ignored}
+    return kept, {name: array for name, array in given.items() if name not in ignored and not _within(name, left_out)}
+
+
+def _within(name: str, parts: Iterable[str]) -> bool:
+    return any(name == part or name.startswith((f"{part}.", f"{part}/")) for part in parts)
+
+
+def _refuse_differences(file: WeightFile, naming: Naming, wanted: Mapping[str, Target], given: Mapping[str, np.ndarray]) -> None:
+    shapes = {name: array.shape for name, array in given.items()}
+    network = {target.name: target.layout.theirs for target in wanted.values()}
+    lines = differences(shapes, network, {target.name: name for name, target in wanted.items()})
+    if lines:
+        listing = "\n  ".join(lines)
+        raise UserError(
+            f"'{file.path}' (read as {naming.source} names) does not fit this network; "
+            f"name in leave_out what should keep its own weights:\n  {listing}"
+        )

@@ -1,0 +1,171 @@
+"""Weight files as arrays by name, without ever running code that a file brings along."""
+
+import json
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from seqnets.errors import UserError
+
+Arrays = dict[str, np.ndarray]
+INDEX = ".safetensors.index.json"
+TORCH_SUFFIXES = (".pth", ".pt", ".th", ".bin", ".ckpt")
+METADATA = "seqnets"
+
+
+@dataclass(frozen=True)
+class WeightFile:
+    """What a weight file holds.
+
+    Args:
+        path: the file.
+        arrays: by name, as stored.
+        facts: what seqnets wrote about them when it made the file; empty for others' files.
+    """
+
+    path: Path
+    arrays: Arrays
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+
+def read_weight_file(path: str | os.PathLike[str]) -> WeightFile:
+    """Read `.safetensors` (or the index of several), `.npz`, or torch's `.pth` and `.pt`; or the one such file of a folder.
+
+    Numbers that batch norms of torch count batches with are left out.
+
+    Args:
+        path: the file or folder.
+
+    Raises:
+        UserError: there is none, or it is damaged, or it holds other things than arrays.
+
+    Example:
+        >>> read_weight_file("no/such.npz")
+        Traceback (most recent call last):
+        ...
+        seqnets.errors.UserError: there are no weights at 'no/such.npz'
+    """
+    file = _weight_file(Path(path))
+    for suffixes, read in _READERS.items():
+        if file.name.endswith(suffixes):
+            arrays, facts = _guarded(read, file)
+            return WeightFile(file, _without_wrapping(arrays), facts)
+    known = ", ".join(suffix for suffixes in _READERS for suffix in suffixes)
+    raise UserError(f"'{file}' is not a kind of weight file that seqnets reads: {known}")
+
+
+def read_json(path: Path) -> Any:
+    """Return the value of a JSON file.
+
+    Raises:
+        UserError: it cannot be read or is not JSON.
+    """
+    try:
+        return json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise UserError(f"'{path}' cannot be read: {error}") from None
+
+
+def _weight_file(path: Path) -> Path:
+    if not path.exists():
+        raise UserError(f"there are no weights at '{path}'")
+    if not path.is_dir():
+        return path
+    for suffixes in _READERS:
+        found = sorted(file for file in path.iterdir() if file.name.endswith(suffixes))
+        if len(found) == 1:
+            return found[0]
+        if found:
+            raise UserError(f"'{path}' holds {', '.join(f.name for f in found)}; give the path of one of them")
+    raise UserError(f"'{path}' holds no weight file ({', '.join(s for suffixes in _READERS for s in suffixes)})")
+
+
+def _guarded(read: Callable[[Path], tuple[Arrays, Any]], file: Path) -> tuple[Arrays, Any]:
+    try:
+        return read(file)
+    except UserError:
+        raise
+    except Exception as error:  # each reader fails in its own way, and a damaged file in any
+        raise UserError(f"'{file}' cannot be read as weights: {str(error)[:300]}") from None
+
+
+def _read_safetensors(path: Path) -> tuple[Arrays, Any]:
+    from safetensors import deserialize, safe_open
+
+    with safe_open(path, framework="numpy") as file:
+        facts = (file.metadata() or {}).get(METADATA)
+    # not `safetensors.numpy.load`, which knows no bfloat16
+    arrays = {name: _array(part) for name, part in deserialize(path.read_bytes())}
+    return arrays, json.loads(facts) if facts else {}
+
+
+def _array(part: Mapping[str, Any]) -> np.ndarray:
+    return np.frombuffer(part["data"], _dtype(part["dtype"])).reshape(part["shape"])
+
+
+def _dtype(name: str) -> np.dtype:
+    import ml_dtypes
+
+    kinds = {"BF": "bfloat", "F": "float", "I": "int", "U": "uint", "BOOL": "bool"}
+    kind = name.rstrip("0123456789")
+    word = kinds[kind] + name.removeprefix(kind)
+    return np.dtype(getattr(ml_dtypes, word, word))
+
+
+def _read_sharded(path: Path) -> tuple[Arrays, Any]:
+    shards = sorted(set(json.loads(path.read_text("utf-8"))["weight_map"].values()))
+    arrays: Arrays = {}
+    for shard in shards:
+        if Path(shard).name != shard:
+            raise UserError(f"'{path}' names {shard!r}, which is not a file beside it")
+        arrays |= _guarded(_read_safetensors, path.with_name(shard))[0]
+    return arrays, {}
+
+
+def _read_npz(path: Path) -> tuple[Arrays, Any]:
+    with np.load(path, allow_pickle=False) as file:
+        return {name: file[name] for name in file.files}, {}
+
+
+def _read_torch(path: Path) -> tuple[Arrays, Any]:
+    try:
+        import torch
+    except ImportError:
+        advice = "`pip install torch`, or save the weights as .safetensors where they were made"
+        raise UserError(f"'{path}' is a torch file, and torch is not installed; {advice}") from None
+    # weights_only refuses pickles that would run code
+    content = torch.load(path, map_location="cpu", weights_only=True)
+    for key in ("state_dict", "model"):
+        content = content[key] if isinstance(content.get(key), Mapping) else content
+    return {name: _from_tensor(path, name, tensor) for name, tensor in content.items()}, {}
+
+
+def _from_tensor(path: Path, name: str, tensor: Any) -> np.ndarray:
+    import ml_dtypes
+    import torch
+
+    if not isinstance(tensor, torch.Tensor):
+        raise UserError(f"'{path}' holds a {type(tensor).__name__} under {name!r}; save the module's state_dict() alone")
+    if tensor.dtype == torch.bfloat16:
+        return tensor.contiguous().view(torch.int16).numpy().view(ml_dtypes.bfloat16)
+    return tensor.detach().numpy()
+
+
+def _without_wrapping(arrays: Arrays) -> Arrays:
+    # torch counts batches in its batch norms, and training on several devices puts `module.` before every name
+    arrays = {name: array for name, array in arrays.items() if name.rsplit(".")[-1] != "num_batches_tracked"}
+    wrapped = all(name.startswith("module.") for name in arrays)
+    return {name.removeprefix("module."): array for name, array in arrays.items()} if wrapped else arrays
+
+
+# the index of a sharded file comes first: a folder that has one holds its shards as well
+_READERS: dict[tuple[str, ...], Callable[[Path], tuple[Arrays, Any]]] = {
+    (INDEX,): _read_sharded,
+    (".safetensors",): _read_safetensors,
+    TORCH_SUFFIXES: _read_torch,
+    (".npz",): _read_npz,
+}

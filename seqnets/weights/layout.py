@@ -1,0 +1,71 @@
+"""How one array is laid out in a file and in a network: a permutation of axes between two reshapes, read either way."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+Shape = tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Layout:
+    """The way from our array to theirs and back.
+
+    Args:
+        ours: the shape of the network's array.
+        view: our array with its axes told apart: a dense kernel behind a flattened image is [H, W, C, out].
+        axes: the order of those axes in the file.
+        theirs: the shape of the file's array.
+
+    Example:
+        >>> layout = torch_layout((3, 3, 16, 32))
+        >>> layout.theirs, layout.export(np.zeros((3, 3, 16, 32))).shape
+        ((32, 16, 3, 3), (32, 16, 3, 3))
+    """
+
+    ours: Shape
+    view: Shape
+    axes: Shape
+    theirs: Shape
+
+    def export(self, array: np.ndarray) -> np.ndarray:
+        """Lay our array out as theirs."""
+        return np.ascontiguousarray(array.reshape(self.view).transpose(self.axes)).reshape(self.theirs)
+
+    def take(self, array: np.ndarray) -> np.ndarray:
+        """Lay their array out as ours."""
+        permuted = array.reshape([self.view[axis] for axis in self.axes])
+        return np.ascontiguousarray(permuted.transpose(np.argsort(self.axes))).reshape(self.ours)
+
+
+def same_layout(shape: Shape, grid: Shape = (), convolution: bool = False) -> Layout:
+    """Keep arrays as they are.
+
+    Example:
+        >>> same_layout((3, 3, 16, 32)).theirs
+        (3, 3, 16, 32)
+    """
+    return Layout(shape, shape, tuple(range(len(shape))), shape)
+
+
+def torch_layout(shape: Shape, grid: Shape = (), convolution: bool = False) -> Layout:
+    """Turn kernels into torch's: [out, in, KH, KW] for convolutions, grouped ones included, [out, in] for dense layers.
+
+    Args:
+        shape: of our array: [KH, KW, in / groups, out], [in, out], or [features].
+        grid: (H, W) of the image that is flattened before a dense layer. Torch orders its pixels (C, H, W), we (H, W, C).
+        convolution: whether the file holds the dense kernel as that of a convolution, [out, C, H, W].
+
+    Example:
+        >>> torch_layout((7 * 7 * 512, 4096), grid=(7, 7)).theirs
+        (4096, 25088)
+        >>> torch_layout((7 * 7 * 512, 4096), grid=(7, 7), convolution=True).theirs
+        (4096, 512, 7, 7)
+    """
+    if len(shape) == 1:
+        return same_layout(shape)
+    *image, features, out = shape
+    height, width = image or grid or (1, 1)
+    view = (height, width, features if image else features // (height * width), out)
+    spread = (view[3], view[2], height, width)
+    return Layout(shape, view, (3, 2, 0, 1), spread if image or convolution else (out, features))

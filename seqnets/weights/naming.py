@@ -1,0 +1,148 @@
+"""The names another library gives a network's arrays, as a table of patterns."""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from flax import nnx
+
+from seqnets.data.preprocessing import Preprocessing
+from seqnets.ops.geometry import pair
+from seqnets.weights.layout import Layout, same_layout, torch_layout
+
+TORCH_LEAVES = {"kernel": "weight", "scale": "weight", "bias": "bias", "mean": "running_mean", "var": "running_var"}
+OUR_LEAVES = {name: name for name in TORCH_LEAVES}
+
+
+class Rule(NamedTuple):
+    """What one kind of layer is called.
+
+    Args:
+        ours: its path in the network; `{s}` stands for a number.
+        theirs: its path in the file; `{s}` is that number, `{s+1}` the next one, and `{at}` the position of the layer when
+            all stages are written as one list.
+        flattens: the path of the layer that sets the size of the image flattened before this dense layer.
+        convolution: whether the file holds this dense layer as a convolution.
+    """
+
+    ours: str
+    theirs: str
+    flattens: str = ""
+    convolution: bool = False
+
+
+@dataclass(frozen=True)
+class Naming:
+    """One library's names for one family of networks.
+
+    Args:
+        source: the library: torchvision, timm, huggingface, ...
+        rules: a layer is called what the first rule that matches its path says.
+        leaves: our names of a layer's arrays to theirs.
+        separator: between the parts of a name.
+        layout: how arrays are laid out.
+        preprocessing: what the published weights expect of images; None where each brings its own statement.
+    """
+
+    source: str
+    rules: tuple[Rule, ...]
+    leaves: Mapping[str, str] = field(default_factory=lambda: TORCH_LEAVES)
+    separator: str = "."
+    layout: Callable[..., Layout] = torch_layout
+    preprocessing: Preprocessing | None = None
+
+
+OURS = Naming("seqnets", (), leaves=OUR_LEAVES, layout=same_layout)
+
+
+class Target(NamedTuple):
+    """One array of the network in a file: what it is called there and how it is laid out."""
+
+    name: str
+    layout: Layout
+
+
+def rules(names: Mapping[str, str]) -> tuple[Rule, ...]:
+    """Write a table of paths as rules.
+
+    Example:
+        >>> rules({"stem.0": "conv1"})
+        (Rule(ours='stem.0', theirs='conv1', flattens='', convolution=False),)
+    """
+    return tuple(Rule(ours, theirs) for ours, theirs in names.items())
+
+
+def nested(outer: Mapping[str, str], inner: Mapping[str, str]) -> tuple[Rule, ...]:
+    """Write as rules that each of some modules holds the same parts.
+
+    Example:
+        >>> [tuple(rule[:2]) for rule in nested({"stage1.0": "mixed"}, {"conv": "convolution"})]
+        [('stage1.0.conv', 'mixed.convolution')]
+    """
+    return tuple(Rule(f"{o}.{i}", f"{outer[o]}.{inner[i]}") for o in outer for i in inner)
+
+
+def targets(model: nnx.Module, naming: Naming, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Target] | None:
+    """Tell where each array of a network is found in a file.
+
+    Args:
+        model: the network.
+        naming: the names of the file.
+        shapes: our names of the network's arrays and their shapes.
+
+    Returns:
+        Our names to targets; None where the table does not cover the network.
+    """
+    if naming is OURS:
+        return {name: Target(name, same_layout(shape)) for name, shape in shapes.items()}
+    positions = _positions(model)
+    found = {name: _target(model, naming, name, shape, positions) for name, shape in shapes.items()}
+    whole = {name: target for name, target in found.items() if target is not None}
+    unique = len({target.name for target in whole.values()})
+    return whole if unique == len(shapes) else None
+
+
+def _target(model: nnx.Module, naming: Naming, name: str, shape: tuple[int, ...], positions: dict[str, int]) -> Target | None:
+    path, leaf = name.rsplit(".", 1)
+    for rule in naming.rules:
+        numbers = _match(rule.ours, path)
+        if numbers is not None:
+            theirs = _fill(rule.theirs, numbers | _position(path, positions))
+            grid = pair(_at(model, rule.flattens).size) if rule.flattens else ()
+            layout = naming.layout(shape, grid, rule.convolution)
+            return Target(f"{theirs}.{naming.leaves[leaf]}".replace(".", naming.separator), layout)
+    return None
+
+
+def _match(pattern: str, path: str) -> dict[str, int] | None:
+    expression = re.sub(r"\\\{(\w+)\\\}", r"(?P<\1>\\d+)", re.escape(pattern))
+    match = re.fullmatch(expression, path)
+    return None if match is None else {name: int(number) for name, number in match.groupdict().items()}
+
+
+def _fill(pattern: str, numbers: Mapping[str, int]) -> str:
+    return re.sub(r"\{(\w+)([+-]\d+)?\}", lambda m: str(numbers[m[1]] + int(m[2] or 0)), pattern)
+
+
+def _positions(model: Any) -> dict[str, int]:
+    # a chain counts as its parts, another layer as one
+    positions, count = {}, 0
+    for name in model.feature_names:
+        stage = getattr(model, name)
+        parts = [f"{name}.{index}" for index in range(len(stage))] if isinstance(stage, nnx.List) else [name]
+        positions |= {part: count + index for index, part in enumerate(parts)}
+        count += len(parts)
+    return positions
+
+
+def _position(path: str, positions: Mapping[str, int]) -> dict[str, int]:
+    stage, *rest = path.split(".")
+    key = stage if stage in positions else ".".join([stage, *rest[:1]])
+    return {"at": positions[key]} if key in positions else {}
+
+
+def _at(model: Any, path: str) -> Any:
+    for part in path.split("."):
+        model = model[int(part)] if part.isdigit() else getattr(model, part)
+    return model

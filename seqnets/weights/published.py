@@ -1,0 +1,62 @@
+"""What published weights expect of images: from what travels with them, else from what their library states."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from seqnets.data.preprocessing import Preprocessing
+from seqnets.errors import UserError
+from seqnets.weights.files import WeightFile, read_json
+
+TORCHVISION = Preprocessing()
+# torchvision brings images from ImageNet's mean to these inside its two Inception networks
+TORCHVISION_INCEPTION_V1 = Preprocessing(mean=(0.5,) * 3, std=(0.5,) * 3)
+TORCHVISION_INCEPTION_V3 = replace(TORCHVISION_INCEPTION_V1, resize=342, crop=(299, 299))
+CIFAR = Preprocessing(resize=None, crop=None)
+CAFFE_SQUEEZENET = Preprocessing(
+    crop=(227, 227),
+    side_rounding="nearest",
+    crop_rounding="down",
+    channels="bgr",
+    scale=1.0,
+    mean=(104.006, 116.669, 122.679),
+    std=(1.0,) * 3,
+)
+
+
+def stated_preprocessing(file: WeightFile) -> Preprocessing | None:
+    """Return what a weight file or a file beside it states: our own metadata, or a library's JSON file.
+
+    Args:
+        file: the weights.
+
+    Raises:
+        UserError: the statement cannot be followed, or it is about another kind of network than ours.
+    """
+    if file.facts.get("preprocessing"):
+        return Preprocessing.from_json(file.facts["preprocessing"])
+    for name, read in _BESIDE.items():
+        path = file.path.with_name(name)
+        found = read(read_json(path), path) if path.is_file() else None
+        if found is not None:
+            return found
+    return None
+
+
+def _of_huggingface(config: Any, path: Path) -> Preprocessing | None:
+    return Preprocessing.from_huggingface(config) if isinstance(config, Mapping) and "image_mean" in config else None
+
+
+def _of_config(config: Any, path: Path) -> Preprocessing | None:
+    if not isinstance(config, Mapping):
+        return None
+    if config.get("downsample_in_bottleneck"):
+        raise UserError(f"'{path}' sets downsample_in_bottleneck, but our bottlenecks stride in their 3 x 3 convolution")
+    if config.get("format") == "seqnets-run":
+        stated = config.get("model", {}).get("preprocessing")
+        return Preprocessing.from_json(stated) if stated else None
+    return Preprocessing.from_timm(config) if "pretrained_cfg" in config else None
+
+
+_BESIDE = {"config.json": _of_config, "preprocessor_config.json": _of_huggingface}
