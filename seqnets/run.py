@@ -188,4 +188,7 @@ def _builder(directory: Path, config: Mapping[str, Any]) -> Build:
 
 
 # the modules whose `from_description(description, vocabulary)` makes a model of a kind, with any weights
-_HOMES = {"CharLM": "seqnets.models.char_lm"}
+_HOMES = {
+    "CharLM": "seqnets.models.char_lm",
+    "TextClassifier": "seqnets.models.sequence.text_classifier",
+}

@@ -74,16 +74,17 @@ def chosen(found: Any) -> dict[str, dict[str, Any]]:
 
 @cache
 def documented(kind: type) -> Mapping[str, str]:
-    """Return the text that stands below each field of a dataclass.
+    """Return the text that stands below each field of a dataclass, those it inherits included.
 
     Example:
         >>> from seqnets.config import TextRunConfig
         >>> documented(TextRunConfig)["task"]
         'What is learned.'
     """
+    inherited = {name: text for base in reversed(kind.__bases__) if base is not object for name, text in documented(base).items()}
     body = ast.parse(textwrap.dedent(inspect.getsource(kind))).body[0]
     statements = getattr(body, "body", [])
-    return {
+    return inherited | {
         field.target.id: inspect.cleandoc(text.value.value)
         for field, text in itertools.pairwise(statements)
         if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name)

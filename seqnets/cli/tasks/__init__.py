@@ -31,4 +31,5 @@ class TaskEntry:
 
 TASKS = {
     "text": TaskEntry("seqnets.cli.tasks.text", "a character model of any text (the default)"),
+    "text-classifier": TaskEntry("seqnets.cli.tasks.text_classifier", "the class of a text"),
 }

@@ -1,0 +1,49 @@
+"""Run a model over many examples, a batch at a time, compiled once."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import jax
+import numpy as np
+from flax import nnx
+
+from seqnets.data.examples import Examples, in_order
+
+ROWS = 128
+
+
+def map_examples(function: Callable[[Any, Any], Any], model: nnx.Module, examples: Examples, *, rows: int = ROWS) -> Any:
+    """Compute something of every example.
+
+    Args:
+        function: `(model, batch) -> pytree` of arrays with the leading axis B; defined once, at the top of a module, since
+            what is compiled is kept under it.
+        model: the model.
+        examples: N of them.
+        rows: B, of one call of the device.
+
+    Returns:
+        The pytree as NumPy arrays with the leading axis N.
+
+    Example:
+        >>> examples = Examples({"number": np.arange(5.0)})
+        >>> def scaled(model, batch):
+        ...     return batch["number"] * model.scale[...]
+        >>> model = nnx.Module()
+        >>> model.scale = nnx.Param(jax.numpy.float32(2))
+        >>> map_examples(scaled, model, examples, rows=2).tolist()
+        [0.0, 2.0, 4.0, 6.0, 8.0]
+    """
+    graphdef, state = nnx.split(model)
+    rows = min(rows, len(examples))
+    parts = []
+    for batch, count in in_order(examples, rows):
+        result = jax.device_get(_run(function, graphdef, state, batch))
+        parts.append(jax.tree.map(lambda array: array[:count], result))  # noqa: B023  used at once
+    return jax.tree.map(lambda *arrays: np.concatenate(arrays), *parts)
+
+
+@partial(jax.jit, static_argnums=(0, 1))
+def _run(function: Callable[[Any, Any], Any], graphdef: Any, state: Any, batch: Any) -> Any:
+    return function(nnx.merge(graphdef, state), batch)

@@ -1,0 +1,1 @@
+"""Models that read whole sequences: text classifier, labeller, translator, visual question answering."""

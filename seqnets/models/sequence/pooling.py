@@ -1,0 +1,87 @@
+"""One vector for a whole sequence."""
+
+from collections.abc import Callable
+from typing import Literal
+
+import jax.numpy as jnp
+from flax import nnx
+from jax import Array
+
+from seqnets.nn.dense import Dense
+from seqnets.nn.initializers import input_kernel
+from seqnets.ops.attention import masked_softmax, weighted_sum
+from seqnets.ops.masking import valid_steps
+
+PoolName = Literal["last", "mean", "max", "attention"]
+
+
+class LastPool(nnx.Module):
+    """Take the state in which each direction ends."""
+
+    def __call__(self, outputs: Array, last: Array, lengths: Array) -> Array:
+        """Return `last` `(B, D)`."""
+        return last
+
+
+class MeanPool(nnx.Module):
+    """Average over the steps of each sequence.
+
+    Example:
+        >>> outputs = jnp.array([[[1.0], [3.0], [9.0]]])
+        >>> MeanPool()(outputs, outputs[:, -1], jnp.array([2])).tolist()
+        [[2.0]]
+    """
+
+    def __call__(self, outputs: Array, last: Array, lengths: Array) -> Array:
+        """Pool `(B, T, D)` to `(B, D)`; a sequence of no steps gives zeros."""
+        weights = valid_steps(lengths, outputs.shape[1]) / jnp.maximum(lengths, 1)[:, None]
+        return weighted_sum(weights, outputs)
+
+
+class MaxPool(nnx.Module):
+    """Take the largest value of each feature over the steps of each sequence.
+
+    Example:
+        >>> outputs = jnp.array([[[1.0], [-3.0], [9.0]]])
+        >>> MaxPool()(outputs, outputs[:, -1], jnp.array([2])).tolist()
+        [[1.0]]
+    """
+
+    def __call__(self, outputs: Array, last: Array, lengths: Array) -> Array:
+        """Pool `(B, T, D)` to `(B, D)`; a sequence of no steps gives zeros."""
+        largest = jnp.where(valid_steps(lengths, outputs.shape[1])[..., None], outputs, -jnp.inf).max(axis=1)
+        return jnp.where(lengths[:, None] > 0, largest, 0)
+
+
+class AttentionPool(nnx.Module):
+    r"""Weigh the steps by what a learned query finds in them: $e_t = u \cdot \tanh(W h_t + b)$.
+
+    Args:
+        features: D, of a step.
+        rngs: source of the initial weights (stream `params`).
+
+    Example:
+        >>> outputs = jnp.ones((1, 3, 4))
+        >>> AttentionPool(4, rngs=nnx.Rngs(0))(outputs, outputs[:, -1], jnp.array([2])).round(3).tolist()
+        [[1.0, 1.0, 1.0, 1.0]]
+
+    References:
+        Yang et al., "Hierarchical Attention Networks for Document Classification", 2016.
+    """
+
+    def __init__(self, features: int, *, rngs: nnx.Rngs):
+        self.hidden = Dense(features, features, kernel_init=input_kernel, rngs=rngs)
+        self.score_kernel = nnx.Param(input_kernel(rngs.params(), (features, 1)).reshape(features))
+
+    def __call__(self, outputs: Array, last: Array, lengths: Array) -> Array:
+        """Pool `(B, T, D)` to `(B, D)`; a sequence of no steps gives zeros."""
+        scores = jnp.matmul(jnp.tanh(self.hidden(outputs)), self.score_kernel[...])
+        return weighted_sum(masked_softmax(scores, valid_steps(lengths, outputs.shape[1])), outputs)
+
+
+POOLS: dict[str, Callable[..., nnx.Module]] = {
+    "last": lambda features, rngs: LastPool(),
+    "mean": lambda features, rngs: MeanPool(),
+    "max": lambda features, rngs: MaxPool(),
+    "attention": lambda features, rngs: AttentionPool(features, rngs=rngs),
+}

@@ -1,0 +1,141 @@
+"""The recurrent encoder that all sequence models share, and its settings."""
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import jax
+import jax.numpy as jnp
+from flax import nnx
+from jax import Array
+
+from seqnets.errors import UserError
+from seqnets.nn.cells import CELLS
+from seqnets.nn.regularize import dropout
+from seqnets.nn.rnn import RNN
+from seqnets.nn.stacked import BidirectionalRNN, StackedRNN
+from seqnets.ops.lookup import take_rows
+from seqnets.ops.recurrent import LSTMState
+from seqnets.ops.sequence import Backend
+
+
+@dataclass(frozen=True)
+class RecurrentConfig:
+    """The shape of a recurrent encoder: the settings in section `[model]` that sequence models share.
+
+    Raises:
+        UserError: a setting is out of its range; the message names it.
+
+    Example:
+        >>> RecurrentConfig(hidden_features=8, bidirectional=True).outputs
+        16
+    """
+
+    cell: Literal["lstm", "gru", "vanilla", "highway"] = "lstm"
+    """The recurrence."""
+    hidden_features: int = 128
+    """Units of each recurrent layer and direction."""
+    layers: int = 1
+    """Recurrent layers on top of each other."""
+    bidirectional: bool = True
+    """Read each sequence from both ends."""
+    embedding_features: int = 64
+    """Size of a token's vector."""
+    dropout: float = 0.0
+    """Rate on the tokens' vectors, between the layers and before the output."""
+    residual: bool = False
+    """Add each layer's input to its output where the sizes are equal."""
+    layer_norm: bool = False
+    """Normalize inside the cells."""
+    dtype: Literal["float32", "bfloat16"] = "float32"
+    """Precision of the recurrence's products; weights and carry stay float32."""
+    backend: Backend = "auto"
+    """How the recurrence runs over time."""
+
+    def __post_init__(self) -> None:
+        for name in ("hidden_features", "layers", "embedding_features"):
+            if getattr(self, name) < 1:
+                raise UserError(f"model.{name} must be at least 1, got {getattr(self, name)}")
+        if not 0 <= self.dropout < 1:
+            raise UserError(f"model.dropout must lie in [0, 1), got {self.dropout}")
+
+    @property
+    def outputs(self) -> int:
+        """Features that the encoder gives for each step."""
+        return self.hidden_features * (2 if self.bidirectional else 1)
+
+
+class Embedding(nnx.Module):
+    """A vector for every token.
+
+    Args:
+        size: tokens, V.
+        features: of a vector, F.
+        rngs: source of the initial weights (stream `params`).
+
+    Example:
+        >>> Embedding(5, 3, rngs=nnx.Rngs(0))(jnp.zeros((2, 4), jnp.int32)).shape
+        (2, 4, 3)
+    """
+
+    def __init__(self, size: int, features: int, *, rngs: nnx.Rngs):
+        self.table = nnx.Param(jax.random.normal(rngs.params(), (size, features)) * features**-0.5)
+
+    def __call__(self, tokens: Array) -> Array:
+        """Look tokens up: integers `(...)` to `(..., F)`."""
+        return take_rows(self.table[...], tokens)
+
+
+class RecurrentEncoder(nnx.Module):
+    """Recurrent layers over whole sequences, from one end or both.
+
+    Args:
+        in_features: F, of one step of the input.
+        config: the shape.
+        rngs: source of the initial weights (stream `params`).
+
+    Example:
+        >>> encoder = RecurrentEncoder(3, RecurrentConfig(cell="gru", hidden_features=4), rngs=nnx.Rngs(0))
+        >>> outputs, last = encoder(jnp.ones((2, 5, 3)), lengths=jnp.array([5, 2]))
+        >>> outputs.shape, last.shape, outputs[1, 2:].any().item()
+        ((2, 5, 8), (2, 8), False)
+
+    References:
+        Schuster, Paliwal, "Bidirectional Recurrent Neural Networks", 1997.
+    """
+
+    def __init__(self, in_features: int, config: RecurrentConfig, *, rngs: nnx.Rngs):
+        self.input_dropout = config.dropout
+        sizes = [in_features, *[config.outputs] * (config.layers - 1)]
+        layers = [_layer(size, config, rngs) for size in sizes]
+        self.rnn = StackedRNN(layers, residual=config.residual, dropout=config.dropout)
+
+    def __call__(self, inputs: Array, *, lengths: Array | None = None, key: Array | None = None) -> tuple[Array, Array]:
+        """Read sequences.
+
+        Args:
+            inputs: `(B, T, F)`.
+            lengths: `(B,)` integers; what lies beyond changes nothing.
+            key: a JAX key that switches dropout on; None is inference.
+
+        Returns:
+            The outputs `(B, T, D)`, zero beyond the lengths, and `(B, D)`, the hidden state in which each direction ends.
+        """
+        first, rest = (None, None) if key is None else jax.random.split(key)
+        x = dropout(inputs, self.input_dropout, first)
+        outputs, carry = self.rnn(x, lengths=lengths, key=rest, return_carry=True)
+        return outputs, _last_hidden(carry[-1])
+
+
+def _layer(in_features: int, config: RecurrentConfig, rngs: nnx.Rngs) -> Any:
+    def direction(reverse: bool) -> RNN:
+        options = {"layer_norm": config.layer_norm, "dtype": jnp.dtype(config.dtype), "rngs": rngs}
+        cell = CELLS[config.cell](in_features, config.hidden_features, **options)
+        return RNN(cell, reverse=reverse, backend=config.backend)
+
+    return BidirectionalRNN(direction(False), direction(True)) if config.bidirectional else direction(False)
+
+
+def _last_hidden(carry: Any) -> Array:
+    if isinstance(carry, LSTMState):
+        return carry.hidden
+    return jnp.concatenate([_last_hidden(half) for half in carry], axis=-1) if isinstance(carry, tuple) else carry

@@ -1,0 +1,82 @@
+"""Many to one: the class of a text."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from flax import nnx
+from jax import Array
+
+from seqnets.data.words import CaptionVocabulary
+from seqnets.models.sequence.description import described, needed
+from seqnets.models.sequence.pooling import POOLS, PoolName
+from seqnets.models.sequence.recurrent import Embedding, RecurrentConfig, RecurrentEncoder
+from seqnets.nn.dense import Dense
+from seqnets.nn.initializers import input_kernel
+from seqnets.nn.regularize import dropout
+
+
+@dataclass(frozen=True)
+class TextClassifierConfig(RecurrentConfig):
+    """The shape of a text classifier: section `[model]` of a configuration."""
+
+    pooling: PoolName = "max"
+    """How the steps become one vector: the last state, their mean, their largest values, or attention."""
+
+
+class TextClassifier(nnx.Module):
+    """Tell the class of a text: embedding, recurrent layers, pooling over the steps, output layer.
+
+    Args:
+        vocabulary: what its tokens stand for.
+        labels: the names of the classes.
+        config: its shape.
+        rngs: source of the initial weights (stream `params`).
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> from seqnets.data.words import caption_vocabulary
+        >>> vocabulary = caption_vocabulary(["good", "bad"], "chars")
+        >>> model = TextClassifier(vocabulary, ("no", "yes"), TextClassifierConfig(hidden_features=4), rngs=nnx.Rngs(0))
+        >>> model(jnp.array([vocabulary.encode("good")]), jnp.array([4])).shape
+        (1, 2)
+    """
+
+    def __init__(self, vocabulary: CaptionVocabulary, labels: Sequence[str], config: TextClassifierConfig, *, rngs: nnx.Rngs):
+        self.vocabulary = vocabulary
+        self.labels = tuple(labels)
+        self.config = config
+        self.embedding = Embedding(len(vocabulary), config.embedding_features, rngs=rngs)
+        self.encoder = RecurrentEncoder(config.embedding_features, config, rngs=rngs)
+        self.pool = POOLS[config.pooling](config.outputs, rngs)
+        self.output = Dense(config.outputs, len(labels), kernel_init=input_kernel, rngs=rngs)
+
+    def __call__(self, tokens: Array, lengths: Array, *, key: Array | None = None) -> Array:
+        """Score every class.
+
+        Args:
+            tokens: `(B, T)` int32.
+            lengths: `(B,)`; what lies beyond changes nothing.
+            key: a JAX key that switches dropout on; None is inference.
+
+        Returns:
+            Logits `(B, C)` float32.
+        """
+        outputs, last = self.encoder(self.embedding(tokens), lengths=lengths, key=key)
+        pooled = self.pool(outputs, last, lengths)
+        return self.output(dropout(pooled, self.config.dropout, key)).astype("float32")
+
+    def describe(self) -> dict[str, Any]:
+        """Return what `from_description` reads."""
+        return {"kind": "TextClassifier", "config": asdict(self.config), "labels": list(self.labels)}
+
+
+def from_description(description: Mapping[str, Any], vocabulary: Any) -> TextClassifier:
+    """Make the classifier that config.json of a run folder describes, with any weights.
+
+    Raises:
+        UserError: there is no vocabulary, or the description is of another version.
+    """
+    with described("TextClassifier"):
+        config = TextClassifierConfig(**description["config"])
+        return TextClassifier(needed(vocabulary), description["labels"], config, rngs=nnx.Rngs(0))
