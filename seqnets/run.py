@@ -189,6 +189,8 @@ def _builder(directory: Path, config: Mapping[str, Any]) -> Build:
 
 # the modules whose `from_description(description, vocabulary)` makes a model of a kind, with any weights
 _HOMES = {
+    "Captioner": "seqnets.models.captioner",
     "CharLM": "seqnets.models.char_lm",
+    "Labeller": "seqnets.models.sequence.labeller",
     "TextClassifier": "seqnets.models.sequence.text_classifier",
 }

@@ -98,10 +98,10 @@ class Examples:
     def __len__(self) -> int:
         return _rows_of(next(iter(self.columns.values())))
 
-    def rows(self, rows: np.ndarray) -> Batch:
-        """Return some examples as a batch."""
+    def rows(self, rows: np.ndarray, only: str = "") -> Batch:
+        """Return some examples as a batch, of all columns or of one alone."""
         batch = {}
-        for name, column in self.columns.items():
+        for name, column in {only: self.columns[only]}.items() if only else self.columns.items():
             if isinstance(column, Column):
                 batch[name] = column.sequences.padded(rows, column.width, column.fill)
                 batch[f"{name}_lengths"] = np.minimum(column.sequences.lengths[rows], column.width).astype(np.int32)

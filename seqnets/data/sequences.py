@@ -71,7 +71,7 @@ def text_examples(
     numbers = np.array([names.index(label) for label in labels], np.int32)
 
     def examples(rows: np.ndarray) -> Examples:
-        tokens = [vocabulary.encode(texts[row]) for row in rows.tolist()]
+        tokens = [vocabulary.encode(texts[row]) for row in map(int, rows)]
         return Examples({"tokens": text_column(tokens, config.max_length, vocabulary.pad), "label": numbers[rows]})
 
     return vocabulary, names, split(held, examples)

@@ -3,11 +3,12 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from seqnets.data.token_table import TokenTable
 from seqnets.data.vocabulary import Vocabulary
 from seqnets.data.words import CaptionVocabulary, LetterVocabulary, words_from_json
 
 
-def vocabulary_from_json(fields: Any) -> Vocabulary | CaptionVocabulary:
+def vocabulary_from_json(fields: Any) -> Vocabulary | CaptionVocabulary | TokenTable:
     """Return the vocabulary, of text or of captions, whose `to_json` wrote these fields.
 
     Raises:
@@ -28,7 +29,8 @@ def _letters(fields: Mapping[str, Any]) -> LetterVocabulary:
     return LetterVocabulary(Vocabulary.from_json(text))
 
 
-_READERS: dict[str, Callable[[Any], Vocabulary | CaptionVocabulary]] = {
+_READERS: dict[str, Callable[[Any], Vocabulary | CaptionVocabulary | TokenTable]] = {
+    "tokens": TokenTable.from_json,
     "words": words_from_json,
     "caption-chars": _letters,
     "caption-bytes": _letters,

@@ -48,22 +48,23 @@ def classify_texts(model: Any, texts: Sequence[str]) -> list[Classified]:
     """
     if not texts:
         return []
-    examples = Examples({"tokens": whole_column([model.vocabulary.encode(text) for text in texts], fill=model.vocabulary.pad)})
+    tokens = [model.vocabulary.encode(text) for text in texts]
+    examples = Examples({"tokens": Column(Ragged.of(tokens, np.int32), rounded_width(tokens), model.vocabulary.pad)})
     found = np.exp(map_examples(class_log_probabilities, model, examples).astype(np.float64))
     return [_classified(model.labels, row) for row in found]
 
 
-def whole_column(sequences: Sequence[np.ndarray], fill: int) -> Column:
-    """Pad sequences so that none is cut, to one of few widths, so that few programs are compiled.
+def rounded_width(sequences: Sequence[np.ndarray]) -> int:
+    """Return a width that cuts no sequence: one of few, so that few programs are compiled.
 
     Example:
-        >>> whole_column([np.arange(40)], fill=0).width
+        >>> rounded_width([np.arange(40), np.arange(3)])
         64
     """
-    longest = max(1, *(len(sequence) for sequence in sequences))
-    return Column(Ragged.of(sequences, np.int32), max(32, 1 << (longest - 1).bit_length()), fill)
+    longest = max((len(sequence) for sequence in sequences), default=1)
+    return max(32, 1 << (longest - 1).bit_length())
 
 
 def _classified(labels: Sequence[str], row: np.ndarray) -> Classified:
-    order = np.argsort(-row, kind="stable").tolist()
+    order = [int(place) for place in np.argsort(-row, kind="stable")]
     return Classified(labels[order[0]], float(row[order[0]]), {labels[i]: float(row[i]) for i in order})

@@ -32,4 +32,5 @@ class TaskEntry:
 TASKS = {
     "text": TaskEntry("seqnets.cli.tasks.text", "a character model of any text (the default)"),
     "text-classifier": TaskEntry("seqnets.cli.tasks.text_classifier", "the class of a text"),
+    "labeller": TaskEntry("seqnets.cli.tasks.labeller", "a label for every step of a sequence"),
 }

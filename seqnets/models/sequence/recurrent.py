@@ -42,6 +42,8 @@ class RecurrentConfig:
     """Size of a token's vector."""
     dropout: float = 0.0
     """Rate on the tokens' vectors, between the layers and before the output."""
+    unknown_rate: float = 0.0
+    """Rate at which tokens are read as unknown ones in training, so that the model learns what to do with those."""
     residual: bool = False
     """Add each layer's input to its output where the sizes are equal."""
     layer_norm: bool = False
@@ -55,8 +57,9 @@ class RecurrentConfig:
         for name in ("hidden_features", "layers", "embedding_features"):
             if getattr(self, name) < 1:
                 raise UserError(f"model.{name} must be at least 1, got {getattr(self, name)}")
-        if not 0 <= self.dropout < 1:
-            raise UserError(f"model.dropout must lie in [0, 1), got {self.dropout}")
+        for name in ("dropout", "unknown_rate"):
+            if not 0 <= getattr(self, name) < 1:
+                raise UserError(f"model.{name} must lie in [0, 1), got {getattr(self, name)}")
 
     @property
     def outputs(self) -> int:
@@ -68,20 +71,27 @@ class Embedding(nnx.Module):
     """A vector for every token.
 
     Args:
-        size: tokens, V.
-        features: of a vector, F.
+        vocabulary: the tokens, V; it has a number for the `unknown` one.
+        config: `embedding_features` is F; `unknown_rate` reads tokens as unknown while a key is given.
         rngs: source of the initial weights (stream `params`).
 
     Example:
-        >>> Embedding(5, 3, rngs=nnx.Rngs(0))(jnp.zeros((2, 4), jnp.int32)).shape
+        >>> from seqnets.data.token_table import TokenTable
+        >>> embed = Embedding(TokenTable(("a", "b")), RecurrentConfig(embedding_features=3), rngs=nnx.Rngs(0))
+        >>> embed(jnp.zeros((2, 4), jnp.int32)).shape
         (2, 4, 3)
     """
 
-    def __init__(self, size: int, features: int, *, rngs: nnx.Rngs):
-        self.table = nnx.Param(jax.random.normal(rngs.params(), (size, features)) * features**-0.5)
+    def __init__(self, vocabulary: Any, config: RecurrentConfig, *, rngs: nnx.Rngs):
+        shape = (len(vocabulary), config.embedding_features)
+        self.table = nnx.Param(jax.random.normal(rngs.params(), shape) * shape[1] ** -0.5)
+        self.unknown = vocabulary.unknown
+        self.unknown_rate = config.unknown_rate
 
-    def __call__(self, tokens: Array) -> Array:
+    def __call__(self, tokens: Array, key: Array | None = None) -> Array:
         """Look tokens up: integers `(...)` to `(..., F)`."""
+        if key is not None and self.unknown_rate:
+            tokens = jnp.where(jax.random.bernoulli(key, self.unknown_rate, tokens.shape), self.unknown, tokens)
         return take_rows(self.table[...], tokens)
 
 

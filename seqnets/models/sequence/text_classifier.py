@@ -11,6 +11,7 @@ from seqnets.data.words import CaptionVocabulary
 from seqnets.models.sequence.description import described, needed
 from seqnets.models.sequence.pooling import POOLS, PoolName
 from seqnets.models.sequence.recurrent import Embedding, RecurrentConfig, RecurrentEncoder
+from seqnets.nn.chain import subkey
 from seqnets.nn.dense import Dense
 from seqnets.nn.initializers import input_kernel
 from seqnets.nn.regularize import dropout
@@ -46,7 +47,7 @@ class TextClassifier(nnx.Module):
         self.vocabulary = vocabulary
         self.labels = tuple(labels)
         self.config = config
-        self.embedding = Embedding(len(vocabulary), config.embedding_features, rngs=rngs)
+        self.embedding = Embedding(vocabulary, config, rngs=rngs)
         self.encoder = RecurrentEncoder(config.embedding_features, config, rngs=rngs)
         self.pool = POOLS[config.pooling](config.outputs, rngs)
         self.output = Dense(config.outputs, len(labels), kernel_init=input_kernel, rngs=rngs)
@@ -62,9 +63,9 @@ class TextClassifier(nnx.Module):
         Returns:
             Logits `(B, C)` float32.
         """
-        outputs, last = self.encoder(self.embedding(tokens), lengths=lengths, key=key)
+        outputs, last = self.encoder(self.embedding(tokens, subkey(key, 1)), lengths=lengths, key=subkey(key, 2))
         pooled = self.pool(outputs, last, lengths)
-        return self.output(dropout(pooled, self.config.dropout, key)).astype("float32")
+        return self.output(dropout(pooled, self.config.dropout, subkey(key, 3))).astype("float32")
 
     def describe(self) -> dict[str, Any]:
         """Return what `from_description` reads."""

@@ -1,0 +1,90 @@
+"""Many to many: a label for every step of a sequence."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Any, NamedTuple
+
+import jax.numpy as jnp
+from flax import nnx
+from jax import Array
+
+from seqnets.data.token_table import TokenTable
+from seqnets.models.sequence.description import described
+from seqnets.models.sequence.recurrent import Embedding, RecurrentConfig, RecurrentEncoder
+from seqnets.nn.chain import subkey
+from seqnets.nn.dense import Dense
+from seqnets.nn.initializers import input_kernel
+from seqnets.nn.regularize import dropout
+
+
+class FrameScale(NamedTuple):
+    """How numeric frames are brought to mean 0 and deviation 1: one number a feature each."""
+
+    mean: tuple[float, ...]
+    deviation: tuple[float, ...]
+
+
+class Labeller(nnx.Module):
+    """Label every step of a sequence of tokens or of numeric frames, with what comes before and after in sight.
+
+    Args:
+        reads: the table of its tokens, or the scale of its frames.
+        labels: the names of the classes.
+        config: its shape.
+        rngs: source of the initial weights (stream `params`).
+
+    Example:
+        >>> labeller = Labeller(FrameScale((0.0,), (1.0,)), ("low", "high"), RecurrentConfig(hidden_features=4), rngs=nnx.Rngs(0))
+        >>> labeller(jnp.ones((2, 5, 1)), jnp.array([5, 3])).shape
+        (2, 5, 2)
+
+    References:
+        Graves, Schmidhuber, "Framewise Phoneme Classification with Bidirectional LSTM Networks", 2005.
+    """
+
+    def __init__(self, reads: TokenTable | FrameScale, labels: Sequence[str], config: RecurrentConfig, *, rngs: nnx.Rngs):
+        self.vocabulary = reads if isinstance(reads, TokenTable) else None
+        self.scale = reads if isinstance(reads, FrameScale) else None
+        self.labels = tuple(labels)
+        self.config = config
+        if isinstance(reads, TokenTable):
+            self.embedding = Embedding(reads, config, rngs=rngs)
+        width = config.embedding_features if isinstance(reads, TokenTable) else len(reads.mean)
+        self.encoder = RecurrentEncoder(width, config, rngs=rngs)
+        self.output = Dense(config.outputs, len(labels), kernel_init=input_kernel, rngs=rngs)
+
+    def __call__(self, inputs: Array, lengths: Array, *, key: Array | None = None) -> Array:
+        """Score every class at every step.
+
+        Args:
+            inputs: tokens `(B, T)` int32, or frames `(B, T, F)`.
+            lengths: `(B,)`; what lies beyond changes nothing.
+            key: a JAX key that switches dropout on; None is inference.
+
+        Returns:
+            Logits `(B, T, C)` float32.
+        """
+        outputs, _ = self.encoder(self._read(inputs, subkey(key, 1)), lengths=lengths, key=subkey(key, 2))
+        return self.output(dropout(outputs, self.config.dropout, subkey(key, 3))).astype(jnp.float32)
+
+    def _read(self, inputs: Array, key: Array | None) -> Array:
+        if self.scale is None:
+            return self.embedding(inputs, key)
+        mean, deviation = (jnp.asarray(numbers, jnp.float32).reshape(1, 1, -1) for numbers in self.scale)
+        return (inputs - mean) / deviation
+
+    def describe(self) -> dict[str, Any]:
+        """Return what `from_description` reads."""
+        frames = {} if self.scale is None else {"frames": {name: list(part) for name, part in self.scale._asdict().items()}}
+        return {"kind": "Labeller", "config": asdict(self.config), "labels": list(self.labels), **frames}
+
+
+def from_description(description: Mapping[str, Any], vocabulary: Any) -> Labeller:
+    """Make the labeller that config.json of a run folder describes, with any weights.
+
+    Raises:
+        UserError: there is neither a vocabulary nor the scale of frames, or the description is of another version.
+    """
+    with described("Labeller"):
+        reads = vocabulary or FrameScale(**{name: tuple(part) for name, part in description["frames"].items()})
+        return Labeller(reads, description["labels"], RecurrentConfig(**description["config"]), rngs=nnx.Rngs(0))
