@@ -4,12 +4,14 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from seqnets.models.captioner import Captioner, CaptionerConfig
     from seqnets.models.char_lm import CharLM, CharLMConfig
     from seqnets.models.patterned import pattern_network
     from seqnets.models.registry import abstract_model, create_model, model_names
     from seqnets.models.summary import summarize
 
 _HOMES = {
+    "captioner": ("Captioner", "CaptionerConfig"),
     "char_lm": ("CharLM", "CharLMConfig"),
     "patterned": ("pattern_network",),
     "registry": ("abstract_model", "create_model", "model_names"),
@@ -17,7 +19,17 @@ _HOMES = {
 }
 _EXPORTS = {name: module for module, names in _HOMES.items() for name in names}
 
-__all__ = ["CharLM", "CharLMConfig", "abstract_model", "create_model", "model_names", "pattern_network", "summarize"]
+__all__ = [
+    "Captioner",
+    "CaptionerConfig",
+    "CharLM",
+    "CharLMConfig",
+    "abstract_model",
+    "create_model",
+    "model_names",
+    "pattern_network",
+    "summarize",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -1,0 +1,190 @@
+"""The captioner: an image in, a sentence out."""
+
+from collections.abc import Mapping
+from dataclasses import fields, replace
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from flax import nnx
+from jax import Array
+
+from seqnets.data.words import CaptionVocabulary
+from seqnets.errors import UserError
+from seqnets.models.captioner.config import CaptionerConfig
+from seqnets.models.captioner.decoder import Annotations, CaptionDecoder, Reading
+from seqnets.models.captioner.encoder import as_float, make_encoder
+from seqnets.nn.chain import subkey
+from seqnets.nn.regularize import locked_dropout
+from seqnets.ops.recurrent import Carry
+
+
+class Captioner(nnx.Module):
+    """A captioner: a convolutional encoder and a recurrent decoder that looks at its map.
+
+    Args:
+        vocabulary: what its tokens stand for.
+        config: its shape; the defaults of `CaptionerConfig` if None.
+        preprocessing: how a picture becomes the encoder's input; None for pixels scaled to -1 .. 1.
+        rngs: source of the initial weights (stream `params`).
+        **overrides: single fields of the configuration.
+
+    Raises:
+        UserError: for an unknown or impossible setting.
+
+    Example:
+        >>> from seqnets.data.words import WordVocabulary
+        >>> vocabulary = WordVocabulary(("a", "dog"))
+        >>> model = Captioner(vocabulary, hidden_features=8, image_size=16, encoder_width=2, rngs=nnx.Rngs(0))
+        >>> annotations = model.encode(jnp.zeros((2, 16, 16, 3)))
+        >>> logits, carry, attention = model.step(jnp.array([1, 1]), model.initialize_carry(annotations), annotations)
+        >>> logits.shape, attention.shape, model.grid
+        ((2, 6), (2, 4), (2, 2))
+
+    References:
+        Vinyals et al., "Show and Tell: A Neural Image Caption Generator", 2015.
+        Xu et al., "Show, Attend and Tell: Neural Image Caption Generation with Visual Attention", 2015.
+    """
+
+    def __init__(
+        self,
+        vocabulary: CaptionVocabulary,
+        config: CaptionerConfig | None = None,
+        *,
+        preprocessing: Any = None,
+        rngs: nnx.Rngs,
+        **overrides: Any,
+    ):
+        self.vocabulary = vocabulary
+        self.config = _configure(config or CaptionerConfig(), overrides)
+        self.preprocessing = preprocessing
+        self.encoder = make_encoder(self.config, rngs=rngs)
+        self.feature_map = _feature_map(self.config, self.encoder)
+        self.decoder = CaptionDecoder(len(vocabulary), vocabulary.begin, self.feature_map[2], self.config, rngs=rngs)
+
+    @property
+    def grid(self) -> tuple[int, int]:
+        """Rows and columns of the locations."""
+        return self.feature_map[0], self.feature_map[1]
+
+    def features(self, images: Array, *, train: bool = False, key: Array | None = None) -> Array:
+        """Return the encoder's map as locations, row by row: images `(B, H, W, C)` -> `(B, L, D)`.
+
+        Args:
+            images: float, preprocessed; or uint8 pixels, which the preprocessing's scaling is applied to.
+            train: update the statistics of a small encoder's batch norms.
+            key: a JAX key for the encoder's noise.
+
+        Raises:
+            UserError: the model has no encoder.
+        """
+        if self.encoder is None:
+            raise UserError("this captioner reads stored features, not images; give it an array [B, L, D]")
+        if self.preprocessing is not None and images.dtype == jnp.uint8:
+            images = self.preprocessing.normalize(images)
+        maps = self.encoder(as_float(images), train=train, key=key)
+        return maps.reshape(maps.shape[0], -1, maps.shape[-1])
+
+    def encode(self, images: Array, *, train: bool = False, key: Array | None = None) -> Annotations:
+        """Encode images, or features of them.
+
+        Args:
+            images: `(B, H, W, C)` as of `features`, or features `(B, L, D)`.
+            train: see `features`.
+            key: a JAX key that switches dropout on.
+
+        Raises:
+            UserError: the shape is that of neither.
+        """
+        features = self.features(images, train=train, key=subkey(key, 0)) if images.ndim == 4 else images
+        rows, columns, width = self.feature_map
+        if features.shape[1:] != (rows * columns, width):
+            raise UserError(f"features have shape {features.shape}; this captioner takes [B, {rows * columns}, {width}]")
+        features = features.astype(jnp.promote_types(features.dtype, jnp.float32))
+        if self.config.normalize_features:
+            features = features * jax.lax.rsqrt(jnp.mean(jnp.square(features), axis=-1, keepdims=True) + 1e-6)
+        return self.decoder.annotate(locked_dropout(features, self.config.feature_dropout, subkey(key, 1)))
+
+    def initialize_carry(self, annotations: Annotations) -> Carry:
+        """Return the state before the first word; leaves `(B, H)`."""
+        return self.decoder.initialize_carry(annotations)
+
+    def step(self, tokens: Array, carry: Carry, annotations: Annotations) -> tuple[Array, Carry, Array | None]:
+        """Say what may come next.
+
+        Args:
+            tokens: `(B,)` int32, the words before; `vocabulary.begin` first.
+            carry: of `initialize_carry` or the step before.
+            annotations: of `encode`.
+
+        Returns:
+            Logits `(B, V)`, the state after, and the attention `(B, L)`; None without attention.
+        """
+        return self.decoder.step(tokens, carry, annotations)
+
+    def read(self, annotations: Annotations, tokens: Array, *, lengths: Array, key: Array | None = None) -> Reading:
+        """Read whole captions with all that a loss needs; arguments as for calling the model."""
+        return self.decoder.read(tokens, annotations, lengths=lengths, key=key)
+
+    def __call__(
+        self, images: Array, tokens: Array, *, lengths: Array, train: bool = False, key: Array | None = None
+    ) -> tuple[Array, Array | None]:
+        """Predict every next word of given captions.
+
+        Args:
+            images: as of `encode`.
+            tokens: `(B, T)` int32: begin, then the words.
+            lengths: `(B,)`, how many of the tokens count.
+            train: see `features`.
+            key: a JAX key that switches the noise of training on.
+
+        Returns:
+            Logits `(B, T, V)`, and the attention `(B, T, L)`, zero beyond the lengths; None without attention.
+        """
+        annotations = self.encode(images, train=train, key=subkey(key, 0))
+        reading = self.read(annotations, tokens, lengths=lengths, key=subkey(key, 1))
+        return reading.logits, reading.attention
+
+
+def from_description(description: Mapping[str, Any], vocabulary: CaptionVocabulary | None) -> Captioner:
+    """Make the model that config.json of a run folder describes, with any weights.
+
+    Args:
+        description: section `model` of config.json: `kind`, `config`, `preprocessing`.
+        vocabulary: the run's.
+
+    Raises:
+        UserError: there is no vocabulary, or the description is of another version.
+    """
+    if vocabulary is None:
+        raise UserError("the run folder has no vocabulary.json, without which a captioner says nothing")
+    try:
+        settings = dict(description["config"])
+        config = CaptionerConfig(**{**settings, "feature_map": tuple(settings.get("feature_map", ()))})
+    except (KeyError, TypeError) as error:
+        raise UserError(f"section 'model' of config.json does not describe a Captioner of this seqnets: {error}") from None
+    return Captioner(vocabulary, config, preprocessing=_preprocessing(description.get("preprocessing")), rngs=nnx.Rngs(0))
+
+
+def _preprocessing(saved: Any) -> Any:
+    if saved is None:
+        return None
+    from seqnets.data.preprocessing import Preprocessing
+
+    return Preprocessing.from_json(saved)
+
+
+def _configure(config: CaptionerConfig, overrides: dict[str, Any]) -> CaptionerConfig:
+    known = {field.name for field in fields(config)}
+    for name in overrides:
+        if name not in known:
+            raise UserError(f"Captioner has no setting {name!r}; it has {', '.join(sorted(known))}")
+    return replace(config, **overrides)
+
+
+def _feature_map(config: CaptionerConfig, encoder: Any) -> tuple[int, int, int]:
+    if encoder is not None:
+        return encoder.feature_map
+    if not config.feature_map:
+        raise UserError("model.encoder is 'features' but model.feature_map is empty; set it to their height, width and features")
+    return config.feature_map[0], config.feature_map[1], config.feature_map[2]

@@ -1,0 +1,207 @@
+"""From annotations to words: the recurrent half of a captioner."""
+
+from typing import Any, NamedTuple, cast
+
+import jax
+import jax.numpy as jnp
+from flax import nnx
+from jax import Array
+
+from seqnets.models.captioner.config import CaptionerConfig
+from seqnets.models.captioner.output import WordOutput
+from seqnets.models.captioner.sight import Look, Sight
+from seqnets.nn.cells import CELLS, Cell
+from seqnets.nn.chain import subkey
+from seqnets.nn.dense import Dense
+from seqnets.nn.initializers import gate_blocks, input_kernel
+from seqnets.nn.regularize import dropout
+from seqnets.nn.rnn import RNN
+from seqnets.nn.stacked import StackedRNN
+from seqnets.ops.linear import affine, multiply
+from seqnets.ops.lookup import take_rows
+from seqnets.ops.masking import valid_steps
+from seqnets.ops.recurrent import Carry, hidden_of
+from seqnets.ops.timestep import TimeInputs, advance
+
+_SMALL_VOCABULARY = 512  # above that, the one-hot products of `take_rows` cost more than they save
+
+
+class Annotations(NamedTuple):
+    """An encoded image, every array with a leading axis B.
+
+    Attributes:
+        features: `(B, L, D)`, what is at every location.
+        mean: `(B, D)`, over the locations.
+        projected: `(B, L, A)`, the features as attention compares them; None without attention.
+        injected: `(B, gates * H)`, what the image adds to the first layer's gates; None where it enters otherwise.
+    """
+
+    features: Array
+    mean: Array
+    projected: Array | None = None
+    injected: Array | None = None
+
+
+class Reading(NamedTuple):
+    """What the decoder makes of given captions.
+
+    Attributes:
+        logits: `(B, T, V)` float32.
+        attention: `(B, T, L)` float32; None without attention.
+        location: `(B, T)` int32, where hard attention looked while training; else None.
+        expected: `(B,)` booleans: rows that read the mean over all locations instead.
+    """
+
+    logits: Array
+    attention: Array | None = None
+    location: Array | None = None
+    expected: Array | None = None
+
+
+class CaptionDecoder(nnx.Module):
+    r"""Recurrent layers that read the word before and the image, and give the probabilities of the next word.
+
+    The state begins as $\tanh(W \bar a + b)$, one W for each part of each layer's state. Word by word the lowest layer
+    gets $W E y_{t-1} + W_z z_t + b$, with $z_t$ what attention saw. The word before the first one is a vector of zeros.
+
+    Args:
+        words: V, the size of the vocabulary.
+        begin: the token before the first word.
+        features: D, of a location.
+        config: the shape.
+        rngs: source of the initial weights (stream `params`).
+    """
+
+    def __init__(self, words: int, begin: int, features: int, config: CaptionerConfig, *, rngs: nnx.Rngs):
+        self.config, self.begin = config, begin
+        width, hidden = config.embedding_features, config.hidden_features
+        self.embedding = nnx.Param(0.1 * jax.random.normal(rngs.params(), (words, width)))
+        self.rnn = StackedRNN([_layer(config, index, rngs) for index in range(config.layers)], dropout=config.dropout)
+        self.sight = Sight(features, config, rngs=rngs) if config.looks else None
+        gates = self._cells()[0].recurrence.gates
+        if config.looks or config.inject in ("every", "first"):
+            block = gate_blocks(input_kernel, hidden)
+            self.context_kernel = nnx.Param(block(rngs.params(), (features, gates * hidden), jnp.float32))
+        if not config.looks and config.inject == "token":
+            self.image_word = Dense(features, width, kernel_init=input_kernel, rngs=rngs)
+        if config.looks or config.inject == "init":
+            parts = [cell.hidden_features for cell in self._cells() for _ in range(cell.carry_parts)]
+            self.initial = nnx.List([Dense(features, size, kernel_init=input_kernel, rngs=rngs) for size in parts])
+        self.output = WordOutput(words, features, config, rngs=rngs)
+
+    def annotate(self, features: Array) -> Annotations:
+        """Compute once for an image what every word needs: `(B, L, D)` -> annotations."""
+        mean = jnp.mean(features, axis=1)
+        if self.sight is not None:
+            return Annotations(features, mean, projected=self.sight.attention.project(features))
+        injects = self.config.inject in ("every", "first")
+        return Annotations(features, mean, injected=affine(mean, self.context_kernel[...]) if injects else None)
+
+    def initialize_carry(self, annotations: Annotations) -> Carry:
+        """Return the state before the first word: a tuple with one entry a layer, leaves `(B, H)`."""
+        batch = annotations.mean.shape[0]
+        zeros = tuple(cell.initialize_carry((batch, cell.in_features)) for cell in self._cells())
+        if hasattr(self, "image_word"):
+            word = self.image_word(annotations.mean)
+            return self._advance(zeros, self._cells()[0].project(word))[0]
+        if not hasattr(self, "initial"):
+            return zeros
+        states = [jnp.tanh(dense(annotations.mean)) for dense in self.initial]
+        return jax.tree.unflatten(jax.tree.structure(zeros), states)
+
+    def step(self, tokens: Array, carry: Carry, annotations: Annotations) -> tuple[Array, Carry, Array | None]:
+        """Read one word a row: `(B,)` -> logits `(B, V)`, the state after, and the attention `(B, L)` or None."""
+        words = self._embed(tokens, None)
+        projected = self._cells()[0].project(words)
+        if self.sight is None:
+            carry, hidden = self._advance(carry, self._injected(projected, tokens, annotations))
+            return self.output(words, hidden, None), carry, None
+        look = self.sight(hidden_of(carry[-1]), annotations.projected, annotations.features)
+        carry, hidden = self._advance(carry, self._with_context(projected, look.context))
+        return self.output(words, hidden, look.context), carry, look.attention
+
+    def read(self, tokens: Array, annotations: Annotations, *, lengths: Array, key: Array | None = None) -> Reading:
+        """Read whole captions, each word given the right words before it.
+
+        Args:
+            tokens: `(B, T)` int32; begin, then the words.
+            annotations: of `annotate`.
+            lengths: `(B,)`, how many of the tokens count; attention is zero beyond.
+            key: a JAX key that switches the noise of training on, and hard attention's drawing.
+        """
+        words = self._embed(tokens, subkey(key, 0))
+        projected = self._cells()[0].project(words)
+        carry, output_key = self.initialize_carry(annotations), subkey(key, 1)
+        if self.sight is None:
+            inputs = self._injected(projected, tokens, annotations)
+            hidden = self.rnn(inputs, initial_carry=carry, lengths=lengths, key=subkey(key, 2), projected=True)
+            return Reading(self.output(words, hidden, None, output_key))
+        expected = None
+        if self.config.hard and key is not None:
+            expected = jax.random.bernoulli(jax.random.fold_in(key, 3), 0.5, lengths.shape)
+        hidden, look = self._look_and_read(projected, carry, annotations, expected, subkey(key, 2))
+        logits = self.output(words, hidden, look.context, output_key)
+        valid = valid_steps(lengths, tokens.shape[1])
+        return Reading(logits, jnp.where(valid[..., None], look.attention, 0), look.location, expected)
+
+    def _look_and_read(self, projected, carry, annotations, expected, key) -> tuple[Array, Look]:
+        sight = cast(Sight, self.sight)
+
+        def body(carry: Carry, time: Any) -> Any:
+            step_key = subkey(key, time[1])
+            look = sight(hidden_of(carry[-1]), annotations.projected, annotations.features, expected, subkey(step_key, 0))
+            carry, hidden = self._advance(carry, self._with_context(time[0], look.context), subkey(step_key, 1))
+            return carry, (hidden, look)
+
+        times = (projected.swapaxes(0, 1), jnp.arange(projected.shape[1]))
+        _, seen = jax.lax.scan(body, carry, times)
+        return jax.tree.map(lambda array: array.swapaxes(0, 1), seen)
+
+    def _advance(self, carry: Carry, projected: Array, key: Array | None = None) -> tuple[Carry, Array]:
+        after, x = [], projected
+        for index, (cell, state) in enumerate(zip(self._cells(), carry)):
+            if index:
+                x = cell.project(dropout(x, self.config.dropout, subkey(key, 2 * index)))
+            state, x = _step(cell, state, x, subkey(key, 2 * index + 1))
+            after.append(state)
+        return tuple(after), x
+
+    def _with_context(self, projected: Array, context: Array) -> Array:
+        return projected + affine(context.astype(projected.dtype), self.context_kernel[...])
+
+    def _injected(self, projected: Array, tokens: Array, annotations: Annotations) -> Array:
+        if annotations.injected is None:
+            return projected
+        added = annotations.injected.astype(projected.dtype)
+        added = added if projected.ndim == 2 else jnp.broadcast_to(added[:, None], projected.shape)
+        if self.config.inject == "first":
+            added = jnp.where((tokens == self.begin)[..., None], added, 0)
+        return projected + added
+
+    def _embed(self, tokens: Array, key: Array | None) -> Array:
+        table = self.embedding[...]
+        words = take_rows(table, tokens) if table.shape[0] <= _SMALL_VOCABULARY else table[tokens]
+        words = jnp.where((tokens == self.begin)[..., None], 0, words)
+        return dropout(words, self.config.input_dropout, key)
+
+    def _cells(self) -> list[Cell]:
+        return [cast(Cell, layer.cell) for layer in self.rnn.layers]
+
+
+def _step(cell: Cell, state: Carry, projected: Array, key: Array | None) -> tuple[Carry, Array]:
+    weights = cell.weights()
+    shares = jax.tree.map(lambda share: share[0], cell.zoneout_shares(key, 1, projected.shape[0]))
+    inputs = TimeInputs(projected, zoneout=shares)
+    return advance(cell.recurrence, weights.vectors, lambda k, a: multiply(a, weights.kernels[k]), state, inputs)
+
+
+def _layer(config: CaptionerConfig, index: int, rngs: nnx.Rngs) -> RNN:
+    own: dict[str, dict[str, Any]] = {
+        "lstm": {"forget_bias": config.forget_bias},
+        "gru": {"reset": config.reset},
+        "vanilla": {"activation": config.activation},
+        "highway": {"depth": config.depth, "carry_bias": config.carry_bias},
+    }
+    in_features = config.hidden_features if index else config.embedding_features
+    shared = {"layer_norm": config.layer_norm, "zoneout": config.zoneout, "dtype": jnp.dtype(config.dtype)}
+    return RNN(CELLS[config.cell](in_features, config.hidden_features, rngs=rngs, **shared, **own[config.cell]))
