@@ -1,0 +1,59 @@
+"""Shapes with soft edges on a grainy ground."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from PIL import Image, ImageDraw
+
+_FINE = 4  # drawn so many times larger, then averaged
+_PAINT = {
+    "red": (215, 40, 40), "green": (40, 170, 60), "blue": (50, 80, 225),
+    "yellow": (235, 215, 40), "purple": (150, 50, 190), "white": (245, 245, 245),
+}  # fmt: skip
+_STAR = [(0.0, -1.0), (0.25, -0.34), (0.95, -0.31), (0.4, 0.13), (0.59, 0.81)]
+_OUTLINES = {
+    "square": [(-0.88, -0.88), (0.88, -0.88), (0.88, 0.88), (-0.88, 0.88)],
+    "triangle": [(0.0, -1.0), (0.95, 0.85), (-0.95, 0.85)],
+    "star": [*_STAR, (0.0, 0.42), *((-x, y) for x, y in reversed(_STAR[1:]))],
+    "cross": [
+        *((-0.33, -1.0), (0.33, -1.0), (0.33, -0.33), (1.0, -0.33), (1.0, 0.33), (0.33, 0.33)),
+        *((0.33, 1.0), (-0.33, 1.0), (-0.33, 0.33), (-1.0, 0.33), (-1.0, -0.33), (-0.33, -0.33)),
+    ],
+}
+
+
+def draw(
+    kinds: Sequence[tuple[str, str]], boxes: Sequence[tuple[float, float, float, float]], *, side: int, noise: int
+) -> np.ndarray:
+    """Draw things in their boxes.
+
+    Args:
+        kinds: shape and color of each.
+        boxes: left, top, right, bottom of each, in pixels.
+        side: height and width of the picture in pixels.
+        noise: seeds the shade of the ground and its grain.
+
+    Returns:
+        uint8 `(side, side, 3)`.
+
+    Example:
+        >>> picture = draw([("circle", "red")], [(8, 8, 24, 24)], side=32, noise=0)
+        >>> bool(picture[16, 16, 0] > 2 * picture[16, 16, 1])
+        True
+    """
+    rng = np.random.default_rng(noise)
+    ground = tuple(int(shade) for shade in rng.integers(40, 90) + rng.integers(-10, 11, size=3))
+    large = Image.new("RGB", (side * _FINE, side * _FINE), ground)
+    pen = ImageDraw.Draw(large)
+    for (shape, color), box in zip(kinds, boxes):
+        _draw_one(pen, shape, _PAINT[color], np.array(box) * _FINE)
+    pixels = np.asarray(large.reduce(_FINE), np.float32) + rng.normal(0, 4, (side, side, 1)).astype(np.float32)
+    return np.clip(np.rint(pixels), 0, 255).astype(np.uint8)
+
+
+def _draw_one(pen: ImageDraw.ImageDraw, shape: str, paint: tuple[int, int, int], box: np.ndarray) -> None:
+    if shape == "circle":
+        pen.ellipse(box.tolist(), fill=paint)
+        return
+    center, radius = (box[:2] + box[2:]) / 2, (box[2] - box[0]) / 2
+    pen.polygon([tuple(center + radius * np.array(corner)) for corner in _OUTLINES[shape]], fill=paint)
