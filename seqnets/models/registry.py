@@ -94,7 +94,9 @@ def create_model(
     _check_options(name, options, inspect.signature(build).parameters)
 
     def make() -> "ConvNet":
-        return build(**{**module.VARIANTS[name], **options}, rngs=rngs or nnx.Rngs(0))
+        model = build(**{**module.VARIANTS[name], **options}, rngs=rngs or nnx.Rngs(0))
+        model.family = family
+        return model
 
     return make() if weights is None else _with_weights(make, weights, leave_out)
 

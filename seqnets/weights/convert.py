@@ -80,7 +80,7 @@ def network_variables(model: nnx.Module) -> dict[str, nnx.Variable]:
     return {".".join(map(str, path)): node for path, node in nnx.iter_graph(model) if isinstance(node, variables)}
 
 
-def matches(model: nnx.Module, shapes: Mapping[str, tuple[int, ...]], names: str | None = None) -> list[Match]:
+def matches(model: ConvNet, shapes: Mapping[str, tuple[int, ...]], names: str | None = None) -> list[Match]:
     """List the tables that name all of a network's arrays.
 
     Args:
@@ -97,7 +97,7 @@ def matches(model: nnx.Module, shapes: Mapping[str, tuple[int, ...]], names: str
         >>> [match.naming.source for match in matches(model, {name: v.shape for name, v in network_variables(model).items()})]
         ['seqnets']
     """
-    found = [(naming, targets(model, naming, shapes)) for naming in known_namings()]
+    found = [(naming, targets(model, naming, shapes)) for naming in known_namings(model.family)]
     fitting = [Match(naming, target) for naming, target in found if target is not None]
     chosen = [match for match in fitting if names in (None, match.naming.source)]
     if not chosen:

@@ -3,11 +3,13 @@
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any, NamedTuple
 
 from flax import nnx
 
 from seqnets.data.preprocessing import Preprocessing
+from seqnets.models.cnn.network import ConvNet
 from seqnets.ops.geometry import pair
 from seqnets.weights.layout import Layout, same_layout, torch_layout
 
@@ -19,10 +21,10 @@ class Rule(NamedTuple):
     """What one kind of layer is called.
 
     Args:
-        ours: its path in the network; `{s}` stands for a number.
-        theirs: its path in the file; `{s}` is that number, `{s+1}` the next one, and `{at}` the position of the layer when
-            all stages are written as one list.
-        flattens: the path of the layer that sets the size of the image flattened before this dense layer.
+        ours: its path in the network; `{s}` stands for a number, `{side}` for the letter of one side of a fork.
+        theirs: its path in the file; `{s}` is that number, `{s+1}` the next one, `{s-b}` a difference, and `{at}` the
+            position of the layer when all stages are written as one list.
+        flattens: the path of our layer that sets the size of the image flattened before this dense layer.
         convolution: whether the file holds this dense layer as a convolution.
     """
 
@@ -42,6 +44,7 @@ class Naming:
         leaves: our names of a layer's arrays to theirs.
         separator: between the parts of a name.
         layout: how arrays are laid out.
+        stages: how many stages these networks have; 0 for any number.
         preprocessing: what the published weights expect of images; None where each brings its own statement.
     """
 
@@ -50,6 +53,7 @@ class Naming:
     leaves: Mapping[str, str] = field(default_factory=lambda: TORCH_LEAVES)
     separator: str = "."
     layout: Callable[..., Layout] = torch_layout
+    stages: int = 0
     preprocessing: Preprocessing | None = None
 
 
@@ -83,7 +87,7 @@ def nested(outer: Mapping[str, str], inner: Mapping[str, str]) -> tuple[Rule, ..
     return tuple(Rule(f"{o}.{i}", f"{outer[o]}.{inner[i]}") for o in outer for i in inner)
 
 
-def targets(model: nnx.Module, naming: Naming, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Target] | None:
+def targets(model: ConvNet, naming: Naming, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Target] | None:
     """Tell where each array of a network is found in a file.
 
     Args:
@@ -97,35 +101,49 @@ def targets(model: nnx.Module, naming: Naming, shapes: Mapping[str, tuple[int, .
     if naming is OURS:
         return {name: Target(name, same_layout(shape)) for name, shape in shapes.items()}
     positions = _positions(model)
+    if naming.stages not in (0, sum(name.startswith("stage") for name in model.feature_names)):
+        return None
     found = {name: _target(model, naming, name, shape, positions) for name, shape in shapes.items()}
     whole = {name: target for name, target in found.items() if target is not None}
     unique = len({target.name for target in whole.values()})
     return whole if unique == len(shapes) else None
 
 
-def _target(model: nnx.Module, naming: Naming, name: str, shape: tuple[int, ...], positions: dict[str, int]) -> Target | None:
+def _target(model: ConvNet, naming: Naming, name: str, shape: tuple[int, ...], positions: Mapping[str, int]) -> Target | None:
     path, leaf = name.rsplit(".", 1)
     for rule in naming.rules:
-        numbers = _match(rule.ours, path)
-        if numbers is not None:
-            theirs = _fill(rule.theirs, numbers | _position(path, positions))
-            grid = pair(_at(model, rule.flattens).size) if rule.flattens else ()
+        parts = _match(rule.ours, path)
+        if parts is not None and leaf in naming.leaves:
+            theirs = _fill(rule.theirs, parts | _position(path, positions))
+            grid = pair(_at(model, _fill(rule.flattens, parts)).size) if rule.flattens else ()
             layout = naming.layout(shape, grid, rule.convolution)
             return Target(f"{theirs}.{naming.leaves[leaf]}".replace(".", naming.separator), layout)
     return None
 
 
-def _match(pattern: str, path: str) -> dict[str, int] | None:
-    expression = re.sub(r"\\\{(\w+)\\\}", r"(?P<\1>\\d+)", re.escape(pattern))
-    match = re.fullmatch(expression, path)
-    return None if match is None else {name: int(number) for name, number in match.groupdict().items()}
+def _match(pattern: str, path: str) -> dict[str, str] | None:
+    match = _expression(pattern).fullmatch(path)
+    return None if match is None else match.groupdict()
 
 
-def _fill(pattern: str, numbers: Mapping[str, int]) -> str:
-    return re.sub(r"\{(\w+)([+-]\d+)?\}", lambda m: str(numbers[m[1]] + int(m[2] or 0)), pattern)
+@cache
+def _expression(pattern: str) -> re.Pattern[str]:
+    kinds = {"side": "[ab]"}
+    parts = re.split(r"\{(\w+)\}", pattern)
+    parts[::2] = map(re.escape, parts[::2])
+    parts[1::2] = (f"(?P<{name}>{kinds.get(name, '[0-9]+')})" for name in parts[1::2])
+    return re.compile("".join(parts))
 
 
-def _positions(model: Any) -> dict[str, int]:
+def _fill(pattern: str, parts: Mapping[str, str]) -> str:
+    def word(match: re.Match[str]) -> str:
+        value, sign, shift = match.groups()
+        return parts[value] if sign is None else str(int(parts[value]) + int(sign + parts.get(shift, shift)))
+
+    return re.sub(r"\{(\w+)(?:([+-])(\w+))?\}", word, pattern)
+
+
+def _positions(model: ConvNet) -> dict[str, int]:
     # a chain counts as its parts, another layer as one
     positions, count = {}, 0
     for name in model.feature_names:
@@ -136,10 +154,10 @@ def _positions(model: Any) -> dict[str, int]:
     return positions
 
 
-def _position(path: str, positions: Mapping[str, int]) -> dict[str, int]:
+def _position(path: str, positions: Mapping[str, int]) -> dict[str, str]:
     stage, *rest = path.split(".")
     key = stage if stage in positions else ".".join([stage, *rest[:1]])
-    return {"at": positions[key]} if key in positions else {}
+    return {"at": str(positions[key])} if key in positions else {}
 
 
 def _at(model: Any, path: str) -> Any:

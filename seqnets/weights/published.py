@@ -13,6 +13,7 @@ TORCHVISION = Preprocessing()
 # torchvision brings images from ImageNet's mean to these inside its two Inception networks
 TORCHVISION_INCEPTION_V1 = Preprocessing(mean=(0.5,) * 3, std=(0.5,) * 3)
 TORCHVISION_INCEPTION_V3 = replace(TORCHVISION_INCEPTION_V1, resize=342, crop=(299, 299))
+TIMM_INCEPTION_V4 = Preprocessing(resize=341, crop=(299, 299), interpolation="bicubic", mean=(0.5,) * 3, std=(0.5,) * 3)
 CIFAR = Preprocessing(resize=None, crop=None)
 CAFFE_SQUEEZENET = Preprocessing(
     crop=(227, 227),

@@ -24,7 +24,8 @@ class ConvNet(nnx.Module):
 
     The last stage is called `logits`. A stage is an attribute under its own name, so that parameter paths begin with the
     names of the features: `model.stage1`, `stage1.0.conv1.kernel`. `preprocessing` is the rule by which images become
-    the x that the weights were trained on, or None where it is not known.
+    the x that the weights were trained on, or None where it is not known. `family` is the builder's in
+    `seqnets.models.registry`, which says whose names its weights may have; None for a network built by hand.
 
     Args:
         stages: name to layer, in order; the last is `logits`.
@@ -63,6 +64,7 @@ class ConvNet(nnx.Module):
         self.in_channels = in_channels
         self.dtype = jnp.dtype(dtype)
         self.preprocessing: Preprocessing | None = None
+        self.family: str | None = None
 
     def __call__(self, x: jax.Array, *, train: bool = False, key: jax.Array | None = None) -> Features:
         """Compute all features of images.

@@ -4,15 +4,21 @@ from importlib import import_module
 
 from seqnets.weights.naming import OURS, Naming
 
-FAMILIES = ("squeezenet",)
+FAMILIES = (
+    *("alexnet", "vgg", "googlenet", "inception_v3", "inception_v4"),
+    *("resnet", "densenet", "squeezenet", "mobilenet"),
+)
 
 
-def known_namings() -> tuple[Naming, ...]:
-    """List all tables, our own names first.
+def known_namings(family: str | None = None) -> tuple[Naming, ...]:
+    """List a family's tables, our own names first.
+
+    Args:
+        family: as in `seqnets.models.registry.FAMILIES`; all families when None.
 
     Example:
-        >>> known_namings()[0].source
-        'seqnets'
+        >>> [naming.source for naming in known_namings("vgg")]
+        ['seqnets', 'torchvision', 'timm']
     """
-    tables = (import_module(f"seqnets.weights.tables.{family}") for family in FAMILIES)
+    tables = (import_module(f"{__name__}.{known}") for known in FAMILIES if family in (None, known))
     return (OURS, *(naming for table in tables for naming in table.NAMINGS))

@@ -5,13 +5,6 @@ from seqnets.weights.naming import Naming, nested, rules
 from seqnets.weights.published import CAFFE_SQUEEZENET, TORCHVISION
 
 FIRE = {"squeeze": "squeeze", "expand1x1": "expand1x1", "expand3x3": "expand3x3"}
-CAFFE_FIRE = FIRE | {"squeeze": "squeeze1x1"}
-ENDS = rules({"stem.0": "conv1", "maps.1": "conv10"})
-FIRST = {
-    "squeezenet1_0": {"stage1.{i}": "fire{i+1}", "stage2.{i}": "fire{i+4}", "stage3.{i}": "fire{i+8}"},
-    "squeezenet1_1": {"stage1.{i}": "fire{i+1}", "stage2.{i}": "fire{i+3}", "stage3.{i}": "fire{i+5}"},
-}
-CAFFE_LEAVES = {"kernel": "weight", "bias": "bias"}
 
 NAMINGS = (
     Naming(
@@ -22,8 +15,16 @@ NAMINGS = (
         ),
         preprocessing=TORCHVISION,
     ),
-    *(
-        Naming("caffe", (*ENDS, *nested(fires, CAFFE_FIRE)), CAFFE_LEAVES, "/", same_layout, CAFFE_SQUEEZENET)
-        for fires in FIRST.values()
+    Naming(
+        "caffe",
+        (
+            # the first convolution is number 1, and every stage begins with a pooling that is not counted
+            *nested({"stage{s}.{i}": "fire{at-s}"}, FIRE | {"squeeze": "squeeze1x1"}),
+            *rules({"stem.0": "conv1", "maps.1": "conv10"}),
+        ),
+        leaves={"kernel": "weight", "bias": "bias"},
+        separator="/",
+        layout=same_layout,
+        preprocessing=CAFFE_SQUEEZENET,
     ),
 )
