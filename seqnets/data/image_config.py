@@ -1,0 +1,51 @@
+"""The settings of labelled images: the section [data] of a classifier's config."""
+
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+from seqnets.errors import UserError
+
+AugmentName = Literal["none", "flip", "pad-crop", "pad-crop-flip", "resized-crop-flip"]
+
+
+@dataclass(frozen=True)
+class ImageConfig:
+    """How labelled images are read, split and varied.
+
+    Raises:
+        UserError: a setting is out of its range.
+
+    Example:
+        >>> ImageConfig(padding=-1)
+        Traceback (most recent call last):
+        ...
+        seqnets.errors.UserError: data.padding must be at least 0, not -1
+    """
+
+    size: int = 0
+    """Height and width of the images; 0: what the weights expect, else those of the data set, else 64."""
+    channels: Literal["auto", "rgb", "gray"] = "auto"
+    """rgb, gray, or auto: what the weights expect, else what the data set has."""
+    validation_fraction: float = 0.1
+    """Share of the training images of each class held out for validation where the data has no such split; 0 for none."""
+    augment: AugmentName = "pad-crop"
+    """How training images vary: shifted (pad-crop), mirrored (flip), both, or a resized part of the image, mirrored."""
+    padding: int = 4
+    """By how many pixels pad-crop shifts at most."""
+    least_area: float = 0.25
+    """The smallest share of the image that resized-crop-flip cuts out."""
+    in_memory_megabytes: int = 2048
+    """Image sets up to this size, decoded, are held in memory; larger ones are decoded as they are needed."""
+    workers: int = 2
+    """Processes that decode ahead what is not held in memory; 0 decodes in this one."""
+
+    def __post_init__(self) -> None:
+        for name in ("size", "padding", "in_memory_megabytes", "workers"):
+            if getattr(self, name) < 0:
+                raise UserError(f"data.{name} must be at least 0, not {getattr(self, name)}")
+        if not 0 <= self.validation_fraction < 1:
+            raise UserError(f"data.validation_fraction must be at least 0 and below 1, not {self.validation_fraction}")
+        if not 0 < self.least_area <= 1:
+            raise UserError(f"data.least_area must be above 0 and at most 1, not {self.least_area}")
+        if self.augment not in get_args(AugmentName):
+            raise UserError(f"data.augment must be one of {', '.join(get_args(AugmentName))}, not {self.augment!r}")
