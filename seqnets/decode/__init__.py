@@ -1,16 +1,22 @@
 """Floor 3: sequences out of trained models: sampling, beam search, scoring."""
 
 from seqnets.decode.beam import Continuation, beam_search
+from seqnets.decode.caption import Caption
+from seqnets.decode.caption_config import CaptionConfig
+from seqnets.decode.captions import decode_captions
 from seqnets.decode.dynamic import DynamicConfig, dynamic_score
 from seqnets.decode.sampling import SamplingConfig, sample, sample_many, stream, stream_many
 from seqnets.decode.scoring import Score, score
 
 __all__ = [
+    "Caption",
+    "CaptionConfig",
     "Continuation",
     "DynamicConfig",
     "SamplingConfig",
     "Score",
     "beam_search",
+    "decode_captions",
     "dynamic_score",
     "sample",
     "sample_many",

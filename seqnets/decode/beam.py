@@ -13,6 +13,7 @@ from jax import Array
 
 from seqnets.data.vocabulary import UnknownPolicy
 from seqnets.decode import utf8
+from seqnets.decode.length_penalty import length_penalty as penalized
 from seqnets.decode.prompt import Split, prompt_tokens, read_prompt
 from seqnets.decode.sizes import check_at_least_one
 
@@ -164,7 +165,7 @@ def _candidates(rules: _Rules, beams: _Beams, log_probs: Array) -> Array:
 
 def _best(candidates: Array, beams: _Beams, penalty: Array) -> tuple[Array, Array, Array]:
     rows, width, vocabulary = candidates.shape
-    scores = candidates / _length_penalty(beams.size + ~beams.ended, penalty)[..., None]
+    scores = candidates / penalized(beams.size + ~beams.ended, penalty)[..., None]
     _, places = jax.lax.top_k(scores.reshape(rows, -1), width)
     log_prob = jnp.take_along_axis(candidates.reshape(rows, -1), places, axis=1)
     return places // vocabulary, (places % vocabulary).astype(jnp.int32), log_prob
@@ -209,10 +210,6 @@ def _reset_after(separator: tuple[int, ...], beams: _Beams) -> Any:
     return jax.tree.map(lambda leaf: jnp.where(ends, 0, leaf), beams.carry)
 
 
-def _length_penalty(size: Any, power: Any) -> Any:
-    return ((5 + size) / 6) ** power
-
-
 def _continuations(split: Split, rules: _Rules, beams: _Beams, row: int, penalty: float) -> list[Continuation]:
     facts = zip(*(np.asarray(leaf[row]) for leaf in (beams.written, beams.log_prob, beams.size, beams.ended)))
     return [
@@ -225,7 +222,7 @@ def _continuations(split: Split, rules: _Rules, beams: _Beams, row: int, penalty
 
 
 def _score(log_prob: Any, size: Any, penalty: float) -> float:
-    return float(log_prob / _length_penalty(int(size), penalty))
+    return float(log_prob / penalized(int(size), penalty))
 
 
 def _text(split: Split, tokens: np.ndarray) -> str:
