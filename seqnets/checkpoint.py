@@ -11,7 +11,6 @@ import json
 import shutil
 import sys
 import time
-import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
@@ -20,6 +19,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from seqnets.errors import UserError
+from seqnets.files import checksum
 
 Arrays = Mapping[str, np.ndarray]
 
@@ -172,17 +172,6 @@ class Checkpoints:
     def _remove_temporary(self) -> None:
         for path in self.directory.glob("*.orbax-checkpoint-tmp*"):
             shutil.rmtree(path, ignore_errors=True)
-
-
-def checksum(array: np.ndarray) -> str:
-    """Return a checksum of an array's bytes, shape and dtype.
-
-    Example:
-        >>> checksum(np.zeros(2, np.float32)) == checksum(np.zeros(2, np.int32))
-        False
-    """
-    # CRC-32 finds every burst of up to 32 flipped bits, at several times the speed of SHA-256
-    return f"{zlib.crc32(np.ascontiguousarray(array).view(np.uint8).data):08x} {array.dtype} {list(array.shape)}"
 
 
 def _digest(record: Any, checksums: Any) -> str:

@@ -12,7 +12,6 @@ curve.png README.md
 
 import json
 import os
-import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib import import_module
@@ -22,8 +21,8 @@ from typing import Any
 import numpy as np
 from flax import nnx
 
-from seqnets.checkpoint import checksum
 from seqnets.errors import UserError
+from seqnets.files import checksum, replace_file
 from seqnets.named_arrays import host_arrays, replace_arrays
 
 FORMAT, FORMAT_VERSION = "seqnets-run", 1
@@ -131,21 +130,6 @@ def write_weights(path: Path, state: Any) -> None:
     checksums = json.dumps({name: checksum(array) for name, array in arrays.items()})
     # one entry only: safetensors writes several in any order, and equal weights should make equal files
     replace_file(path, save(arrays, {"seqnets_checksums": checksums}))
-
-
-def replace_file(path: Path, content: bytes | str) -> None:
-    """Write a file so that whoever reads it finds the old content or the new, never half of it."""
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content.encode() if isinstance(content, str) else content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
-        raise
 
 
 def write_json(path: Path, value: Any) -> None:
