@@ -16,7 +16,7 @@ from seqnets.errors import UserError
 if TYPE_CHECKING:
     from seqnets import data, decode, metrics, models, nn, ops, train, viz, weights
     from seqnets.data import Corpus, TextConfig, Vocabulary, read_text
-    from seqnets.decode import beam_search, sample, score, stream
+    from seqnets.decode import beam_search, classify, sample, score, stream
     from seqnets.models import CharLM, CharLMConfig, create_model, model_names
     from seqnets.run import Run, load
     from seqnets.train import CharLMTask, TrainConfig, fit
@@ -35,6 +35,7 @@ __all__ = [
     "Vocabulary",
     "__version__",
     "beam_search",
+    "classify",
     "create_model",
     "data",
     "decode",
@@ -56,7 +57,7 @@ __all__ = [
 
 _HOMES = {
     "seqnets.data": ("Corpus", "TextConfig", "Vocabulary", "read_text"),
-    "seqnets.decode": ("beam_search", "sample", "score", "stream"),
+    "seqnets.decode": ("beam_search", "classify", "sample", "score", "stream"),
     "seqnets.models": ("CharLM", "CharLMConfig", "create_model", "model_names"),
     "seqnets.run": ("Run", "load"),
     "seqnets.train": ("CharLMTask", "TrainConfig", "fit"),

@@ -26,6 +26,7 @@ VERBS = {
     "train": Verb("seqnets.cli.train", "train a model on your own text; with no arguments, on Python's standard library"),
     "sample": Verb("seqnets.cli.sample", "write text with a trained model"),
     "evaluate": Verb("seqnets.cli.evaluate", "score a text: nats, bits per character, perplexity"),
+    "classify": Verb("seqnets.cli.classify", "name what is in images, with any of the networks"),
     "summary": Verb("seqnets.cli.summary", "show a convolutional network's layers: shapes, parameters, multiply-adds"),
     "score": Verb("seqnets.cli.score", "score captions: BLEU, ROUGE-L, CIDEr"),
 }

@@ -4,6 +4,7 @@ from seqnets.decode.beam import Continuation, beam_search
 from seqnets.decode.caption import Caption
 from seqnets.decode.caption_config import CaptionConfig
 from seqnets.decode.captions import decode_captions
+from seqnets.decode.classification import Guess, classify
 from seqnets.decode.dynamic import DynamicConfig, dynamic_score
 from seqnets.decode.sampling import SamplingConfig, sample, sample_many, stream, stream_many
 from seqnets.decode.scoring import Score, score
@@ -13,9 +14,11 @@ __all__ = [
     "CaptionConfig",
     "Continuation",
     "DynamicConfig",
+    "Guess",
     "SamplingConfig",
     "Score",
     "beam_search",
+    "classify",
     "decode_captions",
     "dynamic_score",
     "sample",

@@ -1,0 +1,70 @@
+"""`seqnets classify`: what a network sees in images."""
+
+import argparse
+import json
+import sys
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from seqnets.cli.networks import Chosen, add_network, chosen_network
+from seqnets.cli.parser import Parser
+
+SUMMARY = "name what is in images, with any of the networks"
+_DONE, _NONE_READ = 0, 2
+_EPILOG = """\
+LABELS is a JSON list of names, a JSON object of number to name, a config.json with id2label, or a text file with a name
+a line; a run folder has its own. An image that cannot be read is told on standard error and left out; the exit code is
+2 when none could be read.
+
+examples:
+  seqnets classify --model squeezenet1_1 --weights squeezenet1_1.npz --labels names.json photos/*.jpg
+  seqnets classify runs/flowers garden/ --json"""
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run the words after `seqnets classify`; see `seqnets classify --help`."""
+    found = _parser().read(argv)
+    from seqnets.data.images import find_images
+
+    chosen = chosen_network(found)
+    paths = find_images(chosen.images)
+    entries = list(_entries(chosen, paths, found))
+    if found.json:
+        print(json.dumps(entries, ensure_ascii=False))
+    return _DONE if entries else _NONE_READ
+
+
+def _parser() -> Parser:
+    parser = Parser("seqnets classify", SUMMARY, epilog=_EPILOG, usage=_USAGE)
+    add_network(parser)
+    parser.add_argument("--labels", metavar="LABELS", help="a file with the names of the classes")
+    parser.add_argument("--top", type=parser.value(int), default=5, metavar="N", help="classes told for an image [5]")
+    parser.add_argument("--batch-size", type=parser.value(int), default=32, metavar="N", help="images at once [32]")
+    parser.add_argument("--json", action="store_true", help="write a JSON list of {file, top: [{index, label, score}]}")
+    return parser
+
+
+_USAGE = "seqnets classify (RUN | --model NAME --weights PATH) IMAGES... [--labels LABELS] [--top N] [--json]"
+
+
+def _entries(chosen: Chosen, paths: Sequence[Path], found: argparse.Namespace) -> Iterable[dict[str, Any]]:
+    from seqnets.data.images import ImageError
+    from seqnets.data.labels import read_labels
+    from seqnets.decode.classification import classify
+
+    labels = read_labels(found.labels) if found.labels else chosen.labels
+    size = min(found.batch_size, len(paths))
+    for path, guesses in zip(paths, classify(chosen.model, paths, labels=labels, top=found.top, batch_size=size)):
+        if isinstance(guesses, ImageError):
+            print(f"seqnets: left out: {guesses}", file=sys.stderr)
+            continue
+        entry = {"file": str(path), "top": [guess._asdict() for guess in guesses]}
+        if not found.json:
+            _show(entry)
+        yield entry
+
+
+def _show(entry: dict[str, Any]) -> None:
+    best = ", ".join(f"{guess['label']} {guess['score']:.1%}" for guess in entry["top"])
+    print(f"{entry['file']}: {best}", flush=True)

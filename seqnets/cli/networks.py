@@ -1,0 +1,116 @@
+"""The network that a verb runs images through: --model with --weights, or a run folder."""
+
+import argparse
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from seqnets.cli.parser import Parser
+from seqnets.errors import UserError
+
+if TYPE_CHECKING:
+    from seqnets.data.preprocessing import Preprocessing
+    from seqnets.models.cnn.network import ConvNet
+
+
+class Chosen(NamedTuple):
+    """What the words of a command line choose.
+
+    Args:
+        model: the network, weights loaded, with its `preprocessing`.
+        name: what it is: a name of the registry, or of a run.
+        labels: the names of its classes, where known.
+        images: the words that name images.
+    """
+
+    model: "ConvNet"
+    name: str
+    labels: list[str] | None
+    images: list[str]
+
+
+def add_network(parser: Parser) -> None:
+    """Add the options and positional words that `chosen_network` reads."""
+    parser.add_argument("words", nargs="*", metavar="[RUN] IMAGES", help="image files, folders, or patterns such as '*.jpg'")
+    parser.add_argument("--model", metavar="NAME", help="a network such as resnet50; without it the first word is a run folder")
+    parser.add_argument("--weights", metavar="PATH", help="its weights: .safetensors, .npz, .pth, or a folder with one of them")
+    parser.add_argument("--preprocessing", metavar="FILE", help="JSON that tells how images are prepared [as the weights tell]")
+
+
+def chosen_network(found: argparse.Namespace, **options: Any) -> Chosen:
+    """Load the network that was asked for.
+
+    Args:
+        found: what the parser read.
+        **options: of `create_model`: `dtype`.
+
+    Raises:
+        UserError: the words do not name a network and images, or the weights do not fit it.
+    """
+    chosen = _of_registry(found, options) if found.model else _of_run(found)
+    if not chosen.images:
+        raise UserError("no images are given; name files, folders, or patterns such as '*.jpg'")
+    if found.preprocessing:
+        chosen.model.preprocessing = read_preprocessing(Path(found.preprocessing))
+    return chosen
+
+
+def read_preprocessing(path: Path) -> "Preprocessing":
+    """Read a rule: our own JSON, Hugging Face's `preprocessor_config.json`, or timm's `config.json`.
+
+    Raises:
+        UserError: the file cannot be read or states no such rule.
+    """
+    from seqnets.data.preprocessing import Preprocessing
+    from seqnets.run import read_json
+
+    value = read_json(path)
+    if not isinstance(value, dict):
+        raise UserError(f"'{path}' states no preprocessing; give a JSON object such as {json.dumps(Preprocessing().to_json())}")
+    if "pretrained_cfg" in value:
+        return Preprocessing.from_timm(value)
+    of_huggingface = {"image_processor_type", "feature_extractor_type", "image_mean", "do_resize"} & value.keys()
+    return Preprocessing.from_huggingface(value) if of_huggingface else Preprocessing.from_json(value)
+
+
+def _of_registry(found: argparse.Namespace, options: dict[str, Any]) -> Chosen:
+    from seqnets.models import create_model
+
+    if not found.weights:
+        raise UserError(f"--model {found.model} needs --weights PATH: a network without its weights sees nothing")
+    model = create_model(found.model, weights=found.weights, **options)
+    return Chosen(model, found.model, _labels_beside(Path(found.weights)), found.words)
+
+
+def _of_run(found: argparse.Namespace) -> Chosen:
+    if found.weights:
+        raise UserError("--weights needs --model NAME: say which network the weights are of")
+    if not found.words or not Path(found.words[0]).is_dir():
+        raise UserError("give --model NAME --weights PATH, or a run folder of `seqnets train classifier` as the first word")
+    from seqnets.run import load
+
+    run = load(found.words[0])
+    return Chosen(_network(run), Path(found.words[0]).resolve().name, _labels(run), found.words[1:])
+
+
+def _network(run: Any) -> "ConvNet":
+    from seqnets.models.cnn.network import ConvNet
+
+    model = run.model if isinstance(run.model, ConvNet) else getattr(run.model, "network", None)
+    if not isinstance(model, ConvNet):
+        raise UserError(f"'{run.directory}' holds no classifier of images; give a run of `seqnets train classifier`")
+    return model
+
+
+def _labels(run: Any) -> list[str] | None:
+    labels: Sequence[str] | None = run.config["model"].get("labels")
+    return list(labels) if labels else None
+
+
+def _labels_beside(weights: Path) -> list[str] | None:
+    from seqnets.data.labels import read_labels
+
+    config = (weights if weights.is_dir() else weights.parent) / "config.json"
+    stated = config.is_file() and '"id2label"' in config.read_text("utf-8", "replace")
+    return read_labels(config) if stated else None

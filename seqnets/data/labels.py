@@ -1,0 +1,61 @@
+"""Names of classes from a file of any of the usual forms."""
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from seqnets.errors import UserError
+
+
+def read_labels(path: str | os.PathLike[str]) -> list[str]:
+    """Return the names of classes in the order of their numbers.
+
+    Args:
+        path: a JSON list of names, a JSON object of number to name (or to a list that ends with the name, as in Keras'
+            `imagenet_class_index.json`), a Hugging Face `config.json` with `id2label`, or a text file with a name a line.
+
+    Raises:
+        UserError: the file cannot be read, or the numbers are not 0, 1, 2, ...
+
+    Example:
+        >>> read_labels("no/such.json")
+        Traceback (most recent call last):
+        ...
+        seqnets.errors.UserError: cannot read the labels 'no/such.json': No such file or directory; check the path
+    """
+    try:
+        text = Path(path).read_text("utf-8-sig")
+    except OSError as error:
+        raise UserError(f"cannot read the labels '{path}': {error.strerror}; check the path") from None
+    except UnicodeDecodeError as error:
+        raise UserError(f"the labels '{path}' are not UTF-8 (at byte {error.start}); save the file as UTF-8") from None
+    return _from_json(text, f"the labels '{path}'") if text.lstrip()[:1] in ("[", "{") else _lines(text, path)
+
+
+def _lines(text: str, path: str | os.PathLike[str]) -> list[str]:
+    labels = [line.strip() for line in text.rstrip().splitlines()]
+    if not labels:
+        raise UserError(f"the labels '{path}' are empty; give a name a line")
+    return labels
+
+
+def _from_json(text: str, what: str) -> list[str]:
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise UserError(f"{what} are not valid JSON: {error}") from None
+    if isinstance(value, Mapping):
+        value = _in_order(value.get("id2label", value), what)
+    names: list[Any] = [name[-1] if isinstance(name, list) and name else name for name in value]
+    if not names or not all(isinstance(name, str) for name in names):
+        raise UserError(f"{what} must be a list of names, or an object of number to name")
+    return names
+
+
+def _in_order(names: Mapping[str, Any], what: str) -> list[Any]:
+    missing = [number for number in range(len(names)) if str(number) not in names]
+    if missing:
+        raise UserError(f"{what} have {len(names):,} entries but none for {missing[0]}; number them from 0")
+    return [names[str(number)] for number in range(len(names))]

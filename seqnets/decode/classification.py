@@ -1,0 +1,122 @@
+"""The likeliest classes of images."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from seqnets.data.images import ImageError
+from seqnets.data.preprocessing import Picture, Preprocessing
+from seqnets.data.read_ahead import read_ahead
+from seqnets.errors import UserError
+from seqnets.models.cnn.network import ConvNet
+from seqnets.models.extractor import Extractor
+
+Pixels = np.ndarray | ImageError
+
+
+class Guess(NamedTuple):
+    """A class: its index, its name, and its softmax probability."""
+
+    index: int
+    label: str
+    score: float
+
+
+def classify(
+    model: ConvNet,
+    images: Iterable[Picture],
+    *,
+    labels: Sequence[str] | None = None,
+    top: int = 5,
+    batch_size: int = 32,
+    preprocessing: Preprocessing | None = None,
+) -> Iterator[list[Guess] | ImageError]:
+    r"""Yield the likeliest classes of every image: $p = \mathrm{softmax}(\text{logits})$.
+
+    Images are decoded ahead by threads and run in batches; the network is compiled once for a size of image.
+
+    Args:
+        model: a network with `logits`.
+        images: paths, pictures, uint8 arrays or the bytes of files.
+        labels: the names of the classes; their numbers when None.
+        top: classes an image, the likeliest first.
+        batch_size: images at once.
+        preprocessing: the rule; the model's own when None.
+
+    Yields:
+        In the order of the images: `top` guesses, or the error of an image that cannot be read.
+
+    Raises:
+        UserError: the number of labels is not the network's, or no preprocessing is known.
+
+    Example:
+        >>> from seqnets.models import create_model
+        >>> digits = Preprocessing(resize=(28, 28), crop=None, channels="gray", mean=(0.0,), std=(1.0,))
+        >>> [guesses] = classify(create_model("lenet5"), [np.full((40, 30), 99, np.uint8)], top=2, preprocessing=digits)
+        >>> len(guesses), guesses[0].score > guesses[1].score
+        (2, True)
+    """
+    if top < 1:
+        raise UserError(f"top must be at least 1, not {top}")
+    extractor = Extractor(model, ["logits"], batch_size=batch_size, preprocessing=preprocessing)
+    pixels = read_ahead(lambda image: _pixels(extractor.preprocessing, image), images, ahead=2 * batch_size)
+    for logits in _in_order(extractor, pixels):
+        yield logits if isinstance(logits, ImageError) else _guesses(logits, labels, top)
+
+
+def check_labels(labels: Sequence[str] | None, classes: int) -> None:
+    """Refuse a list of names that is not as long as the network's logits.
+
+    Example:
+        >>> check_labels(["cat", "dog"], 1000)
+        Traceback (most recent call last):
+        ...
+        seqnets.errors.UserError: there are 2 labels, but the network has 1,000 classes; give the labels it was trained on
+    """
+    if labels is not None and len(labels) != classes:
+        raise UserError(
+            f"there are {len(labels):,} labels, but the network has {classes:,} classes; give the labels it was trained on"
+        )
+
+
+def _pixels(rule: Preprocessing, image: Picture) -> Pixels:
+    try:
+        return rule.pixels(image)
+    except ImageError as error:
+        return error
+
+
+def _in_order(extractor: Extractor, images: Iterable[Pixels]) -> Iterator[Any]:
+    done: dict[int, Any] = {}
+    waiting: dict[tuple[int, ...], list[tuple[int, np.ndarray]]] = defaultdict(list)
+    turn = 0
+    for index, image in enumerate(images):
+        if isinstance(image, ImageError):
+            done[index] = image
+            continue
+        same = waiting[image.shape]
+        same.append((index, image))
+        if len(same) == extractor.batch_size:
+            done |= _logits(extractor, waiting.pop(image.shape))
+            while turn in done:
+                yield done.pop(turn)
+                turn += 1
+    for batch in waiting.values():
+        done |= _logits(extractor, batch)
+    yield from (done[index] for index in sorted(done))
+
+
+def _logits(extractor: Extractor, batch: Sequence[tuple[int, np.ndarray]]) -> dict[int, np.ndarray]:
+    found = extractor(np.stack([image for _, image in batch]))["logits"]
+    return {index: logits for (index, _), logits in zip(batch, found)}
+
+
+def _guesses(logits: np.ndarray, labels: Sequence[str] | None, top: int) -> list[Guess]:
+    check_labels(labels, len(logits))
+    scores = np.exp(logits.astype(np.float64) - logits.max())
+    scores /= scores.sum()
+    best = np.argsort(-scores, kind="stable")[:top]
+    names = list(labels) if labels is not None else list(map(str, range(len(scores))))
+    return [Guess(index, names[index], float(scores[index])) for index in best.tolist()]

@@ -1,0 +1,100 @@
+"""A network that takes images by the batch and gives chosen features: compiled once for a size of image."""
+
+from collections.abc import Sequence
+
+import jax
+import numpy as np
+from flax import nnx
+
+from seqnets.data.preprocessing import Preprocessing
+from seqnets.errors import UserError
+from seqnets.models.cnn.network import ConvNet
+
+
+class Extractor:
+    """Compute features of images in batches of one size, so that nothing is compiled twice.
+
+    Args:
+        model: the network; its weights are read now, later changes go unseen.
+        layers: the features wanted, by name.
+        batch_size: images at once; a smaller last batch is filled up with black ones, which are taken away again.
+        preprocessing: the rule; the model's own when None. Its last part, the normalizing, runs in the compiled function.
+
+    Raises:
+        UserError: the network has no such feature, or no preprocessing is known.
+
+    Example:
+        >>> from seqnets.models import create_model
+        >>> digits = Preprocessing(resize=None, crop=None, channels="gray", mean=(0.0,), std=(1.0,))
+        >>> extractor = Extractor(create_model("lenet5"), ["pool", "logits"], preprocessing=digits)
+        >>> {name: array.shape for name, array in extractor(np.zeros((3, 28, 28, 1), np.uint8)).items()}
+        {'pool': (3, 5, 5, 16), 'logits': (3, 10)}
+    """
+
+    def __init__(
+        self, model: ConvNet, layers: Sequence[str], *, batch_size: int = 32, preprocessing: Preprocessing | None = None
+    ):
+        self.preprocessing = known_preprocessing(model, preprocessing)
+        self.layers = _known_layers(model, layers)
+        if batch_size < 1:
+            raise UserError(f"batch_size must be at least 1, not {batch_size}")
+        self.batch_size = batch_size
+        self.traces = 0
+        self._structure, self._state = nnx.split(model)
+        self._compiled = jax.jit(self._run)
+
+    def __call__(self, pixels: np.ndarray) -> dict[str, np.ndarray]:
+        """Return the features of a batch.
+
+        Args:
+            pixels: [B, H, W, C] of uint8 as `Preprocessing.pixels` makes them, B at most `batch_size`.
+
+        Returns:
+            Layer to array [B, ...].
+        """
+        missing = self.batch_size - len(pixels)
+        full = np.concatenate([pixels, np.zeros((missing, *pixels.shape[1:]), np.uint8)]) if missing else pixels
+        features = jax.device_get(self._compiled(self._state, full))
+        return {name: features[name][: len(pixels)] for name in self.layers}
+
+    def shapes(self, height: int, width: int) -> dict[str, tuple[int, ...]]:
+        """Tell the shape of each layer for one image, without computing anything."""
+        image = jax.ShapeDtypeStruct((1, height, width, self.preprocessing.channel_count), np.uint8)
+        traces, found = self.traces, jax.eval_shape(self._run, self._state, image)
+        self.traces = traces
+        return {name: found[name].shape[1:] for name in self.layers}
+
+    def _run(self, state: nnx.State, pixels: jax.Array) -> dict[str, jax.Array]:
+        self.traces += 1
+        features = nnx.merge(self._structure, state)(self.preprocessing.normalize(pixels))
+        return {name: features[name] for name in self.layers}
+
+
+def known_preprocessing(model: ConvNet, preprocessing: Preprocessing | None = None) -> Preprocessing:
+    """Return the rule given, or else the model's own.
+
+    Raises:
+        UserError: there is neither, or it makes images of another number of channels than the network takes.
+
+    Example:
+        >>> from seqnets.models import create_model
+        >>> known_preprocessing(create_model("lenet5"))
+        Traceback (most recent call last):
+        ...
+        seqnets.errors.UserError: the preprocessing of these weights is not known; set model.preprocessing, or pass
+        --preprocessing FILE.json
+    """
+    rule = preprocessing or model.preprocessing
+    if rule is None:
+        advice = "set model.preprocessing, or pass --preprocessing FILE.json"
+        raise UserError(f"the preprocessing of these weights is not known; {advice}")
+    if rule.channel_count != model.in_channels:
+        raise UserError(f"the preprocessing gives {rule.channels} images, but the network takes {model.in_channels} channel(s)")
+    return rule
+
+
+def _known_layers(model: ConvNet, layers: Sequence[str]) -> tuple[str, ...]:
+    for layer in layers:
+        if layer not in model.feature_names:
+            raise UserError(f"the network has no feature {layer!r}; it has {', '.join(model.feature_names)}")
+    return tuple(dict.fromkeys(layers))
