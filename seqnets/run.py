@@ -175,6 +175,8 @@ def _builder(directory: Path, config: Mapping[str, Any]) -> Build:
 _HOMES = {
     "Captioner": "seqnets.models.captioner",
     "CharLM": "seqnets.models.char_lm",
+    "Classifier": "seqnets.models.classifier",
     "Labeller": "seqnets.models.sequence.labeller",
     "TextClassifier": "seqnets.models.sequence.text_classifier",
+    "Translator": "seqnets.models.sequence.translator",
 }

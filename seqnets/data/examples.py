@@ -9,7 +9,7 @@ import numpy as np
 from seqnets.data.fingerprint import digest_of
 from seqnets.errors import UserError
 
-Batch = dict[str, np.ndarray]
+Batch = dict[str, Any]  # NumPy arrays; traced ones inside a loss
 
 
 @dataclass(frozen=True)
@@ -159,6 +159,18 @@ def in_order(examples: Examples, batch_size: int) -> Iterator[tuple[Batch, int]]
     for start in range(0, len(examples), batch_size):
         rows = np.arange(start, start + batch_size)
         yield examples.rows(np.minimum(rows, len(examples) - 1)), min(batch_size, len(examples) - start)
+
+
+def column(examples: Examples, name: str) -> Column:
+    """Return a column of sequences.
+
+    Raises:
+        UserError: there is none of that name, or it holds no sequences.
+    """
+    found = examples.columns.get(name)
+    if not isinstance(found, Column):
+        raise UserError(f"these examples have no sequences called {name!r}; they have {', '.join(examples.columns)}")
+    return found
 
 
 def _rows_of(column: Column | np.ndarray) -> int:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from seqnets.data.examples import Column, Examples, Ragged
+from seqnets.data.examples import Column, Examples, Ragged, column
 from seqnets.data.held_out import held_out
 from seqnets.data.labelled_sequences import IGNORED, Frames, Labelled
 from seqnets.data.sequences import SequenceConfig, Splits, split, text_column
@@ -61,11 +61,11 @@ def frame_examples(frames: Frames, config: SequenceConfig) -> Splits:
     )
     width = min(config.max_length, int(frames.lengths.max()))
 
-    def column(array: np.ndarray, rows: np.ndarray, fill: int) -> Column:
+    def padded(array: np.ndarray, rows: np.ndarray, fill: int) -> Column:
         return Column(Ragged.of([array[row, : frames.lengths[row]] for row in rows], array.dtype), width, fill)
 
     return split(held, lambda rows: Examples({
-        "inputs": column(frames.inputs, rows, 0), "labels": column(frames.labels, rows, IGNORED)
+        "inputs": padded(frames.inputs, rows, 0), "labels": padded(frames.labels, rows, IGNORED)
     }))  # fmt: skip
 
 
@@ -77,8 +77,6 @@ def frame_scale(examples: Examples) -> tuple[np.ndarray, np.ndarray]:
         >>> [numbers.tolist() for numbers in frame_scale(Examples({"inputs": frames}))]
         [[2.0, 5.0], [1.0, 1.0]]
     """
-    column = examples.columns["inputs"]
-    flat = column.sequences.flat if isinstance(column, Column) else column
-    numbers = flat.astype(np.float64)
+    numbers = column(examples, "inputs").sequences.flat.astype(np.float64)
     deviation = numbers.std(0)
     return numbers.mean(0), np.where(deviation > 0, deviation, 1.0)

@@ -73,8 +73,8 @@ def read_frames(path: str | Path) -> Frames:
         if arrays[name].ndim != rank or arrays[name].dtype.kind not in kinds:
             raise UserError(f"{name} in '{path}' is {arrays[name].dtype} of shape {arrays[name].shape}; it must have {rank} axes")
     inputs, labels = arrays["inputs"].astype(np.float32), arrays["labels"].astype(np.int32)
-    whole = {"lengths": np.full(len(inputs), inputs.shape[1]), "classes": np.arange(labels.max(initial=-1) + 1)}
-    lengths, names = (arrays[name] if name in arrays else whole[name] for name in ("lengths", "classes"))
+    lengths = arrays["lengths"] if "lengths" in arrays else np.full(len(inputs), inputs.shape[1])
+    names = arrays["classes"] if "classes" in arrays else np.arange(labels.max(initial=-1) + 1)
     if inputs.shape[:2] != labels.shape or lengths.shape != labels.shape[:1]:
         raise UserError(
             f"inputs {inputs.shape}, labels {labels.shape} and lengths {lengths.shape} in '{path}' do not fit together"
@@ -83,7 +83,7 @@ def read_frames(path: str | Path) -> Frames:
     names = tuple(map(str, arrays.get("classes", np.arange(labels.max() + 1))))
     if labels.max() >= len(names):
         raise UserError(f"labels in '{path}' go up to {labels.max()} but classes names only {len(names)}")
-    return Frames(inputs, labels, lengths.astype(np.int32), tuple(map(str, names)))
+    return Frames(inputs, labels, lengths.astype(np.int32), tuple(map(str, names.tolist())))
 
 
 def _check_values(path: str | Path, inputs: np.ndarray, labels: np.ndarray, lengths: np.ndarray) -> None:
@@ -98,7 +98,7 @@ def _check_values(path: str | Path, inputs: np.ndarray, labels: np.ndarray, leng
         raise UserError(f"inputs in '{path}' hold numbers that are not finite; leave those sequences out")
 
 
-def _loaded(path: Path) -> dict[str, np.ndarray]:
+def _loaded(path: Path) -> dict[str, Any]:
     try:
         with np.load(path, allow_pickle=False) as file:
             return dict(file.items())

@@ -31,6 +31,8 @@ class TaskEntry:
 
 TASKS = {
     "text": TaskEntry("seqnets.cli.tasks.text", "a character model of any text (the default)"),
+    "classifier": TaskEntry("seqnets.cli.tasks.classifier", "the class of an image"),
     "text-classifier": TaskEntry("seqnets.cli.tasks.text_classifier", "the class of a text"),
     "labeller": TaskEntry("seqnets.cli.tasks.labeller", "a label for every step of a sequence"),
+    "translator": TaskEntry("seqnets.cli.tasks.translator", "a text out of a text, with attention"),
 }

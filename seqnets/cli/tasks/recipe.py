@@ -2,7 +2,7 @@
 
 import os
 import shlex
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, TypeVar
@@ -40,19 +40,20 @@ def absolute(paths: Sequence[str]) -> list[str]:
     return [os.path.abspath(path) for path in paths]
 
 
-def last_words(run: Run, figures: str, commands: Sequence[str]) -> str:
+def last_words(run: Run, figures: str, commands: Sequence[str], *, choose: Callable[..., Any] = max) -> str:
     """Return the figures of the best validation, where the run is, and what to try next.
 
     Args:
         run: of training.
         figures: names of validation figures to show, parted by spaces; the first chose the model.
         commands: with {run} for the folder.
+        choose: `max` or `min`, whichever is best.
     """
     shown = figures.split()
     lines = [line for line in run.metrics if f"validation_{shown[0]}" in line]
     words = [f"the run is in {run.directory}; now try"]
     if lines:
-        best = max(lines, key=lambda line: line[f"validation_{shown[0]}"])
+        best = choose(lines, key=lambda line: line[f"validation_{shown[0]}"])
         told = ", ".join(f"{name.replace('_', ' ')} {best[f'validation_{name}']:.4f}" for name in shown)
         words.insert(0, f"validation: {told} at step {best['step']:,}")
     folder = shlex.quote(str(run.directory))

@@ -1,0 +1,179 @@
+"""Many to many of another length: an encoder, attention, and a decoder that writes the target."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, Literal, NamedTuple, cast
+
+import jax
+import jax.numpy as jnp
+from flax import nnx
+from jax import Array
+
+from seqnets.data.vocabulary_kinds import vocabulary_from_json
+from seqnets.data.words import CaptionVocabulary
+from seqnets.errors import UserError
+from seqnets.models.sequence.description import described, needed
+from seqnets.models.sequence.recurrent import Embedding, RecurrentConfig, RecurrentEncoder
+from seqnets.nn.attention import ATTENTIONS
+from seqnets.nn.cells import CELLS
+from seqnets.nn.chain import subkey
+from seqnets.nn.dense import Dense
+from seqnets.nn.initializers import input_kernel
+from seqnets.nn.regularize import dropout
+from seqnets.ops.masking import valid_steps
+from seqnets.ops.recurrent import Carry
+
+
+@dataclass(frozen=True)
+class TranslatorConfig(RecurrentConfig):
+    """The shape of a translator: section `[model]` of a configuration. The decoder has as many layers as the encoder."""
+
+    attention: Literal["additive", "dot", "none"] = "additive"
+    """How the decoder looks at the source; none sees only the state in which the encoder ends."""
+    attention_features: int = 128
+    """Size of the space in which states are compared."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.attention_features < 1:
+            raise UserError(f"model.attention_features must be at least 1, got {self.attention_features}")
+
+
+class Source(NamedTuple):
+    """Sources as a batch: tokens `(B, L)` and lengths `(B,)`."""
+
+    tokens: Any
+    lengths: Any
+
+
+class Annotations(NamedTuple):
+    """What the encoder found: outputs `(B, L, D)`, the same projected for attention, lengths `(B,)`, last states `(B, D)`."""
+
+    states: Array
+    projected: Array
+    lengths: Array
+    last: Array
+
+
+class Translator(nnx.Module):
+    r"""Write a target, token after token, while looking at the source.
+
+    $$ c_t = \text{attend}(s_{t-1}, h), \quad s_t = f(s_{t-1}, [E y_{t-1}; c_t]), \quad
+       p(y_t) = \text{softmax}(V \tanh(W [s_t; E y_{t-1}; c_t])) $$
+
+    The published model has a maxout layer in place of the tanh; the states start from those in which the encoder ends.
+
+    Args:
+        source: the vocabulary of the sources.
+        vocabulary: that of the targets.
+        config: its shape.
+        rngs: source of the initial weights (stream `params`).
+
+    Example:
+        >>> from seqnets.data.words import caption_vocabulary
+        >>> letters = caption_vocabulary(["abc"], "chars")
+        >>> model = Translator(letters, letters, TranslatorConfig(cell="gru", hidden_features=4), rngs=nnx.Rngs(0))
+        >>> source = Source(jnp.array([letters.encode("cab")]), jnp.array([3]))
+        >>> logits, attention = model(source, jnp.array([[letters.begin, 4]]))
+        >>> logits.shape, attention.shape
+        ((1, 2, 7), (1, 2, 3))
+
+    References:
+        Bahdanau, Cho, Bengio, "Neural Machine Translation by Jointly Learning to Align and Translate", 2015.
+    """
+
+    def __init__(self, source: CaptionVocabulary, vocabulary: CaptionVocabulary, config: TranslatorConfig, *, rngs: nnx.Rngs):
+        self.source, self.vocabulary, self.config = source, vocabulary, config
+        width, hidden, features = config.outputs, config.hidden_features, config.embedding_features
+        self.source_embedding = Embedding(source, config, rngs=rngs)
+        self.encoder = RecurrentEncoder(features, config, rngs=rngs)
+        self.embedding = Embedding(vocabulary, config, rngs=rngs)
+        self.cells = nnx.List([
+            CELLS[config.cell](features + width if index == 0 else hidden, hidden, layer_norm=config.layer_norm, rngs=rngs)
+            for index in range(config.layers)
+        ])  # fmt: skip
+        if config.attention != "none":
+            self.attention = ATTENTIONS[config.attention](hidden, width, features=config.attention_features, rngs=rngs)
+        parts = self.cells[0].carry_parts * config.layers
+        self.bridge = Dense(width, parts * hidden, kernel_init=input_kernel, rngs=rngs)
+        self.deep = Dense(hidden + features + width, hidden, kernel_init=input_kernel, rngs=rngs)
+        self.output = Dense(hidden, len(vocabulary), kernel_init=input_kernel, rngs=rngs)
+
+    def encode(self, sources: Source, *, key: Array | None = None) -> Annotations:
+        """Read sources: what the decoder then looks at."""
+        tokens, lengths = sources
+        embedded = self.source_embedding(tokens, subkey(key, 1))
+        states, last = self.encoder(embedded, lengths=lengths, key=subkey(key, 2))
+        projected = states[..., :0] if self.config.attention == "none" else self.attention.project(states)
+        return Annotations(states, projected, lengths, last)
+
+    def initialize_carry(self, annotations: Annotations) -> Carry:
+        """Return the decoder's states before the first token, a tuple with one entry a layer."""
+        parts = iter(jnp.split(jnp.tanh(self.bridge(annotations.last)), self._parts(), axis=-1))
+        return tuple(cell._carry_of([next(parts) for _ in range(cell.carry_parts)]) for cell in self.cells)
+
+    def step(self, tokens: Array, carry: Carry, annotations: Annotations) -> tuple[Array, Carry, Array | None]:
+        """Read one target token a row and predict the next: `(B,)` to logits `(B, V)`, states, attention `(B, L)`."""
+        found, carry, weights = self._advance(self.embedding(tokens), carry, annotations)
+        return self._logits(found), carry, weights
+
+    def __call__(self, sources: Source, tokens: Array, *, key: Array | None = None) -> tuple[Array, Array | None]:
+        """Predict every target token from those before it.
+
+        Args:
+            sources: a batch of sources.
+            tokens: `(B, T)` int32, the begin token first.
+            key: a JAX key that switches dropout on; None is inference.
+
+        Returns:
+            Logits `(B, T, V)` float32 and the attention `(B, T, L)`, None without one.
+        """
+        annotations = self.encode(sources, key=key)
+        embedded = dropout(self.embedding(tokens, subkey(key, 3)), self.config.dropout, subkey(key, 4))
+
+        def advance(carry: Carry, x: Array) -> tuple[Carry, tuple[Array, Array | None]]:
+            found, carry, weights = self._advance(x, carry, annotations)
+            return carry, (found, weights)
+
+        _, (found, weights) = jax.lax.scan(advance, self.initialize_carry(annotations), embedded.swapaxes(0, 1))
+        found = dropout(found.swapaxes(0, 1), self.config.dropout, subkey(key, 5))
+        return self._logits(found), None if weights is None else weights.swapaxes(0, 1)
+
+    def _advance(self, x: Array, carry: Carry, annotations: Annotations) -> tuple[Array, Carry, Array | None]:
+        context, weights = self._look(_hidden(carry[-1]), annotations)
+        inputs, after = jnp.concatenate([x, context], axis=-1), []
+        for cell, state in zip(self.cells, carry):
+            state, inputs = cell(state, inputs)
+            after.append(state)
+        return jnp.concatenate([inputs, x, context], axis=-1), tuple(after), weights
+
+    def _look(self, query: Array, annotations: Annotations) -> tuple[Array, Array | None]:
+        if self.config.attention == "none":
+            return annotations.last, None
+        mask = valid_steps(annotations.lengths, annotations.states.shape[1])
+        return self.attention(query, annotations.projected, annotations.states, mask)
+
+    def _logits(self, found: Array) -> Array:
+        return self.output(jnp.tanh(self.deep(found))).astype(jnp.float32)
+
+    def _parts(self) -> int:
+        return sum(cell.carry_parts for cell in self.cells)
+
+    def describe(self) -> dict[str, Any]:
+        """Return what `from_description` reads."""
+        return {"kind": "Translator", "config": asdict(self.config), "source": self.source.to_json()}
+
+
+def _hidden(state: Any) -> Array:
+    return getattr(state, "hidden", state)
+
+
+def from_description(description: Mapping[str, Any], vocabulary: Any) -> Translator:
+    """Make the translator that config.json of a run folder describes, with any weights.
+
+    Raises:
+        UserError: there is no vocabulary, or the description is of another version.
+    """
+    with described("Translator"):
+        source = cast(CaptionVocabulary, vocabulary_from_json(description["source"]))
+        return Translator(source, needed(vocabulary), TranslatorConfig(**description["config"]), rngs=nnx.Rngs(0))
