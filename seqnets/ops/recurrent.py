@@ -20,6 +20,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
+from seqnets.ops.gates import split_gates
 from seqnets.ops.linear import along_last_axis, layer_norm
 
 Carry = Any  # an Array, or a NamedTuple of Arrays, each (B, H)
@@ -85,7 +86,7 @@ def vanilla_step(activation: Callable[[Array], Array], vectors: Vectors, product
 
 def lstm_step(vectors: Vectors, product: Product, state: LSTMState, projected: Array) -> LSTMState:
     """Compute c_t = f c_{t-1} + i g and h_t = o tanh(c_t) (Hochreiter & Schmidhuber, 1997; forget gate: Gers et al., 2000)."""
-    i, f, g, o = jnp.split(projected + product(0, state.hidden), 4, axis=-1)
+    i, f, g, o = split_gates(projected + product(0, state.hidden), 4)
     cell = jax.nn.sigmoid(f) * state.cell + jax.nn.sigmoid(i) * jnp.tanh(g)
     seen = layer_norm(cell, vectors["cell_scale"], vectors["cell_bias"]) if "cell_scale" in vectors else cell
     return LSTMState(cell, jax.nn.sigmoid(o) * jnp.tanh(seen))
@@ -93,8 +94,8 @@ def lstm_step(vectors: Vectors, product: Product, state: LSTMState, projected: A
 
 def gru_reset_after_step(vectors: Vectors, product: Product, hidden: Array, projected: Array) -> Array:
     """Compute h_t = z h_{t-1} + (1 - z) n with n = tanh(x_n + r (h_{t-1} U_n + b_n)): cuDNN's and torch's GRU."""
-    x_r, x_z, x_n = jnp.split(projected, 3, axis=-1)
-    h_r, h_z, h_n = jnp.split(product(0, hidden), 3, axis=-1)
+    x_r, x_z, x_n = split_gates(projected, 3)
+    h_r, h_z, h_n = split_gates(product(0, hidden), 3)
     reset, update = jax.nn.sigmoid(x_r + h_r), jax.nn.sigmoid(x_z + h_z)
     candidate = jnp.tanh(x_n + reset * (h_n + along_last_axis(vectors["recurrent_bias"], h_n.ndim)))
     return candidate + update * (hidden - candidate)
@@ -103,8 +104,8 @@ def gru_reset_after_step(vectors: Vectors, product: Product, hidden: Array, proj
 def gru_reset_before_step(vectors: Vectors, product: Product, hidden: Array, projected: Array) -> Array:
     """Compute h_t = z h_{t-1} + (1 - z) n with n = tanh(x_n + (r h_{t-1}) U_n): the first GRU (Cho et al., 2014)."""
     del vectors
-    x_r, x_z, x_n = jnp.split(projected, 3, axis=-1)
-    h_r, h_z = jnp.split(product(0, hidden), 2, axis=-1)
+    x_r, x_z, x_n = split_gates(projected, 3)
+    h_r, h_z = split_gates(product(0, hidden), 2)
     reset, update = jax.nn.sigmoid(x_r + h_r), jax.nn.sigmoid(x_z + h_z)
     candidate = jnp.tanh(x_n + product(1, reset * hidden))
     return candidate + update * (hidden - candidate)
@@ -115,7 +116,7 @@ def highway_step(depth: int, vectors: Vectors, product: Product, hidden: Array, 
     state = hidden
     for layer in range(depth):
         outside = projected if layer == 0 else along_last_axis(vectors["depth_bias"][layer - 1], projected.ndim)
-        h, t = jnp.split(outside + product(layer, state), 2, axis=-1)
+        h, t = split_gates(outside + product(layer, state), 2)
         state = state + jax.nn.sigmoid(t) * (jnp.tanh(h) - state)
     return state
 
@@ -129,13 +130,13 @@ def linear_step(linear: Linear, vectors: Vectors, product: Product, hidden: Arra
 
 def min_gru(activation: Callable[[Array], Array], projected: Array) -> tuple[Array, Array]:
     """Return d = 1 - z and a = z activation(n): a GRU whose gates do not see the state (Feng et al., 2024)."""
-    z, n = jnp.split(projected, 2, axis=-1)
+    z, n = split_gates(projected, 2)
     return jax.nn.sigmoid(-z), jax.nn.sigmoid(z) * activation(n)
 
 
 def min_lstm(activation: Callable[[Array], Array], projected: Array) -> tuple[Array, Array]:
     """Return d = f / (f + i) and a = (1 - d) activation(n): an LSTM whose gates do not see the state (Feng et al., 2024)."""
-    f, i, n = jnp.split(projected, 3, axis=-1)
+    f, i, n = split_gates(projected, 3)
     odds = jax.nn.softplus(-i) - jax.nn.softplus(-f)  # ln of sigmoid(f) / sigmoid(i), which neither may underflow
     return jax.nn.sigmoid(odds), jax.nn.sigmoid(-odds) * activation(n)
 

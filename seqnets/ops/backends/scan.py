@@ -9,12 +9,12 @@ Memory kept for the backward pass, per step and row, in numbers: the state, and 
 """
 
 from functools import partial
-from typing import Any
 
 import jax
 import jax.numpy as jnp
 from jax import Array
 
+from seqnets.ops.backends.replay import Static, kernel_gradients, step_back
 from seqnets.ops.linear import multiply
 from seqnets.ops.recurrent import Carry, Recurrence, RecurrentWeights
 from seqnets.ops.timestep import TimeInputs, advance
@@ -47,7 +47,7 @@ def _forward(recurrence: Recurrence, reverse: bool, weights: RecurrentWeights, c
         return after, (output, carry, lefts, products)
 
     last, (outputs, carries, lefts, products) = jax.lax.scan(step, carry, inputs, reverse=reverse)
-    return (outputs, last), (weights, inputs, carries, lefts, products, _Static(tuple(order)))
+    return (outputs, last), (weights, inputs, carries, lefts, products, Static(tuple(order)))
 
 
 def _backward(recurrence: Recurrence, reverse: bool, residuals, cotangents):
@@ -55,73 +55,22 @@ def _backward(recurrence: Recurrence, reverse: bool, residuals, cotangents):
     d_outputs, d_last = cotangents
     transposed = tuple(kernel.T for kernel in weights.kernels)
 
+    def pull_back(k: int, d_product: Array) -> Array:
+        return multiply(d_product, transposed[k])
+
     def step(accumulated, time):
         d_after, d_vectors = accumulated
         inputs, carry, products, d_output = time
-
-        def replayed(carry: Carry, projected: Array, vectors, taps):
-            pairs = iter(zip(products, taps))
-            return advance(
-                recurrence,
-                vectors,
-                lambda k, a: _replay(a, transposed[k], *next(pairs)),
-                carry,
-                inputs._replace(projected=projected),
-            )
-
-        taps = [jnp.zeros_like(y) for y in products]
-        _, pull_back = jax.vjp(replayed, carry, inputs.projected, weights.vectors, taps)
-        d_carry, d_projected, d_step_vectors, d_products = pull_back((d_after, d_output))
+        before = (carry, weights.vectors, inputs)
+        d_carry, d_projected, d_step_vectors, d_products = step_back(recurrence, pull_back, before, products, (d_after, d_output))
         d_vectors = jax.tree.map(jnp.add, d_vectors, d_step_vectors)
         return (d_carry, d_vectors), (d_projected, d_products)
 
     start = (d_last, jax.tree.map(jnp.zeros_like, weights.vectors))
     times = (inputs, carries, products, d_outputs)
     (d_carry, d_vectors), (d_projected, d_products) = jax.lax.scan(step, start, times, reverse=not reverse)
-    d_kernels = _kernel_gradients(weights.kernels, order.value, lefts, d_products)
+    d_kernels = kernel_gradients(weights.kernels, order.value, lefts, d_products)
     return RecurrentWeights(d_kernels, d_vectors), d_carry, TimeInputs(d_projected)
 
 
 run.defvjp(_forward, _backward)
-
-
-@jax.custom_vjp
-def _replay(a: Array, transposed: Array, kept: Array, tap: Array) -> Array:
-    """Stand in for a @ kernel: answer with the kept result, and let the cotangent out through `tap`."""
-    del a, transposed, tap
-    return kept
-
-
-def _replay_forward(a: Array, transposed: Array, kept: Array, tap: Array):
-    del a, tap
-    return kept, transposed
-
-
-def _replay_backward(transposed: Array, d_product: Array):
-    return multiply(d_product, transposed), None, None, d_product
-
-
-_replay.defvjp(_replay_forward, _replay_backward)
-
-
-def _kernel_gradients(kernels, order, lefts, d_products) -> tuple[Array, ...]:
-    gradients = [jnp.zeros_like(kernel) for kernel in kernels]
-    for k, left, d_product in zip(order, lefts, d_products):
-        flat_left = left.reshape(-1, left.shape[-1]).astype(kernels[k].dtype)
-        flat_d = d_product.reshape(-1, d_product.shape[-1]).astype(kernels[k].dtype)
-        gradients[k] += jnp.matmul(flat_left.T, flat_d, preferred_element_type=left.dtype).astype(kernels[k].dtype)
-    return tuple(gradients)
-
-
-@jax.tree_util.register_static
-class _Static:
-    """A Python value that travels through JAX as structure."""
-
-    def __init__(self, value: Any):
-        self.value = value
-
-    def __hash__(self) -> int:
-        return hash(self.value)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Static) and self.value == other.value

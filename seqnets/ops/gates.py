@@ -1,0 +1,61 @@
+"""Gates that lie apart: what a backend holds that cannot cut an array in pieces."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax.numpy as jnp
+from jax import Array
+
+
+class Gates(NamedTuple):
+    """What would be an array `(..., gates * H)`, one array a gate.
+
+    A step of a recurrence adds such arrays and takes them apart, nothing else; so that is all that this does. A kernel on a GPU
+    needs it: what it computes lives in registers, where no array can be cut.
+
+    Attributes:
+        parts: one `(..., H)` a gate.
+    """
+
+    parts: tuple[Array, ...]
+
+    @property
+    def ndim(self) -> int:
+        """The number of axes of every part."""
+        return self.parts[0].ndim
+
+    @property
+    def dtype(self) -> Any:
+        """The dtype of every part."""
+        return self.parts[0].dtype
+
+    def astype(self, dtype: Any) -> "Gates":
+        """Return every part in another dtype."""
+        return self.map(lambda part: part.astype(dtype))
+
+    def reshape(self, shape: tuple[int, ...]) -> "Gates":
+        """Return every part in another shape, which must end in -1."""
+        return self.map(lambda part: part.reshape(shape))
+
+    def map(self, function: Callable[[Array], Array]) -> "Gates":
+        """Return what the function makes of every part."""
+        return Gates(tuple(map(function, self.parts)))
+
+    def __add__(self, other: "Gates") -> "Gates":  # pyright: ignore[reportIncompatibleMethodOverride]
+        return Gates(tuple(a + b for a, b in zip(self.parts, other.parts, strict=True)))
+
+
+def split_gates(x: Array | Gates, count: int) -> tuple[Array, ...]:
+    """Return the gates that lie side by side on the last axis, one array each.
+
+    Args:
+        x: `(..., count * H)`, or gates that lie apart already.
+        count: their number.
+
+    Example:
+        >>> [gate.tolist() for gate in split_gates(jnp.arange(4), 2)]
+        [[0, 1], [2, 3]]
+        >>> split_gates(Gates((jnp.zeros(2), jnp.ones(2))) + Gates((jnp.ones(2), jnp.ones(2))), 2)[1].tolist()
+        [2.0, 2.0]
+    """
+    return x.parts if isinstance(x, Gates) else tuple(jnp.split(x, count, axis=-1))
