@@ -4,12 +4,12 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from seqnets.weights.convert import load_weights
+    from seqnets.weights.convert import load_weights, save_weights
 
-_HOMES = {"convert": ("load_weights",)}
+_HOMES = {"convert": ("load_weights", "save_weights")}
 _EXPORTS = {name: module for module, names in _HOMES.items() for name in names}
 
-__all__ = ["load_weights"]
+__all__ = ["load_weights", "save_weights"]
 
 
 def __getattr__(name: str) -> Any:

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 import jax.numpy as jnp
@@ -11,8 +12,8 @@ from flax import nnx
 from seqnets.errors import UserError
 from seqnets.models.cnn.network import ConvNet
 from seqnets.weights.difference import differences
-from seqnets.weights.files import WeightFile, read_weight_file
-from seqnets.weights.naming import Naming, Target, targets
+from seqnets.weights.files import WeightFile, read_weight_file, write_weight_file
+from seqnets.weights.naming import OURS, Naming, Target, targets
 from seqnets.weights.published import stated_preprocessing
 from seqnets.weights.tables import known_namings
 
@@ -66,6 +67,37 @@ def load_weights(
         dtype = variables[name].get_raw_value().dtype
         variables[name].set_value(jnp.asarray(target.layout.take(given[target.name]), dtype))
     model.preprocessing = stated or match.naming.preprocessing
+
+
+def save_weights(model: ConvNet, path: str | os.PathLike[str], *, names: str = "seqnets") -> None:
+    """Write a network's weights as safetensors, under our names or those of a library that has the same network.
+
+    The file says in its metadata what the weights expect of images (`model.preprocessing`), so that `load_weights` brings
+    it back whatever the names, and holds a checksum of every array. Torch loads a file with torch's names by
+    `module.load_state_dict(safetensors.torch.load_file(path))`.
+
+    Args:
+        model: the network.
+        path: ends in `.safetensors`; replaced at once where it exists.
+        names: "seqnets", "torchvision", "timm", "huggingface", ...
+
+    Raises:
+        UserError: the library has no names for this network, or the path is for another kind of file.
+
+    Example:
+        >>> from seqnets.models import create_model
+        >>> save_weights(create_model("lenet5"), "lenet.safetensors", names="torchvision")
+        Traceback (most recent call last):
+        ...
+        seqnets.errors.UserError: there are no 'torchvision' names for this network; there are seqnets
+    """
+    variables = network_variables(model)
+    shapes = {name: variable.get_raw_value().shape for name, variable in variables.items()}
+    match = matches(model, shapes, names)[0]
+    arrays = {
+        target.name: target.layout.export(np.asarray(variables[name].get_raw_value())) for name, target in match.targets.items()
+    }
+    write_weight_file(Path(path), arrays, model.preprocessing, torch=match.naming is not OURS)
 
 
 def network_variables(model: nnx.Module) -> dict[str, nnx.Variable]:

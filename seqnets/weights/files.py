@@ -9,7 +9,9 @@ from typing import Any
 
 import numpy as np
 
+from seqnets.data.preprocessing import Preprocessing
 from seqnets.errors import UserError
+from seqnets.files import checksum, replace_file
 
 Arrays = dict[str, np.ndarray]
 INDEX = ".safetensors.index.json"
@@ -58,6 +60,34 @@ def read_weight_file(path: str | os.PathLike[str]) -> WeightFile:
     raise UserError(f"'{file}' is not a kind of weight file that seqnets reads: {known}")
 
 
+def write_weight_file(path: Path, arrays: Arrays, preprocessing: Preprocessing | None, *, torch: bool) -> None:
+    """Write arrays as safetensors, with checksums and with what they expect of images.
+
+    Args:
+        path: the file.
+        arrays: by name.
+        preprocessing: what the weights expect; None where it is not known.
+        torch: whether the names are those of a torch module, which torch's libraries want to see stated.
+
+    Raises:
+        UserError: the path does not end in `.safetensors`.
+
+    Example:
+        >>> write_weight_file(Path("weights.npz"), {}, None, torch=False)
+        Traceback (most recent call last):
+        ...
+        seqnets.errors.UserError: weights are saved as .safetensors, not as 'weights.npz'
+    """
+    from safetensors.numpy import save
+
+    if path.suffix != ".safetensors":
+        raise UserError(f"weights are saved as .safetensors, not as '{path}'")
+    facts: dict[str, Any] = {"checksums": {name: checksum(array) for name, array in arrays.items()}}
+    if preprocessing is not None:
+        facts["preprocessing"] = preprocessing.to_json()
+    replace_file(path, save(arrays, {METADATA: json.dumps(facts)} | ({"format": "pt"} if torch else {})))
+
+
 def read_json(path: Path) -> Any:
     """Return the value of a JSON file.
 
@@ -97,10 +127,12 @@ def _read_safetensors(path: Path) -> tuple[Arrays, Any]:
     from safetensors import deserialize, safe_open
 
     with safe_open(path, framework="numpy") as file:
-        facts = (file.metadata() or {}).get(METADATA)
+        facts = json.loads((file.metadata() or {}).get(METADATA, "{}"))
     # not `safetensors.numpy.load`, which knows no bfloat16
     arrays = {name: _array(part) for name, part in deserialize(path.read_bytes())}
-    return arrays, json.loads(facts) if facts else {}
+    if facts.get("checksums") not in (None, {name: checksum(array) for name, array in arrays.items()}):
+        raise UserError(f"'{path}' is damaged: an array does not fit its checksum")
+    return arrays, facts
 
 
 def _array(part: Mapping[str, Any]) -> np.ndarray:
