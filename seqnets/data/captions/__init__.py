@@ -1,0 +1,7 @@
+"""Images and what people wrote of them: files of every usual form, splits, and the public sets."""
+
+from seqnets.data.captions.caption_set import CaptionSet, image_id
+from seqnets.data.captions.pictures import Absent, with_pictures
+from seqnets.data.captions.reading import read_captions
+
+__all__ = ["Absent", "CaptionSet", "image_id", "read_captions", "with_pictures"]
