@@ -7,6 +7,7 @@ import jax.numpy as jnp
 from jax import Array
 
 from seqnets.errors import UserError
+from seqnets.ops.across_devices import divided_by_rows
 from seqnets.ops.backends import native, parallel, reference, scan
 from seqnets.ops.recurrent import Carry, Recurrence, RecurrentWeights
 from seqnets.ops.timestep import TimeInputs
@@ -59,9 +60,8 @@ def sequence(
     valid = None if lengths is None else jnp.arange(steps)[:, None] < lengths[None, :]
     zoneout = jax.tree.map(lambda share: jnp.broadcast_to(share, (steps, *share.shape[1:])), zoneout)
     inputs = TimeInputs(projected, resets, valid, zoneout)
-    weights, carry, inputs = _varying_alike((weights, carry, inputs))
     run = _runner(backend, recurrence, weights, carry, inputs)
-    return run(recurrence, reverse, weights, carry, inputs)
+    return divided_by_rows(lambda *held: run(recurrence, reverse, *_varying_alike(held)), weights, carry, inputs)
 
 
 def _runner(backend: Backend, *call):

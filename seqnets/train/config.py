@@ -85,6 +85,8 @@ class TrainConfig:
     """Steps between checkpoints; 0 for one at the end, at each best and on interruption only."""
     keep: int = 2
     """Last checkpoints kept, besides the best."""
+    mesh: str = ""
+    """Devices to train on: data=4 divides each batch over four, data=4,model=2 large weights over two as well; "" for one."""
     tensorboard: bool = False
     """Also write TensorBoard files (needs `pip install 'seqnets[viz]'`)."""
 

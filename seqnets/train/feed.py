@@ -1,7 +1,7 @@
 """Batches prepared ahead, in the background, stacked for each dispatch."""
 
 from collections import deque
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
@@ -51,12 +51,14 @@ def stacked_batches(source: BatchSource, dispatch: Dispatch, size: int) -> Any:
     return jax.tree.map(lambda *arrays: np.stack(arrays), *(batches[step] for step in steps))
 
 
-def feed(source: BatchSource, start: int, config: TrainConfig) -> Generator[tuple[Dispatch, Any]]:
-    """Yield each dispatch with its batches on the device, two of them prepared ahead by a thread."""
+def feed(
+    source: BatchSource, start: int, config: TrainConfig, place: Callable[[Any], Any] = jax.device_put
+) -> Generator[tuple[Dispatch, Any]]:
+    """Yield each dispatch with its batches placed on the device, two of them prepared ahead by a thread."""
     plan, waiting = dispatches(start, config), deque()
 
     def prepare(dispatch: Dispatch) -> tuple[Dispatch, Any]:
-        return dispatch, jax.device_put(stacked_batches(source, dispatch, config.steps_per_dispatch))
+        return dispatch, place(stacked_batches(source, dispatch, config.steps_per_dispatch))
 
     with ThreadPoolExecutor(1, thread_name_prefix="seqnets-feed") as thread:
         for dispatch in plan:

@@ -3,8 +3,6 @@
 import contextlib
 import math
 import os
-import sys
-import time
 from typing import Any, Literal
 
 import jax
@@ -13,10 +11,12 @@ from flax import nnx
 
 from seqnets.errors import UserError
 from seqnets.run import Run
+from seqnets.train.clock import Clock, peak_memory
 from seqnets.train.config import TrainConfig
 from seqnets.train.feed import Dispatch, feed
 from seqnets.train.finish import write_summary
 from seqnets.train.folder import InFolder, InMemory, open_store, weights_of
+from seqnets.train.mesh import Layout
 from seqnets.train.progress import Progress, Silent, Status, default_progress
 from seqnets.train.resume import Resume
 from seqnets.train.selection import check_selection
@@ -70,18 +70,24 @@ def fit(
         shown = default_progress() if progress == "auto" else progress or Silent()
         stack.callback(shown.close)
         stop = stack.enter_context(StopRequest()) if directory is not None else StopRequest()
-        store = open_store(directory, task, config, resume, settings, shown.tell)
+        layout = Layout(config.mesh, config.batch_size)
+        # of several processes one writes, and the others get from it what they would have to read
+        store = open_store(directory if layout.is_primary else None, task, config, resume, settings, shown.tell)
         stack.callback(store.close)
-        return Training(task, config, store, shown, stop).run()
+        return Training(task, config, layout, store, shown, stop).run()
 
 
 class Training:
     """One run from where it stands to its end. Use `fit`."""
 
-    def __init__(self, task: Task, config: TrainConfig, store: InFolder | InMemory, progress: Any, stop: StopRequest) -> None:
-        self.task, self.config, self.store, self.progress, self.stop = task, config, store, progress, stop
+    def __init__(
+        self, task: Task, config: TrainConfig, layout: Layout, store: InFolder | InMemory, progress: Any, stop: StopRequest
+    ) -> None:
+        self.task, self.config, self.layout, self.store = task, config, layout, store
+        self.progress, self.stop, self.stopping = progress, stop, False
         self.graphdef, state = initial_state(task, config)
-        self.state, record = store.restore(state)
+        state, record = store.restore(state)
+        self.state, record = layout.place(layout.shared(state)), layout.shared_json(record)
         self.step = int(self.state.step)
         self.best, self.evaluated = record.get("best"), record.get("evaluated", 0)
         self.meter = Meter(**record.get("meter", {}))
@@ -97,20 +103,21 @@ class Training:
 
     def _train(self) -> None:
         source, steps, behind = self.task.batches(self.config.batch_size, self.config.seed), None, None
-        with contextlib.closing(feed(source, self.step, self.config)) as dispatches:
+        with contextlib.closing(feed(source, self.step, self.config, self.layout.place_batches)) as dispatches:
             for dispatch, batches in dispatches:
                 steps = steps or self._compile(batches)
                 self.state, metrics = steps(self.state, batches, np.int32(dispatch.count))
                 # metrics are fetched one dispatch behind, so that the device always has work queued
                 self._receive(behind)
                 behind = (dispatch, metrics)
-                if self.stop.requested or self._is_border(dispatch.stop):
+                self.stopping = self.layout.any(self.stop.requested is not None)
+                if self.stopping or self._is_border(dispatch.stop):
                     self._receive(behind)
                     behind = None
                     self._pass_border()
 
     def _compile(self, batches: Any) -> Any:
-        steps = compile_steps(self.task, self.graphdef, self.config, self.state, batches)
+        steps = compile_steps(self.task, self.graphdef, self.config, self.state, batches, self.layout)
         self.store.prepare()  # not before: importing would slow the tracing down
         return steps
 
@@ -139,7 +146,7 @@ class Training:
         rate = self.clock.rate(self.step)
         units = rate * self.task.units_per_step(self.config.batch_size)
         left = (self.config.steps - self.step) / max(rate, 1e-9)
-        self.store.time({"step": self.step, "seconds": seconds, f"{self.task.units}_per_second": units, **_memory()})
+        self.store.time({"step": self.step, "seconds": seconds, f"{self.task.units}_per_second": units, **peak_memory()})
         self.progress.update(Status(self.step, self.config.steps, means, units, self.task.units, left))
 
     def _is_border(self, step: int) -> bool:
@@ -150,7 +157,7 @@ class Training:
 
     def _pass_border(self) -> None:
         """Do what is due between two steps: leave, evaluate, save."""
-        if self.stop.requested:
+        if self.stopping:
             self._leave()
         try:
             with self.clock.paused():
@@ -165,12 +172,12 @@ class Training:
         if not due or self.evaluated == self.step:
             self.evaluated = self.step
             return False
-        params, rest = evaluated_weights(self.state)
-        model = nnx.merge(self.graphdef, params, rest)
-        with self.stop.interruptible():
+        model = nnx.merge(self.graphdef, *self._evaluated_weights())
+        with self.stop.interruptible() if self.layout.processes == 1 else contextlib.nullcontext():
             figures = {name: float(value) for name, value in self.task.evaluate(model, "validation").items()}
             preview = self.task.preview(model, self.config.seed) if self.progress.wants_preview else ""
         self.evaluated = self.step
+        figures = self.layout.shared_json(figures)  # all processes must judge alike
         return self._judge(figures, preview) if figures else False
 
     def _judge(self, figures: dict[str, float], preview: str) -> bool:
@@ -181,7 +188,7 @@ class Training:
             self.state = observe(self.state, self.config, value)
         if best:
             self.best = {"step": self.step, "value": value}
-            self.store.export(weights_of(*evaluated_weights(self.state)))
+            self.store.export(weights_of(*self._evaluated_weights()))
         self.progress.validated(self.step, figures, best)
         self.progress.preview(preview)
         return best
@@ -189,13 +196,13 @@ class Training:
     def _save(self, *, best: bool = False) -> None:
         record = {"best": self.best, "evaluated": self.evaluated, "meter": self.meter.to_json()}
         with self.clock.paused():
-            self.store.save(self.step, self.state, record, best=best)
+            self.store.save(self.step, self.layout.gather(self.state), record, best=best)
 
     def _keep(self) -> str:
         self._save()
-        saved = self.store.wait()
+        saved, weights = self.store.wait(), self._evaluated_weights()
         if not self.store.exported:
-            self.store.export(weights_of(*evaluated_weights(self.state)))
+            self.store.export(weights_of(*weights))
         return f"is saved in '{self.store.directory}'" if saved else "could not be saved"
 
     def _leave(self) -> None:
@@ -216,44 +223,21 @@ class Training:
         elif self.step:
             self.progress.tell(f"continuing '{self.store.directory}' after step {self.step:,}")
 
+    def _evaluated_weights(self) -> tuple[Any, Any]:
+        return self.layout.gather(evaluated_weights(self.state))
+
     def _finish(self) -> Run:
+        weights = self._evaluated_weights()
         if self.best is None or not self.store.exported:
-            self.store.export(weights_of(*evaluated_weights(self.state)))
+            self.store.export(weights_of(*weights))
         self.store.wait()
-        graphdef, like = nnx.split(nnx.merge(self.graphdef, *evaluated_weights(self.state)))
-        model = nnx.merge(graphdef, self.store.weights(like))
+        graphdef, like = nnx.split(nnx.merge(self.graphdef, *weights))
+        model = nnx.merge(graphdef, self.layout.shared(self.store.weights(like)))
         vocabulary = getattr(self.task, "vocabulary", None)
         run = Run(model, self.store.description, vocabulary, self.store.directory, self.store.metrics)
         if run.directory:
             write_summary(run, self.best, self.progress.tell)
         return run
-
-
-class Clock:
-    """Counts the seconds of training, pauses for evaluation and saving left out."""
-
-    def __init__(self, step: int) -> None:
-        self._begin = self._marked_at = time.perf_counter()
-        self._away = 0.0
-        self._marked_step = step
-
-    @property
-    def seconds(self) -> float:
-        """Seconds of training so far."""
-        return time.perf_counter() - self._begin - self._away
-
-    def rate(self, step: int) -> float:
-        """Return the steps a second since this was last asked."""
-        steps, seconds = step - self._marked_step, self.seconds - (self._marked_at - self._begin)
-        self._marked_step, self._marked_at = step, self._begin + self.seconds
-        return steps / max(seconds, 1e-9)
-
-    @contextlib.contextmanager
-    def paused(self):
-        """Leave out the seconds of this block."""
-        left = time.perf_counter()
-        yield
-        self._away += time.perf_counter() - left
 
 
 def _divides(every: int, step: int) -> bool:
@@ -262,12 +246,3 @@ def _divides(every: int, step: int) -> bool:
 
 def _place(name: str) -> tuple[int, str]:
     return {"loss": 0, "gradient_norm": 2, "learning_rate": 3}.get(name, 1), name
-
-
-def _memory() -> dict[str, int]:
-    try:
-        import resource
-    except ImportError:  # Windows
-        return {}
-    unit = 1 << 20 if sys.platform == "darwin" else 1 << 10
-    return {"peak_memory_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // unit}

@@ -11,7 +11,10 @@ from seqnets.train.config import TrainConfig
 Resume = Literal["auto", "never", "must"]
 
 # what cannot change the steps already taken nor the ones to come
-FREE = {"steps", "log_every", "evaluate_every", "save_every", "keep", "steps_per_dispatch", "max_bad_steps", "tensorboard"}
+FREE = {
+    *("steps", "log_every", "evaluate_every", "save_every", "keep", "tensorboard"),
+    *("steps_per_dispatch", "max_bad_steps", "mesh"),
+}
 _PREPARED = {CONFIG, SETTINGS, VOCABULARY, LOCK}
 
 

@@ -9,6 +9,7 @@ import optax
 from flax import nnx
 
 from seqnets.train.config import TrainConfig
+from seqnets.train.mesh import Layout
 from seqnets.train.optimizer import optimizer
 from seqnets.train.schedules import learning_rate_schedule
 from seqnets.train.selection import multipliers, trained
@@ -77,11 +78,18 @@ def make_steps(step: Step, metrics: Any) -> Steps:
     return train_steps
 
 
-def compile_steps(task: Task, graphdef: nnx.GraphDef, config: TrainConfig, state: TrainState, batches: Any) -> Any:
-    """Compile the steps once, ahead of time, for a state (donated) and stacked batches."""
+def compile_steps(
+    task: Task, graphdef: nnx.GraphDef, config: TrainConfig, state: TrainState, batches: Any, layout: Layout | None = None
+) -> Any:
+    """Compile the steps once, ahead of time, for a state (donated) and stacked batches, as they lie on the devices."""
     step = make_step(task, graphdef, config)
     metrics = jax.eval_shape(step, state, jax.tree.map(lambda array: array[0], batches))[1]
-    return jax.jit(make_steps(step, metrics), donate_argnums=0).lower(state, batches, jnp.int32(1)).compile()
+    steps = make_steps(step, metrics)
+    if layout is None or layout.mesh is None:
+        return jax.jit(steps, donate_argnums=0).lower(state, batches, jnp.int32(1)).compile()
+    with jax.set_mesh(layout.mesh):
+        divided = jax.jit(steps, donate_argnums=0, out_shardings=(layout.shardings(state), layout.replicated(metrics)))
+        return divided.lower(state, batches, jax.ShapeDtypeStruct((), jnp.int32)).compile()
 
 
 def _loss_of(task: Task, graphdef: nnx.GraphDef, parameters: Any) -> Callable[..., Any]:
