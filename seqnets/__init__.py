@@ -15,8 +15,8 @@ from seqnets.errors import UserError
 
 if TYPE_CHECKING:
     from seqnets import data, decode, metrics, models, nn, ops, train, viz, weights
-    from seqnets.data import Corpus, TextConfig, Vocabulary, read_text
-    from seqnets.decode import beam_search, classify, sample, score, stream
+    from seqnets.data import Corpus, FeatureStore, Preprocessing, TextConfig, Vocabulary, read_text
+    from seqnets.decode import beam_search, classify, extract_features, sample, score, stream
     from seqnets.models import CharLM, CharLMConfig, create_model, model_names
     from seqnets.run import Run, load
     from seqnets.train import CharLMTask, TrainConfig, fit
@@ -28,6 +28,8 @@ __all__ = [
     "CharLMConfig",
     "CharLMTask",
     "Corpus",
+    "FeatureStore",
+    "Preprocessing",
     "Run",
     "TextConfig",
     "TrainConfig",
@@ -39,6 +41,7 @@ __all__ = [
     "create_model",
     "data",
     "decode",
+    "extract_features",
     "fit",
     "load",
     "model_names",
@@ -56,8 +59,8 @@ __all__ = [
 ]
 
 _HOMES = {
-    "seqnets.data": ("Corpus", "TextConfig", "Vocabulary", "read_text"),
-    "seqnets.decode": ("beam_search", "classify", "sample", "score", "stream"),
+    "seqnets.data": ("Corpus", "FeatureStore", "Preprocessing", "TextConfig", "Vocabulary", "read_text"),
+    "seqnets.decode": ("beam_search", "classify", "extract_features", "sample", "score", "stream"),
     "seqnets.models": ("CharLM", "CharLMConfig", "create_model", "model_names"),
     "seqnets.run": ("Run", "load"),
     "seqnets.train": ("CharLMTask", "TrainConfig", "fit"),

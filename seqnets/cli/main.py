@@ -27,6 +27,7 @@ VERBS = {
     "sample": Verb("seqnets.cli.sample", "write text with a trained model"),
     "evaluate": Verb("seqnets.cli.evaluate", "score a text: nats, bits per character, perplexity"),
     "classify": Verb("seqnets.cli.classify", "name what is in images, with any of the networks"),
+    "features": Verb("seqnets.cli.features", "compute features of images into a store on disk"),
     "summary": Verb("seqnets.cli.summary", "show a convolutional network's layers: shapes, parameters, multiply-adds"),
     "score": Verb("seqnets.cli.score", "score captions: BLEU, ROUGE-L, CIDEr"),
 }

@@ -1,6 +1,9 @@
 """Floor 1: files to arrays. NumPy only; no models."""
 
 from seqnets.data.demo import standard_library
+from seqnets.data.features import FeatureStore
+from seqnets.data.images import ImageError, find_images, open_image
+from seqnets.data.preprocessing import Preprocessing
 from seqnets.data.streams import TextBatch, TokenStream, Windows
 from seqnets.data.text import Corpus, read_text
 from seqnets.data.text_config import TextConfig
@@ -11,7 +14,10 @@ __all__ = [
     "CaptionVocabulary",
     "Corpus",
     "Decoder",
+    "FeatureStore",
+    "ImageError",
     "LetterVocabulary",
+    "Preprocessing",
     "TextBatch",
     "TextConfig",
     "TokenStream",
@@ -22,6 +28,8 @@ __all__ = [
     "WordVocabulary",
     "bytes_vocabulary",
     "caption_vocabulary",
+    "find_images",
+    "open_image",
     "read_text",
     "standard_library",
 ]

@@ -16,7 +16,7 @@ from PIL import Image
 from seqnets.errors import UserError
 
 ImageMode = Literal["RGB", "L"]
-Source = str | os.PathLike[str] | bytes
+Source = str | os.PathLike[str] | bytes | BinaryIO
 
 EXTENSIONS = frozenset(
     [".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".gif", ".bmp", ".dib", ".webp", ".tif", ".tiff", ".avif"]
@@ -58,7 +58,7 @@ def open_image(source: Source, mode: ImageMode = "RGB", *, max_pixels: int = MAX
     before any of it is decoded. No setting of Pillow is changed, and its warnings stay unsaid.
 
     Args:
-        source: a path, or the bytes of a file.
+        source: a path, the bytes of a file, or an open file.
         mode: "RGB", or "L" for grey.
         max_pixels: more than this are refused. Pillow itself refuses 179 million.
         name: what to call the image in an error; the path where left out.
@@ -75,10 +75,14 @@ def open_image(source: Source, mode: ImageMode = "RGB", *, max_pixels: int = MAX
         >>> open_image(file.getvalue()).getpixel((0, 0))
         (255, 255, 255)
     """
-    name = name or ("the image" if isinstance(source, bytes) else f"'{os.fspath(source)}'")
+    name = name or (f"'{os.fspath(source)}'" if isinstance(source, str | os.PathLike) else "the image")
     try:
-        with io.BytesIO(source) if isinstance(source, bytes) else open(source, "rb") as file:
-            return _decode(file, mode, max_pixels, name)
+        if isinstance(source, bytes):
+            return _decode(io.BytesIO(source), mode, max_pixels, name)
+        if isinstance(source, str | os.PathLike):
+            with open(source, "rb") as file:
+                return _decode(file, mode, max_pixels, name)
+        return _decode(source, mode, max_pixels, name)
     except OSError as error:
         raise ImageError(f"{name} cannot be read: {error.strerror or error}; check the path and the file") from None
 

@@ -6,6 +6,7 @@ from seqnets.decode.caption_config import CaptionConfig
 from seqnets.decode.captions import decode_captions
 from seqnets.decode.classification import Guess, classify
 from seqnets.decode.dynamic import DynamicConfig, dynamic_score
+from seqnets.decode.extraction import extract_features
 from seqnets.decode.sampling import SamplingConfig, sample, sample_many, stream, stream_many
 from seqnets.decode.scoring import Score, score
 
@@ -21,6 +22,7 @@ __all__ = [
     "classify",
     "decode_captions",
     "dynamic_score",
+    "extract_features",
     "sample",
     "sample_many",
     "score",

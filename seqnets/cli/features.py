@@ -1,0 +1,84 @@
+"""`seqnets features`: what a network sees in many images, kept on disk for training on top of it."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from seqnets.cli.image_progress import image_progress
+from seqnets.cli.networks import add_network, chosen_network
+from seqnets.cli.parser import Parser
+
+SUMMARY = "compute features of images into a store on disk"
+_DONE, _NONE_READ = 0, 2
+_USAGE = "seqnets features (RUN | --model NAME --weights PATH) IMAGES... --out STORE [--layer NAME ...] [--dtype bfloat16]"
+_EPILOG = """\
+May be stopped or killed at any moment; the same command goes on where it was. Images are known by their content: copies
+are stored once, and a store takes features of one network, its weights and its preprocessing only. An image that cannot be
+read is told at the end and noted in the store; the exit code is 2 when none could be read.
+
+In Python:
+  store = sn.FeatureStore("STORE")
+  store.get("photo.jpg")                    # [L, D], memory-mapped
+  store.gather(["a.jpg", "b.jpg"])          # [2, L, D]"""
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run the words after `seqnets features`; see `seqnets features --help`."""
+    found = _parser().read(argv)
+    from seqnets.data.images import find_images
+    from seqnets.decode.extraction import extract_features
+
+    options = {"dtype": found.compute_dtype} if found.compute_dtype else {}
+    chosen = chosen_network(found, **options)
+    paths = find_images(chosen.images)
+    with image_progress("features") as progress:
+        store = extract_features(
+            chosen.model,
+            paths,
+            found.out,
+            name=chosen.name,
+            layers=found.layer,
+            pooled=found.pooled,
+            dtype=found.dtype,
+            batch_size=found.batch_size,
+            estimated=_tell_estimate,
+            progress=progress,
+        )
+    return _report(store, paths, found)
+
+
+def _parser() -> Parser:
+    from seqnets.data.feature_index import DTYPES
+
+    parser = Parser("seqnets features", SUMMARY, epilog=_EPILOG, usage=_USAGE)
+    add_network(parser)
+    parser.add_argument("--out", required=True, metavar="STORE", help="the folder of the store, new or to be added to")
+    parser.add_argument("--layer", action="append", default=[], metavar="NAME", help="a feature of the network, such as stage4 "
+                        "or pool; may be given several times [the last stage]")  # fmt: skip
+    parser.add_argument("--pooled", action="store_true", help="keep the mean over the locations of a grid: [D], not [L, D]")
+    parser.add_argument("--dtype", choices=DTYPES, default="float32", help="of the numbers in the store [float32]")
+    parser.add_argument("--compute-dtype", choices=["float32", "bfloat16"], help="of the network's arithmetic [float32]")
+    parser.add_argument("--batch-size", type=parser.value(int), default=32, metavar="N", help="images at once [32]")
+    return parser
+
+
+def _tell_estimate(estimate: Any) -> None:
+    todo, header = estimate.images - estimate.settled, estimate.header
+    before = f" ({estimate.settled:,} of {estimate.images:,} are done)" if estimate.settled else ""
+    shapes = ", ".join(f"{name} {' x '.join(map(str, layer.shape))}" for name, layer in header.layers.items())
+    size = f"{header.row_bytes / 1e3:,.1f} kB an image, up to {estimate.bytes / 1e6:,.1f} MB in all"
+    print(f"features: {todo:,} images to do{before}: {shapes} of {header.dtype}, {size}", file=sys.stderr, flush=True)
+
+
+def _report(store: Any, paths: Sequence[Any], found: argparse.Namespace) -> int:
+    import os
+
+    given = {os.path.abspath(path) for path in paths}
+    failures = {path: reason for path, reason in store.failures.items() if path in given}
+    for path, reason in failures.items():
+        print(f"seqnets: left out: '{path}': {reason}", file=sys.stderr)
+    left_out = f"; {len(failures):,} left out" if failures else ""
+    stored = len(given) - len(failures)
+    print(f"{found.out}: features of {stored:,} of {len(given):,} images; {len(store):,} distinct in the store{left_out}")
+    return _DONE if stored else _NONE_READ

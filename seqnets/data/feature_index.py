@@ -1,0 +1,196 @@
+"""What a feature store states of itself and of its images: store.json, index.jsonl, and where the numbers lie."""
+
+import hashlib
+import json
+import math
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, BinaryIO, NamedTuple
+
+import numpy as np
+
+from seqnets.errors import UserError
+
+FORMAT, FORMAT_VERSION = "seqnets-features", 1
+STORE, INDEX = "store.json", "index.jsonl"
+DTYPES = ("float32", "bfloat16", "float16")
+
+
+@dataclass(frozen=True)
+class Layer:
+    """The features of one layer for one image.
+
+    Args:
+        shape: [L, D] for the locations of a grid, [D] for a vector.
+        grid: (H, W) with L = H W, row by row; None for a vector.
+
+    Example:
+        >>> Layer((49, 2048), (7, 7)).size
+        100352
+    """
+
+    shape: tuple[int, ...]
+    grid: tuple[int, int] | None = None
+
+    @property
+    def size(self) -> int:
+        """Numbers in it."""
+        return math.prod(self.shape)
+
+
+class ImageRecord(NamedTuple):
+    """What the index states of an image file.
+
+    Args:
+        path: absolute.
+        bytes: the file's size.
+        modified: the file's time, in nanoseconds.
+        digest: SHA-256 of the file's bytes, in hexadecimal; None where it could not be read.
+        failure: why the image has no features; None where it has.
+    """
+
+    path: str
+    bytes: int
+    modified: int
+    digest: str | None
+    failure: str | None = None
+
+
+@dataclass(frozen=True)
+class Header:
+    """What store.json states.
+
+    Args:
+        made_by: model, weights, preprocessing, ...: features made by anything else do not belong here.
+        layers: name to the shape of its features; the first is the one meant where none is named.
+        dtype: of the features: one of "float32", "bfloat16", "float16".
+        rows_per_shard: features of a file.
+    """
+
+    made_by: Mapping[str, Any]
+    layers: Mapping[str, Layer]
+    dtype: str
+    rows_per_shard: int
+
+    @property
+    def row_bytes(self) -> int:
+        """Bytes that an image takes in all layers."""
+        return sum(layer.size for layer in self.layers.values()) * number_type(self.dtype).itemsize
+
+    def to_json(self) -> dict[str, Any]:
+        """Return what `from_json` makes an equal header of."""
+        layers = {name: asdict(layer) for name, layer in self.layers.items()}
+        stated = {"made_by": self.made_by, "layers": layers, "dtype": self.dtype, "rows_per_shard": self.rows_per_shard}
+        return json.loads(json.dumps({"format": FORMAT, "format_version": FORMAT_VERSION, **stated}))
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> "Header":
+        """Return what `to_json` described."""
+        layers = {
+            name: Layer(tuple(layer["shape"]), tuple(layer["grid"]) if layer["grid"] else None)
+            for name, layer in value["layers"].items()
+        }
+        number_type(value["dtype"])
+        return cls(value["made_by"], layers, value["dtype"], int(value["rows_per_shard"]))
+
+
+def number_type(name: str) -> np.dtype:
+    """Return the little-endian type of a store's numbers.
+
+    Raises:
+        UserError: the name is none of `DTYPES`.
+
+    Example:
+        >>> number_type("bfloat16").itemsize
+        2
+    """
+    if name not in DTYPES:
+        raise UserError(f"dtype must be one of {', '.join(DTYPES)}, not {name!r}")
+    import ml_dtypes
+
+    return np.dtype(ml_dtypes.bfloat16) if name == "bfloat16" else np.dtype(name).newbyteorder("<")
+
+
+def shard_path(directory: Path, layer: str, number: int) -> Path:
+    """Return the file that holds a layer's rows from `number * rows_per_shard` on.
+
+    Example:
+        >>> shard_path(Path("store"), "stage4", 2).name
+        'stage4-00002.bin'
+    """
+    return directory / f"{layer}-{number:05d}.bin"
+
+
+def read_header(directory: Path) -> Header | None:
+    """Return what a store's folder states of itself; None where there is no store.
+
+    Raises:
+        UserError: it is damaged, or was written by a newer seqnets.
+    """
+    path = directory / STORE
+    if not path.is_file():
+        return None
+    try:
+        value = json.loads(path.read_text("utf-8"))
+        if value["format"] == FORMAT and value["format_version"] == FORMAT_VERSION:
+            return Header.from_json(value)
+        kind = f"{value['format']} {value['format_version']}"
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise UserError(f"'{path}' is damaged: {error}") from None
+    raise UserError(f"'{path}' is of the kind {kind!r}, this seqnets reads '{FORMAT} {FORMAT_VERSION}'")
+
+
+def read_index(directory: Path) -> tuple[list[list[ImageRecord]], int]:
+    """Return the batches that a store holds whole, and the length of the index up to there.
+
+    Raises:
+        UserError: a line other than the last, which may be cut short, is damaged.
+    """
+    path = directory / INDEX
+    content = path.read_bytes() if path.exists() else b""
+    length = content.rfind(b"\n") + 1
+    try:
+        lines = content[:length].splitlines()
+        return [[ImageRecord(*record) for record in json.loads(line)["images"]] for line in lines], length
+    except (ValueError, KeyError, TypeError) as error:
+        raise UserError(f"'{path}' is damaged: {error}; make the store anew") from None
+
+
+def rows_of_content(batches: Iterable[Iterable[ImageRecord]]) -> dict[str, int]:
+    """Return the row of each distinct content, in the order of first appearance.
+
+    Example:
+        >>> rows_of_content([[ImageRecord("a", 1, 0, "f0"), ImageRecord("b", 1, 0, "f0")], [ImageRecord("c", 1, 0, "e1")]])
+        {'f0': 0, 'e1': 1}
+    """
+    digests = (record.digest for batch in batches for record in batch if record.digest and record.failure is None)
+    return {digest: row for row, digest in enumerate(dict.fromkeys(digests))}
+
+
+def unchanged(record: ImageRecord) -> bool:
+    """Tell whether a file is as it was when its features were made, or is there no more.
+
+    Example:
+        >>> unchanged(ImageRecord("/no/such/file", 10, 0, "f0"))
+        True
+    """
+    try:
+        state = os.stat(record.path)
+    except OSError:
+        return True
+    return (state.st_size, state.st_mtime_ns) == (record.bytes, record.modified)
+
+
+def content_digest(file: BinaryIO) -> str:
+    """Return the SHA-256 of an open file's bytes, leaving it at its beginning.
+
+    Example:
+        >>> import io
+        >>> content_digest(io.BytesIO(b""))[:8]
+        'e3b0c442'
+    """
+    digest = hashlib.file_digest(file, "sha256").hexdigest()  # pyright: ignore[reportArgumentType]
+    file.seek(0)
+    return digest
