@@ -1,7 +1,7 @@
 """The captioner: an image in, a sentence out."""
 
 from collections.abc import Mapping
-from dataclasses import fields, replace
+from dataclasses import asdict, fields, replace
 from typing import Any
 
 import jax
@@ -104,6 +104,11 @@ class Captioner(nnx.Module):
         if self.config.normalize_features:
             features = features * jax.lax.rsqrt(jnp.mean(jnp.square(features), axis=-1, keepdims=True) + 1e-6)
         return self.decoder.annotate(locked_dropout(features, self.config.feature_dropout, subkey(key, 1)))
+
+    def describe(self) -> dict[str, Any]:
+        """Return what `from_description` reads."""
+        preprocessing = None if self.preprocessing is None else self.preprocessing.to_json()
+        return {"kind": "Captioner", "config": asdict(self.config), "preprocessing": preprocessing}
 
     def initialize_carry(self, annotations: Annotations) -> Carry:
         """Return the state before the first word; leaves `(B, H)`."""

@@ -1,0 +1,68 @@
+"""What a captioner minimizes, and how it is judged while it trains."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from seqnets.errors import UserError
+
+CaptionObjective = Literal["CIDEr", "BLEU-4", "correct", "nats"]
+
+
+@dataclass(frozen=True)
+class CaptionLearning:
+    """What a captioner minimizes, and how it is judged: section `[learning]` of a configuration.
+
+    Raises:
+        UserError: a setting is out of its range; the message names it.
+
+    Example:
+        >>> CaptionLearning(regularizer=0.0).objective
+        'CIDEr'
+    """
+
+    regularizer: float = 1.0
+    """Weight of the penalty on attention that does not visit every location once (soft attention)."""
+    score_rate: float = 1.0
+    """Weight of the REINFORCE term of hard attention."""
+    entropy: float = 0.002
+    """Weight of the entropy of hard attention, which keeps it from settling too soon."""
+    baseline_decay: float = 0.9
+    """How slowly the baseline of hard attention follows the loss."""
+    scheduled_sampling: float = 0.0
+    """How often, in the end, the decoder reads its own word instead of the right one."""
+    scheduled_sampling_steps: int = 1000
+    """Steps over which that rises from 0."""
+    self_critical_after: int = 0
+    """Steps after which captions are drawn and rewarded by their CIDEr, instead of being given; 0 for never."""
+    self_critical_samples: int = 5
+    """Captions drawn for each image; each is compared with the mean of the others."""
+    finetune_after: float = 0.0
+    """Epochs after which a pretrained encoder is trained too, at `finetune_rate`; 0 for never."""
+    finetune_rate: float = 0.1
+    """What the learning rate is multiplied by for a pretrained encoder."""
+    objective: CaptionObjective = "CIDEr"
+    """The figure of free-running validation that picks the best model; correct is for drawn scenes, nats for the loss."""
+    validation_images: int = 500
+    """Images to caption at each validation; 0 for all."""
+    validation_beam: int = 1
+    """Beams of the captions of validation; 1 is greedy."""
+    max_words: int = 20
+    """Words (or letters) of a caption; longer ones are cut."""
+
+    def __post_init__(self) -> None:
+        for name in ("scheduled_sampling", "baseline_decay"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise UserError(f"learning.{name} must lie in [0, 1], got {getattr(self, name)}")
+        for name in ("regularizer", "score_rate", "entropy", "self_critical_after", "finetune_after", "validation_images"):
+            if getattr(self, name) < 0:
+                raise UserError(f"learning.{name} must be at least 0, got {getattr(self, name)}")
+        for name, least in {
+            "scheduled_sampling_steps": 1,
+            "self_critical_samples": 2,
+            "validation_beam": 1,
+            "max_words": 1,
+        }.items():
+            if getattr(self, name) < least:
+                raise UserError(f"learning.{name} must be at least {least}, got {getattr(self, name)}")
+        if self.finetune_rate <= 0:
+            raise UserError(f"learning.finetune_rate must be above 0, got {self.finetune_rate}")
