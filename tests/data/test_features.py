@@ -1,0 +1,217 @@
+"""The feature store gives back what was put in, whatever happened in between."""
+
+import errno
+import hashlib
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import ml_dtypes
+import numpy as np
+import pytest
+
+from seqnets.data import feature_writer
+from seqnets.data.feature_index import Header, ImageRecord, Layer
+from seqnets.data.feature_writer import FeatureWriter
+from seqnets.data.features import FeatureStore
+from seqnets.errors import UserError
+
+PROGRAM = Path(__file__).with_name("kill_at.py")
+HEADER = Header({"model": "tiny", "preprocessing": {"crop": [4, 4], "resize": 5}}, {"pool": Layer((3,))}, "float32", 4)
+
+
+def contents(folder):
+    return {path.name: path.read_bytes() for path in Path(folder).iterdir()}
+
+
+def record(path):
+    path = Path(path)
+    state = path.stat()
+    return ImageRecord(str(path), state.st_size, state.st_mtime_ns, hashlib.sha256(path.read_bytes()).hexdigest())
+
+
+@pytest.fixture
+def files(tmp_path):
+    """Ten files; the last two are copies of the first two."""
+    paths = [tmp_path / f"{number}.png" for number in range(10)]
+    for number, path in enumerate(paths):
+        path.write_text(f"content {number % 8}")
+    return paths
+
+
+@pytest.fixture
+def store(files, tmp_path):
+    with FeatureWriter(tmp_path / "store", HEADER) as writer:
+        writer.add([record(path) for path in files[:3]], {"pool": np.arange(9.0).reshape(3, 3)})
+        writer.add([record(path) for path in files[3:]], {"pool": np.arange(9.0, 24.0).reshape(5, 3)})
+    return FeatureStore.open(tmp_path / "store")
+
+
+def test_features_are_found_by_path_and_by_content(store, files):
+    assert (len(store), len(store.paths), store.failures) == (8, 10, {})
+    for number, path in enumerate(files):
+        wanted = np.arange(3) + 3 * (number % 8)
+        for key in (path, str(path), record(path).digest):
+            np.testing.assert_array_equal(store.get(key), wanted)
+            assert key in store
+    assert isinstance(store.get(files[0]).base, np.memmap)
+    with pytest.raises(ValueError, match="read-only"):
+        store.get(files[0])[0] = 1
+
+
+def test_a_copy_elsewhere_has_the_features_of_its_original(store, files, tmp_path):
+    copy = tmp_path / "elsewhere.jpg"
+    shutil.copy(files[5], copy)
+    np.testing.assert_array_equal(store.get(copy), store.get(files[5]))
+
+
+def test_a_changed_file_has_none_and_a_deleted_one_keeps_them(store, files):
+    files[0].write_text("quite another content")
+    assert files[0] not in store
+    with pytest.raises(UserError, match=r"0.png' is not in the store; add it with"):
+        store.get(files[0])
+    files[1].unlink()
+    np.testing.assert_array_equal(store.get(files[1]), [3, 4, 5])
+
+
+def test_batches_are_gathered_across_shards_in_any_order(store, files):
+    order = [7, 0, 9, 3, 3, 4]
+    wanted = np.stack([np.arange(3) + 3 * (number % 8) for number in order])
+    np.testing.assert_array_equal(store.gather([files[number] for number in order]), wanted)
+    rows = store.rows(files[number] for number in order)
+    assert rows.tolist() == [7, 0, 1, 3, 3, 4]
+    np.testing.assert_array_equal(store.gather(rows), wanted)
+    assert store.gather([]).shape == (0, 3)
+    for wrong in ([8], [-1, 2]):
+        with pytest.raises(UserError, match="not all in the store, which has 8"):
+            store.gather(np.array(wrong))
+    with pytest.raises(UserError, match="no layer 'stage4'; it has pool"):
+        store.get(files[0], "stage4")
+
+
+def test_grids_and_vectors_in_half_precision_are_rounded_once(tmp_path):
+    random = np.random.default_rng(0)
+    layers = {"stage4": Layer((6, 8), (2, 3)), "pool": Layer((8,))}
+    values = {name: random.normal(size=(7, *layer.shape)).astype(np.float32) for name, layer in layers.items()}
+    for dtype, kind in (("bfloat16", ml_dtypes.bfloat16), ("float16", np.float16), ("float32", np.float32)):
+        with FeatureWriter(tmp_path / dtype, Header({}, layers, dtype, 3)) as writer:
+            writer.add([ImageRecord(f"/{n}", 1, 0, f"{n:064x}") for n in range(7)], values)
+        store = FeatureStore(tmp_path / dtype)
+        for name, array in values.items():
+            found = store.gather([f"{n:064x}" for n in range(7)], name)
+            assert found.dtype == kind
+            np.testing.assert_array_equal(found, array.astype(kind))
+        assert store.layers["stage4"].grid == (2, 3)
+        assert sum(path.stat().st_size for path in (tmp_path / dtype).glob("*.bin")) == 7 * 56 * np.dtype(kind).itemsize
+
+
+def test_a_store_killed_in_any_write_and_filled_again_is_the_same(tmp_path):
+    run = lambda folder, write: subprocess.run([sys.executable, PROGRAM, folder, str(write)], timeout=60).returncode  # noqa: E731
+    assert run(tmp_path / "whole", 0) == 0
+    whole = contents(tmp_path / "whole")
+    assert len(whole) == 2 + 1 + 2 * 3  # store.json, .lock; index; three shards of each layer
+    kills, write = 0, 1
+    while (code := run(tmp_path / str(write), write)) != 0:
+        assert code == -9
+        kills += 1
+        if write % 5 == 1:  # killed twice: the second time while going on
+            assert run(tmp_path / str(write), 2) == -9
+        assert run(tmp_path / str(write), 0) == 0
+        assert contents(tmp_path / str(write)) == whole
+        write += 1
+    assert kills >= 10
+    assert contents(tmp_path / str(write)) == whole
+
+
+def test_a_reader_beside_a_killed_writer_sees_whole_batches_only(tmp_path):
+    subprocess.run([sys.executable, PROGRAM, tmp_path / "store", "6"], timeout=60)
+    store = FeatureStore(tmp_path / "store")
+    assert store.gather([f"{n:02d}" for n in range(len(store))], "pool")[:, 0].tolist() == list(range(len(store)))
+
+
+@pytest.mark.parametrize(
+    ("other", "message"),
+    [
+        ({"made_by": {"model": "large", "preprocessing": {"crop": [4, 4], "resize": 5}}}, r"model \(tiny there, large here\)"),
+        (
+            {"made_by": {"model": "tiny", "preprocessing": {"crop": [4, 4], "resize": 6}}},
+            r"preprocessing.resize \(5 there, 6 here\)",
+        ),
+        ({"made_by": {"model": "tiny"}}, r"preprocessing.crop \(\[4, 4\] there, nothing here\)"),
+        ({"dtype": "bfloat16"}, r"dtype \(float32 there, bfloat16 here\)"),
+        ({"layers": {"pool": Layer((4,))}}, r"layers.pool.shape \(\[3\] there, \[4\] here\)"),
+    ],
+)
+def test_features_of_another_kind_are_refused_and_the_difference_named(store, other, message):
+    fields = {"made_by": HEADER.made_by, "layers": HEADER.layers, "dtype": HEADER.dtype, "rows_per_shard": 9}
+    before = contents(store.directory)
+    with pytest.raises(UserError, match=f"holds features of another kind: .*{message}.*; give another folder"):
+        FeatureWriter(store.directory, Header(**{**fields, **other}))
+    assert contents(store.directory) == before
+
+
+def test_two_writers_do_not_share_a_store(store):
+    with FeatureWriter(store.directory, HEADER), pytest.raises(UserError, match="another process is adding to"):
+        FeatureWriter(store.directory, HEADER)
+    FeatureWriter(store.directory, HEADER).close()
+
+
+def test_a_folder_with_other_things_is_left_alone(tmp_path):
+    (tmp_path / "thesis.tex").write_text("precious")
+    with pytest.raises(UserError, match=r"is not a feature store and holds 'thesis.tex'; give a new or empty folder"):
+        FeatureWriter(tmp_path, HEADER)
+
+
+def test_a_damaged_store_is_refused(store, files):
+    shard, index, header = (store.directory / name for name in ("pool-00000.bin", "index.jsonl", "store.json"))
+    whole = contents(store.directory)
+    shard.write_bytes(shard.read_bytes()[:-1])
+    with pytest.raises(UserError, match=r"pool-00000.bin' is damaged: it has 47 bytes of 48"):
+        FeatureWriter(store.directory, HEADER)
+    with pytest.raises(UserError, match=r"pool-00000.bin' is damaged or missing"):
+        FeatureStore(store.directory).get(files[0])
+    index.write_bytes(b"{broken}\n" + whole["index.jsonl"])
+    with pytest.raises(UserError, match=r"index.jsonl' is damaged"):
+        FeatureStore(store.directory)
+    for text, message in (("{", "is damaged"), ('{"format": "zip", "format_version": 2}', "is of the kind 'zip 2'")):
+        header.write_text(text)
+        with pytest.raises(UserError, match=message):
+            FeatureStore(store.directory)
+
+
+def test_a_full_disk_is_told_with_the_file_and_the_store_stays_whole(store, files, tmp_path, monkeypatch):
+    before = FeatureStore(store.directory).gather(files)
+    new = tmp_path / "new.png"
+    new.write_text("new")
+
+    def half(file, content):
+        file.write(content[: len(content) // 2])
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with FeatureWriter(store.directory, HEADER) as writer:
+        monkeypatch.setattr(feature_writer, "_write_all", half)
+        with pytest.raises(OSError, match=r"No space left on device: '.*pool-00002.bin'"):
+            writer.add([record(new)], {"pool": np.ones((1, 3))})
+        monkeypatch.undo()
+        np.testing.assert_array_equal(FeatureStore(store.directory).gather(files), before)
+        writer.add([record(new)], {"pool": np.ones((1, 3))})
+    after = FeatureStore(store.directory)
+    np.testing.assert_array_equal(after.gather([*files, new]), np.concatenate([before, np.ones((1, 3))]))
+
+
+def test_names_that_are_not_utf8_are_kept(tmp_path):
+    path = "/images/\udcff\u00e9.png"
+    with FeatureWriter(tmp_path / "store", HEADER) as writer:
+        writer.add([ImageRecord(path, 1, 0, "f0")], {"pool": np.ones((1, 3))})
+    assert FeatureStore(tmp_path / "store").get(path).tolist() == [1, 1, 1]
+
+
+def test_features_of_a_wrong_shape_are_refused(tmp_path):
+    with (
+        FeatureWriter(tmp_path / "store", HEADER) as writer,
+        pytest.raises(UserError, match=r"features of pool have shape \(1, 4\), not \(1, 3\)"),
+    ):
+        writer.add([ImageRecord("/a", 1, 0, "f0")], {"pool": np.ones((1, 4))})
+    assert json.loads((tmp_path / "store/store.json").read_text())["dtype"] == "float32"
