@@ -1,11 +1,13 @@
-"""Fill a feature store and kill this process, as `kill -9` would, in the middle of its n-th write.
+"""Fill feature stores in processes that are killed, as `kill -9` would, in the middle of a write.
 
-python kill_at.py STORE WRITE: WRITE counts from 1; 0 kills nothing.
+python kill_at.py FOLDER: FOLDER/whole is filled at one go; FOLDER/n is killed in its n-th write, every other again in its second
+after that, and then filled. Printed is how many writes there are. It is a program of its own to fork without JAX.
 """
 
 import os
 import signal
 import sys
+from pathlib import Path
 
 import numpy as np
 
@@ -15,7 +17,7 @@ from seqnets.data.feature_index import Header, ImageRecord, Layer
 LAYERS = {"grid": Layer((4, 3), (2, 2)), "pool": Layer((3,))}
 HEADER = Header({"model": "tiny", "weights": "f00d"}, LAYERS, "bfloat16", rows_per_shard=5)
 IMAGES = [f"{number % 11:02d}" for number in range(16)]  # the last five have the content of the first five
-BATCH = 5
+BATCH = 3
 
 
 def features(digests):
@@ -38,7 +40,7 @@ def fill(store):
             writer.add(records, features(fresh))
 
 
-def kill_in_write(number):
+def _kill_in_write(number):
     count, whole = 0, feature_writer._write_all
 
     def write(file, content):
@@ -52,6 +54,25 @@ def kill_in_write(number):
     feature_writer._write_all = write
 
 
+def killed(store, write):
+    """Fill the store in a process that is killed in a write; 0 kills nothing. Tell whether it was killed."""
+    child = os.fork()
+    if not child:
+        _kill_in_write(write)
+        fill(store)
+        os._exit(0)
+    status = os.waitpid(child, 0)[1]
+    assert os.WIFSIGNALED(status) or status == 0, status
+    return os.WIFSIGNALED(status)
+
+
 if __name__ == "__main__":
-    kill_in_write(int(sys.argv[2]))
-    fill(sys.argv[1])
+    folder = Path(sys.argv[1])
+    killed(folder / "whole", 0)
+    number = 1
+    while killed(folder / str(number), number):
+        _ = number % 2 and killed(folder / str(number), 2)
+        killed(folder / str(number), 0)
+        number += 1
+    killed(folder / "half", 6)
+    print(number - 1)
