@@ -86,10 +86,10 @@ def _shifted(rule: Augmentation, image: np.ndarray, rng: np.random.Generator) ->
 
 
 def _cut_out(rule: Augmentation, image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    top, left, height, width = _window(image.shape[:2], rule.least_area, rng)
+    top, left, height, width = _window((image.shape[0], image.shape[1]), rule.least_area, rng)
     part = image[top : top + height, left : left + width]
     flat = Image.fromarray(np.ascontiguousarray(part[:, :, 0] if part.shape[2] == 1 else part))
-    return np.asarray(flat.resize(rule.size[::-1], Image.Resampling.BILINEAR)).reshape(*rule.size, image.shape[2])
+    return np.asarray(flat.resize((rule.size[1], rule.size[0]), Image.Resampling.BILINEAR)).reshape(*rule.size, image.shape[2])
 
 
 def _window(size: tuple[int, int], least_area: float, rng: np.random.Generator) -> tuple[int, int, int, int]:

@@ -43,12 +43,8 @@ def read(folder: Path) -> tuple[dict[str, Arrays], tuple[str, ...]]:
         UserError: a file is not made of CIFAR's records.
     """
     hundred = (folder / "train.bin").exists()
-    parts = (
-        {"train": ("train.bin",), "test": ("test.bin",)}
-        if hundred
-        else {"train": ("data_batch_*.bin",), "test": ("test_batch.bin",)}
-    )
-    files = {name: _files(folder, *patterns) for name, patterns in parts.items()}
+    patterns = ("train.bin", "test.bin") if hundred else ("data_batch_*.bin", "test_batch.bin")
+    files = {name: _files(folder, pattern) for name, pattern in zip(("train", "test"), patterns)}
     splits = {name: _concatenated(paths, 2 if hundred else 1) for name, paths in files.items() if paths}
     names = _names(folder / "fine_label_names.txt", 100) if hundred else CIFAR10
     largest = max(int(labels.max()) for _, labels in splits.values())

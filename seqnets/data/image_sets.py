@@ -13,6 +13,7 @@ from seqnets.data.held_out import held_out
 from seqnets.data.preprocessing import IMAGENET_MEAN, IMAGENET_STD, Preprocessing
 from seqnets.errors import UserError
 
+_ARRAYS = {"MNIST": idx, "CIFAR": cifar}
 _PHOTO_SIZE = 64
 _MEASURED = 5000  # images, for the mean and the deviation
 
@@ -83,21 +84,20 @@ class ImageSet:
     def preprocessing(self, size: int = 0, channels: str = "auto") -> Preprocessing:
         """Return the rule for these images: their own size or one that is given, mean and deviation measured or ImageNet's."""
         images = self.splits["train"].images
-        own = images.shape[1:] if isinstance(images, np.ndarray) else (_PHOTO_SIZE, _PHOTO_SIZE, 3)
+        own: tuple[int, ...] = images.shape[1:] if isinstance(images, np.ndarray) else (_PHOTO_SIZE, _PHOTO_SIZE, 3)
         order = channels if channels != "auto" else "gray" if own[2] == 1 else "rgb"
-        measured = isinstance(images, np.ndarray) and (own[2] == 1) == (order == "gray")
-        mean, std = _measured(images) if measured else _photographs(order)
+        same = isinstance(images, np.ndarray) and (own[2] == 1) == (order == "gray")
+        mean, std = _measured(np.asarray(images)) if same else _photographs(order)
         side = (size, size) if size else own[:2]
         return Preprocessing(resize=min(side), crop=side, channels=order, mean=mean, std=std)  # pyright: ignore[reportArgumentType]
 
     def fingerprint(self) -> dict[str, str | int]:
         """Return the counts of the splits and a hash of names, labels and classes."""
-        arrays = {name: images.labels for name, images in self.splits.items()}
-        texts = {name: np.array(["\n".join(images.names)]) for name, images in self.splits.items()}
-        digest = digest_of(
-            {**arrays, **{f"{name} names": text for name, text in texts.items()}, "classes": np.array(self.classes)}
-        )
-        return {**{f"{name}_images": len(images) for name, images in self.splits.items()}, "images_digest": digest}
+        arrays = {"classes": np.array(self.classes)}
+        for name, images in self.splits.items():
+            arrays |= {f"{name} labels": images.labels, f"{name} names": np.array(images.names)}
+        counts = {f"{name}_images": len(images) for name, images in self.splits.items()}
+        return {**counts, "images_digest": digest_of(arrays)}
 
 
 def read_images(*sources: str | os.PathLike[str]) -> ImageSet:
@@ -119,10 +119,8 @@ def read_images(*sources: str | os.PathLike[str]) -> ImageSet:
         images, labels = shapes.draw_shapes()
         return ImageSet("drawn shapes", {"train": _from_arrays(images, labels)}, shapes.SHAPES)
     folders = [_folder(source) for source in sources]
-    for kind, module in (("MNIST", idx), ("CIFAR", cifar)):
-        if module.is_in(folders[0]):
-            return _array_set(kind, module, folders)
-    return _folder_set(folders)
+    kind = next((kind for kind, module in _ARRAYS.items() if module.is_in(folders[0])), None)
+    return _array_set(kind, folders) if kind else _folder_set(folders)
 
 
 def _folder(source: str | os.PathLike[str]) -> Path:
@@ -134,10 +132,10 @@ def _folder(source: str | os.PathLike[str]) -> Path:
     return path
 
 
-def _array_set(kind: str, module: object, folders: Sequence[Path]) -> ImageSet:
+def _array_set(kind: str, folders: Sequence[Path]) -> ImageSet:
     if len(folders) > 1:
         raise UserError(f"'{folders[0]}' holds {kind}; give this folder alone")
-    splits, classes = module.read(folders[0])  # pyright: ignore[reportAttributeAccessIssue]
+    splits, classes = _ARRAYS[kind].read(folders[0])
     return ImageSet(kind, {name: _from_arrays(*arrays) for name, arrays in splits.items()}, classes)
 
 

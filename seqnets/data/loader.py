@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -38,16 +38,17 @@ class Pictures:
     """Labelled images as they are before they are varied; picklable.
 
     Args:
-        images: of the split: an array, arrays of any size (None for one that cannot be read), or paths.
+        images: of the split: an array, paths, or arrays of any size (a text that says why for one that cannot be read).
         labels: [N] of int32.
         preprocessing: the rule for the images; its mean and deviation are left to the network.
         augmentation: how they vary in training.
+        decoded: whether the images are already preprocessed.
     """
 
     images: np.ndarray | Sequence[Any]
     labels: np.ndarray
     preprocessing: Preprocessing
-    augmentation: Augmentation = Augmentation()
+    augmentation: Augmentation = field(default_factory=Augmentation)
     decoded: bool = False
 
     def __len__(self) -> int:
@@ -85,7 +86,7 @@ class Pictures:
             images = list(threads.map(self._decoded, range(len(self))))
         unreadable = {index: image for index, image in enumerate(images) if isinstance(image, str)}
         tell_unreadable(tell, unreadable, len(self))
-        whole = not unreadable and len({image.shape for image in images}) == 1
+        whole = not unreadable and len({np.shape(image) for image in images}) == 1
         return replace(self, images=np.stack(images) if whole else images, decoded=True)
 
     def _decoded(self, index: int) -> np.ndarray | str:

@@ -34,12 +34,11 @@ def _draw(shape: str, rng: np.random.Generator) -> np.ndarray:
     while np.abs(ground - color).sum() < 150:  # it must be seen
         color = rng.integers(0, 256, 3)
     side = _SIZE * _FINE
-    image = Image.new("RGB", (side, side), tuple(ground.tolist()))
+    colors = tuple(color.tolist()), tuple(ground.tolist())
+    image = Image.new("RGB", (side, side), colors[1])
     radius = rng.uniform(0.22, 0.42) * side
     center = rng.uniform(radius, side - radius, 2)
-    _paint(
-        ImageDraw.Draw(image), shape, center, radius, rng.uniform(0, 2 * math.pi), tuple(color.tolist()), tuple(ground.tolist())
-    )
+    _paint(ImageDraw.Draw(image), shape, center, radius, rng.uniform(0, 2 * math.pi), *colors)
     small = np.asarray(image.resize((_SIZE, _SIZE), Image.Resampling.BOX), np.float64)
     return np.clip(small + rng.normal(0, 12, small.shape), 0, 255).astype(np.uint8)
 

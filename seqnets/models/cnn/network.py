@@ -64,6 +64,7 @@ class ConvNet(nnx.Module):
         self.in_channels = in_channels
         self.dtype = jnp.dtype(dtype)
         self.preprocessing: Preprocessing | None = None
+        self.labels: tuple[str, ...] | None = None
         self.family: str | None = None
 
     def __call__(self, x: jax.Array, *, train: bool = False, key: jax.Array | None = None) -> Features:

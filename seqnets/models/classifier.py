@@ -1,0 +1,126 @@
+"""Networks that tell the class of an image: one of the registry, with the labels and the preprocessing it was trained with."""
+
+import inspect
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from importlib import import_module
+from typing import Any, Literal
+
+import jax.numpy as jnp
+from flax import nnx
+
+from seqnets.data.preprocessing import Preprocessing
+from seqnets.errors import UserError
+from seqnets.models.cnn.network import ConvNet
+from seqnets.models.registry import FAMILIES, abstract_model, create_model
+from seqnets.named_arrays import named_arrays
+
+
+@dataclass(frozen=True)
+class ClassifierConfig:
+    """The network of a classifier: section `[model]` of a configuration."""
+
+    name: str = "resnet20"
+    """A network of `seqnets summary --list`, such as lenet5, resnet20, squeezenet1_1 or resnet50."""
+    weights: str = ""
+    """Weights to start from: .safetensors, .npz, .pth, or a folder with one of them; empty for random ones."""
+    dropout: float | None = None
+    """Rate before the classifier, where the network has such a rate; none for that of the network."""
+    side_heads: bool = True
+    """Train the auxiliary classifiers of GoogLeNet and Inception-v3 too; only without weights."""
+    dtype: Literal["float32", "bfloat16"] = "float32"
+    """Of the arithmetic; parameters and batch statistics are float32."""
+
+
+def make_classifier(
+    config: ClassifierConfig, labels: Sequence[str], preprocessing: Preprocessing | None, *, in_channels: int, rngs: nnx.Rngs
+) -> ConvNet:
+    """Make a network with one logit a label; with weights, all but its head starts from them.
+
+    Args:
+        config: which network.
+        labels: the names of the classes.
+        preprocessing: of the images; None takes what the weights expect.
+        in_channels: channels of the images.
+        rngs: `params` is used.
+
+    Raises:
+        UserError: there is no such network, or the weights do not fit it.
+
+    Example:
+        >>> model = make_classifier(ClassifierConfig("lenet5"), ["odd", "even"], None, in_channels=1, rngs=nnx.Rngs(0))
+        >>> model.logits.kernel.shape, model.labels
+        ((84, 2), ('odd', 'even'))
+    """
+    options = _options(config) | {"in_channels": in_channels}
+    loaded = {"weights": config.weights, "leave_out": head_layers(config.name, **options)} if config.weights else {}
+    model = create_model(config.name, classes=len(labels), rngs=rngs, **options, **loaded)
+    model.preprocessing = preprocessing or model.preprocessing
+    model.labels = tuple(labels)
+    return model
+
+
+def head_layers(name: str, **options: Any) -> list[str]:
+    """Return the paths of the layers whose size depends on the number of classes.
+
+    Example:
+        >>> head_layers("squeezenet1_1"), head_layers("resnet20")
+        (['maps.1'], ['logits'])
+    """
+    two, three = (named_arrays(nnx.state(abstract_model(name, **options, classes=n), nnx.Param)) for n in (2, 3))
+    return sorted({path.rpartition(".")[0] for path in two if two[path].shape != three[path].shape})
+
+
+def describe(model: ConvNet, config: ClassifierConfig) -> dict[str, Any]:
+    """Return what config.json keeps of a classifier."""
+    rule = model.preprocessing
+    return {
+        "kind": "Classifier",
+        "config": {**asdict(config), "in_channels": model.in_channels},
+        "preprocessing": None if rule is None else rule.to_json(),
+        "labels": list(model.labels or ()),
+    }
+
+
+def from_description(description: Mapping[str, Any], vocabulary: Any = None) -> ConvNet:
+    """Make the network that config.json of a run folder describes, with any weights.
+
+    Args:
+        description: section `model` of config.json: `kind`, `config`, `preprocessing` and `labels`.
+        vocabulary: classifiers have none.
+
+    Raises:
+        UserError: the description is of another version.
+
+    Example:
+        >>> model = make_classifier(ClassifierConfig("lenet5"), ["odd", "even"], None, in_channels=1, rngs=nnx.Rngs(0))
+        >>> from_description(describe(model, ClassifierConfig("lenet5"))).labels
+        ('odd', 'even')
+    """
+    try:
+        settings: dict[str, Any] = dict(description["config"])
+        in_channels, rule = settings.pop("in_channels"), description["preprocessing"]
+        config, labels = ClassifierConfig(**{**settings, "weights": ""}), description["labels"]
+    except (KeyError, TypeError, ValueError) as error:
+        raise UserError(f"the run folder describes a classifier of another version of seqnets: {error}") from None
+    # as it was trained: with weights there were no side heads
+    config = replace(config, side_heads=config.side_heads and not settings.get("weights"))
+    preprocessing = None if rule is None else Preprocessing.from_json(rule)
+    return make_classifier(config, labels, preprocessing, in_channels=in_channels, rngs=nnx.Rngs(0))
+
+
+def _options(config: ClassifierConfig) -> dict[str, Any]:
+    known = _builder_options(config.name)
+    options: dict[str, Any] = {"dtype": jnp.dtype(config.dtype)}
+    if config.dropout is not None:
+        options["dropout"] = config.dropout
+    if config.side_heads and not config.weights and "side_heads" in known:
+        options["side_heads"] = True
+    return options
+
+
+def _builder_options(name: str) -> Mapping[str, Any]:
+    family = next((family for family, names in FAMILIES.items() if name in names), None)
+    if family is None:
+        return {}  # making the network says so
+    return inspect.signature(getattr(import_module(f"seqnets.models.cnn.{family}"), family)).parameters
