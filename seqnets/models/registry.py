@@ -4,6 +4,7 @@ import inspect
 import os
 from collections.abc import Callable, Mapping, Sequence
 from difflib import get_close_matches
+from functools import partial
 from importlib import import_module
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, cast
@@ -93,12 +94,18 @@ def create_model(
     options |= {key: value for key, value in given.items() if value is not None}
     _check_options(name, options, inspect.signature(build).parameters)
 
-    def make() -> "ConvNet":
-        model = build(**{**module.VARIANTS[name], **options}, rngs=rngs or nnx.Rngs(0))
-        model.family = family
-        return model
+    make = partial(_make, build, family, {**module.VARIANTS[name], **options})
+    if weights is None:
+        return make(rngs or nnx.Rngs(0))
 
-    return make() if weights is None else _with_weights(make, weights, leave_out)
+    import jax
+
+    from seqnets.weights.convert import load_weights
+
+    model = nnx.eval_shape(partial(make, cast(nnx.Rngs, _Keys(jax.random.key(0)))))
+    load_weights(model, weights, leave_out=leave_out)
+    _draw_the_rest(model, make, (rngs or nnx.Rngs(0)).params())
+    return model
 
 
 def abstract_model(name: str, **options: Any) -> "ConvNet":
@@ -115,27 +122,41 @@ def abstract_model(name: str, **options: Any) -> "ConvNet":
         >>> abstract_model("vgg19").logits.kernel.shape
         (4096, 1000)
     """
+    import jax
     from flax import nnx
 
-    return nnx.eval_shape(lambda: create_model(name, **options, rngs=cast(nnx.Rngs, _OneKey())))
+    return nnx.eval_shape(lambda: create_model(name, **options, rngs=cast(nnx.Rngs, _Keys(jax.random.key(0)))))
 
 
-def _with_weights(make: "Callable[[], ConvNet]", path: str | os.PathLike[str], leave_out: str | Sequence[str]) -> "ConvNet":
-    from flax import nnx
-
-    from seqnets.weights.convert import load_weights
-
-    model = make() if leave_out else nnx.eval_shape(make)  # no need to draw what the file overwrites
-    load_weights(model, path, leave_out=leave_out)
-    return model
-
-
-class _OneKey:
+class _Keys:
     # a real Rngs counts its keys in a traced array, which makes tracing a deep network take minutes
+    def __init__(self, key: Any):
+        self.key, self.count = key, 0
+
     def params(self) -> Any:
         import jax
 
-        return jax.random.key(0)
+        self.count += 1
+        return jax.random.fold_in(self.key, self.count)
+
+
+def _draw_the_rest(model: "ConvNet", make: Callable[["nnx.Rngs"], "ConvNet"], key: Any) -> None:
+    import jax
+    from flax import nnx
+
+    from seqnets.weights.convert import network_variables
+
+    variables = network_variables(model)
+    missing = [name for name, variable in variables.items() if isinstance(variable.get_raw_value(), jax.ShapeDtypeStruct)]
+
+    def draw(key: Any) -> dict[str, Any]:
+        drawn = network_variables(make(cast(nnx.Rngs, _Keys(key))))
+        return {name: drawn[name].get_raw_value() for name in missing}
+
+    if missing:
+        # under jit the arrays that the file has given already are never drawn
+        for name, array in jax.jit(draw)(key).items():
+            variables[name].set_value(array)
 
 
 def _family(name: str) -> tuple[str, ModuleType]:
@@ -143,6 +164,12 @@ def _family(name: str) -> tuple[str, ModuleType]:
         if name in names:
             return family, import_module(f"seqnets.models.cnn.{family}")
     raise UserError(f"no network is called {name!r}; {_suggest(name, model_names())}")
+
+
+def _make(build: Callable[..., "ConvNet"], family: str, options: Mapping[str, Any], rngs: "nnx.Rngs") -> "ConvNet":
+    model = build(**options, rngs=rngs)
+    model.family = family
+    return model
 
 
 def _check_options(name: str, options: Mapping[str, Any], known: Mapping[str, Any]) -> None:

@@ -75,9 +75,7 @@ CASES = {
         {"stages": ALEXNET, "hidden_features": 11},
         (127, 150),
     ),
-    "vgg11": Case(
-        "vgg11", "torchvision", partial(plain.Vgg, (1, 1, 2, 2, 2), (3, 4, 5, 6, 7), 3, 11, CLASSES), VGG, (96, 128)
-    ),
+    "vgg11": Case("vgg11", "torchvision", partial(plain.Vgg, (1, 1, 2, 2, 2), (3, 4, 5, 6, 7), 3, 11, CLASSES), VGG, (96, 128)),
     "vgg11_bn": Case(
         "vgg11_bn",
         "torchvision",
@@ -85,9 +83,7 @@ CASES = {
         VGG,
         (96, 128),
     ),
-    "vgg13_timm": Case(
-        "vgg13", "timm", partial(plain.TimmVgg, (2, 2, 2, 2, 2), (3, 4, 5, 6, 7), 3, 11, CLASSES), VGG, (96, 96)
-    ),
+    "vgg13_timm": Case("vgg13", "timm", partial(plain.TimmVgg, (2, 2, 2, 2, 2), (3, 4, 5, 6, 7), 3, 11, CLASSES), VGG, (96, 96)),
     "squeezenet1_1": Case(
         "squeezenet1_1",
         "torchvision",
@@ -116,9 +112,7 @@ CASES = {
     "inception_v4": Case(
         "inception_v4", "timm", partial(inception.InceptionV4, CLASSES), narrow_stages(inception_v4, "inception_v4"), (75, 91)
     ),
-    "mobilenet_v2": Case(
-        "mobilenet_v2", "torchvision", partial(dense_and_mobile.MobileNetV2, 32, ROWS_V2, 48, CLASSES), V2
-    ),
+    "mobilenet_v2": Case("mobilenet_v2", "torchvision", partial(dense_and_mobile.MobileNetV2, 32, ROWS_V2, 48, CLASSES), V2),
     "mobilenet_v2_timm": Case(
         "mobilenet_v2", "timm", partial(dense_and_mobile.TimmMobileNet, 32, ROWS_V2, 48, CLASSES, active=False), V2
     ),

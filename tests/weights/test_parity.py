@@ -1,5 +1,7 @@
 """Networks with other libraries' weights compute what those libraries' definitions compute, at every stage."""
 
+# ruff: noqa: E402  # nothing of this without torch
+
 import jax
 import numpy as np
 import pytest
@@ -8,11 +10,11 @@ from flax import nnx
 torch = pytest.importorskip("torch")
 
 from safetensors.torch import load_file, save_file
-from weights.parity_cases import CASES, CLASSES
-from weights.torch_random import features_of, randomized
 
 from seqnets.models.registry import create_model
 from seqnets.weights import save_weights
+from weights.parity_cases import CASES, CLASSES
+from weights.torch_random import features_of, randomized
 
 TOLERANCE = 1e-4  # of the largest value of a stage
 QUICK = {"xla_backend_optimization_level": 0}  # each program runs once, and compiling takes most of the time
@@ -32,7 +34,10 @@ def images_of(size, batch=2):
     return np.random.default_rng(7).normal(size=(batch, *size, 3)).astype(np.float32)
 
 
-@pytest.mark.parametrize("name", CASES)
+SLOW = {"inception_v4": pytest.mark.slow}
+
+
+@pytest.mark.parametrize("name", [pytest.param(name, marks=SLOW.get(name, ())) for name in CASES])
 def test_every_stage_agrees_with_torch_and_the_weights_go_back_unchanged(name, tmp_path):
     case = CASES[name]
     module = randomized(case.oracle())
@@ -53,3 +58,20 @@ def _assert_torch_takes_them_back(model, case, module, path):
     original = module.state_dict()
     for name, tensor in again.state_dict().items():
         assert name.endswith("num_batches_tracked") or torch.equal(tensor, original[name])
+
+
+@pytest.mark.parametrize("name", ["googlenet", "inception_v3"])
+def test_side_heads_agree_with_torch(name, tmp_path):
+    case = CASES[name]
+    module = randomized(case.oracle(), seed=1)
+    save_file(module.state_dict(), tmp_path / "theirs.safetensors")
+    model = create_model(case.network, classes=CLASSES, weights=tmp_path / "theirs.safetensors", **case.options)
+    theirs = {"aux": "AuxLogits", "aux1": "aux1", "aux2": "aux2"}
+    for head, _ in model.side_taps:
+        layer, oracle = getattr(model, head), getattr(module, theirs[head])
+        x = np.random.default_rng(3).normal(
+            size=(2, 17, 19, oracle.get_submodule("conv0" if head == "aux" else "conv").conv.in_channels)
+        )
+        with torch.no_grad():
+            expected = oracle(torch.from_numpy(x.transpose(0, 3, 1, 2).astype(np.float32))).numpy()
+        assert_close(layer(x.astype(np.float32)), expected)
