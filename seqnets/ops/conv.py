@@ -5,10 +5,9 @@ import jax.numpy as jnp
 from jax import lax
 
 from seqnets.errors import UserError
+from seqnets.ops.canonical_conv import LAYOUT, convolve
 from seqnets.ops.geometry import Padding, Pair, output_size, pair, resolve_padding
 from seqnets.ops.im2col import im2col
-
-LAYOUT = ("NHWC", "HWIO", "NHWC")
 
 
 def conv2d(
@@ -51,9 +50,12 @@ def conv2d(
     sides = resolve_padding(padding, size=x.shape[1:3], window=kernel.shape[:2], stride=stride, dilation=dilation)
     for axis in (0, 1):
         output_size(x.shape[1 + axis], kernel.shape[axis], stride=stride[axis], padding=sides[axis], dilation=dilation[axis])
+    kernel = kernel.astype(x.dtype)
+    if groups == 1:
+        return add_bias(convolve(x, kernel, stride, tuple(map(tuple, sides)), dilation), bias)
     y = lax.conv_general_dilated(
         x,
-        kernel.astype(x.dtype),
+        kernel,
         window_strides=stride,
         padding=sides,
         rhs_dilation=dilation,

@@ -1,0 +1,72 @@
+"""A convolution whose gradients, too, are convolutions of NHWC images with HWIO kernels.
+
+JAX's own gradients exchange axes within the convolution. XLA's CPU compiler brings that into the order its fast kernels take,
+but not inside a loop on the device, which every training step is part of: there it falls back to plain code, up to 60 times
+slower. Exchanging the axes beforehand costs next to nothing and is fast everywhere.
+"""
+
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+
+LAYOUT = ("NHWC", "HWIO", "NHWC")
+
+Two = tuple[int, int]
+Sides = tuple[Two, Two]
+
+
+@partial(jax.custom_vjp, nondiff_argnums=(2, 3, 4))
+def convolve(x: jax.Array, kernel: jax.Array, stride: Two, padding: Sides, dilation: Two) -> jax.Array:
+    """Slide a dense kernel over images.
+
+    Args:
+        x: [B, H, W, in_features].
+        kernel: [KH, KW, in_features, out_features], in the dtype of `x`.
+        stride: pixels from one position to the next.
+        padding: zeros before and after the rows and the columns.
+        dilation: pixels between two taps.
+
+    Returns:
+        [B, H', W', out_features].
+
+    Example:
+        >>> x, kernel = jnp.ones((1, 3, 3, 1)), jnp.ones((2, 2, 1, 1))
+        >>> convolve(x, kernel, (1, 1), ((0, 0), (0, 0)), (1, 1))[0, :, :, 0].tolist()
+        [[4.0, 4.0], [4.0, 4.0]]
+    """
+    return _convolution(x, kernel, window_strides=stride, padding=padding, rhs_dilation=dilation)
+
+
+def _forward(x, kernel, stride, padding, dilation):
+    return convolve(x, kernel, stride, padding, dilation), (x, kernel)
+
+
+def _backward(stride, padding, dilation, residuals, d_y):
+    x, kernel = residuals
+    spans = [d * (k - 1) + 1 for d, k in zip(dilation, kernel.shape[:2])]
+    reach = [s * (size - 1) + 1 for s, size in zip(stride, d_y.shape[1:3])]
+    before = [span - low - 1 for span, (low, _) in zip(spans, padding)]
+    # what makes the image's gradient as large as the image, and the kernel's as large as the kernel
+    after_x = [size + span - 1 - out - pad for size, span, out, pad in zip(x.shape[1:3], spans, reach, before)]
+    after_kernel = [out - size + pad for size, out, pad in zip(x.shape[1:3], reach, before)]
+    turned = jnp.flip(kernel, (0, 1)).swapaxes(2, 3)
+    d_x = _convolution(
+        d_y, turned, window_strides=(1, 1), padding=list(zip(before, after_x)), lhs_dilation=stride, rhs_dilation=dilation
+    )
+    d_kernel = _convolution(
+        x.transpose(3, 1, 2, 0),
+        d_y.transpose(1, 2, 0, 3),
+        window_strides=dilation,
+        padding=[(low, high) for (low, _), high in zip(padding, after_kernel)],
+        rhs_dilation=stride,
+    )
+    return d_x, d_kernel.transpose(1, 2, 0, 3)
+
+
+def _convolution(x: jax.Array, kernel: jax.Array, **options) -> jax.Array:
+    return lax.conv_general_dilated(x, kernel, dimension_numbers=LAYOUT, **options)
+
+
+convolve.defvjp(_forward, _backward)
