@@ -16,7 +16,7 @@ from seqnets.errors import UserError
 if TYPE_CHECKING:
     from seqnets import data, decode, metrics, models, nn, ops, train, viz, weights
     from seqnets.data import Corpus, FeatureStore, Preprocessing, TextConfig, Vocabulary, read_text
-    from seqnets.decode import beam_search, classify, extract_features, sample, score, stream
+    from seqnets.decode import Caption, beam_search, caption, classify, decode_captions, extract_features, sample, score, stream
     from seqnets.models import CharLM, CharLMConfig, create_model, model_names
     from seqnets.run import Run, load
     from seqnets.train import CharLMTask, TrainConfig, fit
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "Caption",
     "CharLM",
     "CharLMConfig",
     "CharLMTask",
@@ -37,10 +38,12 @@ __all__ = [
     "Vocabulary",
     "__version__",
     "beam_search",
+    "caption",
     "classify",
     "create_model",
     "data",
     "decode",
+    "decode_captions",
     "extract_features",
     "fit",
     "load",
@@ -60,7 +63,17 @@ __all__ = [
 
 _HOMES = {
     "seqnets.data": ("Corpus", "FeatureStore", "Preprocessing", "TextConfig", "Vocabulary", "read_text"),
-    "seqnets.decode": ("beam_search", "classify", "extract_features", "sample", "score", "stream"),
+    "seqnets.decode": (
+        "Caption",
+        "beam_search",
+        "caption",
+        "classify",
+        "decode_captions",
+        "extract_features",
+        "sample",
+        "score",
+        "stream",
+    ),
     "seqnets.models": ("CharLM", "CharLMConfig", "create_model", "model_names"),
     "seqnets.run": ("Run", "load"),
     "seqnets.train": ("CharLMTask", "TrainConfig", "fit"),

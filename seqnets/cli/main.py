@@ -29,6 +29,7 @@ VERBS = {
     "classify": Verb("seqnets.cli.classify", "name what is in images, with any of the networks"),
     "features": Verb("seqnets.cli.features", "compute features of images into a store on disk"),
     "summary": Verb("seqnets.cli.summary", "show a convolutional network's layers: shapes, parameters, multiply-adds"),
+    "caption": Verb("seqnets.cli.caption", "say what is in images, and show what the model looked at"),
     "score": Verb("seqnets.cli.score", "score captions: BLEU, ROUGE-L, CIDEr"),
 }
 

@@ -3,6 +3,7 @@
 from seqnets.decode.beam import Continuation, beam_search
 from seqnets.decode.caption import Caption
 from seqnets.decode.caption_config import CaptionConfig
+from seqnets.decode.caption_images import caption, caption_images
 from seqnets.decode.captions import decode_captions
 from seqnets.decode.classification import Guess, classify
 from seqnets.decode.dynamic import DynamicConfig, dynamic_score
@@ -19,6 +20,8 @@ __all__ = [
     "SamplingConfig",
     "Score",
     "beam_search",
+    "caption",
+    "caption_images",
     "classify",
     "decode_captions",
     "dynamic_score",

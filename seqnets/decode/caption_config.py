@@ -19,20 +19,6 @@ WORDS, LETTERS = 20, 150  # the greatest length where none is given
 class CaptionConfig:
     """How captions are searched or drawn.
 
-    Args:
-        method: "beam" searches the likeliest caption, "greedy" takes the likeliest word each time, "sample" draws.
-        beam: how many captions the search keeps open.
-        n_best: captions for each image, the best first; for "sample" in the order of drawing.
-        max_length: words (or characters) at most; 0 for 20 words or 150 characters.
-        min_length: words at least.
-        length_penalty: power of the length penalty of the beam search; 0 favors short captions.
-        temperature: divides the logits that are drawn from; 0 is greedy.
-        top_k: draw from the k likeliest words only.
-        top_p: draw from the likeliest words that reach this probability together.
-        min_p: draw from words at least this times as likely as the likeliest.
-        allow_unknown: let the sign for unknown words into a caption.
-        attention: keep the attention maps.
-
     Raises:
         UserError: a setting is out of its range.
 
@@ -44,17 +30,29 @@ class CaptionConfig:
     """
 
     method: CaptionMethod = "beam"
+    """Search the likeliest caption (beam), take the likeliest word each time (greedy), or draw (sample)."""
     beam: int = 5
+    """Captions that the search keeps open."""
     n_best: int = 1
+    """Captions for each image: the best first, or in the order of drawing."""
     max_length: int = 0
+    """Words (or characters) at most; 0 for 20 words or 150 characters."""
     min_length: int = 1
+    """Words at least."""
     length_penalty: float = 0.7
+    """Power of the length penalty of the beam search; 0 favors short captions."""
     temperature: float = 1.0
+    """Divides the logits that are drawn from; 0 is greedy."""
     top_k: int | None = None
+    """Draw from the k likeliest words only."""
     top_p: float | None = None
+    """Draw from the likeliest words that reach this probability together."""
     min_p: float | None = None
+    """Draw from words at least this times as likely as the likeliest."""
     allow_unknown: bool = False
+    """Let the sign for unknown words into a caption."""
     attention: bool = True
+    """Keep the attention maps."""
 
     def __post_init__(self) -> None:
         if self.method not in get_args(CaptionMethod):

@@ -1,0 +1,195 @@
+"""`seqnets caption RUN IMAGES...`: say what is in images, and show what the model looked at."""
+
+import argparse
+import json
+import secrets
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from seqnets.cli.options import add_fields, given_fields
+from seqnets.cli.parser import Parser
+from seqnets.errors import UserError
+
+SUMMARY = "say what is in images, with what the model looked at"
+_SEEDS = 1 << 32
+_OF_DRAWING = ("temperature", "top_k", "top_p", "min_p")
+_DONE, _NONE_READ = 0, 2
+_EPILOG = """\
+IMAGES are files, folders (searched through and through) and patterns such as 'photos/*.jpg'. The captions go to standard
+output, a line each: of one image the caption alone, of several the file, a tab and the caption. An image that cannot be
+read is told on standard error and left out; the exit code is 2 when none could be read.
+
+--out writes COCO's results form, which `seqnets score` reads: image_id is the number in a name such as
+COCO_val2014_000000391895.jpg, else the file's name. --figure and --html show, for every word, what the model looked at.
+A setting of drawing (--temperature, --top-k, ...) draws captions instead of searching the likeliest ones.
+
+examples:
+  seqnets caption runs/flickr8k dog.jpg --figure dog.png
+  seqnets caption runs/flickr8k photos/ --out captions.json --html page.html
+  seqnets caption runs/flickr8k dog.jpg --n-best 5 --temperature 0.8 --seed 1"""
+
+
+class Captioned(NamedTuple):
+    """An image's file and its captions, the best first."""
+
+    path: Path
+    captions: Sequence[Any]
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run the words after `seqnets caption`; see `seqnets caption --help`."""
+    from seqnets.decode.caption_config import CaptionConfig
+
+    found = _parser(CaptionConfig()).read(argv)
+    config = _config(found, CaptionConfig)
+    _check(found)
+    from seqnets.data.images import find_images
+    from seqnets.run import load
+
+    paths, run = find_images(found.images), load(found.run)
+    _check_captioner(run)
+    seed = secrets.randbelow(_SEEDS) if found.seed is None else found.seed
+    captioned = list(_shown(_captioned(run.model, paths, config, seed, found), paths, found))
+    if config.method == "sample" and found.seed is None:
+        print(f"seqnets: seed {seed}", file=sys.stderr)
+    _write(captioned, found)
+    return _DONE if captioned else _NONE_READ
+
+
+def _parser(default: Any) -> Parser:
+    parser = Parser("seqnets caption", SUMMARY, epilog=_EPILOG, usage="seqnets caption RUN IMAGES... [options]")
+    parser.add_argument("run", metavar="RUN", help="the run folder of a captioner")
+    parser.add_argument("images", metavar="IMAGES", nargs="+", help="files, folders, patterns")
+    parser.add_argument("--out", metavar="FILE", help="write the best captions in COCO's results form")
+    parser.add_argument("--json", action="store_true", help="print a JSON list of {file, image_id, captions} instead")
+    parser.add_argument("--figure", metavar="FILE", help="a picture, word by word; of several images FILE-NAME each")
+    parser.add_argument("--html", metavar="FILE", help="a page where every word shows what the model looked at; needs no network")
+    parser.add_argument("--features", metavar="STORE", help="feature store with the images, for a captioner of stored features")
+    parser.add_argument("--batch-size", type=parser.value(int), default=16, metavar="N", help="images at once [16]")
+    parser.add_argument("--seed", type=parser.value(int), metavar="N", help="decides what is drawn [a new one each time]")
+    add_fields(parser, default, title="search and drawing", without=("attention",))
+    return parser
+
+
+def _config(found: argparse.Namespace, kind: Any) -> Any:
+    given = given_fields(found, kind, without=("attention",))
+    drawing = [name for name in _OF_DRAWING if given.get(name) is not None]
+    if drawing and given.get("method", "sample") != "sample":
+        option = drawing[0].replace("_", "-")
+        raise UserError(f"--{option} is for drawing, and --method {given['method']} draws nothing; leave one out")
+    if drawing and "beam" in given:
+        raise UserError(f"--{drawing[0].replace('_', '-')} draws and --beam searches; leave one out")
+    method = {"method": "sample"} if drawing else {}
+    return kind(**{**method, **given}, attention=bool(found.figure or found.html))
+
+
+def _check(found: argparse.Namespace) -> None:
+    if found.seed is not None and not 0 <= found.seed < _SEEDS:
+        raise UserError(f"--seed must be at least 0 and below 2^32, not {found.seed}")
+    if found.batch_size < 1:
+        raise UserError(f"--batch-size must be at least 1, not {found.batch_size}")
+    for option in ("out", "figure", "html"):
+        path = getattr(found, option)
+        if path is not None and not Path(path).absolute().parent.is_dir():
+            raise UserError(f"--{option} {path}: the folder '{Path(path).parent}' does not exist; make it first")
+
+
+def _check_captioner(run: Any) -> None:
+    if not all(hasattr(run.model, name) for name in ("encode", "step", "vocabulary", "grid")):
+        raise UserError(f"'{run.directory}' holds no captioner; give a run of `seqnets train captioner`")
+
+
+def _captioned(model: Any, paths: Sequence[Path], config: Any, seed: int, found: argparse.Namespace) -> Iterator[Any]:
+    import jax
+
+    from seqnets.decode.caption_images import caption_images
+    from seqnets.decode.caption_stored import caption_stored
+
+    key = jax.random.key(seed)
+    if found.features:
+        return caption_stored(model, paths, found.features, config, key=key, batch=found.batch_size)
+    return caption_images(model, paths, config, key=key, batch=found.batch_size)
+
+
+def _shown(results: Iterator[Any], paths: Sequence[Path], found: argparse.Namespace) -> Iterator[Captioned]:
+    for path, captions in zip(paths, results):
+        if isinstance(captions, UserError):
+            print(f"seqnets: left out: {captions}", file=sys.stderr)
+            continue
+        if not found.json:
+            before = f"{path}\t" if len(paths) > 1 else ""
+            print("\n".join(before + caption.text for caption in captions), flush=True)
+        yield Captioned(path, captions)
+
+
+def _write(captioned: Sequence[Captioned], found: argparse.Namespace) -> None:
+    if found.json:
+        print(json.dumps(list(map(_entry, captioned)), ensure_ascii=False))
+    if not captioned:
+        return
+    if found.out:
+        _write_results(captioned, Path(found.out))
+    if found.figure or found.html:
+        _check_attention(captioned)
+    if found.figure:
+        _write_figures(captioned, Path(found.figure))
+    if found.html:
+        _write_page(captioned, Path(found.html))
+
+
+def _entry(captioned: Captioned) -> dict[str, Any]:
+    from seqnets.data.captions import image_id
+
+    captions = [
+        {"caption": each.text, "log_prob": each.log_prob, "score": each.score, "ended": each.ended} for each in captioned.captions
+    ]
+    return {"file": str(captioned.path), "image_id": image_id(captioned.path.as_posix()), "captions": captions}
+
+
+def _write_results(captioned: Sequence[Captioned], path: Path) -> None:
+    from seqnets.data.captions import image_id
+    from seqnets.run import replace_file
+
+    results: dict[Any, str] = {}
+    for each in captioned:
+        name = image_id(each.path.as_posix())
+        if name in results:
+            raise UserError(f"two images are called {name!r}, and --out knows names alone; caption one folder at a time")
+        results[name] = each.captions[0].text
+    entries = [{"image_id": name, "caption": text} for name, text in results.items()]
+    replace_file(path, json.dumps(entries, ensure_ascii=False, indent=1) + "\n")
+
+
+def _check_attention(captioned: Sequence[Captioned]) -> None:
+    if captioned[0].captions[0].attention is None:
+        raise UserError("this captioner has no attention: nothing to show of where it looked; leave out --figure and --html")
+
+
+def _write_figures(captioned: Sequence[Captioned], path: Path) -> None:
+    import io
+
+    from seqnets.run import replace_file
+
+    taken: dict[str, int] = {}
+    for each in captioned:
+        stem = f"{path.stem}-{each.path.stem}" if len(captioned) > 1 else path.stem
+        taken[stem] = taken.get(stem, 0) + 1
+        name = stem if taken[stem] == 1 else f"{stem}-{taken[stem]}"
+        content = io.BytesIO()
+        try:
+            each.captions[0].attention_figure().savefig(content, format=(path.suffix or ".png")[1:])
+        except ValueError as error:
+            if isinstance(error, UserError):
+                raise
+            raise UserError(f"--figure {path}: {error}; end it in .png, .svg or .pdf") from None
+        replace_file(path.with_name(f"{name}{path.suffix or '.png'}"), content.getvalue())
+
+
+def _write_page(captioned: Sequence[Captioned], path: Path) -> None:
+    from seqnets.run import replace_file
+    from seqnets.viz.attention_page import Shown, attention_page
+
+    page = attention_page([Shown(str(each.path), each.captions[0].image, each.captions) for each in captioned])
+    replace_file(path, page)
