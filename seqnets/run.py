@@ -179,4 +179,5 @@ _HOMES = {
     "Labeller": "seqnets.models.sequence.labeller",
     "TextClassifier": "seqnets.models.sequence.text_classifier",
     "Translator": "seqnets.models.sequence.translator",
+    "VQA": "seqnets.models.sequence.vqa",
 }

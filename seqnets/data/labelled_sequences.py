@@ -80,10 +80,9 @@ def read_frames(path: str | Path) -> Frames:
             f"inputs {inputs.shape}, labels {labels.shape} and lengths {lengths.shape} in '{path}' do not fit together"
         )
     _check_values(path, inputs, labels, lengths)
-    names = tuple(map(str, arrays.get("classes", np.arange(labels.max() + 1))))
     if labels.max() >= len(names):
         raise UserError(f"labels in '{path}' go up to {labels.max()} but classes names only {len(names)}")
-    return Frames(inputs, labels, lengths.astype(np.int32), tuple(map(str, names.tolist())))
+    return Frames(inputs, labels, lengths.astype(np.int32), tuple(map(str, names)))
 
 
 def _check_values(path: str | Path, inputs: np.ndarray, labels: np.ndarray, lengths: np.ndarray) -> None:

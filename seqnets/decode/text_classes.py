@@ -51,7 +51,7 @@ def classify_texts(model: Any, texts: Sequence[str]) -> list[Classified]:
     tokens = [model.vocabulary.encode(text) for text in texts]
     examples = Examples({"tokens": Column(Ragged.of(tokens, np.int32), rounded_width(tokens), model.vocabulary.pad)})
     found = np.exp(map_examples(class_log_probabilities, model, examples).astype(np.float64))
-    return [_classified(model.labels, row) for row in found]
+    return [classified(model.labels, row) for row in found]
 
 
 def rounded_width(sequences: Sequence[np.ndarray]) -> int:
@@ -65,6 +65,16 @@ def rounded_width(sequences: Sequence[np.ndarray]) -> int:
     return max(32, 1 << (longest - 1).bit_length())
 
 
-def _classified(labels: Sequence[str], row: np.ndarray) -> Classified:
+def classified(labels: Sequence[str], row: np.ndarray) -> Classified:
+    """Name the likeliest of some classes.
+
+    Args:
+        labels: C names.
+        row: `(C,)` probabilities.
+
+    Example:
+        >>> classified(("a", "b"), np.array([0.25, 0.75]))
+        Classified(label='b', probability=0.75, probabilities={'b': 0.75, 'a': 0.25})
+    """
     order = [int(place) for place in np.argsort(-row, kind="stable")]
     return Classified(labels[order[0]], float(row[order[0]]), {labels[i]: float(row[i]) for i in order})

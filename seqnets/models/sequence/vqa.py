@@ -1,0 +1,155 @@
+"""Answers to questions about pictures."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+import jax.numpy as jnp
+from flax import nnx
+from jax import Array
+
+from seqnets.data.words import CaptionVocabulary
+from seqnets.errors import UserError
+from seqnets.models.captioner.encoder import as_float, make_encoder
+from seqnets.models.sequence.description import described, needed
+from seqnets.models.sequence.recurrent import Embedding, RecurrentConfig, RecurrentEncoder
+from seqnets.nn.attention import ATTENTIONS
+from seqnets.nn.chain import subkey
+from seqnets.nn.dense import Dense
+from seqnets.nn.initializers import input_kernel
+from seqnets.nn.regularize import dropout
+
+
+@dataclass(frozen=True)
+class VQAConfig(RecurrentConfig):
+    """The shape of a model that answers questions about pictures: section `[model]` of a configuration."""
+
+    bidirectional: bool = False
+    """Read each question from both ends."""
+    attention: Literal["none", "additive", "dot"] = "none"
+    """Multiply the question with the whole picture (none), or look where the question points to."""
+    glimpses: int = 2
+    """How often attention looks, each time with what it saw before."""
+    joint_features: int = 128
+    """Size of the space where question and picture meet."""
+    encoder: str = "small"
+    """The network that sees the picture: "small", or one of `seqnets summary`."""
+    encoder_layer: str = ""
+    """Which of its features to use; empty for the last that is a map."""
+    encoder_width: int = 16
+    """Features of the small network's first convolution; they double twice."""
+    image_size: int = 64
+    """Height and width that pictures are brought to."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for name in ("glimpses", "joint_features", "encoder_width", "image_size"):
+            if getattr(self, name) < 1:
+                raise UserError(f"model.{name} must be at least 1, got {getattr(self, name)}")
+
+
+class VQA(nnx.Module):
+    r"""Answer a question about a picture, out of a fixed set of answers.
+
+    The question is read by a recurrent network, $q = \tanh(W_q h_T)$, the picture by a convolutional one. Without attention
+    the two are multiplied, $z = q \circ \tanh(W_v \bar v)$, with $\bar v$ the picture's features, normalized. With attention
+    the question looks at the locations again and again, $u_0 = q$, $u_k = u_{k-1} + \text{attend}(u_{k-1}, v)$, $z = u_K$. Then
+    $p = \text{softmax}(W_a \tanh(W z))$.
+
+    Args:
+        vocabulary: of the questions.
+        answers: the answers.
+        config: its shape.
+        rngs: source of the initial weights (stream `params`).
+
+    Example:
+        >>> from seqnets.data.words import caption_vocabulary
+        >>> vocabulary = caption_vocabulary(["is it red?"])
+        >>> config = VQAConfig(attention="additive", image_size=16, encoder_width=2, hidden_features=4)
+        >>> model = VQA(vocabulary, ("no", "yes"), config, rngs=nnx.Rngs(0))
+        >>> logits, seen = model(jnp.zeros((1, 16, 16, 3), jnp.uint8), jnp.array([vocabulary.encode("red?")]), jnp.array([2]))
+        >>> logits.shape, seen.shape
+        ((1, 2), (1, 2, 4))
+
+    References:
+        Antol et al., "VQA: Visual Question Answering", 2015 (product); its L2 norm is the root mean square here.
+        Yang et al., "Stacked Attention Networks for Image Question Answering", 2016; it has no hidden layer after the last.
+    """
+
+    def __init__(self, vocabulary: CaptionVocabulary, answers: Sequence[str], config: VQAConfig, *, rngs: nnx.Rngs):
+        self.vocabulary, self.answers, self.config = vocabulary, tuple(answers), config
+        self.embedding = Embedding(vocabulary, config, rngs=rngs)
+        self.reader = RecurrentEncoder(config.embedding_features, config, rngs=rngs)
+        self.eye = _eye(config, rngs)
+        rows, columns, depth = self.eye.feature_map
+        size, options = config.joint_features, {"kernel_init": input_kernel, "rngs": rngs}
+        self.question = Dense(config.outputs, size, **options)
+        self.picture = Dense(depth if config.attention != "none" else rows * columns * depth, size, **options)
+        if config.attention != "none":
+            attend = ATTENTIONS[config.attention]
+            self.glimpses = nnx.List([attend(size, size, features=size, rngs=rngs) for _ in range(config.glimpses)])
+        self.hidden = Dense(size, size, **options)
+        self.output = Dense(size, len(answers), **options)
+
+    @property
+    def grid(self) -> tuple[int, int]:
+        """Rows and columns of the locations that attention chooses from."""
+        return self.eye.feature_map[:2]
+
+    def __call__(
+        self, images: Array, tokens: Array, lengths: Array, *, train: bool = False, key: Array | None = None
+    ) -> tuple[Array, Array | None]:
+        """Score every answer.
+
+        Args:
+            images: `(B, H, W, 3)`, uint8, or float32 in [-1, 1].
+            tokens: `(B, T)` int32, the questions.
+            lengths: `(B,)`; what lies beyond changes nothing.
+            train: use and update the statistics of the batch in the picture's network.
+            key: a JAX key that switches dropout on; None is inference.
+
+        Returns:
+            Logits `(B, answers)` float32, and what each glimpse looked at, `(B, glimpses, L)`; None without attention.
+        """
+        _, last = self.reader(self.embedding(tokens, subkey(key, 1)), lengths=lengths, key=subkey(key, 2))
+        question = jnp.tanh(self.question(last))
+        seen = self.eye(as_float(images), train=train, key=subkey(key, 3)).astype(jnp.float32)
+        joined, weights = self._multiply(question, seen) if self.config.attention == "none" else self._look(question, seen)
+        hidden = jnp.tanh(self.hidden(dropout(joined, self.config.dropout, subkey(key, 4))))
+        return self.output(dropout(hidden, self.config.dropout, subkey(key, 5))), weights
+
+    def _multiply(self, question: Array, seen: Array) -> tuple[Array, None]:
+        flat = seen.reshape(len(seen), -1)
+        size = jnp.sqrt(jnp.mean(jnp.square(flat), axis=-1, keepdims=True) + 1e-6)
+        return question * jnp.tanh(self.picture(flat / size)), None
+
+    def _look(self, question: Array, seen: Array) -> tuple[Array, Array]:
+        locations = jnp.tanh(self.picture(seen.reshape(len(seen), -1, seen.shape[-1])))
+        weights = []
+        for glimpse in self.glimpses:
+            context, looked = glimpse(question, glimpse.project(locations), locations)
+            question = question + context
+            weights.append(looked)
+        return question, jnp.stack(weights, axis=1)
+
+    def describe(self) -> dict[str, Any]:
+        """Return what `from_description` reads."""
+        return {"kind": "VQA", "config": asdict(self.config), "answers": list(self.answers)}
+
+
+def _eye(config: VQAConfig, rngs: nnx.Rngs) -> Any:
+    eye = make_encoder(config, rngs=rngs)  # pyright: ignore[reportArgumentType]  it reads the four settings of the picture
+    if eye is None:
+        raise UserError(f"model.encoder must be 'small' or a network's name, not {config.encoder!r}")
+    return eye
+
+
+def from_description(description: Mapping[str, Any], vocabulary: Any) -> VQA:
+    """Make the model that config.json of a run folder describes, with any weights.
+
+    Raises:
+        UserError: there is no vocabulary, or the description is of another version.
+    """
+    with described("VQA"):
+        config = VQAConfig(**description["config"])
+        return VQA(needed(vocabulary), description["answers"], config, rngs=nnx.Rngs(0))
