@@ -33,7 +33,7 @@ def differences(file: Shapes, network: Shapes, ours: Mapping[str, str]) -> list[
         only in the network: fc (our logits): bias (4,)
         only in the file: z.{1..2}: w (3,)
     """
-    clashing = [name for name in network if name in file and tuple(file[name]) != tuple(network[name])]
+    clashing = [name for name in sorted(network, key=_counted) if name in file and tuple(file[name]) != tuple(network[name])]
     missing = {name: shape for name, shape in network.items() if name not in file}
     extra = {name: shape for name, shape in file.items() if name not in network}
     clashes = [
@@ -57,7 +57,7 @@ def _label(theirs: str, ours: str) -> str:
 
 def _layers(shapes: Shapes, ours: Mapping[str, str]) -> list[_Line]:
     layers: dict[str, list[str]] = {}
-    for name, shape in shapes.items():
+    for name, shape in sorted(shapes.items(), key=lambda item: _counted(item[0])):
         path, leaf = _split(name)
         label = _label(path, _split(ours.get(name, ""))[0])
         layers.setdefault(label, []).append(f"{leaf} {tuple(shape)}")
@@ -67,6 +67,11 @@ def _layers(shapes: Shapes, ours: Mapping[str, str]) -> list[_Line]:
 def _split(name: str) -> tuple[str, str]:
     *path, leaf = re.split(r"(?:[./])(?=[^./]*$)", name)
     return "".join(path), leaf
+
+
+def _counted(name: str) -> list[tuple[int, str]]:
+    # a key that sorts 9 before 10
+    return [(int(part), "") if part.isdigit() else (-1, part) for part in _NUMBER.split(name)]
 
 
 def _folded(lines: list[_Line]) -> list[_Line]:
