@@ -1,5 +1,6 @@
 """Drawn scenes: two things on a ground, sentences that say what and where they are, and the boxes they lie in."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
@@ -109,6 +110,9 @@ class Scenes:
             claim = claim.reversed
         boxes = _place(claim, rng)
         return Scene(claim, boxes, int(rng.integers(2**31)))
+
+    def __iter__(self) -> Iterator[Scene]:
+        return (self[index] for index in range(self.count))
 
     @cached_property
     def _combinations(self) -> list[Claim]:
