@@ -20,7 +20,7 @@ def main(argv: Sequence[str]) -> int:
     words, name = _task_name(list(argv))
     recipe = TASKS[name].load()
     found = _parser(name, recipe).read(words)
-    config = _config(recipe, found)
+    config = getattr(recipe, "completed", _as_it_is)(_config(recipe, found))
     directory = found.out or str(Path("runs") / _run_name(recipe, config, found.config))
     if found.dry_run:
         return _dry_run(recipe, config)
@@ -88,7 +88,7 @@ def _parser(name: str, recipe: Any) -> Parser:
 
 def _config(recipe: Any, found: Any) -> Any:
     sources = [(settings.read(found.config), found.config)] if found.config else []
-    sources.append(({**recipe.given(found), **chosen(found)}, "command line"))
+    sources += [(recipe.given(found), "command line"), (chosen(found), "command line")]
     default = recipe.default()
     config = settings.replaced(default, {"train": {"warmup_steps": 0}})
     for values, where in sources:
@@ -104,6 +104,10 @@ def _run_name(recipe: Any, config: Any, path: str | None) -> str:
         return recipe.run_name(config)
     file = Path(path).absolute()
     return file.parent.name if file.name == "config.toml" else file.stem
+
+
+def _as_it_is(config: Any) -> Any:
+    return config
 
 
 def _tell(sentence: str) -> None:
