@@ -1,5 +1,7 @@
 """A recurrence over time: one entry, several backends that differ in speed and never in result."""
 
+from collections.abc import Callable
+from functools import cache, partial
 from typing import Literal, get_args
 
 import jax
@@ -8,11 +10,11 @@ from jax import Array
 
 from seqnets.errors import UserError
 from seqnets.ops.across_devices import divided_by_rows
-from seqnets.ops.backends import native, parallel, reference, scan
+from seqnets.ops.backends import native, pallas, parallel, reference, scan
 from seqnets.ops.recurrent import Carry, Recurrence, RecurrentWeights
 from seqnets.ops.timestep import TimeInputs
 
-Backend = Literal["auto", "reference", "scan", "native", "parallel"]
+Backend = Literal["auto", "reference", "scan", "native", "parallel", "pallas", "cudnn"]
 
 
 def sequence(
@@ -39,8 +41,9 @@ def sequence(
         zoneout: the structure of `carry` with leaves that broadcast to `(T, B, H)`: the share of the old state that stays.
         reverse: run from the last step to the first; outputs stay where their inputs were.
         backend: "reference" (a plain scan that JAX differentiates: the definition), "scan" (hand-written backward pass: the same
-            numbers, faster), "native" (kernels in C++ for the CPU, float32), "parallel" (minGRU and minLSTM: all steps at once),
-            or "auto": parallel or native where they can, else scan.
+            numbers, faster), "native" (kernels in C++ for the CPU, float32), "pallas" (one kernel for all steps on an NVIDIA GPU,
+            H up to 128), "parallel" (minGRU and minLSTM: all steps at once), or "auto": parallel, native or pallas where they
+            can, else scan, also when what was traced here is lowered for another platform.
 
     Returns:
         The outputs `(T, B, H)` in the dtype of `projected`, and the carry after the last step.
@@ -60,20 +63,41 @@ def sequence(
     valid = None if lengths is None else jnp.arange(steps)[:, None] < lengths[None, :]
     zoneout = jax.tree.map(lambda share: jnp.broadcast_to(share, (steps, *share.shape[1:])), zoneout)
     inputs = TimeInputs(projected, resets, valid, zoneout)
-    run = _runner(backend, recurrence, weights, carry, inputs)
-    return divided_by_rows(lambda *held: run(recurrence, reverse, *_varying_alike(held)), weights, carry, inputs)
+    run = _runner(_chosen(backend, recurrence, weights, carry, inputs), recurrence, reverse, backend == "auto")
+    return divided_by_rows(lambda *held: run(*_varying_alike(held)), weights, carry, inputs)
 
 
-def _runner(backend: Backend, *call):
-    refusals = {"native": lambda: native.refusal(*call), "parallel": lambda: parallel.refusal(call[0])}
-    runs = {"parallel": parallel.run, "native": native.run, "scan": scan.run, "reference": reference.run}
+_RUNS = {"parallel": parallel.run, "native": native.run, "pallas": pallas.run, "scan": scan.run, "reference": reference.run}
+_PLATFORMS = {"native": "cpu", "pallas": "cuda"}
+
+
+def _chosen(backend: Backend, *call) -> str:
+    refusals = {
+        "native": lambda: native.refusal(*call),
+        "parallel": lambda: parallel.refusal(call[0]),
+        "pallas": lambda: pallas.refusal(*call),
+        "cudnn": lambda: "it takes raw inputs, which only an nn.RNN around an nn.LSTMCell has for it",
+    }
     if backend == "auto":
-        return next(run for name, run in runs.items() if name not in refusals or not refusals[name]())
-    if backend not in runs:
+        return next(name for name in _RUNS if name not in refusals or not refusals[name]())
+    if backend not in (*_RUNS, *refusals):
         raise UserError(f"backend {backend!r} does not exist; choose one of {', '.join(get_args(Backend))}")
     if backend in refusals and (reason := refusals[backend]()):
         raise UserError(f'backend "{backend}" cannot run this: {reason}; choose "auto" or "scan"')
-    return runs[backend]
+    return backend
+
+
+@cache  # JAX remembers what it traced by the identity of functions
+def _bound(name: str, recurrence: Recurrence, reverse: bool) -> Callable:
+    return partial(_RUNS[name], recurrence, reverse)
+
+
+def _runner(name: str, recurrence: Recurrence, reverse: bool, portable: bool) -> Callable:
+    run = _bound(name, recurrence, reverse)
+    if not portable or name not in _PLATFORMS:
+        return run
+    # what is traced on one platform may be lowered for another, which does not know these kernels
+    return partial(jax.lax.platform_dependent, default=_bound("scan", recurrence, reverse), **{_PLATFORMS[name]: run})
 
 
 def _varying_alike(tree):
