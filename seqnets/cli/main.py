@@ -30,6 +30,8 @@ VERBS = {
     "features": Verb("seqnets.cli.features", "compute features of images into a store on disk"),
     "summary": Verb("seqnets.cli.summary", "show a convolutional network's layers: shapes, parameters, multiply-adds"),
     "caption": Verb("seqnets.cli.caption", "say what is in images, and show what the model looked at"),
+    "predict": Verb("seqnets.cli.predict", "classify, label or translate texts with a trained model"),
+    "answer": Verb("seqnets.cli.answer", "answer questions about a picture"),
     "score": Verb("seqnets.cli.score", "score captions: BLEU, ROUGE-L, CIDEr"),
 }
 

@@ -85,6 +85,24 @@ def read_frames(path: str | Path) -> Frames:
     return Frames(inputs, labels, lengths.astype(np.int32), tuple(map(str, names)))
 
 
+def read_inputs(path: str | Path, features: int) -> list[np.ndarray]:
+    """Read numeric sequences without labels out of an .npz file.
+
+    Args:
+        path: with the array `inputs` `(N, T, F)` and, where wanted, `lengths` `(N,)`.
+        features: F, of the labeller.
+
+    Raises:
+        UserError: the array is missing, or of another number of features.
+    """
+    arrays = _loaded(Path(path))
+    inputs: Any = arrays["inputs"] if "inputs" in arrays else np.zeros(0)
+    if inputs.ndim != 3 or inputs.shape[2] != features or inputs.dtype.kind not in "fiu":
+        raise UserError(f"'{path}' needs the array inputs of shape [N, T, {features}]; it has {inputs.shape or 'none'}")
+    lengths = arrays["lengths"] if "lengths" in arrays else np.full(len(inputs), inputs.shape[1])
+    return [np.asarray(row[:length], np.float32) for row, length in zip(inputs, lengths)]
+
+
 def _check_values(path: str | Path, inputs: np.ndarray, labels: np.ndarray, lengths: np.ndarray) -> None:
     if not inputs.size or labels.max() < 0:
         raise UserError(f"'{path}' holds no labelled frame")

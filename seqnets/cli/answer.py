@@ -1,0 +1,70 @@
+"""`seqnets answer RUN IMAGE QUESTION ...`: answer questions about a picture."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from seqnets.cli.parser import Parser
+from seqnets.errors import UserError
+
+SUMMARY = "answer questions about a picture"
+_EPILOG = """\
+example:
+  seqnets answer runs/shapes-vqa picture.png "what color is the shape?" "is there a circle?" --top 3"""
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run the words after `seqnets answer`; see `seqnets answer --help`."""
+    found = _parser().read(argv)
+    from seqnets.run import load, read_config
+
+    if read_config(Path(found.run))["task"] != "vqa":
+        raise UserError(f"'{found.run}' answers no questions; give a run of `seqnets train vqa`")
+    if found.top < 1:
+        raise UserError(f"--top must be at least 1, not {found.top}")
+    if found.figure and not Path(found.figure).absolute().parent.is_dir():
+        raise UserError(f"--figure {found.figure}: the folder '{Path(found.figure).parent}' does not exist; make it first")
+    from seqnets.decode.answers import answer_questions
+
+    answers = answer_questions(load(found.run).model, found.image, found.question)
+    for number, answer in enumerate(answers):
+        _show(answer, found)
+        if found.figure:
+            _draw(answer, _numbered(Path(found.figure), number, len(answers)))
+    return 0
+
+
+def _parser() -> Parser:
+    usage = 'seqnets answer RUN IMAGE "QUESTION" ... [--top N] [--json] [--figure FILE]'
+    parser = Parser("seqnets answer", SUMMARY, epilog=_EPILOG, usage=usage)
+    parser.add_argument("run", metavar="RUN", help="the run folder of `seqnets train vqa`")
+    parser.add_argument("image", metavar="IMAGE", help="the picture")
+    parser.add_argument("question", nargs="+", metavar="QUESTION", help="questions, each in quotation marks")
+    parser.add_argument("--top", type=parser.value(int), default=3, metavar="N", help="answers told for each question [3]")
+    parser.add_argument("--json", action="store_true", help="write a JSON object for each question")
+    parser.add_argument("--figure", metavar="FILE", help="what the model looked at; of several questions FILE-NUMBER each")
+    return parser
+
+
+def _show(answer: Any, found: Any) -> None:
+    best = list(answer.answer.probabilities.items())[: found.top]
+    if found.json:
+        top = [{"answer": text, "probability": share} for text, share in best]
+        print(json.dumps({"question": answer.question, "answer": answer.answer.label, "top": top}, ensure_ascii=False))
+    else:
+        print(f"{answer.question}  {', '.join(f'{text} {share:.1%}' for text, share in best)}")
+
+
+def _draw(answer: Any, path: Path) -> None:
+    from seqnets.viz.attention import attention_figure
+
+    if answer.attention is None:
+        raise UserError("this model multiplies and looks nowhere; train with --model.attention additive to see where it looks")
+    names = [f"glimpse {number}" for number in range(1, len(answer.attention) + 1)]
+    title = f"{answer.question} {answer.answer.label}"
+    attention_figure(answer.image, names, answer.attention, title=title).savefig(path)
+
+
+def _numbered(path: Path, number: int, count: int) -> Path:
+    return path if count == 1 else path.with_name(f"{path.stem}-{number + 1}{path.suffix}")

@@ -1,0 +1,149 @@
+"""`seqnets predict RUN [FILE ...]`: what a trained classifier, labeller or translator makes of texts."""
+
+import argparse
+import json
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+from seqnets.cli.parser import Parser
+from seqnets.errors import UserError
+
+SUMMARY = "classify, label or translate texts with a trained model"
+_EPILOG = """\
+Every line of FILE is a text. A text's class is printed as label, probability and text, parted by tabs; its labels as
+lines of token, tab and label with an empty line after each text (of a model of characters: runs of characters with one
+label); its translation as a line. A labeller of numeric frames takes .npz files with inputs [N, T, F].
+
+examples:
+  seqnets predict runs/reviews-classifier --text 'never again' --json
+  seqnets predict runs/dates-translator dates.txt --beam 5
+  seqnets predict runs/dates-translator --text '3 May 2031' --figure alignment.png"""
+
+Entry = dict[str, Any]
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run the words after `seqnets predict`; see `seqnets predict --help`."""
+    found = _parser().read(argv)
+    from seqnets.run import load, read_config
+
+    task = read_config(Path(found.run))["task"]  # before the weights are read
+    if task not in _KINDS:
+        kinds = ", ".join(_KINDS)
+        raise UserError(f"'{found.run}' holds a model of the task {task!r}; predict is for {kinds}{_INSTEAD.get(task, '')}")
+    _check(found, task)
+    run = load(found.run)
+    predict, show = _KINDS[task]
+    for entry in predict(run.model, _inputs(run.model, found), found):
+        print(json.dumps(entry, ensure_ascii=False) if found.json else show(entry), flush=True)
+    return 0
+
+
+def _parser() -> Parser:
+    usage = "seqnets predict RUN (FILE ... | - | --text TEXT ...) [--json]"
+    parser = Parser("seqnets predict", SUMMARY, epilog=_EPILOG, usage=usage)
+    parser.add_argument("run", metavar="RUN", help="the run folder")
+    parser.add_argument(
+        "file", nargs="*", metavar="FILE", help="files of a text on each line (also .gz), or - for standard input"
+    )
+    parser.add_argument("--text", action="append", default=[], metavar="TEXT", help="a text; may be given again and again")
+    parser.add_argument("--json", action="store_true", help="write a JSON object for each text, with all probabilities")
+    parser.add_argument("--beam", type=parser.value(int), metavar="N", help="translations kept open in the search [5]")
+    parser.add_argument("--n-best", type=parser.value(int), metavar="N", help="translations told for each text [1]")
+    parser.add_argument("--max-length", type=parser.value(int), metavar="N", help="tokens of a translation at most [150]")
+    parser.add_argument("--figure", metavar="FILE", help="what the translator looked at for each token; for a single text")
+    return parser
+
+
+def _check(found: argparse.Namespace, task: str) -> None:
+    if not found.file and not found.text:
+        raise UserError("give texts as files, as - for standard input, or one by one as --text TEXT")
+    for name in ("beam", "n_best", "max_length", "figure"):
+        if getattr(found, name) is not None and task != "translator":
+            raise UserError(f"--{name.replace('_', '-')} is for translators; '{found.run}' holds a {task}")
+    if found.figure and (found.file or len(found.text) != 1):
+        raise UserError("--figure shows a single translation; give one --text and no FILE")
+    if found.figure and not Path(found.figure).absolute().parent.is_dir():
+        raise UserError(f"--figure {found.figure}: the folder '{Path(found.figure).parent}' does not exist; make it first")
+
+
+def _inputs(model: Any, found: argparse.Namespace) -> list[Any]:
+    if getattr(model, "scale", None) is None:
+        return [text for path in found.file for text in _lines(path)] + found.text
+    from seqnets.data.labelled_sequences import read_inputs
+
+    if found.text:
+        raise UserError(f"'{found.run}' labels numeric frames, not texts; give an .npz file with inputs [N, T, F]")
+    return [sequence for path in found.file for sequence in read_inputs(path, len(model.scale.mean))]
+
+
+def _lines(path: str) -> list[str]:
+    from seqnets.data.tables import read_whole
+
+    text = sys.stdin.read() if path == "-" else read_whole(path)
+    return [line for line in text.splitlines() if line.strip()]
+
+
+def _classes(model: Any, texts: list[str], found: argparse.Namespace) -> Iterator[Entry]:
+    from seqnets.decode.text_classes import classify_texts
+
+    for text, guess in zip(texts, classify_texts(model, texts)):
+        yield {"text": text, **guess._asdict()}
+
+
+def _labels(model: Any, inputs: list[Any], found: argparse.Namespace) -> Iterator[Entry]:
+    from seqnets.decode.step_labels import label_sequences
+
+    sequences = inputs if model.vocabulary is None else [model.vocabulary.cut(text) for text in inputs]
+    for sequence, labels in zip(sequences, label_sequences(model, sequences)):
+        tokens = {} if model.vocabulary is None else {"tokens": sequence}
+        names, shares = (list(part) for part in zip(*labels)) if labels else ([], [])
+        yield {**tokens, "labels": names, "probabilities": [round(share, 6) for share in shares]}
+
+
+def _translations(model: Any, texts: list[str], found: argparse.Namespace) -> Iterator[Entry]:
+    from seqnets.decode.translate import translate
+
+    given = {name: getattr(found, name) for name in ("beam", "n_best", "max_length") if getattr(found, name) is not None}
+    all_found = translate(model, texts, **given, attention=bool(found.figure))
+    if found.figure:
+        from seqnets.viz.alignment import alignment_figure
+
+        source = model.source.pieces(model.source.encode(texts[0]))
+        alignment_figure(source, all_found[0][0]).savefig(found.figure)
+    for text, best in zip(texts, all_found):
+        yield {"source": text, "translations": [{"text": one.text, "log_prob": one.log_prob} for one in best]}
+
+
+def _show_class(entry: Entry) -> str:
+    return f"{entry['label']}\t{entry['probability']:.4f}\t{entry['text']}"
+
+
+def _show_labels(entry: Entry) -> str:
+    if "tokens" not in entry:
+        return " ".join(entry["labels"])
+    pairs = list(zip(entry["tokens"], entry["labels"]))
+    if all(len(token) == 1 for token in entry["tokens"]):
+        runs = groupby(pairs, key=lambda pair: pair[1])
+        pairs = [("".join(token for token, _ in run), label) for label, run in runs]
+    return "\n".join([*(f"{token}\t{label}" for token, label in pairs), ""])
+
+
+def _show_translations(entry: Entry) -> str:
+    return "\n".join(one["text"] for one in entry["translations"])
+
+
+_KINDS: dict[str, tuple[Callable[..., Iterator[Entry]], Callable[[Entry], str]]] = {
+    "text-classifier": (_classes, _show_class),
+    "labeller": (_labels, _show_labels),
+    "translator": (_translations, _show_translations),
+}
+_INSTEAD = {
+    "text": "; see `seqnets sample` and `seqnets evaluate`",
+    "vqa": "; see `seqnets answer`",
+    "captioner": "; see `seqnets caption`",
+    "classifier": "; see `seqnets classify`",
+}
