@@ -137,11 +137,16 @@ class Checkpoints:
     @functools.cached_property
     def _manager(self) -> Any:
         # synchronous, since we have a thread of our own: a failure then belongs to its save, not to the next one
-        ocp = _orbax()
+        ocp, alone = _orbax(), _alone()
         options = ocp.CheckpointManagerOptions(
-            preservation_policy=self, enable_async_checkpointing=False, save_root_metadata=False
+            preservation_policy=self,
+            enable_async_checkpointing=False,
+            save_root_metadata=False,
+            create=False,
+            multiprocessing_options=alone,
         )
-        return ocp.CheckpointManager(self.directory, options=options)
+        self.directory.mkdir(parents=True, exist_ok=True)
+        return ocp.CheckpointManager(self.directory, options=options, item_handlers=_handlers(alone))
 
     def _write(self, checkpoint: Checkpoint) -> None:
         args = _orbax().args
@@ -153,7 +158,10 @@ class Checkpoints:
 
     def _read(self, step: int) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
         ocp, folder = _orbax(), self.directory / str(step)
-        with ocp.Checkpointer(ocp.CompositeCheckpointHandler()) as reader:
+        handler = ocp.CompositeCheckpointHandler(
+            composite_options=ocp.CompositeOptions(multiprocessing_options=_alone()), **_handlers(_alone())
+        )
+        with ocp.Checkpointer(handler, multiprocessing_options=_alone()) as reader:
             sealed = reader.restore(folder, ocp.args.Composite(record=ocp.args.JsonRestore())).record
             as_numpy = {name: ocp.RestoreArgs(restore_type=np.ndarray) for name in sealed["checksums"]}
             arrays = ocp.args.PyTreeRestore(restore_args=as_numpy)
@@ -199,6 +207,17 @@ def _quiet() -> Iterator[None]:
         raise
     finally:
         sys.unraisablehook = shown
+
+
+def _alone() -> Any:
+    """Return what keeps orbax from waiting for the other processes of a run: they save nothing."""
+    return _orbax().options.MultiprocessingOptions(primary_host=0, active_processes={0}, barrier_sync_key_prefix="seqnets")
+
+
+def _handlers(alone: Any) -> dict[str, Any]:
+    ocp = _orbax()
+    state, record = ocp.PyTreeCheckpointHandler, ocp.JsonCheckpointHandler
+    return {"state": state(multiprocessing_options=alone), "record": record(multiprocessing_options=alone)}
 
 
 @functools.cache

@@ -1,8 +1,6 @@
-"""`python -m seqnets.cli`, the same as `seqnets`."""
-
-import sys
+"""`python -m seqnets.cli`: the same as `seqnets`."""
 
 from seqnets.cli.main import main
 
 if __name__ == "__main__":
-    sys.exit(main())
+    raise SystemExit(main())

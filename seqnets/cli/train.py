@@ -4,13 +4,18 @@ import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
+
+import jax
 
 from seqnets import settings
 from seqnets.cli.options import add_settings, chosen
 from seqnets.cli.parser import Parser
+from seqnets.cli.restarts import supervise
 from seqnets.cli.tasks import TASKS
 from seqnets.errors import UserError
+from seqnets.train.hosts import Hosts, join_hosts
+from seqnets.train.mesh import request_devices
 
 SUMMARY = "train a model on your own data, or go on with a run that was interrupted"
 
@@ -21,21 +26,27 @@ def main(argv: Sequence[str]) -> int:
     recipe = TASKS[name].load()
     found = _parser(name, recipe).read(words)
     config = getattr(recipe, "completed", _as_it_is)(_config(recipe, found))
+    if found.restarts:
+        return supervise(_without_restarts(words, name), found.restarts)
+    processes = join_hosts(found.hosts)
+    request_devices(config.train.mesh, processes)  # before anything asks JAX what there is
     directory = found.out or str(Path("runs") / _run_name(recipe, config, found.config))
     if found.dry_run:
         return _dry_run(recipe, config)
-    return _train(recipe, config, directory, found.resume)
+    return _train(recipe, config, directory, found.resume, first=processes == 1 or jax.process_index() == 0)
 
 
-def _train(recipe: Any, config: Any, directory: str, resume: Any) -> int:
+def _train(recipe: Any, config: Any, directory: str, resume: Any, *, first: bool) -> int:
     from seqnets.train import fit
     from seqnets.train.resume import continues
 
-    continues(Path(directory), resume)  # before a long text is read
-    task = recipe.make_task(config, _tell)
+    if first:
+        continues(Path(directory), resume)  # before a long text is read
+    task = recipe.make_task(config, _tell if first else _tell_nobody)
     text = settings.dumps(recipe.resolved(config))
     run = fit(task, config.train, directory=directory, resume=resume, settings=text)
-    print(recipe.closing(run, config))
+    if run.directory:  # of several processes only the first has it
+        print(recipe.closing(run, config))
     return 0
 
 
@@ -63,6 +74,12 @@ def _task_name(words: list[str]) -> tuple[list[str], str]:
     return words, name
 
 
+def _without_restarts(words: list[str], name: str) -> list[str]:
+    scout = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    scout.add_argument("--restarts")
+    return [name, *scout.parse_known_args(words)[1]]
+
+
 def _parser(name: str, recipe: Any) -> Parser:
     tasks = "\n".join(f"  {task:12} {entry.summary}" for task, entry in TASKS.items())
     parser = Parser(
@@ -80,6 +97,21 @@ def _parser(name: str, recipe: Any) -> Parser:
         default="auto",
         metavar="auto|never|must",
         help="auto goes on with the run in that folder or begins one; never only begins; must only goes on [auto]",
+    )
+    parser.add_argument("--mesh", dest="train.mesh", default=argparse.SUPPRESS, metavar="data=N", help="the same as --train.mesh")
+    parser.add_argument(
+        "--hosts",
+        choices=get_args(Hosts),
+        default="env",
+        metavar="|".join(get_args(Hosts)),
+        help="how to find the other processes of a run: JAX_COORDINATOR_ADDRESS and its like, or SLURM and its like [env]",
+    )
+    parser.add_argument(
+        "--restarts",
+        type=parser.value(int),
+        default=0,
+        metavar="N",
+        help="start again up to N times after a crash, from what is saved",
     )
     parser.add_argument("--dry-run", action="store_true", help="show sizes, memory and time per step, and train nothing")
     add_settings(parser, recipe.default())
@@ -104,6 +136,10 @@ def _run_name(recipe: Any, config: Any, path: str | None) -> str:
         return recipe.run_name(config)
     file = Path(path).absolute()
     return file.parent.name if file.name == "config.toml" else file.stem
+
+
+def _tell_nobody(sentence: str) -> None:
+    """Say nothing: another process says it."""
 
 
 def _as_it_is(config: Any) -> Any:

@@ -85,6 +85,8 @@ class TrainConfig:
     """Steps between checkpoints; 0 for one at the end, at each best and on interruption only."""
     keep: int = 2
     """Last checkpoints kept, besides the best."""
+    watchdog: float = 0.0
+    """Seconds without a step or an evaluation after which all stacks are printed and the process ends; 0 for never."""
     mesh: str = ""
     """Devices to train on: data=4 divides each batch over four, data=4,model=2 large weights over two as well; "" for one."""
     tensorboard: bool = False
@@ -136,7 +138,7 @@ def parsed_multiplier(setting: str) -> tuple[str, float]:
 _RANGES = (
     ("steps batch_size max_bad_steps steps_per_dispatch log_every keep plateau_patience", 1, math.inf),
     ("seed warmup_steps decay_steps evaluate_every save_every weight_decay clip_norm clip_value", 0, math.inf),
-    ("learning_rate epsilon", 0, math.inf),
+    ("learning_rate epsilon watchdog", 0, math.inf),
     ("momentum beta1 beta2 averaging floor decay_rate plateau_factor", 0, 1),
 )
 _BELOW_ONE = {"momentum", "beta1", "beta2", "averaging", "plateau_factor"}

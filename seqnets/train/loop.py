@@ -25,6 +25,7 @@ from seqnets.train.state import evaluated_weights, initial_state, observe
 from seqnets.train.step import compile_steps
 from seqnets.train.task import Task
 from seqnets.train.tracking import Meter
+from seqnets.train.watchdog import Watchdog
 
 
 class Diverged(RuntimeError):
@@ -67,11 +68,12 @@ def fit(
     config = config or TrainConfig()
     check_selection(task.model, config)
     with contextlib.ExitStack() as stack:
-        shown = default_progress() if progress == "auto" else progress or Silent()
+        layout = Layout(config.mesh, config.batch_size)
+        # of several processes one speaks and writes, and the others get from it what they would have to read
+        wanted = progress if layout.is_primary else None
+        shown = default_progress() if wanted == "auto" else wanted or Silent()
         stack.callback(shown.close)
         stop = stack.enter_context(StopRequest()) if directory is not None else StopRequest()
-        layout = Layout(config.mesh, config.batch_size)
-        # of several processes one writes, and the others get from it what they would have to read
         store = open_store(directory if layout.is_primary else None, task, config, resume, settings, shown.tell)
         stack.callback(store.close)
         return Training(task, config, layout, store, shown, stop).run()
@@ -103,7 +105,8 @@ class Training:
 
     def _train(self) -> None:
         source, steps, behind = self.task.batches(self.config.batch_size, self.config.seed), None, None
-        with contextlib.closing(feed(source, self.step, self.config, self.layout.place_batches)) as dispatches:
+        place, dog = self.layout.place_batches, Watchdog(self.config.watchdog)
+        with dog, contextlib.closing(feed(source, self.step, self.config, place)) as dispatches:
             for dispatch, batches in dispatches:
                 steps = steps or self._compile(batches)
                 self.state, metrics = steps(self.state, batches, np.int32(dispatch.count))
@@ -111,10 +114,12 @@ class Training:
                 self._receive(behind)
                 behind = (dispatch, metrics)
                 self.stopping = self.layout.any(self.stop.requested is not None)
+                dog.pat()
                 if self.stopping or self._is_border(dispatch.stop):
                     self._receive(behind)
                     behind = None
                     self._pass_border()
+                    dog.pat()
 
     def _compile(self, batches: Any) -> Any:
         steps = compile_steps(self.task, self.graphdef, self.config, self.state, batches, self.layout)

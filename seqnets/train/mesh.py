@@ -41,9 +41,14 @@ def parse_mesh(text: str) -> dict[str, int]:
     return sizes
 
 
-def request_devices(text: str) -> None:
-    """Ask JAX for so many CPU devices, should it run on CPUs; to be called before JAX is first used."""
-    count = math.prod(parse_mesh(text).values()) // jax.process_count() if parse_mesh(text) else 1
+def request_devices(text: str, processes: int = 1) -> None:
+    """Ask JAX for the devices of a mesh, should it run on CPUs; to be called before JAX is first used.
+
+    Args:
+        text: the mesh, "data=4,model=2".
+        processes: how many processes share the mesh.
+    """
+    count = math.prod(parse_mesh(text).values()) // processes
     if count > 1:
         jax.config.update("jax_num_cpu_devices", count)
 

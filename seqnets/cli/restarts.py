@@ -1,0 +1,49 @@
+"""`seqnets train --restarts N`: a process that starts the training again when it has crashed."""
+
+import signal
+import subprocess
+import sys
+from collections.abc import Sequence
+from types import FrameType
+
+ENDED = {0, 2, 3, 130, 143}  # done, bad input, diverged, asked to stop: starting again would change nothing
+PAUSE_S = 1.0
+
+
+def supervise(words: Sequence[str], restarts: int) -> int:
+    """Run `seqnets train WORDS` in a process of its own, again after each crash, and return its exit code.
+
+    What has been saved is gone on with (`--resume auto`), so a crash costs the steps since the last checkpoint. SIGINT and
+    SIGTERM are passed on.
+
+    Args:
+        words: the words after `seqnets train`, without --restarts.
+        restarts: how often to start again.
+    """
+    command = [sys.executable, "-m", "seqnets.cli", "train", *words]
+    for left in range(restarts, -1, -1):
+        code = _run(command)
+        if code in ENDED or left == 0:
+            return code
+        print(f"seqnets: the training ended with code {code}; starting it again ({left} left)", file=sys.stderr, flush=True)
+    raise AssertionError("unreachable")
+
+
+def _run(command: list[str]) -> int:
+    # a group of its own: Ctrl-C reaches it through us alone, not twice, which would mean "leave at once"
+    process = subprocess.Popen(command, start_new_session=True)
+    asked: list[int] = []
+
+    def pass_on(number: int, frame: FrameType | None) -> None:
+        asked.append(number)
+        process.send_signal(number)
+
+    before = {number: signal.signal(number, pass_on) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        code = process.wait()
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    if asked:  # also where it came before the process had learned to listen
+        return 128 + asked[0]
+    return 128 - code if code < 0 else code

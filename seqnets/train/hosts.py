@@ -1,0 +1,64 @@
+"""Several processes that train one model: how each of them finds the others."""
+
+import os
+from collections.abc import Mapping
+from typing import Literal, get_args
+
+from seqnets.errors import UserError
+
+Hosts = Literal["none", "env", "auto"]
+HEARTBEAT_S = 10  # a process that says nothing for so long is taken for dead, and the others end
+
+_NAMES = ("JAX_COORDINATOR_ADDRESS", "JAX_NUM_PROCESSES", "JAX_PROCESS_ID")
+
+
+def join_hosts(hosts: Hosts = "env", environment: Mapping[str, str] = os.environ) -> int:
+    """Join the other processes of the run, if there are any, and return how many there are; before JAX is used.
+
+    Args:
+        hosts: "env" joins where JAX_COORDINATOR_ADDRESS (host:port of the first process), JAX_NUM_PROCESSES and JAX_PROCESS_ID
+            are set; "auto" asks SLURM, Open MPI, Kubernetes or the TPU's metadata; "none" joins nobody.
+        environment: where "env" looks.
+
+    Raises:
+        UserError: some of the three are set and not all, or a number is none.
+
+    Example:
+        >>> join_hosts("env", {})
+        1
+        >>> join_hosts("env", {"JAX_PROCESS_ID": "0"})
+        Traceback (most recent call last):
+        ...
+        seqnets.errors.UserError: JAX_PROCESS_ID is set and JAX_COORDINATOR_ADDRESS is not; several processes need all three of
+        JAX_COORDINATOR_ADDRESS, JAX_NUM_PROCESSES, JAX_PROCESS_ID, one process none of them
+    """
+    if hosts not in get_args(Hosts):
+        raise UserError(f"hosts must be one of {', '.join(get_args(Hosts))}, not {hosts!r}")
+    if hosts == "none" or (hosts == "env" and not _told(environment)):
+        return 1
+    import jax
+
+    jax.config.update("jax_cpu_enable_async_dispatch", False)  # two programs at once would mix up what they send
+    given = {} if hosts == "auto" else _given(environment)
+    try:
+        jax.distributed.initialize(**given, heartbeat_timeout_seconds=HEARTBEAT_S, shutdown_timeout_seconds=HEARTBEAT_S)
+    except (RuntimeError, ValueError) as error:
+        raise UserError(f"the other processes of the run cannot be joined: {str(error).splitlines()[0]}") from None
+    return given.get("num_processes") or jax.process_count()
+
+
+def _told(environment: Mapping[str, str]) -> bool:
+    there, missing = [n for n in _NAMES if environment.get(n)], [n for n in _NAMES if not environment.get(n)]
+    if there and missing:
+        raise UserError(
+            f"{there[0]} is set and {missing[0]} is not; several processes need all three of {', '.join(_NAMES)}, one process "
+            "none of them"
+        )
+    return bool(there)
+
+
+def _given(environment: Mapping[str, str]) -> dict:
+    address, count, number = (environment[name] for name in _NAMES)
+    if not (count.isdigit() and number.isdigit() and int(number) < int(count)):
+        raise UserError(f"JAX_PROCESS_ID ({number!r}) must be a number from 0 to JAX_NUM_PROCESSES ({count!r}) less one")
+    return {"coordinator_address": address, "num_processes": int(count), "process_id": int(number)}

@@ -1,0 +1,31 @@
+"""Ends a process that makes no progress: one of several that waits for ever for another, say."""
+
+import faulthandler
+import sys
+
+
+class Watchdog:
+    """Prints the stacks of all threads and ends the process with code 1 when `pat` is not called for so long.
+
+    Args:
+        seconds: how long without progress is too long; 0 for never.
+
+    Example:
+        >>> with Watchdog(0) as dog:
+        ...     dog.pat()
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+
+    def __enter__(self) -> "Watchdog":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._seconds:
+            faulthandler.cancel_dump_traceback_later()
+
+    def pat(self) -> None:
+        """Say that there was progress."""
+        if self._seconds:
+            faulthandler.dump_traceback_later(self._seconds, exit=True, file=sys.__stderr__ or sys.stderr)
