@@ -1,11 +1,15 @@
-"""Files that are found whole or not at all, and checksums of the arrays they hold."""
+"""Files that are found whole or not at all, JSON, and checksums of arrays."""
 
+import json
 import os
 import tempfile
 import zlib
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+
+from seqnets.errors import UserError
 
 
 def replace_file(path: Path, content: bytes | str) -> None:
@@ -21,6 +25,18 @@ def replace_file(path: Path, content: bytes | str) -> None:
     except BaseException:
         os.unlink(temporary)
         raise
+
+
+def read_json(path: Path) -> Any:
+    """Return the value of a JSON file.
+
+    Raises:
+        UserError: it cannot be read or is not JSON.
+    """
+    try:
+        return json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise UserError(f"'{path}' cannot be read: {error}") from None
 
 
 def checksum(array: np.ndarray) -> str:

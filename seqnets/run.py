@@ -22,7 +22,7 @@ import numpy as np
 from flax import nnx
 
 from seqnets.errors import UserError
-from seqnets.files import checksum, replace_file
+from seqnets.files import checksum, read_json, replace_file
 from seqnets.named_arrays import host_arrays, replace_arrays
 
 FORMAT, FORMAT_VERSION = "seqnets-run", 1
@@ -135,18 +135,6 @@ def write_weights(path: Path, state: Any) -> None:
 def write_json(path: Path, value: Any) -> None:
     """Write JSON for people to read, replacing the file at once."""
     replace_file(path, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
-
-
-def read_json(path: Path) -> Any:
-    """Return the value of a JSON file.
-
-    Raises:
-        UserError: it cannot be read or is not JSON.
-    """
-    try:
-        return json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
-        raise UserError(f"'{path}' cannot be read: {error}") from None
 
 
 def read_lines(path: Path) -> list[dict[str, Any]]:

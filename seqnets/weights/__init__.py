@@ -1,4 +1,34 @@
-"""Floor 2: other libraries' weights in and out, strictly: nothing is skipped in silence."""
+"""Floor 2: other libraries' weights in and out, strictly: nothing is skipped in silence.
+
+`load_weights` and `save_weights` move the weights of a network of `seqnets.models.create_model` between it and a file; the
+folder `tables` holds whose names are known, one file a family:
+
+========================  ==================================================================
+AlexNet (2014)            torchvision
+VGG, with batch norm too  torchvision, timm
+GoogLeNet                 torchvision, side heads included
+Inception v3              torchvision and timm, the side head included
+Inception v4              timm
+ResNet, wide, ResNeXt     torchvision, timm, huggingface; akamaster for those of CIFAR
+DenseNet                  torchvision (old names as well), timm
+SqueezeNet                torchvision, caffe (the authors' model as .npz)
+MobileNet                 torchvision (v2), timm (v1 and v2)
+========================  ==================================================================
+
+All other networks keep their weights under our own names, which are the paths of their arrays: `stage1.0.conv1.kernel`.
+Torch's recurrent layers are read and written by `seqnets.weights.torch_rnn`.
+
+Example:
+    >>> import tempfile
+    >>> from seqnets.models import create_model
+    >>> model = create_model("lenet5")
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     save_weights(model, f"{folder}/lenet.safetensors")
+    ...     same = create_model("lenet5", weights=f"{folder}/lenet.safetensors")
+    ...     other = create_model("lenet5", weights=f"{folder}/lenet.safetensors", classes=26, leave_out="logits")
+    >>> bool((same.logits.kernel[...] == model.logits.kernel[...]).all()), other.logits.kernel.shape
+    (True, (84, 26))
+"""
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any

@@ -16,7 +16,7 @@ from seqnets.files import checksum, replace_file
 Arrays = dict[str, np.ndarray]
 INDEX = ".safetensors.index.json"
 TORCH_SUFFIXES = (".pth", ".pt", ".th", ".bin", ".ckpt")
-METADATA = "seqnets"
+METADATA, RUN_CHECKSUMS = "seqnets", "seqnets_checksums"
 
 
 @dataclass(frozen=True)
@@ -88,18 +88,6 @@ def write_weight_file(path: Path, arrays: Arrays, preprocessing: Preprocessing |
     replace_file(path, save(arrays, {METADATA: json.dumps(facts)} | ({"format": "pt"} if torch else {})))
 
 
-def read_json(path: Path) -> Any:
-    """Return the value of a JSON file.
-
-    Raises:
-        UserError: it cannot be read or is not JSON.
-    """
-    try:
-        return json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
-        raise UserError(f"'{path}' cannot be read: {error}") from None
-
-
 def _weight_file(path: Path) -> Path:
     if not path.exists():
         raise UserError(f"there are no weights at '{path}'")
@@ -127,10 +115,12 @@ def _read_safetensors(path: Path) -> tuple[Arrays, Any]:
     from safetensors import deserialize, safe_open
 
     with safe_open(path, framework="numpy") as file:
-        facts = json.loads((file.metadata() or {}).get(METADATA, "{}"))
+        metadata = file.metadata() or {}
+    facts = json.loads(metadata.get(METADATA, "{}"))
+    checksums = facts.get("checksums", json.loads(metadata.get(RUN_CHECKSUMS, "null")))
     # not `safetensors.numpy.load`, which knows no bfloat16
     arrays = {name: _array(part) for name, part in deserialize(path.read_bytes())}
-    if facts.get("checksums") not in (None, {name: checksum(array) for name, array in arrays.items()}):
+    if checksums not in (None, {name: checksum(array) for name, array in arrays.items()}):
         raise UserError(f"'{path}' is damaged: an array does not fit its checksum")
     return arrays, facts
 

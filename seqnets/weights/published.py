@@ -7,7 +7,8 @@ from typing import Any
 
 from seqnets.data.preprocessing import Preprocessing
 from seqnets.errors import UserError
-from seqnets.weights.files import WeightFile, read_json
+from seqnets.files import read_json
+from seqnets.weights.files import WeightFile
 
 TORCHVISION = Preprocessing()
 # torchvision brings images from ImageNet's mean to these inside its two Inception networks

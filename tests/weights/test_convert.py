@@ -252,3 +252,17 @@ def test_torchvisions_inception_networks_see_images_between_minus_one_and_one():
     inside = (x - mean) / std * (std / 0.5) + (mean - 0.5) / 0.5
     inception = TORCHVISION_INCEPTION_V1
     np.testing.assert_allclose(inside, (x - inception.mean) / inception.std, atol=1e-12)
+
+
+def test_the_folder_of_a_training_run_is_a_weight_file_too(tmp_path):
+    from flax import nnx
+
+    from seqnets.run import write_weights
+
+    model, rule = small_vgg(), Preprocessing(resize=None, crop=None)
+    write_weights(tmp_path / "model.safetensors", nnx.state(model))
+    config = {"format": "seqnets-run", "model": {"kind": "classifier", "preprocessing": rule.to_json()}}
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    again = create_model("vgg11", weights=tmp_path, **SMALL)
+    assert_same(again, model)
+    assert again.preprocessing == rule
