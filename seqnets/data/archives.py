@@ -1,0 +1,174 @@
+"""Archives unpacked with care: links, devices, names that lead elsewhere and too many bytes are refused."""
+
+import os
+import shutil
+import stat
+import tarfile
+import tempfile
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path, PurePosixPath, PureWindowsPath
+from typing import IO, NamedTuple
+
+from seqnets.errors import UserError
+
+MAX_BYTES, MAX_FILES = 64 << 30, 2_000_000
+_BLOCK = 1 << 20
+_DAMAGE = (tarfile.TarError, zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedError, RuntimeError, ValueError)
+
+
+class _Member(NamedTuple):
+    name: str
+    folder: bool
+    unsafe: str  # what it is instead of a file or a folder
+    open: Callable[[], IO[bytes]]
+
+
+def extract_archive(
+    archive: str | os.PathLike[str],
+    folder: str | os.PathLike[str],
+    *,
+    max_bytes: int = MAX_BYTES,
+    max_files: int = MAX_FILES,
+) -> Path:
+    """Unpack a zip or tar archive (plain, gzip, bzip2 or xz) into a new folder, all of it or nothing.
+
+    Every name is checked before anything is written, and bytes are counted as they come, whatever the archive says of its
+    own size. Files get the usual permissions, no others.
+
+    Args:
+        archive: the file; its kind is told from the content.
+        folder: must not exist yet, or be empty.
+        max_bytes: more in all are refused.
+        max_files: more are refused.
+
+    Returns:
+        The folder.
+
+    Raises:
+        UserError: the archive is damaged, encrypted or of no known kind; holds a link, a device or a name that is absolute
+            or has `..` in it; or is too large. Nothing stays behind.
+
+    Example:
+        >>> extract_archive("no/such.zip", "folder")
+        Traceback (most recent call last):
+        ...
+        seqnets.errors.UserError: cannot read 'no/such.zip': No such file or directory; check the path
+    """
+    archive, folder = Path(archive), Path(folder)
+    if folder.is_symlink() or (folder.exists() and (not folder.is_dir() or any(folder.iterdir()))):
+        raise UserError(f"'{folder}' exists and is not empty; give a new folder to unpack '{archive}' into")
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    staging = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
+    try:
+        with _readable(archive), _members(archive) as members:
+            _unpack(members, staging, str(archive), max_bytes, max_files)
+        staging.chmod(0o755)
+        if folder.exists():
+            folder.rmdir()
+        staging.rename(folder)
+    except BaseException:
+        shutil.rmtree(staging, ignore_errors=True)
+        raise
+    return folder
+
+
+def safe_name(name: str, archive: str = "the archive") -> PurePosixPath:
+    r"""Return a member's path, which leads into the folder that it is unpacked into and nowhere else.
+
+    Raises:
+        UserError: it is absolute, has `..`, a drive, a backslash or a control character in it.
+
+    Example:
+        >>> safe_name("images/./a.jpg")
+        PurePosixPath('images/a.jpg')
+        >>> safe_name("../a.jpg", "'x.tar'")
+        Traceback (most recent call last):
+        ...
+        seqnets.errors.UserError: 'x.tar' holds '../a.jpg', which leads out of the folder; do not unpack it
+    """
+    path = PurePosixPath(name)
+    if path.is_absolute() or ".." in path.parts or PureWindowsPath(name).drive or "\\" in name:
+        raise UserError(f"{archive} holds {name!r}, which leads out of the folder; do not unpack it")
+    if any(ord(character) < 32 for character in name):
+        raise UserError(f"{archive} holds a name with a control character, {name!r}; do not unpack it")
+    return path
+
+
+def _unpack(members: Iterator[_Member], folder: Path, archive: str, max_bytes: int, max_files: int) -> None:
+    left = max_bytes
+    for number, member in enumerate(members, start=1):
+        path = folder / safe_name(member.name, f"'{archive}'")
+        if member.unsafe:
+            raise UserError(f"'{archive}' holds {member.name!r}, {member.unsafe}; do not unpack it")
+        if number > max_files:
+            raise UserError(f"'{archive}' holds more than the {max_files:,} files allowed; raise max_files if that is right")
+        if member.folder:
+            path.mkdir(parents=True, exist_ok=True)
+            continue
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with member.open() as content, open(path, "xb") as file:
+            left -= _copied(content, file, left)
+        if left < 0:
+            raise UserError(f"'{archive}' unpacks to more than the {max_bytes:,} bytes allowed; raise max_bytes if that is right")
+
+
+def _copied(content: IO[bytes], file: IO[bytes], limit: int) -> int:
+    done = 0
+    while done <= limit and (block := content.read(_BLOCK)):
+        done += len(block)
+        file.write(block)
+    return done
+
+
+@contextmanager
+def _members(archive: Path) -> Iterator[Iterator[_Member]]:
+    if zipfile.is_zipfile(archive):
+        with zipfile.ZipFile(archive) as file:
+            yield _of_zip(file)
+        return
+    with tarfile.open(archive) as file:
+        yield _of_tar(file)
+
+
+def _of_zip(file: zipfile.ZipFile) -> Iterator[_Member]:
+    for entry in file.infolist():
+        kind = stat.S_IFMT(entry.external_attr >> 16)
+        unsafe = "" if kind in (0, stat.S_IFREG, stat.S_IFDIR) else "a link" if kind == stat.S_IFLNK else "a device"
+        # `filename` ends at a zero byte and has its separators changed; what the archive says is in `orig_filename`
+        yield _Member(entry.orig_filename, entry.is_dir(), unsafe, lambda entry=entry: file.open(entry))
+
+
+def _of_tar(file: tarfile.TarFile) -> Iterator[_Member]:
+    for entry in file:
+        unsafe = "" if entry.isreg() or entry.isdir() else "a link" if entry.issym() or entry.islnk() else "a device"
+        yield _Member(entry.name, entry.isdir(), unsafe, lambda entry=entry: _content(file, entry))
+    while file.fileobj is not None and file.fileobj.read(_BLOCK):
+        pass  # to the very end, where the checksum of the packing is
+
+
+def _content(file: tarfile.TarFile, entry: tarfile.TarInfo) -> IO[bytes]:
+    found = file.extractfile(entry)
+    if found is None:
+        raise tarfile.TarError(f"{entry.name} has no content")
+    return found
+
+
+@contextmanager
+def _readable(archive: Path) -> Iterator[None]:
+    try:
+        yield
+    except UserError:
+        raise
+    except FileExistsError as error:
+        raise UserError(f"'{archive}' holds {Path(error.filename).name!r} twice; do not unpack it") from None
+    except tarfile.ReadError:
+        raise UserError(f"'{archive}' is no whole zip or tar archive; download it again") from None
+    except FileNotFoundError as error:
+        raise UserError(f"cannot read '{archive}': {error.strerror}; check the path") from None
+    except _DAMAGE as error:
+        raise UserError(
+            f"'{archive}' cannot be unpacked: {str(error)[:120] or type(error).__name__}; download it again"
+        ) from None

@@ -1,0 +1,200 @@
+"""The public captioning sets: downloaded with checksums, gone on with where a download broke off (extra [download])."""
+
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from seqnets.data.archives import extract_archive
+from seqnets.errors import UserError
+
+_BLOCK, _TIMEOUT_S = 1 << 16, 60.0  # bytes, what a broken connection loses at most
+_FLICKR = "https://github.com/jbrownlee/Datasets/releases/download/Flickr8k"
+_COCO = "http://images.cocodataset.org"  # has no valid certificate for https; the checksums stand in for it
+
+
+class Part(NamedTuple):
+    """An archive of a set: where it is, its checksum as pooch writes it, its size, and the folder it is unpacked into."""
+
+    url: str
+    checksum: str
+    megabytes: int
+    folder: str
+
+
+class PublicSet(NamedTuple):
+    """A public set.
+
+    Attributes:
+        parts: its archives.
+        images: the folder with the images.
+        captions: the file with the captions.
+        lists: the folder with the lists of the splits; "" if the set has none.
+        terms: what one may do with it.
+    """
+
+    parts: tuple[Part, ...]
+    images: str
+    captions: str
+    lists: str
+    terms: str
+
+
+_FLICKR_TERMS = "Flickr8k is for non-commercial research and education only; the photographs belong to their authors"
+_COCO_TERMS = "COCO's captions are under CC BY 4.0; the photographs under the licenses of their Flickr authors"
+
+
+def _coco(year: str, annotations: str, images: tuple[Part, ...], split: str) -> PublicSet:
+    parts = (Part(f"{_COCO}/annotations/annotations_trainval{year}.zip", annotations, 253, "annotations"), *images)
+    return PublicSet(parts, "images", f"annotations/annotations/captions_{split}{year}.json", "", _COCO_TERMS)
+
+
+_ANNOTATIONS = {
+    "2014": "sha256:031296bbc80c45a1d1f76bf9a90ead27e94e99ec629208449507a4917a3bf009",
+    "2017": "sha256:113a836d90195ee1f884e704da6304dfaaecff1f023f49b6ca93c4aaae470268",
+}
+_IMAGES = {
+    ("train", "2014"): ("sha256:ede4087e640bddba550e090eae701092534b554b42b05ac33f0300b984b31775", 13_511),
+    ("val", "2014"): ("sha256:fe9be816052049c34717e077d9e34aa60814a55679f804cd043e3cbee3b9fde0", 6_645),
+    ("train", "2017"): ("md5:cced6f7f71b7629ddf16f17bbcfab6b2", 19_337),
+    ("val", "2017"): ("md5:442b8da7639aecaf257c1dceb8ba8c80", 816),
+}
+
+PUBLIC_SETS = {
+    "flickr8k": PublicSet(
+        (
+            Part(f"{_FLICKR}/Flickr8k_text.zip", "md5:bf6c1abcb8e4a833b7f922104de18627", 3, "text"),
+            Part(f"{_FLICKR}/Flickr8k_Dataset.zip", "md5:f18a1e2920de5bd84dae7cf08ec78978", 1_115, "images"),
+        ),
+        images="images",
+        captions="text/Flickr8k.token.txt",
+        lists="text",
+        terms=_FLICKR_TERMS,
+    )
+} | {
+    f"coco-{split}{year}": _coco(
+        year, _ANNOTATIONS[year], (Part(f"{_COCO}/zips/{split}{year}.zip", checksum, size, "images"),), split
+    )
+    for (split, year), (checksum, size) in _IMAGES.items()
+}
+"""The sets by name. Checksums as the loaders of torch for R (Flickr8k), TensorFlow Datasets and torchvision (COCO) have them."""
+
+Tell = Callable[[str], None]
+
+
+class Downloaded(NamedTuple):
+    """Where a set lies: for `read_captions(captions, lists=lists)` and `with_pictures(..., images)`."""
+
+    images: Path
+    captions: Path
+    lists: Path | None
+
+
+def download(name: str, folder: str | os.PathLike[str], *, tell: Tell | None = None) -> Downloaded:
+    """Download a public set, or what is still missing of it, and unpack it.
+
+    A download that broke off goes on where it ended. Nothing is unpacked before its checksum is right; archives are removed
+    after unpacking.
+
+    Args:
+        name: one of `PUBLIC_SETS`: flickr8k, coco-train2014, coco-val2014, coco-train2017, coco-val2017.
+        folder: where to put it; sets may share one.
+        tell: called with what happens, in sentences.
+
+    Raises:
+        UserError: there is no such set, pooch is not installed, the network fails, or a checksum is wrong.
+
+    Example:
+        >>> download("flickr9k", "data")
+        Traceback (most recent call last):
+        ...
+        seqnets.errors.UserError: no public set is called 'flickr9k'; there are flickr8k, coco-train2014, coco-val2014, ...
+    """
+    if name not in PUBLIC_SETS:
+        raise UserError(f"no public set is called {name!r}; there are {', '.join(PUBLIC_SETS)}")
+    found, home, tell = PUBLIC_SETS[name], Path(folder) / name, tell or (lambda sentence: None)
+    tell(found.terms)
+    for part in found.parts:
+        _fetch(part, home, tell)
+    return Downloaded(home / found.images, home / found.captions, home / found.lists if found.lists else None)
+
+
+def fetch(url: str, checksum: str, folder: Path) -> Path:
+    """Download a file into a folder, unless it is there, going on where an earlier try ended.
+
+    Args:
+        url: of the file.
+        checksum: "sha256:..." or "md5:...".
+        folder: made if needed.
+
+    Raises:
+        UserError: pooch is not installed, the network fails, or the checksum is wrong.
+    """
+    pooch = _pooch()
+    try:
+        return Path(
+            pooch.retrieve(url, checksum, Path(url).name, folder, downloader=_Resuming(folder / f"{Path(url).name}.part"))
+        )
+    except ValueError as error:
+        if "hash" not in str(error):
+            raise
+        raise UserError(f"'{url}' is not the file it should be (wrong checksum); try again, or get it elsewhere") from None
+    except OSError as error:
+        reason = str(error).splitlines()[0][:160]
+        raise UserError(f"cannot download '{url}': {reason}; run it again to go on where it ended") from None
+
+
+def _fetch(part: Part, home: Path, tell: Tell) -> None:
+    unpacked = home / part.folder
+    if unpacked.is_dir() and any(unpacked.iterdir()):
+        return
+    tell(f"downloading {part.url} ({part.megabytes:,} MB)")
+    archive = fetch(part.url, part.checksum, home / "downloads")
+    tell(f"unpacking {archive.name}")
+    extract_archive(archive, unpacked)
+    archive.unlink()
+
+
+class _Resuming:
+    """What pooch calls a downloader; keeps what came in a file of its own, which the next try begins from."""
+
+    def __init__(self, partial: Path) -> None:
+        self._partial = partial
+
+    def __call__(self, url: str, output_file: Any, pooch: Any) -> None:
+        import requests
+
+        have = self._partial.stat().st_size if self._partial.exists() else 0
+        headers = {"Range": f"bytes={have}-"} if have else {}
+        with requests.get(url, headers=headers, stream=True, timeout=_TIMEOUT_S) as response:
+            complete = have and response.status_code == requests.codes.requested_range_not_satisfiable
+            if not complete:
+                response.raise_for_status()
+                self._receive(response, append=response.status_code == requests.codes.partial_content)
+        # one try for one content: if the checksum is wrong, the next begins anew
+        shutil.move(self._partial, output_file)
+
+    def _receive(self, response: Any, *, append: bool) -> None:
+        self._partial.parent.mkdir(parents=True, exist_ok=True)
+        with open(self._partial, "ab" if append else "wb") as file:
+            for block in response.iter_content(_BLOCK):
+                file.write(block)
+        size, total = self._partial.stat().st_size, _total(response)
+        if total is not None and size < total:
+            raise OSError(f"the connection ended after {size:,} of {total:,} bytes")
+
+
+def _total(response: Any) -> int | None:
+    span = response.headers.get("Content-Range", "")
+    text = span.rpartition("/")[2] if span else response.headers.get("Content-Length", "")
+    return int(text) if text.isdigit() and "Content-Encoding" not in response.headers else None
+
+
+def _pooch() -> Any:
+    try:
+        import pooch
+    except ImportError:
+        raise UserError("downloads need pooch; install it with: pip install 'seqnets[download]'") from None
+    pooch.get_logger().setLevel("ERROR")
+    return pooch
