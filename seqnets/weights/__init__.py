@@ -21,6 +21,7 @@ Torch's recurrent layers are read and written by `seqnets.weights.torch_rnn`.
 Example:
     >>> import tempfile
     >>> from seqnets.models import create_model
+    >>> from seqnets.weights import save_weights
     >>> model = create_model("lenet5")
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     save_weights(model, f"{folder}/lenet.safetensors")
