@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 from typing import NamedTuple
 
-SHAPES = ("circle", "square", "triangle", "star", "cross")
+SHAPES = ("circle", "square", "triangle", "cross")
 COLORS = ("red", "green", "blue", "yellow", "purple", "white")
 SIZES = ("small", "large")
 RELATIONS = ("left of", "right of", "above", "below")
@@ -38,7 +38,7 @@ class Claim:
     """Two things and how the first lies to the second.
 
     Example:
-        >>> claim = Claim(Thing("small", "red", "star"), "above", Thing("large", "blue", "circle"))
+        >>> claim = Claim(Thing("small", "red", "cross"), "above", Thing("large", "blue", "circle"))
         >>> claim.reversed.relation, claim.reversed == claim, claim.reversed.combination == claim.combination
         ('below', False, True)
     """
@@ -67,8 +67,8 @@ def sentences(claim: Claim) -> list[str]:
     """Return the sentences that tell a claim, from its first thing.
 
     Example:
-        >>> sentences(Claim(Thing("small", "red", "star"), "left of", Thing("large", "blue", "circle")))[3]
-        'to the left of a large blue circle there is a small red star'
+        >>> sentences(Claim(Thing("small", "red", "cross"), "left of", Thing("large", "blue", "circle")))[3]
+        'to the left of a large blue circle there is a small red cross'
     """
     relation = f"to the {claim.relation}" if claim.relation.endswith(" of") else claim.relation
     return [template.format(one=claim.one, relation=relation, other=claim.other) for template in _TEMPLATES]
@@ -78,9 +78,9 @@ def read_claim(caption: str) -> Claim | None:
     """Return what a sentence claims, whichever of the forms it has; None if it has none of them.
 
     Example:
-        >>> read_claim("there is a small red star left of a large blue circle").relation
+        >>> read_claim("there is a small red cross left of a large blue circle").relation
         'left of'
-        >>> read_claim("a small red star and a circle") is None
+        >>> read_claim("a small red cross and a circle") is None
         True
     """
     text = " ".join(caption.lower().strip(" .").split())
@@ -97,10 +97,10 @@ def is_correct(caption: str, claim: Claim) -> bool:
     """Say whether a sentence claims exactly this, told from either thing.
 
     Example:
-        >>> claim = Claim(Thing("small", "red", "star"), "above", Thing("large", "blue", "circle"))
-        >>> is_correct("a large blue circle is below a small red star", claim)
+        >>> claim = Claim(Thing("small", "red", "cross"), "above", Thing("large", "blue", "circle"))
+        >>> is_correct("a large blue circle is below a small red cross", claim)
         True
-        >>> is_correct("a large blue circle is above a small red star", claim)
+        >>> is_correct("a large blue circle is above a small red cross", claim)
         False
     """
     said = read_claim(caption)
@@ -115,13 +115,13 @@ def named_things(words: list[str], claim: Claim) -> list[int | None]:
         claim: what is true.
 
     Example:
-        >>> claim = Claim(Thing("small", "red", "star"), "above", Thing("large", "blue", "circle"))
-        >>> named_things("below a small red star there is".split(), claim)
+        >>> claim = Claim(Thing("small", "red", "cross"), "above", Thing("large", "blue", "circle"))
+        >>> named_things("below a small red cross there is".split(), claim)
         [None, None, 0, 0, 0, None, None]
     """
     named: list[int | None] = [None] * len(words)
-    for start in range(len(words) - 2):
-        described = tuple(words[start : start + 3])
+    for crosst in range(len(words) - 2):
+        described = tuple(words[crosst : crosst + 3])
         if described in claim.things:
-            named[start : start + 3] = [claim.things.index(Thing(*described))] * 3
+            named[crosst : crosst + 3] = [claim.things.index(Thing(*described))] * 3
     return named

@@ -12,7 +12,7 @@ from seqnets.data.scene_words import COLORS, RELATIONS, SHAPES, SIZES, Claim, Th
 from seqnets.errors import UserError
 
 SIDE = 64  # pixels
-_RADII = {"small": (5.0, 6.5), "large": (10.5, 13.0)}
+_RADII = {"small": (6.5, 8.0), "large": (11.5, 13.0)}
 _SPLITS = {"train": 8, "validation": 1, "test": 1}  # in tenths of all combinations
 
 
@@ -128,7 +128,7 @@ def combinations(split: str, seed: int = 0) -> list[Claim]:
 
     Example:
         >>> len(combinations("train")), len(combinations("test"))
-        (5568, 696)
+        (3532, 442)
     """
     things = [Thing(size, color, shape) for size in SIZES for color in COLORS for shape in SHAPES]
     claims = [

@@ -85,12 +85,12 @@ def photographs(
     network = create_model(config.encoder, weights=config.encoder_weights or None, rngs=rngs)
     rule = known_preprocessing(network)
     if rule.image_size is None or rule.image_size[0] != rule.image_size[1]:
-        raise UserError(
-            f"a captioner needs square images of one size; the preprocessing of {config.encoder} leaves {rule.image_size}"
-        )
+        raise UserError(f"a captioner needs square images of one size; the rule of {config.encoder} leaves {rule.image_size}")
     model = Captioner(vocabulary, replace(config, image_size=rule.image_size[0]), preprocessing=rule, rngs=rngs)
-    model.encoder = Backbone(network, config.encoder_layer, image_size=rule.image_size[0])
-    return _from_pixels(model, found) if finetune else _from_features(model, network, found, data, tell)
+    model.encoder = backbone = Backbone(network, config.encoder_layer, image_size=rule.image_size[0])
+    if finetune:
+        return _from_pixels(model, found)
+    return _from_features(model, network, backbone.stage_names[-1], found, data, tell)
 
 
 def _from_pixels(model: Captioner, found: CaptionSet) -> tuple[Captioner, Splits]:
@@ -101,7 +101,9 @@ def _from_pixels(model: Captioner, found: CaptionSet) -> tuple[Captioner, Splits
 def _from_features(
     model: Captioner, network: Any, layer: str, found: CaptionSet, data: CaptionDataConfig, tell: Tell
 ) -> tuple[Captioner, Splits]:
-    folder = cache_folder(data.cache_directory) / "features" / f"{model.config.encoder}-{weights_digest(network)[:12]}-{layer}"
+    folder = (
+        cache_folder(data.cache_directory).parent / "features" / f"{model.config.encoder}-{weights_digest(network)[:12]}-{layer}"
+    )
     folder.parent.mkdir(parents=True, exist_ok=True)
     tell(f"features of {model.config.encoder} are kept in {folder}")
     store = extract_features(

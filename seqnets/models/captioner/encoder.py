@@ -61,6 +61,8 @@ class Backbone(nnx.Module):
 class SmallEncoder(nnx.Module):
     """Three convolutions that halve the image and one that does not, for small drawings.
 
+    Two channels that tell where a pixel is join the image's own, so that what is left of what can be read off a feature.
+
     Args:
         image_size: height and width of the images.
         width: features of the first convolution; they double twice.
@@ -70,10 +72,13 @@ class SmallEncoder(nnx.Module):
         >>> encoder = SmallEncoder(64, 8, rngs=nnx.Rngs(0))
         >>> encoder(jnp.zeros((2, 64, 64, 3))).shape, encoder.feature_map
         ((2, 8, 8, 32), (8, 8, 32))
+
+    References:
+        Liu et al., "An Intriguing Failing of Convolutional Neural Networks and the CoordConv Solution", 2018.
     """
 
     def __init__(self, image_size: int, width: int, *, rngs: nnx.Rngs):
-        widths = (3, width, 2 * width, 4 * width, 4 * width)
+        widths = (5, width, 2 * width, 4 * width, 4 * width)
         layers: list = []
         for index, (before, after) in enumerate(itertools.pairwise(widths)):
             stride = 2 if index < 3 else 1
@@ -85,7 +90,13 @@ class SmallEncoder(nnx.Module):
 
     def __call__(self, images: jax.Array, *, train: bool = False, key: jax.Array | None = None) -> jax.Array:
         """Map [B, H, W, 3] to [B, h, w, D]."""
-        return self.layers(images, train=train, key=key)
+        return self.layers(jnp.concatenate([images, _places(images)], axis=-1), train=train, key=key)
+
+
+def _places(images: jax.Array) -> jax.Array:
+    batch, height, width, _ = images.shape
+    rows, columns = jnp.meshgrid(jnp.linspace(-1, 1, height), jnp.linspace(-1, 1, width), indexing="ij")
+    return jnp.broadcast_to(jnp.stack([rows, columns], axis=-1)[None], (batch, height, width, 2)).astype(images.dtype)
 
 
 def _map_shapes(network: ConvNet, image_size: int) -> dict[str, FeatureMap]:
