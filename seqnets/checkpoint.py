@@ -1,7 +1,7 @@
 """Checkpoints: named arrays and a JSON record, saved in the background, checked when restored.
 
 Orbax writes each one to a temporary folder and commits it by one rename, so a process killed at any moment leaves
-only whole checkpoints. It does not notice a damaged file: the checksums are ours.
+only whole checkpoints. It does not notice a damaged file: the checksums, of arrays and of files, are ours.
 """
 
 import contextlib
@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from seqnets import manifest
 from seqnets.errors import UserError
 from seqnets.files import checksum
 
@@ -110,6 +111,10 @@ class Checkpoints:
         Raises:
             UserError: it is damaged.
         """
+        folder = self.directory / str(step)
+        wrong = manifest.broken(folder) if manifest.is_sealed(folder) else None
+        if wrong:
+            raise UserError(f"the checkpoint of step {step:,} is damaged: {wrong}")
         try:
             with _quiet():
                 arrays, sealed = self._read(step)
@@ -155,6 +160,8 @@ class Checkpoints:
         sealed = {"record": checkpoint.record, "checksums": checksums, "digest": _digest(checkpoint.record, checksums)}
         items = args.Composite(state=args.PyTreeSave(arrays), record=args.JsonSave(sealed))
         self._manager.save(checkpoint.step, args=items, force=True)
+        # a process killed before this leaves a checkpoint whose arrays are still checked one by one
+        manifest.seal(self.directory / str(checkpoint.step))
 
     def _read(self, step: int) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
         ocp, folder = _orbax(), self.directory / str(step)

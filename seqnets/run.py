@@ -72,7 +72,7 @@ def load(path: str | os.PathLike[str], *, build: Build | None = None) -> Run:
     """
     directory = Path(path)
     config = read_config(directory)
-    vocabulary = _read_vocabulary(directory / VOCABULARY)
+    vocabulary = read_vocabulary(directory / VOCABULARY)
     builder = build or _builder(directory, config)
     graphdef, state = nnx.split(nnx.eval_shape(lambda: builder(config["model"], vocabulary)))
     weights = replace_arrays(state, read_weights(directory / WEIGHTS), source=f"'{directory / WEIGHTS}'")
@@ -146,7 +146,12 @@ def read_lines(path: Path) -> list[dict[str, Any]]:
         raise UserError(f"'{path}' cannot be read: {error}") from None
 
 
-def _read_vocabulary(path: Path) -> Any:
+def read_vocabulary(path: Path) -> Any:
+    """Return the vocabulary of a run folder; None where it has none.
+
+    Raises:
+        UserError: the file is none.
+    """
     from seqnets.data.vocabulary_kinds import vocabulary_from_json
 
     return vocabulary_from_json(read_json(path)) if path.exists() else None

@@ -83,8 +83,8 @@ def files_of(checkpoints, step):
 
 
 def check_flips(checkpoints, count):
-    """Flip bits: the checkpoint is either refused or, where the bit means nothing, restored exactly."""
-    rng, refused = np.random.default_rng(1), 0
+    """Flip bits of any of the checkpoint's files, one at a time, and have each of them noticed."""
+    rng = np.random.default_rng(1)
     original = checkpoints.directory / "20"
     kept = checkpoints.directory.with_name("kept")
     shutil.copytree(original, kept)
@@ -92,24 +92,21 @@ def check_flips(checkpoints, count):
         files = files_of(checkpoints, 20)
         file = files[rng.integers(len(files))]
         flip(file, int(rng.integers(8 * file.stat().st_size)))
-        try:
-            assert_is_step(checkpoints.read(20), 20)
-        except UserError:
-            refused += 1
+        with pytest.raises(UserError, match="step 20 is damaged"):
+            checkpoints.read(20)
         shutil.rmtree(original)
         shutil.copytree(kept, original)
-    return refused
 
 
 def test_flipped_bits_never_pass_unnoticed(checkpoints):
     save(checkpoints, 10, 20)
-    assert check_flips(checkpoints, 12) >= 4
+    check_flips(checkpoints, 12)
 
 
 @pytest.mark.slow
 def test_three_hundred_flipped_bits_never_pass_unnoticed(checkpoints):
     save(checkpoints, 10, 20)
-    assert check_flips(checkpoints, 300) >= 100
+    check_flips(checkpoints, 300)
 
 
 @pytest.mark.parametrize("harm", ["truncate", "empty", "delete"])
@@ -129,6 +126,7 @@ def test_a_harmed_checkpoint_is_moved_aside_and_the_one_before_is_used(checkpoin
 
 def test_a_changed_record_is_noticed(checkpoints):
     save(checkpoints, 10)
+    (checkpoints.directory / "10" / "files.json").unlink()  # as if the process had been killed before it was written
     path = checkpoints.directory / "10" / "record" / "metadata"
     sealed = json.loads(path.read_text())
     sealed["record"]["loss"] = 0.2
@@ -139,6 +137,7 @@ def test_a_changed_record_is_noticed(checkpoints):
 
 def test_an_exchanged_array_is_noticed(checkpoints, tmp_path):
     save(checkpoints, 10)
+    (checkpoints.directory / "10" / "files.json").unlink()
     with Checkpoints(tmp_path / "other") as other:
         other.save(Checkpoint(10, {**ARRAYS, "keys": np.array([1, 3], np.uint32)}, {}))
         other.wait()

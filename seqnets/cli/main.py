@@ -32,6 +32,7 @@ VERBS = {
     "caption": Verb("seqnets.cli.caption", "say what is in images, and show what the model looked at"),
     "predict": Verb("seqnets.cli.predict", "classify, label or translate texts with a trained model"),
     "answer": Verb("seqnets.cli.answer", "answer questions about a picture"),
+    "verify": Verb("seqnets.cli.verify", "check that the files of a run are as they were written"),
     "score": Verb("seqnets.cli.score", "score captions: BLEU, ROUGE-L, CIDEr"),
 }
 
