@@ -141,10 +141,10 @@ def _array_set(kind: str, folders: Sequence[Path]) -> ImageSet:
 
 def _folder_set(folders: Sequence[Path]) -> ImageSet:
     listed = [image_folder.list_images(folder) for folder in folders]
-    classes = tuple(sorted({image.label for splits in listed for images in splits.values() for image in images}))
+    classes = tuple(sorted({i.label for splits in listed for images in splits.values() for i in images}))
     if len(classes) < 2:
         raise UserError(
-            f"'{folders[0]}' has images of one class only ({classes[0]}); put those of each class into a folder of its own"
+            f"'{folders[0]}' has images of one class only ({', '.join(classes)}); put those of each class into a folder of its own"
         )
     number = {name: index for index, name in enumerate(classes)}
     splits = {}
