@@ -34,7 +34,8 @@ def test_every_sentence_reads_back_as_the_claim_it_tells():
 
 def test_any_single_wrong_word_makes_a_sentence_wrong():
     claim = Claim(Thing("small", "red", "cross"), "above", Thing("large", "blue", "circle"))
-    wrong = zip("small red cross above large blue circle".split(), "large green square below small white triangle".split())
+    right_words = ["small", "red", "cross", "above", "large", "blue", "circle"]
+    wrong = zip(right_words, ["large", "green", "square", "below", "small", "white", "triangle"])
     for text, (right, other) in itertools.product(sentences(claim), list(wrong)):
         assert not is_correct(text.replace(right, other), claim)
 
