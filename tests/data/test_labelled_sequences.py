@@ -87,7 +87,7 @@ def test_wrong_arrays_are_told(tmp_path, arrays, message):
 
 def test_no_array_file_at_all(tmp_path):
     (tmp_path / "a.npz").write_text("hello")
-    with pytest.raises(UserError, match="not an .npz file"):
+    with pytest.raises(UserError, match=r"not an \.npz file"):
         read_frames(tmp_path / "a.npz")
     with pytest.raises(UserError, match="cannot read"):
         read_frames(tmp_path / "none.npz")

@@ -101,7 +101,7 @@ def test_pairs(tmp_path, name, content):
 
 def test_a_line_without_a_target_is_told(tmp_path):
     (tmp_path / "a.tsv").write_text("ein Hund\ta dog\neine Katze\n")
-    with pytest.raises(UserError, match="line 2 of .* has 1 columns; it needs source and target"):
+    with pytest.raises(UserError, match=r"line 2 of .* has 1 columns; it needs source and target"):
         read_pairs([tmp_path / "a.tsv"])
 
 
@@ -112,5 +112,5 @@ def test_targets_end_with_the_end_token_and_long_pairs_are_left_out():
     for examples in splits.values():
         sequences = examples.columns["target"].sequences
         assert all(sequences[row][-1] == target.end for row in range(len(sequences)))
-    with pytest.raises(UserError, match="longer than data.max_length"):
+    with pytest.raises(UserError, match=r"longer than data\.max_length"):
         pair_examples(pairs[10:], SequenceConfig(max_length=4))

@@ -1,0 +1,94 @@
+"""Questions about pictures: the forms of files, how pictures are found, and what is left out."""
+
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from seqnets.data.question_examples import Asked, QuestionConfig, look_up, question_examples
+from seqnets.data.questions import Question, images_by_name, read_questions
+from seqnets.errors import UserError
+
+TWO = [Question("7", "is it red?", "no"), Question("12", "what is it?", "a circle")]
+
+
+def test_easy_vqa(tmp_path):
+    path = tmp_path / "questions.json"
+    path.write_text(json.dumps([["is it red?", "no", 7], ["what is it?", "a circle", 12]]))
+    assert read_questions(path) == TWO
+
+
+def test_vqa_v2(tmp_path):
+    asked = [
+        {"image_id": 7, "question": "is it red?", "question_id": 1},
+        {"image_id": 12, "question": "what is it?", "question_id": 2},
+    ]
+    answered = [
+        {"question_id": 2, "multiple_choice_answer": "a circle", "image_id": 12, "answers": []},
+        {"question_id": 1, "multiple_choice_answer": "no", "image_id": 7, "answers": []},
+    ]
+    (tmp_path / "q.json").write_text(json.dumps({"questions": asked}))
+    (tmp_path / "a.json").write_text(json.dumps({"annotations": answered}))
+    assert read_questions(tmp_path / "q.json", tmp_path / "a.json") == TWO
+    with pytest.raises(UserError, match="--annotations FILE"):
+        read_questions(tmp_path / "q.json")
+    (tmp_path / "a.json").write_text(json.dumps({"annotations": answered[:1]}))
+    with pytest.raises(UserError, match="question 1 of .* lacks"):
+        read_questions(tmp_path / "q.json", tmp_path / "a.json")
+
+
+def test_a_table(tmp_path):
+    (tmp_path / "q.csv").write_text("image,question,answer\n7,is it red?,no\n12,what is it?,a circle\n")
+    assert read_questions(tmp_path / "q.csv") == TWO
+
+
+@pytest.mark.parametrize(
+    ("content", "message"), [("[[1, 2]]", "entry 0"), ("{}", "no list 'questions'"), ("{", "is not JSON"), ("[]", "no question")]
+)
+def test_what_is_wrong_is_told(tmp_path, content, message):
+    (tmp_path / "q.json").write_text(content)
+    with pytest.raises(UserError, match=message):
+        read_questions(tmp_path / "q.json", "x.json" if content == "{}" else "")
+
+
+def test_a_name_of_two_pictures_is_none(tmp_path):
+    found = images_by_name(tmp_path, [tmp_path / "a" / "1.png", tmp_path / "b" / "1.png", tmp_path / "b" / "dog.png"])
+    assert set(found) == {"a/1.png", "b/1.png", "b/dog.png", "dog.png", "dog"}
+
+
+def test_pictures_are_read_once_and_damaged_ones_left_out(tmp_path):
+    for number in (7, 8):
+        Image.new("RGB", (4, 6), (number, 0, 0)).save(tmp_path / f"{number}.png")
+    (tmp_path / "9.png").write_bytes(b"no picture")
+    questions = [Question(name, "?", "a") for name in ("8", "7", "8", "9", "10")]
+    asked = look_up(questions, tmp_path, 2)
+    assert (len(asked.questions), asked.rows.tolist(), asked.pictures.shape) == (3, [0, 1, 0], (2, 2, 2, 3))
+    assert asked.pictures[:, 0, 0, 0].tolist() == [8, 7]
+    assert "1 pictures cannot be read" in asked.left_out[0]
+    assert "2 questions are left out" in asked.left_out[1]
+    with pytest.raises(UserError, match="none of the pictures asked about"):
+        look_up(questions[3:], tmp_path, 2)
+
+
+def test_a_picture_is_on_one_side_and_rare_answers_are_not_learned():
+    questions = [Question(str(n % 10), f"q{n}", "rare" if n == 55 else "yes" if n % 3 else "no") for n in range(100)]
+    asked = Asked(questions, np.arange(100) % 10, np.zeros((10, 1, 1, 3), np.uint8), [])
+    found = question_examples(asked, QuestionConfig(answers=2, validation_fraction=0.3))
+    assert found.answers == ("yes", "no")
+    # by their pictures, which are numbered as they are named
+    train, held = (set(found.splits[name].columns["image"].tolist()) for name in ("train", "validation"))
+    assert not train & held
+    assert len(held) == 3
+    sizes = {name: len(examples) for name, examples in found.splits.items()}
+    assert sizes["validation"] == 30
+    assert sizes["train"] == (69 if 5 in train else 70)
+
+
+def test_easy_vqa_itself(shared_data):
+    folder = shared_data / "vqa" / "easy_vqa" / "test"
+    questions = read_questions(folder / "questions.json")
+    asked = look_up(questions[:50], folder / "images", 64)
+    assert len(questions) == 9673
+    assert len(asked.questions) == 50
+    assert not asked.left_out
