@@ -81,6 +81,8 @@ class TrainConfig:
     """Steps between lines of metrics.jsonl, which hold means over that interval."""
     evaluate_every: int = 500
     """Steps between passes over the validation split; 0 for one at the end only."""
+    patience: int = 0
+    """Validation passes in a row without a better figure after which training stops; 0 for never."""
     save_every: int = 500
     """Steps between checkpoints; 0 for one at the end, at each best and on interruption only."""
     keep: int = 2
@@ -137,7 +139,7 @@ def parsed_multiplier(setting: str) -> tuple[str, float]:
 
 _RANGES = (
     ("steps batch_size max_bad_steps steps_per_dispatch log_every keep plateau_patience", 1, math.inf),
-    ("seed warmup_steps decay_steps evaluate_every save_every weight_decay clip_norm clip_value", 0, math.inf),
+    ("seed warmup_steps decay_steps patience evaluate_every save_every weight_decay clip_norm clip_value", 0, math.inf),
     ("learning_rate epsilon watchdog", 0, math.inf),
     ("momentum beta1 beta2 averaging floor decay_rate plateau_factor", 0, 1),
 )

@@ -92,6 +92,7 @@ class Training:
         self.state, record = layout.place(layout.shared(state)), layout.shared_json(record)
         self.step = int(self.state.step)
         self.best, self.evaluated = record.get("best"), record.get("evaluated", 0)
+        self.stale = record.get("stale", 0)  # validation passes since the best
         self.meter = Meter(**record.get("meter", {}))
         self.clock = Clock(self.step)
         self._tell_where_it_begins()
@@ -100,8 +101,13 @@ class Training:
         """Train to the end."""
         if self.step and self.evaluated < self.step:
             self._pass_border()  # the run was interrupted between a step and what was due after it
-        self._train()
+        if not self._is_tired:
+            self._train()
         return self._finish()
+
+    @property
+    def _is_tired(self) -> bool:
+        return 0 < self.config.patience <= self.stale
 
     def _train(self) -> None:
         source, steps, behind = self.task.batches(self.config.batch_size, self.config.seed), None, None
@@ -120,6 +126,9 @@ class Training:
                     behind = None
                     self._pass_border()
                     dog.pat()
+                if self._is_tired:
+                    self.progress.tell(f"stopped at step {self.step:,}: {self.stale} validation passes in a row were no better")
+                    break
 
     def _compile(self, batches: Any) -> Any:
         steps = compile_steps(self.task, self.graphdef, self.config, self.state, batches, self.layout)
@@ -169,7 +178,7 @@ class Training:
                 best = self._evaluate()
         except Interrupted:
             self._leave()
-        if best or self._saves(self.step):
+        if best or self._saves(self.step) or self._is_tired:
             self._save(best=best)
 
     def _evaluate(self) -> bool:
@@ -191,6 +200,7 @@ class Training:
         self.store.log({"step": self.step, **{f"validation_{name}": figure for name, figure in figures.items()}})
         if self.config.schedule == "plateau":
             self.state = observe(self.state, self.config, value)
+        self.stale = 0 if best else self.stale + 1
         if best:
             self.best = {"step": self.step, "value": value}
             self.store.export(weights_of(*self._evaluated_weights()))
@@ -199,7 +209,7 @@ class Training:
         return best
 
     def _save(self, *, best: bool = False) -> None:
-        record = {"best": self.best, "evaluated": self.evaluated, "meter": self.meter.to_json()}
+        record = {"best": self.best, "evaluated": self.evaluated, "stale": self.stale, "meter": self.meter.to_json()}
         with self.clock.paused():
             self.store.save(self.step, self.layout.gather(self.state), record, best=best)
 

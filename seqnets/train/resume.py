@@ -12,7 +12,7 @@ Resume = Literal["auto", "never", "must"]
 
 # what cannot change the steps already taken nor the ones to come
 FREE = {
-    *("steps", "log_every", "evaluate_every", "save_every", "keep", "tensorboard"),
+    *("steps", "log_every", "evaluate_every", "save_every", "keep", "patience", "tensorboard"),
     *("steps_per_dispatch", "max_bad_steps", "mesh", "watchdog"),
 }
 _PREPARED = {CONFIG, SETTINGS, VOCABULARY, LOCK}
