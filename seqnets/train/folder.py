@@ -205,8 +205,14 @@ class InFolder:
             write_json(self.directory / VOCABULARY, vocabulary)
         model = self.description["model"]
         sections = {"task": task.name, "model": model.get("config", model), "train": self.description["train"]}
-        replace_file(self.directory / SETTINGS, settings or tomli_w.dumps(sections))
+        replace_file(self.directory / SETTINGS, settings or tomli_w.dumps(_as_toml(sections)))
         write_json(self.directory / CONFIG, self.description)
+
+
+def _as_toml(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _as_toml(inner) for name, inner in value.items()}
+    return "none" if value is None else value
 
 
 @contextlib.contextmanager
