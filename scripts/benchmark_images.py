@@ -1,0 +1,163 @@
+"""Measure convolutional networks against torch: images a second.
+
+    python scripts/benchmark_images.py --works resnet50_1,resnet50_16,resnet18_train --json rows.json
+    python scripts/benchmark_images.py --ours plain,folded --peers torch,torch:nhwc --xla "--xla_cpu_..."
+
+Both sides have the same weights and images, and what they compute is compared first. Every contestant runs in a process of its
+own; rounds are interleaved, and a ratio is taken within each round, so that a machine that changes its speed disturbs all alike.
+`cpu` is the ratio of the processor time of all threads: where other programs run, it says more than the clock.
+"""
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import IO, Any, cast
+
+import numpy as np
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from image_peers.works import WORKS
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the table; `ratio` is of images a second, ours to the peer's, the median of the rounds."""
+
+    work: str
+    ours: str
+    peer: str
+    ratio: float
+    ratio_min: float
+    ratio_max: float
+    cpu_ratio: float
+    rate: float
+    peer_rate: float
+    megabytes: float
+    peer_megabytes: float
+    difference: float
+    first_call: float
+
+
+class Contestant:
+    """A process that does one piece of work when asked."""
+
+    def __init__(self, who: str, work: str, weights: Path, xla: str):
+        peer, _, variant = who.partition(":")
+        command = [sys.executable, "-m", "image_peers.contestant", peer, variant, work, str(weights)]
+        self.command, self.megabytes, self.repeats = " ".join(command), 0.0, 1
+        environment = {**os.environ, "XLA_FLAGS": f"{os.environ.get('XLA_FLAGS', '')} {xla}".strip()}
+        pipe, folder = subprocess.PIPE, Path(__file__).parent
+        self.process = subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True, cwd=folder, env=environment)
+        self.input, self.output = cast(IO[str], self.process.stdin), cast(IO[str], self.process.stdout)
+        answer = self._answer()
+        self.first_call, self.results = answer["first_call"], [np.array(result) for result in answer["results"]]
+
+    def calibrate(self, seconds: float) -> None:
+        """Choose how many calls fill so many seconds."""
+        self.repeats = max(1, round(seconds / min(self.measure()["seconds"] for _ in range(2))))
+
+    def measure(self) -> dict[str, float]:
+        """Return seconds a call, of the clock and of the processor."""
+        print(self.repeats, file=self.input, flush=True)
+        answer = self._answer()
+        self.megabytes = answer["megabytes"]
+        return {"seconds": answer["seconds"] / self.repeats, "cpu": answer["cpu"] / self.repeats}
+
+    def difference(self, other: "Contestant") -> float:
+        """Return the largest difference of the results relative to the largest result."""
+        pairs = zip(self.results, other.results)
+        return max(float(np.abs(a - b).max() / np.abs(b).max()) for a, b in pairs)
+
+    def close(self) -> None:
+        """End the process."""
+        self.process.communicate()
+
+    def _answer(self) -> dict[str, Any]:
+        line = self.output.readline()
+        if not line:
+            raise SystemExit(f"a contestant ended early: {self.command}")
+        return json.loads(line)
+
+
+def main(options: argparse.Namespace) -> None:
+    rows = []
+    load = os.getloadavg()[0]
+    print(f"{time.strftime('%Y-%m-%d')}, {len(os.sched_getaffinity(0))} cores, load before {load:.1f}")
+    for work in options.works.split(","):
+        rows += _race(options, work)
+        if options.json:
+            options.json.write_text(json.dumps([asdict(row) for row in rows], indent=1))
+
+
+def arguments() -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--works", default="resnet50_1,resnet50_16,resnet18_train", help=f"of {', '.join(WORKS)}")
+    parser.add_argument("--ours", default="plain", help="variants of seqnets: plain, bfloat16 [plain]")
+    parser.add_argument("--peers", default="torch,torch:nhwc", help="torch, torch:nhwc, torch:compiled [torch,torch:nhwc]")
+    parser.add_argument("--xla", default="", help="XLA flags for ours")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--seconds", type=float, default=2.0, help="how long each contestant works in a round [2]")
+    parser.add_argument("--json", type=Path)
+    return parser.parse_args()
+
+
+def _race(options: argparse.Namespace, work: str) -> list[Row]:
+    with tempfile.TemporaryDirectory() as folder:
+        weights = _weights(Path(folder), WORKS[work].network)
+        ours = {name: Contestant(f"seqnets:{name}", work, weights, options.xla) for name in options.ours.split(",")}
+        peers = {name: Contestant(name, work, weights, "") for name in options.peers.split(",")}
+    everyone = {**ours, **peers}
+    for contestant in everyone.values():
+        contestant.calibrate(options.seconds)
+    rounds = [{name: contestant.measure() for name, contestant in everyone.items()} for _ in range(options.rounds)]
+    rows = [_row(work, a, b, everyone, rounds) for a in ours for b in [*peers, *ours] if a != b]
+    for contestant in everyone.values():
+        contestant.close()
+    for row in rows:
+        _print(row)
+    return rows
+
+
+def _weights(folder: Path, network: str) -> Path:
+    import torch
+    from image_peers.torch_resnet import make
+
+    torch.save(make(network).state_dict(), folder / "weights.pth")
+    return folder / "weights.pth"
+
+
+def _row(work: str, ours: str, peer: str, everyone, rounds) -> Row:
+    ratios = sorted(r[peer]["seconds"] / r[ours]["seconds"] for r in rounds)
+    batch = WORKS[work].batch
+    return Row(
+        work, ours, peer,
+        ratio=statistics.median(ratios), ratio_min=ratios[0], ratio_max=ratios[-1],
+        cpu_ratio=statistics.median(r[peer]["cpu"] / r[ours]["cpu"] for r in rounds),
+        rate=batch / statistics.median(r[ours]["seconds"] for r in rounds),
+        peer_rate=batch / statistics.median(r[peer]["seconds"] for r in rounds),
+        megabytes=everyone[ours].megabytes, peer_megabytes=everyone[peer].megabytes,
+        difference=everyone[ours].difference(everyone[peer]),
+        first_call=everyone[ours].first_call,
+    )  # fmt: skip
+
+
+def _print(row: Row) -> None:
+    print(
+        f"{row.work:15} {row.ours:9} / {row.peer:14} {row.ratio:5.2f} ({row.ratio_min:.2f} .. {row.ratio_max:.2f})  "
+        f"cpu {row.cpu_ratio:5.2f}  {row.rate:8,.1f} / {row.peer_rate:8,.1f} images/s  differ {row.difference:.0e}  "
+        f"{row.megabytes:5.0f} / {row.peer_megabytes:5.0f} MB  first call {row.first_call:.1f} s",
+        flush=True,
+    )
+
+
+if __name__ == "__main__":
+    main(arguments())

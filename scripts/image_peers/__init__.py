@@ -1,0 +1,1 @@
+"""What `benchmark_images.py` races: seqnets' networks and plain torch ones of the same weights."""
