@@ -48,8 +48,9 @@ def main(argv: Sequence[str]) -> int:
     from seqnets.data.images import find_images
     from seqnets.run import load
 
-    paths, run = find_images(found.images), load(found.run)
+    run = load(found.run)
     _check_captioner(run)
+    paths = find_images(found.images)
     seed = secrets.randbelow(_SEEDS) if found.seed is None else found.seed
     captioned = list(_shown(_captioned(run.model, paths, config, seed, found), paths, found))
     if config.method == "sample" and found.seed is None:

@@ -1,0 +1,173 @@
+"""`seqnets caption`: lines, JSON, COCO results that `seqnets score` reads, pictures and pages, and images it cannot use."""
+
+import json
+from dataclasses import asdict
+
+import jax
+import numpy as np
+import pytest
+from flax import nnx
+from PIL import Image
+
+from seqnets.data import Vocabulary
+from seqnets.data.words import WordVocabulary
+from seqnets.models.captioner import Captioner
+from seqnets.models.char_lm import CharLM
+from seqnets.run import write_json, write_weights
+
+WORDS = WordVocabulary.from_captions(["a small red circle above a blue square"])
+
+
+def make_run(folder, **settings):
+    model = Captioner(
+        WORDS, image_size=16, encoder_width=2, hidden_features=8, embedding_features=6, rngs=nnx.Rngs(0), **settings
+    )
+    graph, values = nnx.split(model)
+    model = nnx.merge(graph, jax.tree.map(lambda leaf: 3 * leaf, values))
+    folder.mkdir()
+    header = {"format": "seqnets-run", "format_version": 1, "task": "captioner", "train": {}, "data": {}}
+    write_json(folder / "config.json", {**header, "model": model.describe()})
+    write_json(folder / "vocabulary.json", WORDS.to_json())
+    write_weights(folder / "model.safetensors", nnx.state(model))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    return make_run(tmp_path_factory.mktemp("captioner") / "run")
+
+
+@pytest.fixture
+def photos(tmp_path):
+    folder = tmp_path / "photos"
+    (folder / "more").mkdir(parents=True)
+    rng = np.random.default_rng(0)
+    for name in ("a.png", "more/b.jpg", "more/COCO_val2014_000000000042.jpg"):
+        Image.fromarray(rng.integers(0, 255, (20, 30, 3), np.uint8)).save(folder / name)
+    (folder / "broken.jpg").write_bytes((folder / "more/b.jpg").read_bytes()[:200])
+    return folder
+
+
+def test_one_image_gives_its_caption_alone(seqnets, run, photos):
+    outcome = seqnets("caption", run, photos / "a.png")
+    assert (outcome.code, outcome.err) == (0, "")
+    (line,) = outcome.out.splitlines()
+    assert set(line.split()) <= set(WORDS.words)
+    assert seqnets("caption", run, photos / "a.png").out == outcome.out
+
+
+def test_a_folder_gives_a_line_each_and_tells_what_is_broken(seqnets, run, photos):
+    outcome = seqnets("caption", run, photos)
+    assert outcome.code == 0
+    files = [line.partition("\t")[0] for line in outcome.out.splitlines()]
+    names = ["a.png", "more/COCO_val2014_000000000042.jpg", "more/b.jpg"]
+    assert files == [str(photos / name) for name in names]
+    assert outcome.err.startswith(f"seqnets: left out: '{photos}/broken.jpg' is damaged or cut short")
+    assert outcome.err.count("\n") == 1
+    single = [seqnets("caption", run, photos / name).out.strip() for name in names]
+    assert [line.partition("\t")[2] for line in outcome.out.splitlines()] == single
+
+
+def test_only_broken_images(seqnets, run, photos):
+    outcome = seqnets("caption", run, photos / "broken.jpg", "--out", "captions.json")
+    assert (outcome.code, outcome.out) == (2, "")
+    assert not (photos.parent / "captions.json").exists()
+
+
+def test_results_are_what_score_reads(seqnets, run, photos, tmp_path):
+    seqnets("caption", run, photos, "--out", "captions.json")
+    results = json.loads((tmp_path / "captions.json").read_text())
+    assert [entry["image_id"] for entry in results] == ["a.png", 42, "b.jpg"]
+    annotations = [{"image_id": entry["image_id"], "id": 0, "caption": entry["caption"]} for entry in results]
+    (tmp_path / "references.json").write_text(json.dumps({"images": [], "annotations": annotations}))
+    outcome = seqnets("score", "captions.json", "references.json", "--json")
+    assert outcome.code == 0
+    assert json.loads(outcome.out)["BLEU-1"] == pytest.approx(1)
+
+
+def test_json_and_n_best(seqnets, run, photos):
+    outcome = seqnets("caption", run, photos / "a.png", "--json", "--n-best", "3", "--beam", "4", "--max-length", 5)
+    (entry,) = json.loads(outcome.out)
+    assert entry["image_id"] == "a.png"
+    scores = [caption["score"] for caption in entry["captions"]]
+    assert len(scores) == 3
+    assert scores == sorted(scores, reverse=True)
+    assert all(caption["log_prob"] <= caption["score"] <= 0 for caption in entry["captions"])
+    lines = seqnets("caption", run, photos / "a.png", "--n-best", "3", "--beam", "4", "--max-length", 5).out.splitlines()
+    assert lines == [caption["caption"] for caption in entry["captions"]]
+
+
+def test_drawing(seqnets, run, photos):
+    def drawn(seed):
+        return seqnets("caption", run, photos / "a.png", "--temperature", 1.5, "--n-best", 4, "--seed", seed)
+
+    assert drawn(1).out == drawn(1).out != drawn(2).out
+    unseeded = seqnets("caption", run, photos / "a.png", "--top-k", 5)
+    assert unseeded.err.startswith("seqnets: seed ")
+    assert seqnets("caption", run, photos / "a.png", "--top-k", 5, "--seed", unseeded.err.split()[-1]).out == unseeded.out
+
+
+def test_pictures_and_page(seqnets, run, photos, tmp_path):
+    pytest.importorskip("matplotlib")
+    words = ("caption", run, photos / "a.png", photos / "more", "--max-length", 4)
+    assert seqnets(*words, "--figure", "out.png", "--html", "page.html").code == 0
+    names = ["out-COCO_val2014_000000000042.png", "out-a.png", "out-b.png"]
+    assert sorted(path.name for path in tmp_path.glob("out*")) == names
+    page = (tmp_path / "page.html").read_text()
+    assert page.count("<article") == 3
+    assert page.count("data:image/png;base64,") == 3
+    assert seqnets(*words[:3], "--figure", "one.svg").code == 0
+    assert (tmp_path / "one.svg").read_text().lstrip().startswith("<?xml")
+
+
+MISUSES = {
+    "no run": (["nothing", "a.png"], "'nothing' is not a folder"),
+    "no image": (["RUN", "nothing.png"], "'nothing.png' does not exist"),
+    "beam": (["RUN", "PHOTOS", "--beam", 2, "--n-best", 3], "a beam of 2 finds 2 captions at most"),
+    "drawing and beam": (["RUN", "PHOTOS", "--beam", 2, "--top-p", 0.5], "--top-p draws and --beam searches"),
+    "drawing and greedy": (["RUN", "PHOTOS", "--method", "greedy", "--temperature", 1], "--temperature is for drawing"),
+    "seed": (["RUN", "PHOTOS", "--seed", -1], "--seed must be at least 0"),
+    "folder": (["RUN", "PHOTOS", "--out", "no/such/x.json"], "the folder 'no/such' does not exist"),
+    "figure": (["RUN", "PHOTOS/a.png", "--figure", "x.docx"], "--figure x.docx: Format 'docx' is not supported"),
+    "batch": (["RUN", "PHOTOS", "--batch-size", 0], "--batch-size must be at least 1"),
+    "store": (["RUN", "PHOTOS", "--features", "nothing"], "'nothing' is not a feature store"),
+}
+
+
+@pytest.mark.parametrize("case", MISUSES)
+def test_misuse_is_one_sentence(seqnets, run, photos, case):
+    words, message = MISUSES[case]
+    named = {"RUN": str(run), "PHOTOS": str(photos)}
+    outcome = seqnets("caption", *(str(word).replace("PHOTOS", named["PHOTOS"]).replace("RUN", named["RUN"]) for word in words))
+    assert outcome.code == 2
+    assert message in outcome.err
+    assert "Traceback" not in outcome.err
+
+
+def test_two_images_of_one_name(seqnets, run, photos):
+    Image.new("RGB", (8, 8)).save(photos / "more" / "a.png")
+    outcome = seqnets("caption", run, photos, "--out", "captions.json")
+    assert outcome.code == 2
+    assert "two images are called 'a.png'" in outcome.err
+    assert not (photos.parent / "captions.json").exists()
+
+
+def test_without_attention(seqnets, photos, tmp_path):
+    blind = make_run(tmp_path / "blind", attention="none")
+    assert seqnets("caption", blind, photos / "a.png").code == 0
+    outcome = seqnets("caption", blind, photos / "a.png", "--html", "page.html")
+    assert outcome.code == 2
+    assert "this captioner has no attention" in outcome.err
+
+
+def test_another_model(seqnets, run, photos, tmp_path):
+    other = tmp_path / "text"
+    other.mkdir()
+    model = CharLM(Vocabulary.from_text("ab"), hidden_features=4, rngs=nnx.Rngs(0))
+    header = json.loads((run / "config.json").read_text())
+    write_json(other / "config.json", {**header, "model": {"kind": "CharLM", "config": asdict(model.config)}})
+    write_json(other / "vocabulary.json", model.vocabulary.to_json())
+    write_weights(other / "model.safetensors", nnx.state(model))
+    outcome = seqnets("caption", "text", photos / "a.png")
+    assert outcome.code == 2
+    assert "'text' holds no captioner; give a run of `seqnets train captioner`" in outcome.err
