@@ -16,7 +16,7 @@ from jax.typing import DTypeLike
 
 from seqnets.models.cnn.heads import dense_head
 from seqnets.models.cnn.network import ConvNet
-from seqnets.models.cnn.rows import ConvRow, Row, build_rows, last_features
+from seqnets.models.cnn.rows import ConvRow, Row, row_stages
 from seqnets.nn.chain import Chain
 from seqnets.nn.local_response import LocalResponseNorm
 from seqnets.nn.pool import AdaptiveAveragePool, MaxPool
@@ -83,10 +83,7 @@ def alexnet(
         >>> feature_shapes(make, (9, 9, 3))
         {'stem': (7, 7, 8), 'pool': (2, 2, 8), 'fc6': (4,), 'fc7': (4,), 'logits': (1000,)}
     """
-    layers, features = {}, in_channels
-    for name, rows in stages.items():
-        layers[name] = build_rows(features, rows, rngs=rngs)
-        features = last_features(rows)
+    layers, features = row_stages(in_channels, stages, rngs=rngs)
     layers["pool"] = Chain([POOL(), AdaptiveAveragePool(grid)])
     layers |= dense_head(grid * grid * features, hidden_features, classes, dropout_before=dropout, rngs=rngs)
     return ConvNet(layers, in_channels=in_channels, dtype=dtype)

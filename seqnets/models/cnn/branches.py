@@ -73,6 +73,32 @@ def build_branches(in_features: int, rows: Sequence[Row], *, epsilon: float = 1e
     return chain, features
 
 
+def branch_stages(
+    in_features: int, stages: Mapping[str, Sequence[Row]], *, rngs: nnx.Rngs
+) -> tuple[dict[str, nnx.Module], dict[str, int]]:
+    """Make the stages of a network, one behind the other.
+
+    Args:
+        in_features: channels of the images.
+        stages: name to table.
+        rngs: `params` is used.
+
+    Returns:
+        Name to chain, and name to the channels it ends with.
+
+    Example:
+        >>> layers, widths = branch_stages(3, {"stem": [NormRow(8, 3)], "stage1": [NormRow(4, 1)]}, rngs=nnx.Rngs(0))
+        >>> widths
+        {'stem': 8, 'stage1': 4}
+    """
+    layers: dict[str, nnx.Module] = {}
+    widths: dict[str, int] = {}
+    for name, rows in stages.items():
+        layers[name], in_features = build_branches(in_features, rows, rngs=rngs)
+        widths[name] = in_features
+    return layers, widths
+
+
 def _build(in_features: int, row: Row, epsilon: float, rngs: nnx.Rngs) -> tuple[nnx.Module, int]:
     if isinstance(row, NormRow):
         return _convolution(in_features, row, epsilon, rngs), row.features

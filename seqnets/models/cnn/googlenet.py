@@ -14,7 +14,7 @@ import jax.numpy as jnp
 from flax import nnx
 from jax.typing import DTypeLike
 
-from seqnets.models.cnn.branches import NormRow, Row, build_branches
+from seqnets.models.cnn.branches import NormRow, Row, branch_stages
 from seqnets.models.cnn.heads import pooled_head
 from seqnets.models.cnn.network import ConvNet
 from seqnets.nn.chain import Chain
@@ -94,11 +94,8 @@ def googlenet(
         >>> feature_shapes(make, (16, 16, 3))
         {'stem': (8, 8, 8), 'stage1': (4, 4, 12), 'pool': (12,), 'logits': (10,)}
     """
-    layers, widths, features = {}, {}, in_channels
-    for name, rows in stages.items():
-        layers[name], features = build_branches(features, rows, rngs=rngs)
-        widths[name] = features
-    layers |= pooled_head(features, classes, dropout=dropout, rngs=rngs)
+    layers, widths = branch_stages(in_channels, stages, rngs=rngs)
+    layers |= pooled_head(list(widths.values())[-1], classes, dropout=dropout, rngs=rngs)
     taps = {"aux1": "stage2", "aux2": "stage3"} if side_heads else {}
     heads = {name: (tap, _side_head(widths[tap], classes, rngs)) for name, tap in taps.items()}
     return ConvNet(layers, side_heads=heads, in_channels=in_channels, dtype=dtype)

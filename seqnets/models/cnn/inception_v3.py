@@ -12,7 +12,7 @@ import jax.numpy as jnp
 from flax import nnx
 from jax.typing import DTypeLike
 
-from seqnets.models.cnn.branches import NormRow, Row, build_branches
+from seqnets.models.cnn.branches import NormRow, Row, branch_stages
 from seqnets.models.cnn.heads import pooled_head
 from seqnets.models.cnn.network import ConvNet
 from seqnets.nn.chain import Chain
@@ -116,11 +116,8 @@ def inception_v3(
         >>> feature_shapes(make, (16, 16, 3))
         {'stem': (8, 8, 8), 'stage1': (8, 8, 12), 'pool': (12,), 'logits': (10,)}
     """
-    layers, widths, features = {}, {}, in_channels
-    for name, rows in stages.items():
-        layers[name], features = build_branches(features, rows, rngs=rngs)
-        widths[name] = features
-    layers |= pooled_head(features, classes, dropout=dropout, rngs=rngs)
+    layers, widths = branch_stages(in_channels, stages, rngs=rngs)
+    layers |= pooled_head(list(widths.values())[-1], classes, dropout=dropout, rngs=rngs)
     heads = {"aux": ("stage2", _side_head(widths["stage2"], classes, rngs))} if side_heads else {}
     return ConvNet(layers, side_heads=heads, in_channels=in_channels, dtype=dtype)
 

@@ -13,7 +13,7 @@ import jax.numpy as jnp
 from flax import nnx
 from jax.typing import DTypeLike
 
-from seqnets.models.cnn.branches import NormRow, Row, build_branches
+from seqnets.models.cnn.branches import NormRow, Row, branch_stages
 from seqnets.models.cnn.heads import pooled_head
 from seqnets.models.cnn.network import ConvNet
 from seqnets.nn.pool import AveragePool, MaxPool
@@ -100,8 +100,6 @@ def inception_v4(
         >>> feature_shapes(make, (16, 16, 3))
         {'stem': (8, 8, 8), 'stage1': (8, 8, 520), 'pool': (520,), 'logits': (10,)}
     """
-    layers, features = {}, in_channels
-    for name, rows in stages.items():
-        layers[name], features = build_branches(features, rows, rngs=rngs)
-    layers |= pooled_head(features, classes, dropout=dropout, rngs=rngs)
+    layers, widths = branch_stages(in_channels, stages, rngs=rngs)
+    layers |= pooled_head(list(widths.values())[-1], classes, dropout=dropout, rngs=rngs)
     return ConvNet(layers, in_channels=in_channels, dtype=dtype)

@@ -13,7 +13,7 @@ from flax import nnx
 from jax.typing import DTypeLike
 
 from seqnets.models.cnn.network import ConvNet
-from seqnets.models.cnn.rows import ConvRow, Row, build_rows, last_features
+from seqnets.models.cnn.rows import ConvRow, Row, build_rows, row_stages
 from seqnets.nn.pool import AveragePool, GlobalAveragePool, MaxPool
 from seqnets.nn.stochastic_depth import Dropout
 
@@ -65,10 +65,7 @@ def nin(
         >>> feature_shapes(make, (9, 9, 3))
         {'stem': (7, 7, 4), 'maps': (7, 7, 10), 'logits': (10,)}
     """
-    layers, features = {}, in_channels
-    for name, rows in stages.items():
-        layers[name] = build_rows(features, rows, rngs=rngs)
-        features = last_features(rows)
+    layers, features = row_stages(in_channels, stages, rngs=rngs)
     layers["maps"] = build_rows(features, [C(classes, 1)], rngs=rngs)
     layers["logits"] = GlobalAveragePool()
     return ConvNet(layers, in_channels=in_channels, dtype=dtype)

@@ -15,11 +15,12 @@ from jax.typing import DTypeLike
 
 from seqnets.models.cnn.heads import pooled_head
 from seqnets.models.cnn.network import ConvNet
+from seqnets.models.cnn.residual import residual_stages
 from seqnets.nn.batch_norm import BatchNorm
 from seqnets.nn.chain import Chain
 from seqnets.nn.conv import Conv
 from seqnets.nn.pool import MaxPool
-from seqnets.nn.stochastic_depth import Dropout, StochasticDepth, linear_decay
+from seqnets.nn.stochastic_depth import Dropout, StochasticDepth
 
 
 class PreactBlock(nnx.Module):
@@ -186,18 +187,10 @@ def preact_resnet(
         >>> feature_shapes(make, (8, 8, 3))
         {'stem': (8, 8, 64), 'stage1': (8, 8, 32), 'stage2': (4, 4, 64), 'pool': (64,), 'logits': (10,)}
     """
-    stages = {"stem": stem(in_channels, stem_features, rngs=rngs)}
-    rates = iter(linear_decay(drop_path, sum(depths)))
-    before = stem_features
-    for index, depth in enumerate(depths):
-        width, stage = features * 2**index, Chain([])
-        for position in range(depth):
-            stride = 2 if index and not position else 1
-            stage.append(block(before, width, stride=stride, drop_path=next(rates), dropout=dropout, rngs=rngs))
-            before = stage[-1].out_features
-        stages[f"stage{index + 1}"] = stage
-    stages[f"stage{len(depths)}"].extend([BatchNorm(before, rngs=rngs), jax.nn.relu])
-    return ConvNet(stages | pooled_head(before, classes, rngs=rngs), in_channels=in_channels, dtype=dtype)
+    first = {"stem": stem(in_channels, stem_features, rngs=rngs)}
+    stages, last = residual_stages(block, stem_features, depths, features, drop_path=drop_path, dropout=dropout, rngs=rngs)
+    stages[f"stage{len(depths)}"].extend([BatchNorm(last, rngs=rngs), jax.nn.relu])
+    return ConvNet(first | stages | pooled_head(last, classes, rngs=rngs), in_channels=in_channels, dtype=dtype)
 
 
 def _projection(in_features: int, out_features: int, stride: int, rngs: nnx.Rngs) -> Conv | None:

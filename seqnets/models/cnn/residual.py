@@ -1,6 +1,7 @@
 """The parts of residual networks: blocks, the ways around them, and stems."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -11,7 +12,7 @@ from seqnets.nn.chain import Chain, Layer
 from seqnets.nn.conv import Conv
 from seqnets.nn.conv_norm import ConvNorm
 from seqnets.nn.pool import MaxPool
-from seqnets.nn.stochastic_depth import StochasticDepth
+from seqnets.nn.stochastic_depth import StochasticDepth, linear_decay
 
 Shortcut = Callable[..., Layer]
 """`shortcut(in_features, out_features, stride, rngs=rngs)` makes the layer that leads around a block."""
@@ -78,6 +79,38 @@ def cifar_stem(in_channels: int, features: int, *, rngs: nnx.Rngs) -> Chain:
         (1, 32, 32, 8)
     """
     return Chain([ConvNorm(in_channels, features, 3, padding=1, rngs=rngs)])
+
+
+def residual_stages(
+    block: Callable[..., Any], in_features: int, depths: Sequence[int], features: int, *, drop_path: float = 0.0, **options: Any
+) -> tuple[dict[str, Chain], int]:
+    """Make stages of blocks; every stage but the first halves the image and doubles the features.
+
+    Args:
+        block: makes a block, which knows its `out_features`.
+        in_features: channels of the stem.
+        depths: blocks of each stage.
+        features: of the first stage's blocks.
+        drop_path: rate of stochastic depth at the last block, falling linearly to the first.
+        **options: of every block, `rngs` among them.
+
+    Returns:
+        `stage1`, `stage2`, ... to chain, and the channels of the last.
+
+    Example:
+        >>> stages, features = residual_stages(BasicBlock, 8, (1, 2), 8, rngs=nnx.Rngs(0))
+        >>> {name: len(stage) for name, stage in stages.items()}, features
+        ({'stage1': 1, 'stage2': 2}, 16)
+    """
+    stages: dict[str, Chain] = {}
+    rates = iter(linear_decay(drop_path, sum(depths)))
+    for index, depth in enumerate(depths):
+        stage = stages[f"stage{index + 1}"] = Chain([])
+        for position in range(depth):
+            stride = 2 if index and not position else 1
+            stage.append(block(in_features, features * 2**index, stride=stride, drop_path=next(rates), **options))
+            in_features = stage[-1].out_features
+    return stages, in_features
 
 
 class BasicBlock(nnx.Module):

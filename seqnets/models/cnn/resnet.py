@@ -26,9 +26,9 @@ from seqnets.models.cnn.residual import (
     imagenet_stem,
     padded_shortcut,
     projection_shortcut,
+    residual_stages,
 )
 from seqnets.nn.chain import Chain
-from seqnets.nn.stochastic_depth import linear_decay
 
 SMALL = {"stem": cifar_stem, "classes": 10}
 CIFAR = {"block": BasicBlock, "features": 16, "shortcut": padded_shortcut, **SMALL}
@@ -88,14 +88,6 @@ def resnet(
         >>> feature_shapes(make, (32, 32, 3))
         {'stem': (8, 8, 8), 'stage1': (8, 8, 32), 'stage2': (4, 4, 64), 'pool': (64,), 'logits': (10,)}
     """
-    stages = {"stem": stem(in_channels, features, rngs=rngs)}
-    rates = iter(linear_decay(drop_path, sum(depths)))
-    before = features
-    for index, depth in enumerate(depths):
-        width, stage = features * 2**index, Chain([])
-        for position in range(depth):
-            stride = 2 if index and not position else 1
-            stage.append(block(before, width, stride=stride, drop_path=next(rates), shortcut=shortcut, rngs=rngs))
-            before = stage[-1].out_features
-        stages[f"stage{index + 1}"] = stage
-    return ConvNet(stages | pooled_head(before, classes, rngs=rngs), in_channels=in_channels, dtype=dtype)
+    first = {"stem": stem(in_channels, features, rngs=rngs)}
+    stages, last = residual_stages(block, features, depths, features, drop_path=drop_path, shortcut=shortcut, rngs=rngs)
+    return ConvNet(first | stages | pooled_head(last, classes, rngs=rngs), in_channels=in_channels, dtype=dtype)

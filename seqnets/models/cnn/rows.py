@@ -1,6 +1,6 @@
 """Plain stacks of convolutions as tables: one row a convolution with its activation, or one layer without parameters."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 import jax
@@ -47,14 +47,27 @@ def build_rows(in_features: int, rows: Sequence[Row], *, rngs: nnx.Rngs) -> Chai
     return chain
 
 
-def last_features(rows: Sequence[Row]) -> int:
-    """Give the channels a table ends with.
+def row_stages(in_features: int, stages: Mapping[str, Sequence[Row]], *, rngs: nnx.Rngs) -> tuple[dict[str, nnx.Module], int]:
+    """Make the stages of a network, one behind the other.
+
+    Args:
+        in_features: channels of the images.
+        stages: name to table.
+        rngs: `params` is used.
+
+    Returns:
+        Name to chain, and the channels the last one ends with.
 
     Example:
-        >>> last_features([ConvRow(8, 3), ConvRow(4, 1)])
-        4
+        >>> layers, features = row_stages(3, {"stem": [ConvRow(8, 3)], "stage1": [ConvRow(4, 1)]}, rngs=nnx.Rngs(0))
+        >>> list(layers), features
+        (['stem', 'stage1'], 4)
     """
-    return [row.features for row in rows if isinstance(row, ConvRow)][-1]
+    layers: dict[str, nnx.Module] = {}
+    for name, rows in stages.items():
+        layers[name] = build_rows(in_features, rows, rngs=rngs)
+        in_features = [row.features for row in rows if isinstance(row, ConvRow)][-1]
+    return layers, in_features
 
 
 def _convolution(in_features: int, row: ConvRow, rngs: nnx.Rngs) -> Conv:
