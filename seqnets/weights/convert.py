@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 
+from seqnets.data.preprocessing import Preprocessing
 from seqnets.errors import UserError
 from seqnets.models.cnn.network import ConvNet
 from seqnets.weights.difference import differences
@@ -66,7 +67,7 @@ def load_weights(
     for name, target in wanted.items():
         dtype = variables[name].get_raw_value().dtype
         variables[name].set_value(jnp.asarray(target.layout.take(given[target.name]), dtype))
-    model.preprocessing = stated or match.naming.preprocessing
+    model.preprocessing = stated or _published(match.naming, model)
 
 
 def save_weights(model: ConvNet, path: str | os.PathLike[str], *, names: str = "seqnets") -> None:
@@ -140,6 +141,11 @@ def matches(model: ConvNet, shapes: Mapping[str, tuple[int, ...]], names: str | 
 
 def _recognize(candidates: list[Match], file: WeightFile) -> Match:
     return max(candidates, key=lambda match: match.overlap(file.arrays))
+
+
+def _published(naming: Naming, model: ConvNet) -> Preprocessing | None:
+    rule = naming.preprocessing
+    return rule if rule is not None and rule.channel_count == model.in_channels else None
 
 
 def _without(

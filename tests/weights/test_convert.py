@@ -246,6 +246,11 @@ def test_published_weights_bring_their_preprocessing(tmp_path, shared_data):
     assert squeezenet.preprocessing == CAFFE_SQUEEZENET
 
 
+def test_a_network_of_gray_images_is_not_given_the_rule_for_colors(tmp_path):
+    save_file(torchvision_arrays(small_vgg(in_channels=1), tmp_path), tmp_path / "gray.safetensors")
+    assert create_model("vgg11", weights=tmp_path / "gray.safetensors", in_channels=1, **SMALL).preprocessing is None
+
+
 def test_torchvisions_inception_networks_see_images_between_minus_one_and_one():
     """Torchvision renormalizes inside the network: ImageNet's mean and deviation, then these; together (x - 0.5) / 0.5."""
     x, mean, std = np.random.default_rng(0).uniform(size=3), np.array(TORCHVISION.mean), np.array(TORCHVISION.std)
