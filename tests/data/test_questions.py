@@ -34,7 +34,7 @@ def test_vqa_v2(tmp_path):
     with pytest.raises(UserError, match="--annotations FILE"):
         read_questions(tmp_path / "q.json")
     (tmp_path / "a.json").write_text(json.dumps({"annotations": answered[:1]}))
-    with pytest.raises(UserError, match="question 1 of .* lacks"):
+    with pytest.raises(UserError, match=r"question 1 of .* lacks"):
         read_questions(tmp_path / "q.json", tmp_path / "a.json")
 
 

@@ -28,6 +28,8 @@ class VQAConfig(RecurrentConfig):
     """Read each question from both ends."""
     attention: Literal["none", "additive", "dot"] = "none"
     """Multiply the question with the whole picture (none), or look where the question points to."""
+    pooling: Literal["max", "mean", "flatten"] = "max"
+    """Without attention: how the locations become one vector."""
     glimpses: int = 2
     """How often attention looks, each time with what it saw before."""
     joint_features: int = 128
@@ -52,9 +54,9 @@ class VQA(nnx.Module):
     r"""Answer a question about a picture, out of a fixed set of answers.
 
     The question is read by a recurrent network, $q = \tanh(W_q h_T)$, the picture by a convolutional one. Without attention
-    the two are multiplied, $z = q \circ \tanh(W_v \bar v)$, with $\bar v$ the picture's features, normalized. With attention
-    the question looks at the locations again and again, $u_0 = q$, $u_k = u_{k-1} + \text{attend}(u_{k-1}, v)$, $z = u_K$. Then
-    $p = \text{softmax}(W_a \tanh(W z))$.
+    the two are multiplied, $z = q \circ \tanh(W_v \bar v)$, with $\bar v$ the picture's features, pooled and normalized.
+    With attention the question looks at the locations again and again, $u_0 = q$,
+    $u_k = u_{k-1} + \text{attend}(u_{k-1}, v)$, $z = u_K$. Then $p = \text{softmax}(W_a \tanh(W z))$.
 
     Args:
         vocabulary: of the questions.
@@ -84,7 +86,8 @@ class VQA(nnx.Module):
         rows, columns, depth = self.eye.feature_map
         size, options = config.joint_features, {"kernel_init": input_kernel, "rngs": rngs}
         self.question = Dense(config.outputs, size, **options)
-        self.picture = Dense(depth if config.attention != "none" else rows * columns * depth, size, **options)
+        flat = config.attention == "none" and config.pooling == "flatten"
+        self.picture = Dense(rows * columns * depth if flat else depth, size, **options)
         if config.attention != "none":
             attend = ATTENTIONS[config.attention]
             self.glimpses = nnx.List([attend(size, size, features=size, rngs=rngs) for _ in range(config.glimpses)])
@@ -119,9 +122,9 @@ class VQA(nnx.Module):
         return self.output(dropout(hidden, self.config.dropout, subkey(key, 5))), weights
 
     def _multiply(self, question: Array, seen: Array) -> tuple[Array, None]:
-        flat = seen.reshape(len(seen), -1)
-        size = jnp.sqrt(jnp.mean(jnp.square(flat), axis=-1, keepdims=True) + 1e-6)
-        return question * jnp.tanh(self.picture(flat / size)), None
+        whole = _WHOLE[self.config.pooling](seen)
+        size = jnp.sqrt(jnp.mean(jnp.square(whole), axis=-1, keepdims=True) + 1e-6)
+        return question * jnp.tanh(self.picture(whole / size)), None
 
     def _look(self, question: Array, seen: Array) -> tuple[Array, Array]:
         locations = jnp.tanh(self.picture(seen.reshape(len(seen), -1, seen.shape[-1])))
@@ -135,6 +138,13 @@ class VQA(nnx.Module):
     def describe(self) -> dict[str, Any]:
         """Return what `from_description` reads."""
         return {"kind": "VQA", "config": asdict(self.config), "answers": list(self.answers)}
+
+
+_WHOLE = {
+    "max": lambda seen: seen.max(axis=(1, 2)),
+    "mean": lambda seen: seen.mean(axis=(1, 2)),
+    "flatten": lambda seen: seen.reshape(len(seen), -1),
+}
 
 
 def _eye(config: VQAConfig, rngs: nnx.Rngs) -> Any:

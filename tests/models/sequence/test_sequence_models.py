@@ -168,9 +168,10 @@ def test_steps_are_the_teacher_forced_pass():
         np.testing.assert_allclose(attention, seen[:, t], rtol=1e-4, atol=1e-5)
 
 
-@pytest.mark.parametrize("attention", ["none", "additive"])
-def test_an_answer_is_its_loop(attention):
-    config = VQAConfig(cell="vanilla", attention=attention, joint_features=7, image_size=16, encoder_width=2, **SMALL)
+@pytest.mark.parametrize(("attention", "pooling"), [("none", "max"), ("none", "flatten"), ("additive", "max")])
+def test_an_answer_is_its_loop(attention, pooling):
+    sizes = {"joint_features": 7, "image_size": 16, "encoder_width": 2, **SMALL}
+    config = VQAConfig(cell="vanilla", attention=attention, pooling=pooling, **sizes)
     model = VQA(LETTERS, ("no", "yes"), config, rngs=nnx.Rngs(0))
     images = np.random.default_rng(0).integers(0, 256, (2, 16, 16, 3)).astype(np.uint8)
     logits, looked = model(images, TOKENS, LENGTHS)
@@ -182,7 +183,7 @@ def test_an_answer_is_its_loop(attention):
     for row in (0, 1):
         joined = np.tanh(np.asarray(last[row], np.float64) @ w["question.kernel"] + w["question.bias"])
         if attention == "none":
-            flat = seen[row].reshape(-1)
+            flat = seen[row].reshape(-1) if pooling == "flatten" else seen[row].max((0, 1))
             flat = flat / np.sqrt(np.mean(flat**2) + 1e-6)
             joined = joined * np.tanh(flat @ w["picture.kernel"] + w["picture.bias"])
         else:
