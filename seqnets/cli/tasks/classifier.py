@@ -124,7 +124,8 @@ def _network(config: ClassifierRunConfig, images: ImageSet, tell: Callable[[str]
     rngs = nnx.Rngs(config.train.seed)
     model = make_classifier(config.model, images.classes, rule, in_channels=channels, rngs=rngs)
     if rule is None:
-        rule = _of_weights(model.preprocessing or images.preprocessing(0, "rgb"), config.data.size)
+        own = images.preprocessing(config.data.size, "rgb" if channels == 3 else "gray")
+        rule = _of_weights(model.preprocessing, config.data.size) if model.preprocessing else own
         model.preprocessing = rule
     _check_size(config.model.name, model, rule.image_size or (0, 0), channels)
     tell(f"{config.model.name} on {rule.channels} images of {' x '.join(map(str, rule.image_size or ()))}")
