@@ -9,6 +9,7 @@ from flax import nnx
 from jax import Array
 
 from seqnets.errors import UserError
+from seqnets.nn import cudnn
 from seqnets.nn.regularize import dropout, locked_dropout
 from seqnets.nn.rnn import RNN
 from seqnets.ops.recurrent import Carry
@@ -68,6 +69,25 @@ class StackedRNN(nnx.Module):
     ) -> Any:
         """Run all layers; arguments and result as for `RNN`, `initial_carry` with one entry a layer."""
         starts = [None] * len(self.layers) if initial_carry is None else initial_carry
+
+        def loop() -> tuple[Array, tuple[Carry, ...]]:
+            return self._loop(inputs, starts, lengths, resets, key, projected)
+
+        def whole() -> tuple[Array, tuple[Carry, ...]]:
+            nested = [start or (None, None) if len(both) == 2 else (start,) for both, start in zip(layers, starts)]
+            outputs, last = cudnn.run(layers, inputs, nested, lengths)
+            return outputs, tuple(tuple(states) if len(states) == 2 else states[0] for states in last)
+
+        layers = self._as_directions(key)
+        call = {"resets": resets, "key": key, "projected": projected}
+        if layers and cudnn.chooses(layers, inputs, **call):
+            outputs, carry = cudnn.either(layers, inputs, whole, loop)
+        else:
+            outputs, carry = loop()
+        wants_carry = self.return_carry if return_carry is None else return_carry
+        return (outputs, carry) if wants_carry else outputs
+
+    def _loop(self, inputs: Array, starts, lengths, resets, key, projected: bool) -> tuple[Array, tuple[Carry, ...]]:
         keys = [None] * len(self.layers) if key is None else jax.random.split(key, len(self.layers))
         shared = {"lengths": lengths, "return_carry": True} | ({} if resets is None else {"resets": resets})
         only_first = {"projected": True} if projected else {}
@@ -78,8 +98,13 @@ class StackedRNN(nnx.Module):
             outputs, last = layer(x, initial_carry=start, key=layer_key, **shared)
             x = self.join(x, outputs)
             carry.append(last)
-        wants_carry = self.return_carry if return_carry is None else return_carry
-        return (x, tuple(carry)) if wants_carry else x
+        return x, tuple(carry)
+
+    def _as_directions(self, key: Array | None) -> list[tuple[RNN, ...]]:
+        # the one or two directions of each layer, or nothing where something lies between the layers
+        parts = [(layer,) if isinstance(layer, RNN) else directions(layer) for layer in self.layers]
+        noisy = self.dropout and key is not None
+        return [] if len(parts) == 1 or self.residual or noisy or not all(parts) else parts
 
     def join(self, inputs: Array, outputs: Array) -> Array:
         """Add the residual connection where it is wanted and fits."""
@@ -141,6 +166,23 @@ class BidirectionalRNN(nnx.Module):
     ) -> Any:
         """Run both layers; arguments and result as for `RNN`, the carry a pair (forward, backward)."""
         starts = (None, None) if initial_carry is None else initial_carry
+
+        def loop() -> tuple[Array, tuple[Carry, Carry]]:
+            return self._loop(inputs, starts, lengths, key)
+
+        def whole() -> tuple[Array, tuple[Carry, Carry]]:
+            outputs, [[ahead, back]] = cudnn.run([both], inputs, [starts], lengths)
+            return outputs, (ahead, back)
+
+        both = directions(self)
+        if both and cudnn.chooses([both], inputs, resets=None, key=key, projected=False):
+            outputs, carry = cudnn.either([both], inputs, whole, loop)
+        else:
+            outputs, carry = loop()
+        wants_carry = self.return_carry if return_carry is None else return_carry
+        return (outputs, carry) if wants_carry else outputs
+
+    def _loop(self, inputs: Array, starts, lengths, key: Array | None) -> tuple[Array, tuple[Carry, Carry]]:
         keys = (None, None) if key is None else jax.random.split(key)
         results = [
             layer(inputs, initial_carry=start, lengths=lengths, key=layer_key, return_carry=True)
@@ -148,5 +190,15 @@ class BidirectionalRNN(nnx.Module):
         ]
         (ahead, ahead_carry), (back, back_carry) = results
         outputs = jnp.concatenate([ahead, back], axis=-1) if self.merge == "concatenate" else ahead + back
-        wants_carry = self.return_carry if return_carry is None else return_carry
-        return (outputs, (ahead_carry, back_carry)) if wants_carry else outputs
+        return outputs, (ahead_carry, back_carry)
+
+
+def directions(layer: Any) -> tuple[RNN, ...]:
+    """Return the two directions of a layer whose outputs are theirs side by side, or nothing for any other.
+
+    Example:
+        >>> directions(None)
+        ()
+    """
+    side_by_side = isinstance(layer, BidirectionalRNN) and layer.merge == "concatenate"
+    return (layer.forward, layer.backward) if side_by_side else ()

@@ -81,15 +81,15 @@ def _lowering_failure(recurrence: Recurrence, structure: Any, shapes: tuple) -> 
     """Lower both kernels for such arrays once, and return what went wrong, if anything did."""
 
     def forward_and_backward(weights, carry, inputs):
-        (outputs, last), pull_back = jax.vjp(
+        results, pull_back = jax.vjp(
             lambda weights, carry, projected: run(recurrence, False, weights, carry, inputs._replace(projected=projected)),
             weights,
             carry,
             inputs.projected,
         )
-        return pull_back((outputs, last))
+        return pull_back(results)
 
-    arguments: Any = jax.tree.unflatten(structure, [jax.ShapeDtypeStruct(*shape) for shape in shapes])
+    arguments: Any = jax.tree.unflatten(structure, [jax.ShapeDtypeStruct(*leaf) for leaf in shapes])
     try:
         jax.jit(forward_and_backward).trace(*arguments).lower(lowering_platforms=("cuda",))
     except Exception as failure:  # whatever kind: this JAX cannot write the kernel down, and others can do its work

@@ -1,0 +1,195 @@
+"""The LSTM of cuDNN, through JAX: raw inputs in, all layers and directions in one call, float32.
+
+cuDNN multiplies by the input kernels itself and takes all weights as one flat array, so it stands beside
+`seqnets.ops.sequence.sequence`, not below it. It has no direction of its own for a layer that runs backward alone: there each row
+is reversed within its length, before and after.
+
+Memory kept for the backward pass is cuDNN's own choice.
+
+References:
+    Appleyard, Kociský, Blunsom, "Optimizing performance of recurrent neural networks on GPUs", 2016.
+"""
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+
+from seqnets.ops.recurrent import LSTMState
+
+
+class Direction(NamedTuple):
+    """The weights of one direction of one layer, gates in the order i, f, g, o.
+
+    Attributes:
+        kernel: `(F, 4 * H)`.
+        recurrent_kernel: `(H, 4 * H)`.
+        bias: `(4 * H,)`.
+    """
+
+    kernel: Array
+    recurrent_kernel: Array
+    bias: Array
+
+
+class Shape(NamedTuple):
+    """What cuDNN must be told beside the arrays.
+
+    Attributes:
+        in_features: F of the first layer.
+        hidden_features: H, the same in every layer and direction.
+        layers: their number.
+        bidirectional: each layer has two directions, and the next one reads both, side by side.
+    """
+
+    in_features: int
+    hidden_features: int
+    layers: int
+    bidirectional: bool
+
+
+def shape_of(directions: Sequence[Direction], bidirectional: bool) -> Shape:
+    """Read the shape off the weights.
+
+    Example:
+        >>> one = Direction(jnp.zeros((3, 20)), jnp.zeros((5, 20)), jnp.zeros(20))
+        >>> shape_of([one, one], bidirectional=True)
+        Shape(in_features=3, hidden_features=5, layers=1, bidirectional=True)
+    """
+    first, count = directions[0], len(directions)
+    return Shape(first.kernel.shape[0], first.recurrent_kernel.shape[0], count // 2 if bidirectional else count, bidirectional)
+
+
+def pack(directions: Sequence[Direction]) -> Array:
+    """Return the weights as cuDNN's flat array.
+
+    All matrices come first and all biases after; each direction's input kernel comes before its recurrent one, both transposed.
+    cuDNN has two biases, which it adds; the second holds zeros.
+
+    Args:
+        directions: lowest layer first, in each layer forward before backward.
+
+    Returns:
+        `(N,)`.
+
+    Example:
+        >>> pack([Direction(jnp.zeros((3, 20)), jnp.zeros((5, 20)), jnp.zeros(20))]).shape
+        (200,)
+    """
+    matrices = [kernel.T.ravel() for part in directions for kernel in (part.kernel, part.recurrent_kernel)]
+    biases = [bias for part in directions for bias in (part.bias, jnp.zeros_like(part.bias))]
+    return jnp.concatenate([*matrices, *biases])
+
+
+def unpack(flat: Array, shape: Shape) -> tuple[Direction, ...]:
+    """Undo `pack`, for any flat array of cuDNN's; its two biases are added.
+
+    Args:
+        flat: `(N,)`.
+        shape: what it holds.
+
+    Example:
+        >>> one = Direction(jnp.ones((3, 20)), jnp.zeros((5, 20)), jnp.arange(20.0))
+        >>> again, = unpack(pack([one]), shape_of([one], bidirectional=False))
+        >>> again.kernel.shape, bool((again.bias == one.bias).all())
+        ((3, 20), True)
+    """
+    from jax.experimental import rnn
+
+    kernels, recurrent_kernels, first, second = rnn.unpack_lstm_weights(flat, *shape)
+    return tuple(Direction(kernels[k].T, recurrent_kernels[k].T, first[k] + second[k]) for k in range(len(kernels)))
+
+
+def run(
+    directions: Sequence[Direction],
+    carries: Sequence[LSTMState],
+    inputs: Array,
+    *,
+    lengths: Array | None = None,
+    bidirectional: bool = False,
+    reverse: bool = False,
+) -> tuple[Array, tuple[LSTMState, ...]]:
+    """Run a stack of LSTM layers over whole sequences.
+
+    Args:
+        directions: the weights, lowest layer first, in each layer forward before backward.
+        carries: the states before the first step, in the same order, leaves `(B, H)`.
+        inputs: `(B, T, F)`, float32.
+        lengths: `(B,)` integers; steps from `lengths[b]` on leave the state of row b as it is and put out zeros.
+        bidirectional: each layer has two directions.
+        reverse: the single direction of the single layer runs from the last step to the first.
+
+    Returns:
+        The outputs `(B, T, directions * H)`, and the states after the last step.
+    """
+    batch, steps = inputs.shape[:2]
+    ends = jnp.full(batch, steps, jnp.int32) if lengths is None else jnp.clip(lengths, 0, steps).astype(jnp.int32)
+    inside = jnp.arange(steps)[None, :] < ends[:, None]
+    inputs = _reversed(inputs, ends) if reverse else inputs
+    cells, hiddens = (jnp.stack(parts) for parts in zip(*carries))
+    full = jnp.maximum(ends, 1)  # cuDNN takes no empty sequence; what it makes of one is thrown away
+    shape = shape_of(directions, bidirectional)
+    results: Any = lstm(shape, inputs, hiddens, cells, pack(directions), full)
+    outputs, last_hiddens, last_cells = results
+    empty = (ends == 0)[None, :, None]
+    last = zip(jnp.where(empty, cells, last_cells), jnp.where(empty, hiddens, last_hiddens))
+    outputs = jnp.where(inside[:, :, None], outputs, 0)
+    return _reversed(outputs, ends) if reverse else outputs, tuple(LSTMState(*parts) for parts in last)
+
+
+def _reversed(x: Array, lengths: Array) -> Array:
+    """Reverse every row within its length."""
+    step = jnp.arange(x.shape[1])[None, :]
+    source = jnp.where(step < lengths[:, None], lengths[:, None] - 1 - step, step)
+    return jnp.take_along_axis(x, source[:, :, None], axis=1)
+
+
+def is_linked() -> bool:
+    """Say whether this JAX came with cuDNN's recurrent layers: its builds for NVIDIA GPUs do.
+
+    Example:
+        >>> is_linked() in (True, False)
+        True
+    """
+    from jax.experimental import rnn
+
+    return hasattr(rnn.gpu_rnn, "compute_rnn_workspace_reserve_space_sizes")
+
+
+@partial(jax.custom_vjp, nondiff_argnums=(0,))
+def lstm(shape: Shape, x: Array, hidden: Array, cell: Array, flat: Array, lengths: Array) -> tuple[Array, Array, Array]:
+    """Call cuDNN: `jax.experimental.rnn.lstm`, which JAX itself cannot vmap."""
+    return _lstm_forward(shape, x, hidden, cell, flat, lengths)[0]
+
+
+def _lstm_forward(shape: Shape, *arrays: Array):
+    from jax.experimental import rnn
+
+    @jax.custom_batching.sequential_vmap
+    def forward(x: Array, hidden: Array, cell: Array, flat: Array, lengths: Array):
+        results, kept = rnn.lstm_fwd(x, hidden, cell, flat, lengths, **_options(shape))
+        return results, kept[-2:]
+
+    results, kept = forward(*arrays)
+    return results, (*arrays, *kept)
+
+
+def _lstm_backward(shape: Shape, kept: tuple[Any, ...], cotangents: tuple[Array, Array, Array]):
+    from jax.experimental import rnn
+
+    @jax.custom_batching.sequential_vmap
+    def backward(kept: tuple[Array, ...], cotangents: tuple[Array, ...]):
+        return rnn.lstm_bwd(**_options(shape), residuals=kept, gradients=cotangents)[:4]  # the fifth is of the lengths
+
+    return *backward(kept, cotangents), None
+
+
+lstm.defvjp(_lstm_forward, _lstm_backward)
+
+
+def _options(shape: Shape) -> dict[str, Any]:
+    sizes = {"input_size": shape.in_features, "hidden_size": shape.hidden_features, "num_layers": shape.layers}
+    return {**sizes, "dropout": 0.0, "bidirectional": shape.bidirectional, "precision": None}

@@ -1,0 +1,69 @@
+"""Weights of cuDNN's LSTM, one flat array, in and out.
+
+The array holds all matrices, then all biases, in the order of layers and directions; each entry is one of torch's. As there, the
+second bias is redundant: on the way in the two are added, on the way out the second holds zeros.
+"""
+
+from typing import Any
+
+import numpy as np
+
+from seqnets.errors import UserError
+from seqnets.nn import RNN, BidirectionalRNN, LSTMCell, StackedRNN
+from seqnets.weights.torch_rnn import load_torch_rnn, torch_rnn_state_dict
+
+Layer = StackedRNN | BidirectionalRNN | RNN | LSTMCell
+
+
+def cudnn_weights(layer: Layer) -> np.ndarray:
+    """Return the weights of LSTM layers as the flat array of cuDNN and `jax.experimental.rnn.lstm`.
+
+    Args:
+        layer: a stack, a layer or a cell; its cells LSTM without layer norm.
+
+    Returns:
+        `(N,)`.
+
+    Raises:
+        UserError: for a cell that is none.
+
+    Example:
+        >>> from flax import nnx
+        >>> cudnn_weights(LSTMCell(3, 5, rngs=nnx.Rngs(0))).shape
+        (200,)
+    """
+    return np.concatenate([array.ravel() for _, array in _in_order(layer)])
+
+
+def load_cudnn_weights(layer: Layer, flat: Any) -> None:
+    """Fill existing LSTM layers with cuDNN's weights.
+
+    Args:
+        layer: a stack, a layer or a cell, of the sizes that the weights were made for.
+        flat: `(N,)`.
+
+    Raises:
+        UserError: for a cell that is no LSTM, or when the number of weights does not fit; the layer is then unchanged.
+
+    Example:
+        >>> from flax import nnx
+        >>> a, b = LSTMCell(3, 5, rngs=nnx.Rngs(0)), LSTMCell(3, 5, rngs=nnx.Rngs(1))
+        >>> load_cudnn_weights(a, cudnn_weights(b))
+        >>> bool((a.kernel[...] == b.kernel[...]).all())
+        True
+    """
+    flat, parts = np.asarray(flat), _in_order(layer)
+    ends = np.cumsum([array.size for _, array in parts])
+    if flat.shape != (ends[-1],):
+        raise UserError(f"cuDNN weights for this layer must have the shape ({ends[-1]},), got {flat.shape}; check its sizes")
+    pieces = np.split(flat, ends[:-1])
+    load_torch_rnn(layer, {name: piece.reshape(array.shape) for (name, array), piece in zip(parts, pieces)})
+
+
+def _in_order(layer: Layer) -> list[tuple[str, np.ndarray]]:
+    """Torch's names and arrays, the matrices first."""
+    arrays = torch_rnn_state_dict(layer)
+    for name, array in arrays.items():
+        if name.startswith("weight_hh") and array.shape[0] != 4 * array.shape[1]:
+            raise UserError(f"cuDNN's flat weights are supported for LSTM layers, and {name} has the shape {array.shape}")
+    return sorted(arrays.items(), key=lambda entry: entry[0].startswith("bias"))
