@@ -8,6 +8,7 @@ from jax import lax
 from seqnets.errors import UserError
 from seqnets.ops.geometry import Padding, Pair, Rounding, output_size, pair, resolve_padding
 from seqnets.ops.im2col import im2col
+from seqnets.ops.largest import largest
 
 Sides = tuple[tuple[int, int], tuple[int, int]]
 
@@ -38,7 +39,7 @@ def max_pool(
         Array([[4., 5.],
                [7., 8.]], dtype=float32)
     """
-    return _reduce(x, -jnp.inf, lax.max, *_frame(x, window, stride, padding, rounding)[:3])
+    return largest(x, *_frame(x, window, stride, padding, rounding)[:3])
 
 
 def average_pool(
