@@ -42,7 +42,7 @@ SHARED = {
     "feature_dropout": 0.3,
 }
 MODELS = {
-    "attention": {"attention": "additive", "attention_features": 96, "gate": "scalar", "deep_output": True},
+    "attention": {"attention": "additive", "attention_features": 64, "gate": "scalar", "deep_output": True},
     "no attention": {"attention": "none", "inject": "init", "deep_output": True},
 }
 
@@ -72,7 +72,7 @@ def _arguments() -> Any:
     parser.add_argument("data", type=Path, help="folder with images/ and dataset.json")
     parser.add_argument("weights", help="SqueezeNet 1.1's weights")
     parser.add_argument("--out", default="comparison.json")
-    parser.add_argument("--steps", type=int, default=1200)
+    parser.add_argument("--steps", type=int, default=600)
     parser.add_argument("--evaluate-every", type=int, default=100)
     parser.add_argument("--beam", type=int, default=3)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
@@ -93,7 +93,7 @@ def _train(found: Any, shape: dict[str, Any], seed: int) -> tuple[Any, dict[str,
     )
     task = CaptionerTask(model, splits, CaptionLearning(objective="CIDEr", regularizer=0.5, validation_images=0))
     train = sn.TrainConfig(
-        steps=found.steps, batch_size=64, learning_rate=2e-3, schedule="cosine", warmup_steps=50, clip_norm=1.0, seed=seed,
+        steps=found.steps, batch_size=32, learning_rate=2e-3, schedule="cosine", warmup_steps=50, clip_norm=1.0, seed=seed,
         weight_decay=1e-4, optimizer="adamw", averaging=0.99, evaluate_every=found.evaluate_every, save_every=0,
         freeze=("encoder",), log_every=found.evaluate_every,
     )  # fmt: skip

@@ -17,14 +17,17 @@ if TYPE_CHECKING:
     from seqnets import data, decode, metrics, models, nn, ops, train, viz, weights
     from seqnets.data import Corpus, FeatureStore, Preprocessing, TextConfig, Vocabulary, read_text
     from seqnets.decode import Caption, beam_search, caption, classify, decode_captions, extract_features, sample, score, stream
-    from seqnets.models import CharLM, CharLMConfig, create_model, model_names
+    from seqnets.models import Captioner, CaptionerConfig, CharLM, CharLMConfig, create_model, model_names
     from seqnets.run import Run, load
-    from seqnets.train import CharLMTask, TrainConfig, fit
+    from seqnets.train import CaptionerTask, CharLMTask, TrainConfig, fit
 
 __version__ = "0.1.0"
 
 __all__ = [
     "Caption",
+    "Captioner",
+    "CaptionerConfig",
+    "CaptionerTask",
     "CharLM",
     "CharLMConfig",
     "CharLMTask",
@@ -74,9 +77,9 @@ _HOMES = {
         "score",
         "stream",
     ),
-    "seqnets.models": ("CharLM", "CharLMConfig", "create_model", "model_names"),
+    "seqnets.models": ("Captioner", "CaptionerConfig", "CharLM", "CharLMConfig", "create_model", "model_names"),
     "seqnets.run": ("Run", "load"),
-    "seqnets.train": ("CharLMTask", "TrainConfig", "fit"),
+    "seqnets.train": ("CaptionerTask", "CharLMTask", "TrainConfig", "fit"),
 }
 _EXPORTS = {name: module for module, names in _HOMES.items() for name in names}
 

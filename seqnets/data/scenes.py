@@ -12,7 +12,7 @@ from seqnets.data.scene_words import COLORS, RELATIONS, SHAPES, SIZES, Claim, Th
 from seqnets.errors import UserError
 
 SIDE = 64  # pixels
-_RADII = {"small": (6.5, 8.0), "large": (11.5, 13.0)}
+_RADII = {"small": (7.5, 8.5), "large": (12.0, 13.5)}
 _SPLITS = {"train": 8, "validation": 1, "test": 1}  # in tenths of all combinations
 
 

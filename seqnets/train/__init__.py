@@ -4,16 +4,30 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from seqnets.train.caption_config import CaptionLearning
+    from seqnets.train.captioner_task import CaptionerTask
     from seqnets.train.config import TrainConfig
     from seqnets.train.loop import Diverged, fit
     from seqnets.train.signals import Interrupted
     from seqnets.train.task import BatchSource, Task
     from seqnets.train.text_task import CharLMTask
 
-__all__ = ["BatchSource", "CharLMTask", "Diverged", "Interrupted", "Task", "TrainConfig", "fit"]
+__all__ = [
+    "BatchSource",
+    "CaptionLearning",
+    "CaptionerTask",
+    "CharLMTask",
+    "Diverged",
+    "Interrupted",
+    "Task",
+    "TrainConfig",
+    "fit",
+]
 
 _HOMES = {
     "BatchSource": "task",
+    "CaptionLearning": "caption_config",
+    "CaptionerTask": "captioner_task",
     "CharLMTask": "text_task",
     "Diverged": "loop",
     "Interrupted": "signals",
