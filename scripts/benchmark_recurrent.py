@@ -1,10 +1,13 @@
-"""Measure recurrent layers against torch and Flax.
+"""Measure recurrent layers against torch, Flax and NumPy.
 
     python scripts/benchmark_recurrent.py --sizes a,b --cells lstm,gru --peers torch,flax --json rows.json
+    python scripts/benchmark_recurrent.py --sizes d --cells vanilla --peers torch,numpy --backends native,scan,scan*16
+    python scripts/benchmark_recurrent.py --sizes s,t --cells lstm --work sample --peers torch,torch_cells
 
 Every contestant runs in a process of its own; rounds are interleaved, and a ratio is taken within each round, so that a machine
-that changes its speed disturbs all alike. Figures are characters a second; `floor` is the share of what the machine's matrix
-products alone would allow.
+that changes its speed disturbs all alike. Figures are characters a second. `floor` is the share of what the machine's matrix
+products alone would allow or, where every step reads more than it computes, its memory. Foreign load is the share of the
+processor that other programs took meanwhile: above a few hundredths the figures are worth little.
 """
 
 import argparse
@@ -20,8 +23,9 @@ from typing import IO, cast
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from recurrent_peers.floor import matrix_rate
-from recurrent_peers.sizes import SIZES, products
+from recurrent_peers.floor import matrix_rate, reading_seconds
+from recurrent_peers.load import ForeignLoad
+from recurrent_peers.sizes import PEERS, SIZES, Size, products, weights
 
 
 @dataclass(frozen=True)
@@ -42,6 +46,7 @@ class Row:
     megabytes: float
     peer_megabytes: float
     first_call: float
+    foreign_load: float
 
 
 class Contestant:
@@ -53,20 +58,20 @@ class Contestant:
         pipe, folder = subprocess.PIPE, Path(__file__).parent
         self.process = subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True, cwd=folder)
         self.input, self.output = cast(IO[str], self.process.stdin), cast(IO[str], self.process.stdout)
-        self.first_call = self._answer()["first_call"]
-        self.megabytes = 0.0
-        self.repeats = 1
+        begun = self._answer()
+        self.first_call, self.calls = begun["first_call"], begun["calls"]
+        self.megabytes, self.repeats = 0.0, 1
 
     def calibrate(self, seconds: float) -> None:
         """Choose how many calls fill so many seconds."""
-        self.repeats = max(1, round(seconds / min(self.measure() for _ in range(2))))
+        self.repeats = max(1, round(seconds / self.calls / min(self.measure() for _ in range(2))))
 
     def measure(self) -> float:
-        """Return seconds a call."""
+        """Return seconds a step."""
         print(self.repeats, file=self.input, flush=True)
         answer = self._answer()
         self.megabytes = answer["megabytes"]
-        return answer["seconds"] / self.repeats
+        return answer["seconds"] / self.repeats / self.calls
 
     def close(self) -> None:
         """End the process."""
@@ -97,8 +102,10 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--sizes", default="a,b", help=f"of {', '.join(SIZES)} [a,b]")
     parser.add_argument("--cells", default="lstm,gru,vanilla")
     parser.add_argument("--peers", default="torch,flax")
-    parser.add_argument("--work", default="train_step", help="train_step, forward [train_step]")
-    parser.add_argument("--backends", default="native,scan")
+    parser.add_argument("--work", default="train_step", help="train_step, backward, forward, sample [train_step]")
+    parser.add_argument(
+        "--backends", default="native,scan", help="native, scan, parallel ...; scan/2: two devices; scan*16: steps a call"
+    )
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=0.7, help="how long each contestant works in a round [0.7]")
     parser.add_argument("--json", type=Path)
@@ -106,16 +113,19 @@ def arguments() -> argparse.Namespace:
 
 
 def _race(options: argparse.Namespace, size: str, cell: str, work: str) -> list[Row]:
-    ours = {name: Contestant("seqnets", name, size, cell, work) for name in options.backends.split(",")}
-    peers = {name: Contestant(name, "", size, cell, work) for name in options.peers.split(",") if _has(name, cell)}
+    backends = options.backends.split(",")[: 1 if work == "sample" else None]  # sampling has one way of its own
+    ours = {name: Contestant("seqnets", name, size, cell, work) for name in backends}
+    able = [name for name in options.peers.split(",") if cell in PEERS[name].get(work, ())]
+    peers = {name: Contestant(name, "", size, cell, work) for name in able}
     everyone = {**ours, **peers}
     for contestant in everyone.values():
         contestant.calibrate(options.seconds)
-    rounds = []
+    load, rounds = ForeignLoad([contestant.process.pid for contestant in everyone.values()]), []
     for _ in range(options.rounds):
-        rate = matrix_rate(SIZES[size].batch * SIZES[size].steps, SIZES[size].hidden, SIZES[size].hidden)
-        rounds.append({"rate": rate, **{name: contestant.measure() for name, contestant in everyone.items()}})
-    rows = [_row(size, cell, work, a, b, everyone, rounds) for a in ours for b in [*peers, *ours] if a != b]
+        floor = _floor(SIZES[size], cell, work)
+        rounds.append({"floor": floor, **{name: contestant.measure() for name, contestant in everyone.items()}})
+    share = load.share()
+    rows = [_row(size, cell, work, a, b, everyone, rounds, share) for a in ours for b in [*peers, *ours] if a != b]
     for contestant in everyone.values():
         contestant.close()
     for row in rows:
@@ -123,30 +133,31 @@ def _race(options: argparse.Namespace, size: str, cell: str, work: str) -> list[
     return rows
 
 
-def _has(peer: str, cell: str) -> bool:
-    return cell != "highway" or peer not in ("torch", "flax")
+def _floor(size: Size, cell: str, work: str) -> float:
+    rows = size.batch if work == "sample" else size.characters
+    seconds = products(size, cell, work) / (matrix_rate(rows, size.hidden, size.hidden) * 1e9) if rows > 1 else 0.0
+    return max(seconds, size.steps * reading_seconds(weights(size, cell))) if work == "sample" else seconds
 
 
-def _row(size: str, cell: str, work: str, ours: str, peer: str, everyone, rounds) -> Row:
+def _row(size: str, cell: str, work: str, ours: str, peer: str, everyone, rounds, foreign_load: float) -> Row:
     ratios = sorted(r[peer] / r[ours] for r in rounds)
-    characters = SIZES[size].batch * SIZES[size].steps
-    floor = statistics.median(products(SIZES[size], cell, work) / (r["rate"] * 1e9) / r[ours] for r in rounds)
     return Row(
         size, cell, work, ours, peer,
         ratio=statistics.median(ratios), ratio_min=ratios[0], ratio_max=ratios[-1],
-        rate=characters / statistics.median(r[ours] for r in rounds),
-        peer_rate=characters / statistics.median(r[peer] for r in rounds),
-        floor=floor,
+        rate=SIZES[size].characters / statistics.median(r[ours] for r in rounds),
+        peer_rate=SIZES[size].characters / statistics.median(r[peer] for r in rounds),
+        floor=statistics.median(r["floor"] / r[ours] for r in rounds),
         megabytes=everyone[ours].megabytes, peer_megabytes=everyone[peer].megabytes,
-        first_call=everyone[ours].first_call,
+        first_call=everyone[ours].first_call, foreign_load=foreign_load,
     )  # fmt: skip
 
 
 def _print(row: Row) -> None:
     print(
-        f"{row.size} {row.cell:7} {row.work:10} {row.backend:6} / {row.peer:6} "
+        f"{row.size} {row.cell:7} {row.work:10} {row.backend:8} / {row.peer:11} "
         f"{row.ratio:5.2f} ({row.ratio_min:.2f} .. {row.ratio_max:.2f})  {row.rate:9,.0f} / {row.peer_rate:9,.0f} chars/s  "
-        f"floor {row.floor:4.0%}  {row.megabytes:5.0f} / {row.peer_megabytes:5.0f} MB  first call {row.first_call:.1f} s",
+        f"floor {row.floor:4.0%}  {row.megabytes:5.0f} / {row.peer_megabytes:5.0f} MB  "
+        f"first call {row.first_call:.1f} s  foreign load {row.foreign_load:.0%}",
         flush=True,
     )
 

@@ -13,6 +13,7 @@ import pytest
 from seqnets import settings
 from seqnets.cli import main as frame
 from seqnets.cli.main import main
+from seqnets.cli.tasks import TASKS
 from seqnets.config import TextRunConfig
 from seqnets.train import Diverged
 
@@ -73,13 +74,17 @@ def test_the_exit_codes_are_told():
     assert told == {frame.DONE, frame.FAULT, frame.MISUSE, frame.INTERRUPTED, frame.BROKEN_PIPE, Diverged.exit_code, 143}
 
 
+def check_configuration(path):
+    values = settings.read(path)
+    settings.replaced(TASKS[values.get("task", "text")].load().default(), values, path.name)
+
+
 def test_the_configurations_named_in_it_exist_and_are_right():
     for name in sorted(set(re.findall(r"configs/[\w.-]+\.toml", TEXT))):
-        path = README.parent / name
-        settings.replaced(TextRunConfig(), settings.read(path), name)
+        check_configuration(README.parent / name)
 
 
 @pytest.mark.parametrize("path", sorted((README.parent / "configs").glob("*.toml")), ids=lambda path: path.name)
 def test_every_configuration_is_right_and_states_its_command(path):
-    settings.replaced(TextRunConfig(), settings.read(path), path.name)
+    check_configuration(path)
     assert re.search(rf"^# .*seqnets train .*configs/{re.escape(path.name)}", path.read_text(), flags=re.MULTILINE)

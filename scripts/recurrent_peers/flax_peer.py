@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 
-from recurrent_peers.jax_training import training
+from recurrent_peers.jax_training import backward, forward, training
 from recurrent_peers.sizes import EMBEDDING, VOCABULARY, Size
 
 CELLS = {"lstm": nnx.OptimizedLSTMCell, "gru": nnx.GRUCell, "vanilla": nnx.SimpleCell}
@@ -41,10 +41,7 @@ def work(size: Size, cell: str, name: str, backend: str):
         (zeros + 0, zeros + 0) if cell == "lstm" else zeros + 0 for _ in range(size.layers)
     ]  # each its own buffer, to be donated
     tokens = jax.random.randint(jax.random.key(1), (2, size.steps, size.batch), 0, VOCABULARY)
-    if name == "forward":
-        forward = jax.jit(model)
-        return lambda: jax.block_until_ready(forward(parameters, carry, tokens[0]))
-    return training(model, parameters, carry, tokens)
+    return {"forward": forward, "backward": backward, "train_step": training}[name](model, parameters, carry, tokens)
 
 
 def _call(graph, rest, parameters, carry, tokens):

@@ -1,12 +1,21 @@
 """Our side of the benchmark: recurrences by `seqnets.ops`, for each backend."""
 
+import os
 from functools import partial
+from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
+from flax import nnx
+from jax.sharding import AxisType, Mesh
 
-from recurrent_peers.jax_training import training
+from recurrent_peers.jax_training import backward, forward, training
 from recurrent_peers.sizes import EMBEDDING, GATES, VOCABULARY, Size
+from seqnets.data import Vocabulary
+from seqnets.decode import stream_many
+from seqnets.models import CharLM
+from seqnets.ops.backends import native
 from seqnets.ops.linear import affine
 from seqnets.ops.recurrent import GRU, LSTM, VANILLA, LSTMState, RecurrentWeights, highway
 from seqnets.ops.sequence import sequence
@@ -15,18 +24,38 @@ RECURRENCES = {"lstm": LSTM, "gru": GRU["after"], "vanilla": VANILLA["tanh"], "h
 
 
 def work(size: Size, cell: str, name: str, backend: str):
-    """Return a function without arguments that does the work once and waits for it."""
-    parameters = _parameters(size, cell)
+    """Return a function without arguments that does the work once and waits for it.
+
+    The backend is one of `sequence`; "/2" behind it divides the batch over two CPU devices, "*16" takes 16 steps a call.
+    """
+    if name == "sample":
+        return _sampling(size, cell)
+    backend, devices, steps = _plan(backend)
+    if devices > 1:
+        native.set_threads(max(1, (os.cpu_count() or 1) // devices))
+    parameters, carry = _parameters(size, cell), _carry(size, cell)
     tokens = jax.random.randint(jax.random.key(1), (2, size.steps, size.batch), 0, VOCABULARY)
-    carry = _carry(size, cell)
     logits = partial(_logits, cell, backend)
-    if name == "forward":
-        return _forward(jax.jit(logits), parameters, carry, tokens)
-    return training(logits, parameters, carry, tokens)
+    if name != "train_step":
+        return {"forward": forward, "backward": backward}[name](logits, parameters, carry, tokens)
+    mesh = Mesh(np.array(jax.devices()[:devices]), ("data",), axis_types=(AxisType.Auto,)) if devices > 1 else None
+    return training(logits, parameters, carry, tokens, steps=steps, mesh=mesh)
 
 
-def _forward(logits, parameters, carry, tokens):
-    return lambda: jax.block_until_ready(logits(parameters, carry, tokens[0]))
+def _plan(backend: str) -> tuple[str, int, int]:
+    backend, _, steps = backend.partition("*")
+    backend, _, devices = backend.partition("/")
+    if devices:
+        jax.config.update("jax_num_cpu_devices", int(devices))
+    return backend, int(devices or 1), int(steps or 1)
+
+
+def _sampling(size: Size, cell: str):
+    vocabulary = Vocabulary("chars", "".join(chr(32 + i) for i in range(VOCABULARY)))
+    shape: Any = {"hidden_features": size.hidden, "layers": size.layers, "embedding_features": EMBEDDING, "depth": 1}
+    model = CharLM(vocabulary, cell=cell, **shape, rngs=nnx.Rngs(0))
+    texts: Any = {"samples": size.batch, "length": size.steps, "chunk": size.steps}
+    return lambda: [None for _ in stream_many(model, "A", **texts)]
 
 
 def _logits(cell, backend, parameters, carry, tokens):

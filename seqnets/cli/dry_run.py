@@ -27,7 +27,7 @@ def report(task: Any, config: TrainConfig) -> Iterator[str]:
     graphdef, state = initial_state(task, config)
     yield from _arrays(state.params, named_arrays(nnx.filter_state(state.rest, nnx.Param)))
     source = task.batches(config.batch_size, config.seed)
-    count = config.steps_per_dispatch
+    count = max(1, config.steps_per_dispatch)
     batches = jax.device_put(stacked_batches(source, Dispatch(0, count), count))
     yield from _batch(batches)
     began = time.perf_counter()

@@ -3,6 +3,7 @@
 from collections import deque
 from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import jax
@@ -12,6 +13,8 @@ from seqnets.train.config import TrainConfig
 from seqnets.train.task import BatchSource
 
 _AHEAD = 2
+_MOST_STEPS = 16  # beyond, a few percent are gained, and a signal waits longer
+_DISPATCH_OPERATIONS = 5e8  # a few milliseconds, next to which the tenth of one that a call costs is little
 
 
 class Dispatch(NamedTuple):
@@ -24,6 +27,27 @@ class Dispatch(NamedTuple):
     def stop(self) -> int:
         """The step after the last."""
         return self.first + self.count
+
+
+def settled(config: TrainConfig, weights: int, units: int) -> TrainConfig:
+    """Return the configuration with `steps_per_dispatch` chosen where it is 0.
+
+    Args:
+        config: how to train.
+        weights: numbers in the parameters.
+        units: characters, or whatever a batch is counted in, of one step.
+
+    Example:
+        >>> settled(TrainConfig(), weights=17_000, units=25).steps_per_dispatch
+        16
+        >>> settled(TrainConfig(), weights=700_000, units=2048).steps_per_dispatch
+        1
+    """
+    if config.steps_per_dispatch:
+        return config
+    operations = 6.0 * max(1, weights * units)  # a product and a sum for each weight and unit: forward once, backward twice
+    steps = int(min(_MOST_STEPS, max(1, _DISPATCH_OPERATIONS / operations)))
+    return replace(config, steps_per_dispatch=steps)
 
 
 def dispatches(start: int, config: TrainConfig) -> Iterator[Dispatch]:

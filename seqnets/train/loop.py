@@ -13,7 +13,7 @@ from seqnets.errors import UserError
 from seqnets.run import Run
 from seqnets.train.clock import Clock, peak_memory
 from seqnets.train.config import TrainConfig
-from seqnets.train.feed import Dispatch, feed
+from seqnets.train.feed import Dispatch, feed, settled
 from seqnets.train.finish import write_summary
 from seqnets.train.folder import InFolder, InMemory, open_store, weights_of
 from seqnets.train.mesh import Layout
@@ -85,10 +85,12 @@ class Training:
     def __init__(
         self, task: Task, config: TrainConfig, layout: Layout, store: InFolder | InMemory, progress: Any, stop: StopRequest
     ) -> None:
-        self.task, self.config, self.layout, self.store = task, config, layout, store
+        self.task, self.layout, self.store = task, layout, store
         self.progress, self.stop, self.stopping = progress, stop, False
         self.graphdef, state = initial_state(task, config)
         state, record = store.restore(state)
+        weights = sum(leaf.size for leaf in jax.tree.leaves(state.params))
+        self.config = settled(config, weights, task.units_per_step(config.batch_size))
         self.state, record = layout.place(layout.shared(state)), layout.shared_json(record)
         self.step = int(self.state.step)
         self.best, self.evaluated = record.get("best"), record.get("evaluated", 0)

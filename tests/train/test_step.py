@@ -62,7 +62,7 @@ def test_steps_equal_gradient_descent_and_its_average_in_float64():
 def steps_of(tiny, config, dispatches, bad=frozenset()):
     task = tiny.TinyTask(bad=frozenset(bad))
     graphdef, state = initial_state(task, config)
-    size, source, steps, seen = config.steps_per_dispatch, task.batches(4, 0), None, []
+    size, source, steps, seen = max(1, config.steps_per_dispatch), task.batches(4, 0), None, []
     for dispatch in dispatches:
         batches = stacked_batches(source, dispatch, size)
         steps = steps or compile_steps(task, graphdef, config, state, batches)
