@@ -1,0 +1,127 @@
+"""The sequence tasks from the command line: train, use, and the mistakes people make."""
+
+import json
+import tomllib
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from seqnets.cli.tasks import TASKS
+
+TINY = ("--train.steps", 2, "--train.batch-size", 4, "--model.hidden-features", 4, "--model.embedding-features", 3)
+
+
+@pytest.fixture
+def files(tmp_path):
+    (tmp_path / "reviews.csv").write_text("text,label\n" + "".join(f"good {n},yes\nbad {n},no\n" for n in range(10)))
+    (tmp_path / "names.tsv").write_text("".join(f"Mr\tO\nSmith{n}\tNAME\n\n" for n in range(10)))
+    (tmp_path / "pairs.tsv").write_text("".join(f"{n} cats\t{n} Katzen\n" for n in range(10)))
+    draw = np.random.default_rng(0)
+    np.savez(tmp_path / "frames.npz", inputs=draw.standard_normal((9, 5, 2)), labels=draw.integers(0, 2, (9, 5)))
+    (tmp_path / "pictures").mkdir()
+    for n in range(6):
+        Image.new("RGB", (9, 9), (40 * n, 0, 0)).save(tmp_path / "pictures" / f"{n}.png")
+    questions = [["is it bright?", "yes" if n > 2 else "no", n] for n in range(6)]
+    (tmp_path / "questions.json").write_text(json.dumps(questions))
+
+
+def test_texts_are_classified(seqnets, files):
+    trained = seqnets("train", "text-classifier", "reviews.csv", *TINY)
+    assert trained.code == 0, trained.err
+    assert "20 texts (18 for train, 2 for validation), 16 characters, 2 labels: no, yes" in trained.err
+    assert "seqnets predict runs/reviews-classifier --text" in trained.out
+    found = seqnets("predict", "runs/reviews-classifier", "--text", "so good", "--json")
+    entry = json.loads(found.out)
+    assert (entry["text"], set(entry["probabilities"])) == ("so good", {"yes", "no"})
+    assert sum(entry["probabilities"].values()) == pytest.approx(1)
+    Path("lines.txt").write_text("one\n\ntwo\n")
+    lines = seqnets("predict", "runs/reviews-classifier", "lines.txt").out.splitlines()
+    assert [line.split("\t")[2] for line in lines] == ["one", "two"]
+    assert tomllib.loads(Path("runs/reviews-classifier/config.toml").read_text())["texts"] == [
+        str(Path("reviews.csv").absolute())
+    ]
+
+
+def test_tokens_are_labelled(seqnets, files):
+    assert seqnets("train", "labeller", "names.tsv", *TINY).code == 0
+    found = seqnets("predict", "runs/names-labeller", "--text", "Mr Smith3 left")
+    assert [line.split("\t")[0] for line in found.out.splitlines()] == ["Mr", "Smith3", "left", ""]
+    entry = json.loads(seqnets("predict", "runs/names-labeller", "--text", "Mr Smith3", "--json").out)
+    assert len(entry["labels"]) == len(entry["probabilities"]) == 2
+
+
+def test_frames_are_labelled(seqnets, files):
+    assert seqnets("train", "labeller", "frames.npz", *TINY).code == 0
+    found = seqnets("predict", "runs/frames-labeller", "frames.npz")
+    assert [len(line.split()) for line in found.out.splitlines()] == [5] * 9
+    assert "numeric frames, not texts" in seqnets("predict", "runs/frames-labeller", "--text", "hello").err
+    both = seqnets("train", "labeller", "frames.npz", "names.tsv")
+    assert (both.code, "give it alone" in both.err) == (2, True)
+
+
+def test_texts_are_translated(seqnets, files):
+    assert seqnets("train", "translator", "pairs.tsv", *TINY).code == 0
+    words = ("predict", "runs/pairs-translator", "--text", "3 cats", "--max-length", 5)
+    entry = json.loads(seqnets(*words, "--beam", 2, "--n-best", 2, "--json").out)
+    assert entry["source"] == "3 cats"
+    scores = [one["log_prob"] for one in entry["translations"]]
+    assert len(scores) == 2
+    pytest.importorskip("matplotlib")
+    drawn = seqnets(*words, "--figure", "a.png")
+    assert drawn.code == 0, drawn.err
+    assert Image.open("a.png").size[0] > 50
+
+
+def test_questions_are_answered(seqnets, files):
+    words = ("--images", "pictures", "--questions", "questions.json", "--model.image-size", 16, "--model.encoder-width", 2)
+    test = ("--test-questions", "questions.json", "--data.validation-fraction", 0.2, "--model.attention", "additive")
+    trained = seqnets("train", "vqa", *words, *test, *TINY)
+    assert trained.code == 0, trained.err
+    assert "on 6 questions about 6 pictures" in trained.out
+    found = seqnets("answer", "runs/questions-vqa", "pictures/1.png", "is it bright?", "is it?", "--json")
+    entries = [json.loads(line) for line in found.out.splitlines()]
+    assert [entry["question"] for entry in entries] == ["is it bright?", "is it?"]
+    assert sum(top["probability"] for top in entries[0]["top"]) == pytest.approx(1)
+    pytest.importorskip("matplotlib")
+    assert seqnets("answer", "runs/questions-vqa", "pictures/1.png", "is it?", "what?", "--figure", "seen.png").code == 0
+    assert Path("seen-1.png").exists()
+    assert Path("seen-2.png").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("train", "vqa"), "--images DIR"),
+        (("train", "vqa", "--images", "none", "--questions", "questions.json"), "'none' is not a folder"),
+        (("train", "text-classifier", "none.csv"), "no such file or folder"),
+        (("train", "labeller", "reviews.csv", "--data.max-length", 0), "data.max_length must be at least 1"),
+        (("train", "translator", "pairs.tsv", "--model.dropout", 1), "model.dropout must lie in [0, 1)"),
+        (("predict", "none", "--text", "a"), "'none' is not a folder"),
+        (("answer", "none", "pictures/1.png", "why?"), "'none' is not a folder"),
+    ],
+)
+def test_mistakes_are_told_in_a_sentence(seqnets, files, words, message):
+    outcome = seqnets(*words)
+    assert outcome.code == 2
+    assert message in outcome.err
+    assert outcome.err.count("\n") == 1
+    assert not Path("runs").exists()
+
+
+@pytest.mark.parametrize("name", ["text-classifier", "labeller", "translator", "vqa"])
+def test_every_setting_is_explained(seqnets, name):
+    help_text = seqnets("train", name, "--help").out
+    assert "--model.unknown-rate X" in help_text
+    assert TASKS[name].summary in help_text
+    described = help_text.partition("[model]:")[2]
+    assert "Units of each recurrent layer and direction" in described
+
+
+def test_predict_says_what_it_is_not_for(seqnets, files):
+    seqnets("train", "text-classifier", "reviews.csv", *TINY)
+    folder = "runs/reviews-classifier"
+    assert "--beam is for translators" in seqnets("predict", folder, "--text", "a", "--beam", 3).err
+    assert "give texts as files" in seqnets("predict", folder).err
+    assert "answers no questions" in seqnets("answer", folder, "pictures/1.png", "why?").err
