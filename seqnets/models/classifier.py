@@ -16,6 +16,9 @@ from seqnets.models.registry import FAMILIES, abstract_model, create_model
 from seqnets.named_arrays import named_arrays
 
 
+_NEW_HEAD = 0.05
+
+
 @dataclass(frozen=True)
 class ClassifierConfig:
     """The network of a classifier: section `[model]` of a configuration."""
@@ -53,8 +56,10 @@ def make_classifier(
         ((84, 2), ('odd', 'even'))
     """
     options = _options(config) | {"in_channels": in_channels}
-    loaded = {"weights": config.weights, "leave_out": head_layers(config.name, **options)} if config.weights else {}
+    head = head_layers(config.name, **options) if config.weights else []
+    loaded = {"weights": config.weights, "leave_out": head} if config.weights else {}
     model = create_model(config.name, classes=len(labels), rngs=rngs, **options, **loaded)
+    _quiet(model, head)
     model.preprocessing = preprocessing or model.preprocessing
     model.labels = tuple(labels)
     return model
@@ -107,6 +112,14 @@ def from_description(description: Mapping[str, Any], vocabulary: Any = None) -> 
     config = replace(config, side_heads=config.side_heads and not settings.get("weights"))
     preprocessing = None if rule is None else Preprocessing.from_json(rule)
     return make_classifier(config, labels, preprocessing, in_channels=in_channels, rngs=nnx.Rngs(0))
+
+
+def _quiet(model: ConvNet, layers: Sequence[str]) -> None:
+    names = {f"{layer}.kernel" for layer in layers}
+    for path, variable in nnx.to_flat_state(nnx.state(model, nnx.Param)):
+        if ".".join(map(str, path)) in names:
+            # trained features are large: a head of the usual size begins sure, and wrong. Not zero, as a ReLU may follow
+            variable.set_value(_NEW_HEAD * variable[...])
 
 
 def _options(config: ClassifierConfig) -> dict[str, Any]:
