@@ -1,5 +1,6 @@
 """Floor 3: sequences out of trained models: sampling, beam search, scoring."""
 
+from seqnets.decode.answers import Answer, answer_questions
 from seqnets.decode.beam import Continuation, beam_search
 from seqnets.decode.caption import Caption
 from seqnets.decode.caption_config import CaptionConfig
@@ -10,25 +11,34 @@ from seqnets.decode.dynamic import DynamicConfig, dynamic_score
 from seqnets.decode.extraction import extract_features
 from seqnets.decode.sampling import SamplingConfig, sample, sample_many, stream, stream_many
 from seqnets.decode.scoring import Score, score
+from seqnets.decode.step_labels import label_sequences
+from seqnets.decode.text_classes import Classified, classify_texts
+from seqnets.decode.translate import translate
 
 __all__ = [
+    "Answer",
     "Caption",
     "CaptionConfig",
+    "Classified",
     "Continuation",
     "DynamicConfig",
     "Guess",
     "SamplingConfig",
     "Score",
+    "answer_questions",
     "beam_search",
     "caption",
     "caption_images",
     "classify",
+    "classify_texts",
     "decode_captions",
     "dynamic_score",
     "extract_features",
+    "label_sequences",
     "sample",
     "sample_many",
     "score",
     "stream",
     "stream_many",
+    "translate",
 ]

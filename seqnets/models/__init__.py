@@ -6,15 +6,27 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from seqnets.models.captioner import Captioner, CaptionerConfig
     from seqnets.models.char_lm import CharLM, CharLMConfig
+    from seqnets.models.classifier import ClassifierConfig, make_classifier
     from seqnets.models.patterned import pattern_network
     from seqnets.models.registry import abstract_model, create_model, model_names
+    from seqnets.models.sequence.labeller import FrameScale, Labeller
+    from seqnets.models.sequence.recurrent import RecurrentConfig
+    from seqnets.models.sequence.text_classifier import TextClassifier, TextClassifierConfig
+    from seqnets.models.sequence.translator import Translator, TranslatorConfig
+    from seqnets.models.sequence.vqa import VQA, VQAConfig
     from seqnets.models.summary import summarize
 
 _HOMES = {
     "captioner": ("Captioner", "CaptionerConfig"),
     "char_lm": ("CharLM", "CharLMConfig"),
+    "classifier": ("ClassifierConfig", "make_classifier"),
     "patterned": ("pattern_network",),
     "registry": ("abstract_model", "create_model", "model_names"),
+    "sequence.labeller": ("FrameScale", "Labeller"),
+    "sequence.recurrent": ("RecurrentConfig",),
+    "sequence.text_classifier": ("TextClassifier", "TextClassifierConfig"),
+    "sequence.translator": ("Translator", "TranslatorConfig"),
+    "sequence.vqa": ("VQA", "VQAConfig"),
     "summary": ("summarize",),
 }
 _EXPORTS = {name: module for module, names in _HOMES.items() for name in names}
@@ -24,8 +36,10 @@ __all__ = [
     "CaptionerConfig",
     "CharLM",
     "CharLMConfig",
+    "ClassifierConfig",
     "abstract_model",
     "create_model",
+    "make_classifier",
     "model_names",
     "pattern_network",
     "summarize",
