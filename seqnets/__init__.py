@@ -15,11 +15,20 @@ from seqnets.errors import UserError
 
 if TYPE_CHECKING:
     from seqnets import data, decode, metrics, models, nn, ops, train, viz, weights
-    from seqnets.data import Corpus, FeatureStore, Preprocessing, TextConfig, Vocabulary, read_text
+    from seqnets.data import Corpus, FeatureStore, Preprocessing, TextConfig, Vocabulary, read_images, read_text
     from seqnets.decode import Caption, beam_search, caption, classify, decode_captions, extract_features, sample, score, stream
-    from seqnets.models import Captioner, CaptionerConfig, CharLM, CharLMConfig, create_model, model_names
+    from seqnets.models import (
+        Captioner,
+        CaptionerConfig,
+        CharLM,
+        CharLMConfig,
+        ClassifierConfig,
+        create_model,
+        make_classifier,
+        model_names,
+    )
     from seqnets.run import Run, load
-    from seqnets.train import CaptionerTask, CharLMTask, TrainConfig, fit
+    from seqnets.train import CaptionerTask, CharLMTask, ClassifierTask, TrainConfig, fit
 
 __version__ = "0.1.0"
 
@@ -31,6 +40,8 @@ __all__ = [
     "CharLM",
     "CharLMConfig",
     "CharLMTask",
+    "ClassifierConfig",
+    "ClassifierTask",
     "Corpus",
     "FeatureStore",
     "Preprocessing",
@@ -50,11 +61,13 @@ __all__ = [
     "extract_features",
     "fit",
     "load",
+    "make_classifier",
     "model_names",
     "metrics",
     "models",
     "nn",
     "ops",
+    "read_images",
     "read_text",
     "sample",
     "score",
@@ -65,7 +78,7 @@ __all__ = [
 ]
 
 _HOMES = {
-    "seqnets.data": ("Corpus", "FeatureStore", "Preprocessing", "TextConfig", "Vocabulary", "read_text"),
+    "seqnets.data": ("Corpus", "FeatureStore", "Preprocessing", "TextConfig", "Vocabulary", "read_images", "read_text"),
     "seqnets.decode": (
         "Caption",
         "beam_search",
@@ -77,9 +90,18 @@ _HOMES = {
         "score",
         "stream",
     ),
-    "seqnets.models": ("Captioner", "CaptionerConfig", "CharLM", "CharLMConfig", "create_model", "model_names"),
+    "seqnets.models": (
+        "Captioner",
+        "CaptionerConfig",
+        "CharLM",
+        "CharLMConfig",
+        "ClassifierConfig",
+        "create_model",
+        "make_classifier",
+        "model_names",
+    ),
     "seqnets.run": ("Run", "load"),
-    "seqnets.train": ("CaptionerTask", "CharLMTask", "TrainConfig", "fit"),
+    "seqnets.train": ("CaptionerTask", "CharLMTask", "ClassifierTask", "TrainConfig", "fit"),
 }
 _EXPORTS = {name: module for module, names in _HOMES.items() for name in names}
 

@@ -2,6 +2,8 @@
 
 from seqnets.data.demo import standard_library
 from seqnets.data.features import FeatureStore
+from seqnets.data.image_config import ImageConfig
+from seqnets.data.image_sets import ImageSet, read_images
 from seqnets.data.images import ImageError, find_images, open_image
 from seqnets.data.preprocessing import Preprocessing
 from seqnets.data.streams import TextBatch, TokenStream, Windows
@@ -15,7 +17,9 @@ __all__ = [
     "Corpus",
     "Decoder",
     "FeatureStore",
+    "ImageConfig",
     "ImageError",
+    "ImageSet",
     "LetterVocabulary",
     "Preprocessing",
     "TextBatch",
@@ -30,6 +34,7 @@ __all__ = [
     "caption_vocabulary",
     "find_images",
     "open_image",
+    "read_images",
     "read_text",
     "standard_library",
 ]

@@ -15,7 +15,6 @@ from seqnets.models.cnn.network import ConvNet
 from seqnets.models.registry import FAMILIES, abstract_model, create_model
 from seqnets.named_arrays import named_arrays
 
-
 _NEW_HEAD = 0.05
 
 
