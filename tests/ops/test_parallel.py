@@ -9,7 +9,7 @@ from jax.test_util import check_grads
 from numerics import assert_close
 from seqnets.errors import UserError
 from seqnets.ops.backends import parallel
-from seqnets.ops.recurrent import LSTM, MIN_GRU, MIN_LSTM, LSTMState, RecurrentWeights
+from seqnets.ops.recurrent import LSTM, MIN_LSTM, LSTMState, RecurrentWeights
 from seqnets.ops.sequence import sequence
 
 B, H = 3, 4
@@ -35,29 +35,6 @@ def test_equals_naive_loop(accumulate, steps):
 def test_gradient():
     with jax.enable_x64(True):
         check_grads(parallel.accumulate, tuple(map(jnp.asarray, terms(5))), order=1, modes=["rev"])
-
-
-@pytest.mark.parametrize("reverse", [False, True])
-@pytest.mark.parametrize("recurrence", [*MIN_GRU.values(), *MIN_LSTM.values()], ids=lambda r: r.name)
-def test_backends_agree(recurrence, reverse):
-    rng = np.random.default_rng(0)
-    projected = jnp.asarray(rng.normal(size=(7, B, recurrence.gates * H)), jnp.float32)
-    first = jnp.asarray(rng.normal(size=(B, H)), jnp.float32)
-    options = {
-        "resets": jnp.asarray(rng.random((7, B)) < 0.3),
-        "lengths": jnp.array([7, 2, 5]),
-        "zoneout": jnp.asarray(rng.random((7, B, H)), jnp.float32),
-        "reverse": reverse,
-    }
-
-    def loss(projected, first, backend):
-        outputs, last = sequence(recurrence, RecurrentWeights((), {}), first, projected, backend=backend, **options)
-        return jnp.sum(jnp.sin(outputs)) + jnp.sum(jnp.cos(last))
-
-    run = jax.jit(jax.value_and_grad(loss, argnums=(0, 1)), static_argnums=2)
-    expected = run(projected, first, "reference")
-    for backend in ("parallel", "scan", "auto"):
-        assert_close(run(projected, first, backend), expected)
 
 
 def test_gates_far_out_stay_finite():
