@@ -29,7 +29,9 @@ def continues(directory: Path, resume: Resume) -> bool:
     if directory.exists() and not directory.is_dir():
         raise UserError(f"'{directory}' is a file; give a folder for the run")
     found = {path.name for path in directory.iterdir()} if directory.exists() else set()
-    has_checkpoints = CONFIG in found and any((directory / CHECKPOINTS).glob("[0-9]*"))
+    # by whole numbers: a run killed in its first save leaves a folder of another name, and begins anew
+    saved = (path.name.isdigit() for path in (directory / CHECKPOINTS).glob("[0-9]*"))
+    has_checkpoints = CONFIG in found and any(saved)
     if resume == "must" and not has_checkpoints:
         raise UserError(f"'{directory}' has no checkpoint to resume from; give the folder of an earlier run, or resume auto")
     if resume == "never" and found - {LOCK}:
