@@ -71,7 +71,7 @@ def test_texts_are_translated(seqnets, files):
     pytest.importorskip("matplotlib")
     drawn = seqnets(*words, "--figure", "a.png")
     assert drawn.code == 0, drawn.err
-    assert Image.open("a.png").size[0] > 50
+    assert Path("a.png").read_bytes().startswith(b"\x89PNG")
 
 
 def test_questions_are_answered(seqnets, files):
