@@ -4,10 +4,10 @@
     python scripts/benchmark_captioning.py --run runs/flickr8k --store features/
 
 The torch loop is written as captioners in torch are: beams in a batch, Python around the steps, words chosen by `topk`. It
-projects the features once for an image, as ours does, and stops by the same rule, so that both give the same captions; how
-many of them are equal is printed. Rounds are interleaved; the ratio is taken within each round. `cpu_ratio` is of the
-processor time of all threads: where other programs run, it says more than the clock. Without --run the weights are random,
-with an end that comes after some words.
+projects the features once for an image, as ours does (with --projects-each-step at every step, as tutorials do), and stops by
+the same rule, so that both give the same captions; how many of them are equal is printed. Rounds are interleaved; the ratio is
+taken within each round. `cpu_ratio` is of the processor time of all threads: where other programs run, it says more than the
+clock. Without --run the weights are random, with an end that comes after some words.
 """
 
 import argparse
@@ -37,7 +37,8 @@ from seqnets.named_arrays import host_arrays
 class TorchCaptioner:
     """The decoder of a captioner with additive attention and an LSTM, in eager torch; `caption` is the loop around it."""
 
-    def __init__(self, model: Captioner):
+    def __init__(self, model: Captioner, *, projects_each_step: bool = False):
+        self.projects_each_step = projects_each_step
         arrays = {name: torch.from_numpy(np.array(array)) for name, array in host_arrays(nnx.state(model, nnx.Param)).items()}
         self.w = {name.removeprefix("decoder."): array for name, array in arrays.items()}
         self.cell = {name.rpartition(".")[2]: array for name, array in self.w.items() if name.startswith("rnn.layers.0.cell.")}
@@ -54,7 +55,10 @@ class TorchCaptioner:
         """Read a word a beam; return logits, cell, hidden and attention."""
         words = self.w["embedding"][tokens] * (tokens != self.vocabulary.begin)[:, None]
         asked = hidden @ self.sight["query_kernel"]
-        scores = torch.tanh(projected[None] + asked[:, None]) @ self.sight["score_kernel"]
+        if self.projects_each_step:
+            every = features.expand(len(tokens), *features.shape)
+            projected = every @ self.sight["annotation_kernel"] + self.sight["annotation_bias"]
+        scores = torch.tanh(projected + asked[:, None]) @ self.sight["score_kernel"]
         attention = torch.softmax(scores, -1)
         gate = torch.sigmoid(hidden @ self.sight["gate_kernel"] + self.sight["gate_bias"])
         context = (attention @ features) * gate
@@ -131,7 +135,7 @@ def measure(found: argparse.Namespace) -> dict[str, Any]:
         features = np.maximum(drawn, 0).astype(np.float32)
     features = features.reshape(len(features), -1, features.shape[-1])
     config = CaptionConfig(beam=found.beam, min_length=found.min_length, max_length=found.max_length)
-    peer, subset = TorchCaptioner(model), min(found.peer_images, found.images)
+    peer, subset = TorchCaptioner(model, projects_each_step=found.projects_each_step), min(found.peer_images, found.images)
     stored = jnp.asarray(features)
 
     def ours() -> Any:
@@ -169,6 +173,7 @@ def measure(found: argparse.Namespace) -> dict[str, Any]:
         "hidden": model.config.hidden_features,
         "vocabulary": len(model.vocabulary),
         "first_call_s": first_call,
+        "projects_each_step": found.projects_each_step,
         "foreign_load": load.share(),
     }
 
@@ -182,7 +187,7 @@ def _seconds(work: Any) -> np.ndarray:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--images", type=int, default=1000)
     parser.add_argument("--peer-images", type=int, default=100, help="images of the torch loop in a round")
     parser.add_argument("--batch", type=int, default=64)
@@ -194,6 +199,7 @@ def main() -> None:
     parser.add_argument("--feature-map", type=int, nargs=3, default=[13, 13, 512], metavar=("ROWS", "COLUMNS", "FEATURES"))
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--threads", type=int, default=torch.get_num_threads(), help="of torch")
+    parser.add_argument("--projects-each-step", action="store_true", help="project the features at every step, as tutorials do")
     parser.add_argument("--run", help="a trained captioner of stored features")
     parser.add_argument("--store", help="its features")
     parser.add_argument("--json", help="file for the row")

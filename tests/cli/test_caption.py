@@ -10,18 +10,21 @@ from flax import nnx
 from PIL import Image
 
 from seqnets.data import Vocabulary
+from seqnets.data.preprocessing import Preprocessing
 from seqnets.data.words import WordVocabulary
+from seqnets.decode import decode_captions, extract_features
+from seqnets.decode.caption import square_grid
+from seqnets.models import create_model
 from seqnets.models.captioner import Captioner
 from seqnets.models.char_lm import CharLM
-from seqnets.run import write_json, write_weights
+from seqnets.run import load, write_json, write_weights
 
 WORDS = WordVocabulary.from_captions(["a small red circle above a blue square"])
 
 
 def make_run(folder, **settings):
-    model = Captioner(
-        WORDS, image_size=16, encoder_width=2, hidden_features=8, embedding_features=6, rngs=nnx.Rngs(0), **settings
-    )
+    sizes = {"image_size": 16, "encoder_width": 2, "hidden_features": 8, "embedding_features": 6}
+    model = Captioner(WORDS, rngs=nnx.Rngs(0), **sizes, **settings)
     graph, values = nnx.split(model)
     model = nnx.merge(graph, jax.tree.map(lambda leaf: 3 * leaf, values))
     folder.mkdir()
@@ -158,6 +161,29 @@ def test_without_attention(seqnets, photos, tmp_path):
     outcome = seqnets("caption", blind, photos / "a.png", "--html", "page.html")
     assert outcome.code == 2
     assert "this captioner has no attention" in outcome.err
+
+
+def test_stored_features(seqnets, photos, tmp_path):
+    rule = Preprocessing(resize=(28, 28), crop=None)
+    network = create_model("lenet5", in_channels=3, rngs=nnx.Rngs(1))
+    files = sorted(photos.rglob("*.[pj]*g"))
+    kept = extract_features(network, files, tmp_path / "store", name="lenet5", layers=["stage2"], preprocessing=rule)
+    shape = kept.layers["stage2"].shape
+    folder = make_run(tmp_path / "stored", encoder="features", feature_map=(*square_grid(shape[0]), shape[-1]))
+    Image.new("RGB", (8, 8)).save(photos / "new.png")
+    words = ("caption", folder, photos / "a.png", photos / "broken.jpg", photos / "new.png", photos / "more/b.jpg")
+    outcome = seqnets(*words, "--features", "store", "--html", "page.html")
+    assert outcome.code == 0
+    assert "broken.jpg' has no features: " in outcome.err
+    assert "new.png' is not in the store" in outcome.err
+    model = load(folder).model
+    features = kept.gather([photos / "a.png", photos / "more/b.jpg"])
+    expected = [captions[0].text for captions in decode_captions(model, features)]
+    assert [line.partition("\t")[2] for line in outcome.out.splitlines()] == expected
+    assert (tmp_path / "page.html").read_text().count("data:image/") == 2
+    without = seqnets(*words)
+    assert without.code == 2
+    assert "reads stored features, not images" in without.err
 
 
 def test_another_model(seqnets, run, photos, tmp_path):
