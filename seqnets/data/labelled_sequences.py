@@ -117,7 +117,7 @@ def _check_values(path: str | Path, inputs: np.ndarray, labels: np.ndarray, leng
 
 def _loaded(path: Path) -> dict[str, Any]:
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with Path(path).open("rb") as content, np.load(content, allow_pickle=False) as file:
             return dict(file.items())
     except OSError as error:
         raise UserError(f"cannot read '{path}': {error.strerror or error}; check the path") from None

@@ -149,7 +149,8 @@ def _read_sharded(path: Path) -> tuple[Arrays, Any]:
 
 
 def _read_npz(path: Path) -> tuple[Arrays, Any]:
-    with np.load(path, allow_pickle=False) as file:
+    # opened here, since NumPy leaves a file open that it cannot read
+    with path.open("rb") as content, np.load(content, allow_pickle=False) as file:
         return {name: file[name] for name in file.files}, {}
 
 
