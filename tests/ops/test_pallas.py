@@ -1,0 +1,105 @@
+"""The GPU kernels beside the numbers that every backend owes: how they are written down, chosen and refused."""
+
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from numerics import assert_close
+from recurrence_problems import CELLS, LINEAR, problem, results
+from seqnets.errors import UserError
+from seqnets.ops.backends import pallas, reference, scan
+from seqnets.ops.platform import default_platform
+from seqnets.ops.recurrent import LSTM, VANILLA, RecurrentWeights, with_layer_norm
+from seqnets.ops.sequence import sequence
+from seqnets.ops.timestep import TimeInputs
+
+
+def with_products_in(dtype, given):
+    kernels = tuple(jnp.asarray(kernel, dtype) for kernel in given.weights.kernels)
+    return given._replace(weights=given.weights._replace(kernels=kernels))
+
+
+@pytest.mark.parametrize("name", CELLS)
+def test_both_kernels_can_be_written_down_for_a_gpu(name):
+    given = with_products_in(jnp.bfloat16, problem(CELLS[name], 100, 20, lengths=True, resets=True, zoneout=True))
+    traced = jax.jit(partial(results, pallas.run, CELLS[name].recurrence, True)).trace(given)
+    assert traced.lower(lowering_platforms=("cuda",)).as_text().count("__gpu$xla.gpu.triton") == 2
+
+
+def test_bfloat16_products_with_a_float32_state():
+    given = with_products_in(jnp.bfloat16, problem(CELLS["lstm"], 20, 3))
+    found, expected = [
+        jax.jit(partial(results, run, LSTM, False))(given) for run in (lambda *call: pallas.run(*call, True), reference.run)
+    ]
+    assert [leaf.dtype for leaf in jax.tree.leaves(found)] == [leaf.dtype for leaf in jax.tree.leaves(expected)]
+    assert_close(found, expected, "bfloat16")
+
+
+def arguments(units=4):
+    state = jnp.zeros((1, units))
+    return RecurrentWeights((jnp.eye(units),), {}), state, TimeInputs(jnp.ones((3, 1, units)))
+
+
+@pytest.mark.parametrize(
+    ("recurrence", "change", "message"),
+    [
+        (VANILLA["tanh"], lambda w, h, x: (w, h.astype(jnp.float16), x), "float32 state"),
+        (with_layer_norm(VANILLA["tanh"], True), lambda *call: call, "no layer normalization"),
+        (LINEAR["min_gru_tanh"].recurrence, lambda w, h, x: (RecurrentWeights((), {}), h, x), "no recurrent product"),
+        (VANILLA["tanh"], lambda *call: arguments(129), "at most 128 hidden features, and found 129"),
+        (VANILLA["tanh"], lambda w, h, x: (w, h, TimeInputs(x.projected[:0])), "at least one step"),
+        (VANILLA["tanh"], lambda *call: call, None),
+    ],
+)
+def test_what_it_cannot_do_is_told(recurrence, change, message):
+    reason = pallas.refusal(recurrence, *change(*arguments()), platform="cuda")
+    assert reason is None if message is None else message in reason
+
+
+def test_without_a_gpu_it_is_refused():
+    if default_platform() == "cuda":
+        pytest.skip("there is a GPU")
+    weights, state, inputs = arguments()
+    with pytest.raises(UserError, match='backend "pallas" cannot run this: it runs on NVIDIA GPUs only'):
+        sequence(VANILLA["tanh"], weights, state, inputs.projected, backend="pallas")
+
+
+def kernels_in_what_auto_lowers() -> int:
+    weights, state, inputs = arguments()
+    traced = jax.jit(partial(sequence, VANILLA["tanh"])).trace(weights, state, inputs.projected)
+    assert "triton" not in traced.lower(lowering_platforms=("cpu",)).as_text()
+    return traced.lower(lowering_platforms=("cuda",)).as_text().count("__gpu$xla.gpu.triton")
+
+
+def test_auto_takes_it_on_a_gpu_unless_it_cannot_be_lowered(monkeypatch):
+    monkeypatch.setattr(pallas, "default_platform", lambda: "cuda")
+    monkeypatch.setattr("seqnets.ops.backends.native.refusal", lambda *call: "as on a GPU")
+    assert kernels_in_what_auto_lowers() == 1
+    monkeypatch.setattr(pallas, "_lowering_failure", lambda *call: "as in another JAX")
+    assert kernels_in_what_auto_lowers() == 0
+
+
+def test_a_failure_to_lower_is_a_reason(monkeypatch):
+    def fails(*call):
+        raise NotImplementedError("no such primitive")
+
+    monkeypatch.setattr(pallas, "run", fails)
+    weights, _, inputs = arguments(5)
+    reason = pallas.refusal(VANILLA["tanh"], weights, jnp.zeros((1, 5)), inputs, platform="cuda")
+    assert reason == "this JAX cannot lower it (no such primitive)"
+    pallas._lowering_failure.cache_clear()
+
+
+@pytest.mark.parametrize("dtype", [jnp.float32, jnp.bfloat16])
+@pytest.mark.parametrize("name", CELLS)
+def test_on_a_gpu_it_equals_the_scan(name, dtype):
+    if default_platform() != "cuda":
+        pytest.skip("no NVIDIA GPU here")
+    given = with_products_in(dtype, problem(CELLS[name], 100, 20, lengths=True, resets=True))
+    with jax.default_matmul_precision("highest"):
+        found, expected = [jax.jit(partial(results, run, CELLS[name].recurrence, True))(given) for run in (pallas.run, scan.run)]
+    assert np.all([np.isfinite(leaf).all() for leaf in jax.tree.leaves(found)])
+    assert_close(found, expected, jnp.dtype(dtype).name)
