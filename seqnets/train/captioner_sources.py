@@ -1,11 +1,11 @@
 """What a captioner learns from, ready for the task: drawn scenes, or images with a file of captions."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import jax
+import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 
@@ -16,7 +16,8 @@ from seqnets.data.captions import CaptionSet, read_captions, with_pictures
 from seqnets.data.preprocessing import Preprocessing
 from seqnets.data.read_ahead import read_ahead
 from seqnets.data.scenes import SIDE, Scenes
-from seqnets.data.words import CaptionVocabulary, caption_vocabulary
+from seqnets.data.word_vectors import read_vectors
+from seqnets.data.words import CaptionVocabulary, WordVocabulary, caption_vocabulary
 from seqnets.decode.caption_images import image_rule
 from seqnets.decode.extraction import extract_features, weights_digest
 from seqnets.errors import UserError
@@ -142,20 +143,20 @@ def _vocabulary(captions: Any, data: CaptionDataConfig) -> CaptionVocabulary:
     return caption_vocabulary(texts, data.unit, min_count=data.min_count, punctuation=data.punctuation)
 
 
-def with_word_vectors(model: Captioner, vectors: np.ndarray, known: Mapping[str, Any] | np.ndarray) -> int:
-    """Put pretrained vectors in place of the random ones of the words that have them; return how many have.
+def read_word_vectors(model: Captioner, path: str, tell: Tell) -> None:
+    """Put pretrained vectors in place of the random ones of the words that have them.
 
     Args:
-        model: the captioner.
-        vectors: `(V, E)` float32, a row for each token of its vocabulary.
-        known: `(V,)` booleans: which rows to take.
+        model: a captioner of words.
+        path: of vectors with as many numbers as `model.embedding_features`, in the text format of word2vec or GloVe.
+        tell: called with how many words have one.
 
     Raises:
-        UserError: the shape is not that of the embedding.
+        UserError: the file cannot be read or does not fit, or the captioner's tokens are no words.
     """
+    if not isinstance(model.vocabulary, WordVocabulary):
+        raise UserError(f"data.word_vectors are of words, but data.unit is not 'words'; leave {path!r} out")
     embedding = model.decoder.embedding
-    if vectors.shape != embedding.shape:
-        raise UserError(f"word vectors have shape {vectors.shape}; set model.embedding_features so that it is {embedding.shape}")
-    rows = np.asarray(known, bool)[:, None]
-    embedding[...] = jax.numpy.where(rows, jax.numpy.asarray(vectors, jax.numpy.float32), embedding[...])
-    return int(rows.sum())
+    vectors = read_vectors(path, model.vocabulary, features=embedding.shape[1])
+    tell(str(vectors))
+    embedding[...] = jnp.where(jnp.asarray(vectors.found)[:, None], jnp.asarray(vectors.table), embedding[...])

@@ -18,7 +18,7 @@ from seqnets.errors import UserError
 from seqnets.models.captioner.config import PRESETS, preset
 from seqnets.run import Run
 from seqnets.train.caption_figures import scene_figures
-from seqnets.train.captioner_sources import HELD_OUT_SCENES, drawn_scenes, photographs, scene_captioner
+from seqnets.train.captioner_sources import HELD_OUT_SCENES, drawn_scenes, photographs, read_word_vectors, scene_captioner
 from seqnets.train.captioner_task import CaptionerTask
 
 USAGE = "--images DIR --captions FILE"
@@ -94,16 +94,23 @@ def make_task(config: CaptionerRunConfig, tell: Callable[[str], None]) -> Captio
         model, splits = photographs(
             config.images, config.captions, config.data, config.model, finetune=finetune, tell=tell, rngs=rngs
         )
+    if config.data.word_vectors:
+        read_word_vectors(model, config.data.word_vectors, tell)
     return CaptionerTask(model, splits, config.learning)
 
 
 def resolved(config: CaptionerRunConfig) -> CaptionerRunConfig:
     """Return the settings as they mean the same from any folder."""
     paths = {name: getattr(config, name) for name in ("images", "captions")}
-    model = {"encoder_weights": config.model.encoder_weights}
-    absolute = {name: recipe.absolute([path])[0] for name, path in paths.items() if path}
-    sections = {"model": {name: recipe.absolute([path])[0] for name, path in model.items() if path}}
-    return settings.replaced(config, {**absolute, **sections})
+    sections = {
+        "model": {"encoder_weights": config.model.encoder_weights},
+        "data": {name: getattr(config.data, name) for name in ("split_lists", "word_vectors")},
+    }
+    return settings.replaced(config, {**_absolute(paths), **{name: _absolute(values) for name, values in sections.items()}})
+
+
+def _absolute(paths: Mapping[str, str]) -> dict[str, str]:
+    return {name: recipe.absolute([path])[0] for name, path in paths.items() if path}
 
 
 def closing(run: Run, config: CaptionerRunConfig) -> str:
