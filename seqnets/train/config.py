@@ -73,8 +73,10 @@ class TrainConfig:
     """Parameters that stay as they are, by path (stem, stage1.0, *.bias); batch norms among them use their running statistics."""
     rate_multipliers: tuple[str, ...] = ()
     """What the updates of some parameters are multiplied by, each PATTERN=FACTOR (stem.*=0.1); the last match counts."""
+    max_spike: float = 0.0
+    """Leave out steps whose gradient's norm is over so many times its running mean, as those that are not finite; 0 for none."""
     max_bad_steps: int = 10
-    """Stop after so many steps in a row whose loss or gradient is not finite."""
+    """Stop after so many steps in a row that had to be left out."""
     steps_per_dispatch: int = 0
     """Steps in one call of the device, which changes no result; more help where a step is short. 0 chooses: up to 16."""
     log_every: int = 50
@@ -144,7 +146,7 @@ _RANGES = (
         0,
         math.inf,
     ),
-    ("learning_rate epsilon watchdog", 0, math.inf),
+    ("learning_rate epsilon watchdog max_spike", 0, math.inf),
     ("momentum beta1 beta2 averaging floor decay_rate plateau_factor", 0, 1),
 )
 _BELOW_ONE = {"momentum", "beta1", "beta2", "averaging", "plateau_factor"}

@@ -28,6 +28,7 @@ class TrainState(NamedTuple):
         average: the moving average of the weights; () without averaging.
         updates: good steps taken, int32.
         bad_streak: bad steps since the last good one, int32.
+        usual_norm: running mean of the gradient's norm over good steps.
         plateau: optax's state of the plateau rule, whose `scale` multiplies the learning rate.
     """
 
@@ -39,6 +40,7 @@ class TrainState(NamedTuple):
     average: Any
     updates: Any
     bad_streak: Any
+    usual_norm: Any
     plateau: Any
 
 
@@ -62,6 +64,7 @@ def initial_state(task: Task, config: TrainConfig) -> tuple[nnx.GraphDef, TrainS
         average=params if config.averaging else (),
         updates=np.int32(0),
         bad_streak=np.int32(0),
+        usual_norm=np.float32(0),
         plateau=plateau_rule(config).init(jnp.float32(0)),
     )
     return graphdef, jax.tree.map(_own, state)

@@ -19,6 +19,9 @@ from seqnets.train.task import Metrics, Task
 Step = Callable[[TrainState, Any], tuple[TrainState, Metrics]]
 Steps = Callable[[TrainState, Any, Any], tuple[TrainState, Metrics]]
 
+_NORM_DECAY = 0.98
+_STEPS_BEFORE_SPIKES = 20  # the first gradients are no measure of the later ones
+
 
 def make_step(task: Task, graphdef: nnx.GraphDef, config: TrainConfig) -> Step:
     """Return one step of training, to be traced: (state, batch) -> (state, metrics).
@@ -28,8 +31,8 @@ def make_step(task: Task, graphdef: nnx.GraphDef, config: TrainConfig) -> Step:
         w' = w - a(t) c d(g),    average' = m average + (1 - m) w',    m = min(averaging, (n + 1) / (n + 10)),
 
     where c is the parameter's multiplier and n counts the good steps, so that the average forgets the initial weights.
-    Frozen parameters are not among the w. If L or |g| is not finite,
-    only the step count and the count of bad steps change. The key is fold_in(key(seed), step).
+    Frozen parameters are not among the w. A step is bad if L or |g| is not finite, or |g| is more than `max_spike` times its
+    running mean: then only the step count and the count of bad steps change. The key is fold_in(key(seed), step).
     """
     direction, rate = optimizer(config), learning_rate_schedule(config)
     gradient = jax.value_and_grad(_loss_of(task, graphdef, trained(task.model, config.freeze)), has_aux=True)
@@ -43,8 +46,8 @@ def make_step(task: Task, graphdef: nnx.GraphDef, config: TrainConfig) -> Step:
         params = jax.tree.map(lambda w, d, c: (w - scale * c * d).astype(w.dtype), state.params, updates, factors)
         moved = state._replace(
             params=params, rest=rest, optimizer=moments, carry=carry, updates=state.updates + 1, bad_streak=jnp.int32(0)
-        )._replace(average=_averaged(state, params, config.averaging))
-        good = jnp.isfinite(loss) & jnp.isfinite(norm)
+        )._replace(average=_averaged(state, params, config.averaging), usual_norm=_usual(state, norm))
+        good = jnp.isfinite(loss) & jnp.isfinite(norm) & ~_is_spike(state, norm, config.max_spike)
         stayed = state._replace(bad_streak=state.bad_streak + 1)
         state = jax.tree.map(lambda new, old: jnp.where(good, new, old), moved, stayed)
         return state._replace(step=state.step + 1), {
@@ -100,6 +103,18 @@ def _loss_of(task: Task, graphdef: nnx.GraphDef, parameters: Any) -> Callable[..
         return loss, (nnx.state(model, nnx.Not(parameters)), carry, figures)
 
     return loss_of
+
+
+def _usual(state: TrainState, norm: jax.Array) -> jax.Array:
+    count = state.updates.astype(jnp.float32)
+    kept = jnp.minimum(_NORM_DECAY, count / (count + 1))
+    return kept * state.usual_norm + (1 - kept) * norm.astype(jnp.float32)
+
+
+def _is_spike(state: TrainState, norm: jax.Array, factor: float) -> jax.Array:
+    if not factor:
+        return jnp.bool_(False)
+    return (state.updates >= _STEPS_BEFORE_SPIKES) & (norm > factor * state.usual_norm)
 
 
 def _averaged(state: TrainState, params: Any, decay: float) -> Any:

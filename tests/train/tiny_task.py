@@ -34,24 +34,26 @@ class TinyBatches:
     batch_size: int
     seed: int
     bad: frozenset[int] = frozenset()
+    harm: float = np.nan
 
     def batch(self, step: int) -> dict[str, np.ndarray]:
         x = np.random.default_rng([self.seed, step]).normal(size=(self.batch_size, 3)).astype(np.float32)
         y = x @ TEACHER
-        return {"x": x, "y": y * np.nan if step in self.bad else y}
+        return {"x": x, "y": y * np.float32(self.harm) if step in self.bad else y}
 
 
 @dataclass
 class TinyTask:
     model: TinyModel = field(default_factory=TinyModel)
     bad: frozenset[int] = frozenset()
+    harm: float = np.nan
     rows: int = 64
     maximize: bool = False
     slow: float = 0.0
     name, objective, units = "tiny", "error", "examples"
 
     def batches(self, batch_size, seed):
-        return TinyBatches(batch_size, seed, self.bad)
+        return TinyBatches(batch_size, seed, self.bad, self.harm)
 
     def units_per_step(self, batch_size):
         return batch_size
