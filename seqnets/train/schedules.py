@@ -54,4 +54,7 @@ def learning_rate_schedule(config: TrainConfig) -> Schedule:
 
 def plateau_rule(config: TrainConfig) -> optax.GradientTransformationExtraArgs:
     """Return optax's rule that scales the rate down when a figure to minimize has stopped improving."""
-    return optax.contrib.reduce_on_plateau(factor=config.plateau_factor, patience=config.plateau_patience, min_scale=config.floor)
+    # a relative tolerance would take every equal figure for an improvement where figures are negative: those to maximize
+    tolerance = {"rtol": 0.0, "atol": 1e-4}
+    factor, patience = config.plateau_factor, config.plateau_patience
+    return optax.contrib.reduce_on_plateau(factor=factor, patience=patience, min_scale=config.floor, **tolerance)

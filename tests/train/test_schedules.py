@@ -3,6 +3,7 @@
 import math
 
 import jax.numpy as jnp
+import optax
 import pytest
 
 from seqnets.train.config import TrainConfig
@@ -44,3 +45,12 @@ def test_plateau_divides_after_the_patience_and_counts_afresh():
         _, state = rule.update((), state, value=jnp.float32(value))
         scales.append(round(float(state.scale), 6))
     assert scales == [1, 1, 1, 0.1, 0.1, 0.1, 0.01, 0.01, 0.001]
+
+
+@pytest.mark.parametrize("figure", [0.5, -0.5])
+def test_a_figure_that_stays_lowers_the_rate_whatever_its_sign(figure):
+    rule = plateau_rule(TrainConfig(schedule="plateau", plateau_factor=0.1, plateau_patience=3))
+    state = rule.init(jnp.float32(0))
+    for _ in range(5):
+        _, state = rule.update(optax.EmptyState(), state, value=jnp.float32(figure))
+    assert float(state.scale) == pytest.approx(0.1)

@@ -24,8 +24,9 @@ class ConvNet(nnx.Module):
 
     The last stage is called `logits`. A stage is an attribute under its own name, so that parameter paths begin with the
     names of the features: `model.stage1`, `stage1.0.conv1.kernel`. `preprocessing` is the rule by which images become
-    the x that the weights were trained on, and `labels` the names of the classes, or None where not known. `family` is the builder's in
-    `seqnets.models.registry`, which says whose names its weights may have; None for a network built by hand.
+    the x that the weights were trained on, and `labels` the names of the classes, or None where not known. `family` is
+    the builder's in `seqnets.models.registry`, which says whose names its weights may have; None for a network built by
+    hand.
 
     Args:
         stages: name to layer, in order; the last is `logits`.
