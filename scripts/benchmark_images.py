@@ -1,11 +1,17 @@
 """Measure convolutional networks against torch: images a second.
 
     python scripts/benchmark_images.py --works resnet50_1,resnet50_16,resnet18_train --json rows.json
-    python scripts/benchmark_images.py --ours plain,folded --peers torch,torch:nhwc --xla "--xla_cpu_..."
+    python scripts/benchmark_images.py --ours plain,bfloat16 --peers torch,torch:nhwc,torch:compiled --xla "--xla_..."
+    taskset -c 0 python scripts/benchmark_images.py --rounds 2     # one core: figures that hold while other programs run
 
 Both sides have the same weights and images, and what they compute is compared first. Every contestant runs in a process of its
 own; rounds are interleaved, and a ratio is taken within each round, so that a machine that changes its speed disturbs all alike.
-`cpu` is the ratio of the processor time of all threads: where other programs run, it says more than the clock.
+`cpu` is the ratio of the processor time of all threads. With several threads beside other programs torch's wait for each other at
+work, so that neither figure means anything; on one core `cpu` does.
+
+Tried on ResNet without gain on a CPU: batch norms folded into the kernels (XLA fuses them into the convolutions' results), weight
+gradients as matrix products of shifted or unfolded images (half and a quarter of the speed of XLA's convolution), the stem by
+space to depth (half), wider vectors and fast math. What did gain: the gradient of max pooling by masks (`seqnets.ops.largest`).
 """
 
 import argparse

@@ -17,7 +17,7 @@ def work(work: Work, variant: str, weights: str):
     layout = torch.channels_last if variant == "nhwc" else torch.contiguous_format
     model = make(work.network)
     model.load_state_dict(torch.load(weights, weights_only=True))
-    model = model.to(device, memory_format=layout)
+    model = model.to(device).to(memory_format=layout)  # pyright: ignore[reportCallIssue]
     x = torch.from_numpy(images(work).transpose(0, 3, 1, 2)).to(device).contiguous(memory_format=layout)
     return _training(model, x, torch.from_numpy(labels(work)).to(device)) if work.trains else _inference(model, x, variant)
 

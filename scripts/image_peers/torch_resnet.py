@@ -58,14 +58,15 @@ class ResNet(nn.Module):
         self.bn1 = nn.BatchNorm2d(64)
         self.relu = nn.ReLU(inplace=True)
         self.maxpool = nn.MaxPool2d(3, 2, 1)
-        before = 64
+        before, stages = 64, []
         for index, depth in enumerate(depths):
             width, blocks = 64 * 2**index, []
             for position in range(depth):
                 stride, after = 2 if index and not position else 1, width * block.expansion
                 blocks.append(block(before, width, stride, _downsample(before, after, stride)))
                 before = after
-            setattr(self, f"layer{index + 1}", nn.Sequential(*blocks))
+            stages.append(nn.Sequential(*blocks))
+        self.layer1, self.layer2, self.layer3, self.layer4 = stages
         self.avgpool = nn.AdaptiveAvgPool2d(1)
         self.fc = nn.Linear(before, 1000)
 
@@ -85,8 +86,8 @@ def make(name: str, seed: int = 0) -> ResNet:
     network = ResNet(*NETWORKS[name])
     for module in network.modules():
         if isinstance(module, nn.BatchNorm2d):
-            nn.init.normal_(module.running_mean, std=0.1)
-            nn.init.uniform_(module.running_var, 0.5, 1.5)
+            module.running_mean = 0.1 * torch.randn(module.num_features)
+            module.running_var = 0.5 + torch.rand(module.num_features)
             nn.init.uniform_(module.weight, 0.5, 1.0)
     return network
 
