@@ -2,6 +2,7 @@
 
 from seqnets.data.captions.caption_set import CaptionSet, image_id
 from seqnets.data.captions.pictures import Absent, with_pictures
+from seqnets.data.captions.public_sets import PUBLIC_SETS, download
 from seqnets.data.captions.reading import read_captions
 
-__all__ = ["Absent", "CaptionSet", "image_id", "read_captions", "with_pictures"]
+__all__ = ["PUBLIC_SETS", "Absent", "CaptionSet", "download", "image_id", "read_captions", "with_pictures"]
