@@ -115,11 +115,17 @@ addEventListener("load", () => setTimeout(() => {
   const canvas = article.querySelector(".view canvas"), seen = {};
   const alphas = () => [[0.06, 0.06], [0.94, 0.94]].map(([x, y]) =>
     canvas.getContext("2d").getImageData(Math.floor(x * canvas.width), Math.floor(y * canvas.height), 1, 1).data[3]);
+  const outlined = () => {
+    const data = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data, found = [];
+    for (let i = 0; i < data.length; i += 4) if (data[i] === 255) found.push(i / 4 % canvas.width / canvas.width);
+    return [found.length > 0, Math.max(0, ...found)];
+  };
   const event = (kind, type) => new PointerEvent(kind, { pointerType: type });
   const key = name => new KeyboardEvent("keydown", { key: name, bubbles: true, cancelable: true });
   seen.start = [article.dataset.shown ?? null, alphas()];
   first.dispatchEvent(event("pointerenter", "mouse"));
   seen.hover = [article.dataset.shown, alphas()];
+  seen.outline = [outlined()];
   first.dispatchEvent(event("pointerleave", "mouse"));
   seen.left = [article.dataset.shown ?? null, alphas()];
   second.click();
@@ -130,6 +136,7 @@ addEventListener("load", () => setTimeout(() => {
   second.dispatchEvent(key("ArrowRight"));
   seen.right = [article.dataset.shown, document.activeElement === third, alphas()];
   third.dispatchEvent(key("Home"));
+  seen.outline.push(outlined());
   seen.home = [article.dataset.shown];
   first.dispatchEvent(key("Escape"));
   seen.escape = [article.dataset.shown ?? null, alphas()];
@@ -161,6 +168,8 @@ def test_in_a_browser(page, tmp_path, width):
     assert seen["start"] == [None, [0, 0]]
     assert seen["hover"][0] == "a"
     assert seen["hover"][1] == [pytest.approx(0, abs=12), dark]
+    # halfway between the centers of the first two columns of four; none around attention that is everywhere
+    assert seen["outline"] == [[True, pytest.approx(0.25, abs=0.01)], [False, 0]]
     assert seen["left"] == [None, [0, 0]]
     assert seen["tap"][:2] == ["dog", "true"]
     assert seen["tap"][2] == [dark, pytest.approx(0, abs=12)]
