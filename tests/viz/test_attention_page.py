@@ -135,8 +135,8 @@ addEventListener("load", () => setTimeout(() => {
   seen.pinned = [article.dataset.shown];
   second.dispatchEvent(key("ArrowRight"));
   seen.right = [article.dataset.shown, document.activeElement === third, alphas()];
-  third.dispatchEvent(key("Home"));
   seen.outline.push(outlined());
+  third.dispatchEvent(key("Home"));
   seen.home = [article.dataset.shown];
   first.dispatchEvent(key("Escape"));
   seen.escape = [article.dataset.shown ?? null, alphas()];
