@@ -10,7 +10,7 @@ _SIZE, _FINE = 32, 4  # drawn large and shrunk, so that edges are smooth
 
 
 def draw_shapes(count: int = 3000, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
-    """Draw shapes of any color, size, turn and place on noisy ground.
+    """Draw bright shapes of any color, size, turn and place on dark, noisy ground.
 
     Args:
         count: how many images, N.
@@ -30,9 +30,7 @@ def draw_shapes(count: int = 3000, seed: int = 0) -> tuple[np.ndarray, np.ndarra
 
 
 def _draw(shape: str, rng: np.random.Generator) -> np.ndarray:
-    ground, color = rng.integers(0, 256, (2, 3))
-    while np.abs(ground - color).sum() < 150:  # it must be seen
-        color = rng.integers(0, 256, 3)
+    ground, color = rng.integers(0, 100, 3), rng.integers(140, 256, 3)
     side = _SIZE * _FINE
     colors = tuple(color.tolist()), tuple(ground.tolist())
     image = Image.new("RGB", (side, side), colors[1])
