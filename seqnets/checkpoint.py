@@ -8,9 +8,12 @@ import contextlib
 import functools
 import hashlib
 import json
+import logging
 import shutil
 import sys
+import threading
 import time
+import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
@@ -159,7 +162,8 @@ class Checkpoints:
         checksums = {name: checksum(array) for name, array in arrays.items()}
         sealed = {"record": checkpoint.record, "checksums": checksums, "digest": _digest(checkpoint.record, checksums)}
         items = args.Composite(state=args.PyTreeSave(arrays), record=args.JsonSave(sealed))
-        self._manager.save(checkpoint.step, args=items, force=True)
+        with _quiet():
+            self._manager.save(checkpoint.step, args=items, force=True)
         # a process killed before this leaves a checkpoint whose arrays are still checked one by one
         manifest.seal(self.directory / str(checkpoint.step))
 
@@ -203,17 +207,26 @@ def _reason(error: BaseException) -> str:
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    # orbax closes its event loop at the first array that cannot be read; the reads under way then complain of that
-    # to standard error, which the one sentence of ours makes needless
-    shown = sys.unraisablehook
-    sys.unraisablehook = lambda told: None if "Event loop is closed" in str(told.exc_value) else shown(told)
+    # at the first array that cannot be read or written, orbax closes its event loop and leaves its threads to themselves, which
+    # complain of that to standard error, one traceback each; the exception that reaches us says the same once
+    unraisable, in_thread = sys.unraisablehook, threading.excepthook
+    log = logging.getLogger("absl")
+    level = log.level
+    log.setLevel(logging.CRITICAL)
+    sys.unraisablehook = lambda told: None if "Event loop is closed" in str(told.exc_value) else unraisable(told)
+    threading.excepthook = lambda told: None if _is_of_orbax(told.exc_traceback) else in_thread(told)
     try:
         yield
     except Exception:
         time.sleep(0.2)
         raise
     finally:
-        sys.unraisablehook = shown
+        sys.unraisablehook, threading.excepthook = unraisable, in_thread
+        log.setLevel(level)
+
+
+def _is_of_orbax(trace: Any) -> bool:
+    return any("orbax" in frame.filename for frame in traceback.extract_tb(trace))
 
 
 def _alone() -> Any:

@@ -92,8 +92,16 @@ def build(description, vocabulary):
 
 def main(directory: str, steps: str, *words: str) -> None:
     slow = "slow-evaluation" in words
+    schedule = "constant" if "constant" in words else "cosine"
     config = TrainConfig(
-        steps=int(steps), batch_size=4, learning_rate=0.05, averaging=0.9, log_every=7, save_every=20, evaluate_every=30
+        steps=int(steps),
+        schedule=schedule,
+        batch_size=4,
+        learning_rate=0.05,
+        averaging=0.9,
+        log_every=7,
+        save_every=20,
+        evaluate_every=30,
     )
     try:
         fit(TinyTask(slow=60.0 if slow else 0.0), config, directory=directory, progress=PlainLines(interval=0.0))
