@@ -94,9 +94,10 @@ def test_equals_the_reference_in_every_case(backend, name, flags):
         check(backend, name, units, rows, flags)
 
 
-@pytest.mark.parametrize(
-    ("backend", "name"), [entry for entry in TABLE if entry.id in ("native-lstm", "native-highway-3", "pallas-lstm")]
-)
+WITHOUT_GRADIENTS = ("native-lstm", "native-highway-3", "pallas-tanh")  # these take another way then
+
+
+@pytest.mark.parametrize(("backend", "name"), [entry for entry in TABLE if entry.id in WITHOUT_GRADIENTS])
 def test_infers_as_it_trains(backend, name):
     cell = backend.cells[name]
     given = problem(cell, 20, 7, lengths=True, resets=True)
