@@ -7,7 +7,6 @@ Such a module says what the loop, which knows no task, cannot:
     add_arguments(parser)                   the words that name the data, such as CORPUS...
     given(found) -> mapping                 those words as settings
     completed(config) -> config             (if it has it) the settings with what follows from others
-    completed(config) -> config             (if it has it) the settings with what follows from others
     run_name(config) -> str                 what to call the run's folder
     make_task(config, tell) -> Task         the model and its data
     resolved(config) -> config              the settings as they mean the same from any folder
@@ -36,8 +35,7 @@ TASKS = {
     "classifier": TaskEntry("seqnets.cli.tasks.classifier", "the class of an image"),
     "text-classifier": TaskEntry("seqnets.cli.tasks.text_classifier", "the class of a text"),
     "labeller": TaskEntry("seqnets.cli.tasks.labeller", "a label for every step of a sequence"),
-    "captioner": TaskEntry("seqnets.cli.tasks.captioner", "sentences for images, with attention; drawn scenes where none are given"),
-    "captioner": TaskEntry("seqnets.cli.tasks.captioner", "sentences for images, with attention; drawn scenes where none are given"),
+    "captioner": TaskEntry("seqnets.cli.tasks.captioner", "sentences for images, with attention; without images, for drawings"),
     "translator": TaskEntry("seqnets.cli.tasks.translator", "a text out of a text, with attention"),
     "vqa": TaskEntry("seqnets.cli.tasks.vqa", "answers to questions about pictures"),
 }
