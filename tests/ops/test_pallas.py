@@ -16,6 +16,20 @@ from seqnets.ops.recurrent import LSTM, VANILLA, RecurrentWeights, with_layer_no
 from seqnets.ops.sequence import sequence
 from seqnets.ops.timestep import TimeInputs
 
+pytestmark = pytest.mark.filterwarnings("ignore:The Pallas Triton backend is deprecated:DeprecationWarning")
+
+
+@pytest.fixture
+def lowers():
+    """Skip where this JAX, from 0.12 on, writes such kernels down only in sight of a GPU."""
+    weights, state, inputs = arguments()
+    try:
+        jax.jit(partial(pallas.run, VANILLA["tanh"], False)).trace(weights, state, inputs).lower(lowering_platforms=("cuda",))
+    except RuntimeError as failure:
+        if "No supported GPU devices" in str(failure):
+            pytest.skip("this JAX lowers Pallas kernels only where there is a GPU")
+        raise
+
 
 def with_products_in(dtype, given):
     kernels = tuple(jnp.asarray(kernel, dtype) for kernel in given.weights.kernels)
@@ -23,7 +37,7 @@ def with_products_in(dtype, given):
 
 
 @pytest.mark.parametrize("name", CELLS)
-def test_both_kernels_can_be_written_down_for_a_gpu(name):
+def test_both_kernels_can_be_written_down_for_a_gpu(name, lowers):
     given = with_products_in(jnp.bfloat16, problem(CELLS[name], 100, 20, lengths=True, resets=True, zoneout=True))
     traced = jax.jit(partial(results, pallas.run, CELLS[name].recurrence, True)).trace(given)
     assert traced.lower(lowering_platforms=("cuda",)).as_text().count("__gpu$xla.gpu.triton") == 2
@@ -51,12 +65,14 @@ def arguments(units=4):
         (LINEAR["min_gru_tanh"].recurrence, lambda w, h, x: (RecurrentWeights((), {}), h, x), "no recurrent product"),
         (VANILLA["tanh"], lambda *call: arguments(129), "at most 128 hidden features, and found 129"),
         (VANILLA["tanh"], lambda w, h, x: (w, h, TimeInputs(x.projected[:0])), "at least one step"),
-        (VANILLA["tanh"], lambda *call: call, None),
     ],
 )
 def test_what_it_cannot_do_is_told(recurrence, change, message):
-    reason = pallas.refusal(recurrence, *change(*arguments()), platform="cuda")
-    assert reason is None if message is None else message in reason
+    assert message in pallas.refusal(recurrence, *change(*arguments()), platform="cuda")
+
+
+def test_what_it_can_do_is_not_refused(lowers):
+    assert pallas.refusal(VANILLA["tanh"], *arguments(), platform="cuda") is None
 
 
 def test_without_a_gpu_it_is_refused():
@@ -74,7 +90,7 @@ def kernels_in_what_auto_lowers() -> int:
     return traced.lower(lowering_platforms=("cuda",)).as_text().count("__gpu$xla.gpu.triton")
 
 
-def test_auto_takes_it_on_a_gpu_unless_it_cannot_be_lowered(monkeypatch):
+def test_auto_takes_it_on_a_gpu_unless_it_cannot_be_lowered(monkeypatch, lowers):
     monkeypatch.setattr(pallas, "default_platform", lambda: "cuda")
     monkeypatch.setattr("seqnets.ops.backends.native.refusal", lambda *call: "as on a GPU")
     assert kernels_in_what_auto_lowers() == 1

@@ -5,12 +5,13 @@ registers. The recurrent kernel is read again at every step, from the cache next
 why the hidden size is bounded.
 
 Written for Triton through Pallas. Results are checked in Pallas's interpreter, and the kernels compile for an H100; no time has
-been taken on a GPU yet.
+been taken on a GPU yet. JAX 0.12 announces that Pallas will lose Triton; without it this backend refuses, and scan does the work.
 
 Memory kept for the backward pass, per step and row, in numbers: the state, what each product multiplied, and gates * H for the
 products.
 """
 
+import warnings
 from functools import cache, partial, reduce
 from typing import Any, NamedTuple
 
@@ -91,7 +92,9 @@ def _lowering_failure(recurrence: Recurrence, structure: Any, shapes: tuple) -> 
 
     arguments: Any = jax.tree.unflatten(structure, [jax.ShapeDtypeStruct(*leaf) for leaf in shapes])
     try:
-        jax.jit(forward_and_backward).trace(*arguments).lower(lowering_platforms=("cuda",))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)  # of Triton in Pallas
+            jax.jit(forward_and_backward).trace(*arguments).lower(lowering_platforms=("cuda",))
     except Exception as failure:  # whatever kind: this JAX cannot write the kernel down, and others can do its work
         return f"this JAX cannot lower it ({str(failure).splitlines()[0]})"
     return None
