@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from seqnets.cli.parser import Parser
+from seqnets.cli.trained import wrong_run
 from seqnets.errors import UserError
 
 SUMMARY = "answer questions about a picture"
@@ -19,8 +20,9 @@ def main(argv: Sequence[str]) -> int:
     found = _parser().read(argv)
     from seqnets.run import load, read_config
 
-    if read_config(Path(found.run))["task"] != "vqa":
-        raise UserError(f"'{found.run}' answers no questions; give a run of `seqnets train vqa`")
+    task = read_config(Path(found.run))["task"]  # before the weights are read
+    if task != "vqa":
+        raise wrong_run(found.run, task, "vqa")
     if found.top < 1:
         raise UserError(f"--top must be at least 1, not {found.top}")
     if found.figure and not Path(found.figure).absolute().parent.is_dir():

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from seqnets.cli.options import add_fields, given_fields
 from seqnets.cli.parser import Parser
+from seqnets.cli.trained import load_trained, wrong_run
 from seqnets.errors import UserError
 
 SUMMARY = "say what is in images, with what the model looked at"
@@ -46,9 +47,8 @@ def main(argv: Sequence[str]) -> int:
     config = _config(found, CaptionConfig)
     _check(found)
     from seqnets.data.images import find_images
-    from seqnets.run import load
 
-    run = load(found.run)
+    run = load_trained(found.run, "captioner")
     _check_captioner(run)
     paths = find_images(found.images)
     seed = secrets.randbelow(_SEEDS) if found.seed is None else found.seed
@@ -99,7 +99,7 @@ def _check(found: argparse.Namespace) -> None:
 
 def _check_captioner(run: Any) -> None:
     if not all(hasattr(run.model, name) for name in ("encode", "step", "vocabulary", "grid")):
-        raise UserError(f"'{run.directory}' holds no captioner; give a run of `seqnets train captioner`")
+        raise wrong_run(run.directory, run.config["task"], "captioner")
 
 
 def _captioned(model: Any, paths: Sequence[Path], config: Any, seed: int, found: argparse.Namespace) -> Iterator[Any]:

@@ -10,6 +10,7 @@ from typing import Any
 
 from seqnets.cli.options import add_fields, given_fields
 from seqnets.cli.parser import Parser
+from seqnets.cli.trained import load_trained, wrong_run
 from seqnets.errors import UserError
 
 SUMMARY = "score a text: nats, bits per character, perplexity"
@@ -29,9 +30,7 @@ def main(argv: Sequence[str]) -> int:
     config = DynamicConfig(**changes)
     if found.file and found.split:
         raise UserError("FILE and --split both say what to score; leave one out")
-    from seqnets.run import load
-
-    run = load(found.run)
+    run = load_trained(found.run, "text")
     text, name = _own_split(run, found.split or SPLITS[0]) if not found.file else _text(run, found)
     _report(_scores(run, text, found, config if found.dynamic or changes else None), name, found)
     return 0
@@ -84,7 +83,7 @@ def _settings(run: Any) -> Any:
     from seqnets.run import SETTINGS
 
     if run.config["task"] != "text":
-        raise UserError(f"'{run.directory}' holds no model of text but of {run.config['task']}; see `seqnets --help`")
+        raise wrong_run(run.directory, run.config["task"], "text")
     path = run.directory / SETTINGS
     return settings.replaced(TextRunConfig(), settings.read(path), str(path))
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from seqnets.cli.parser import Parser
+from seqnets.cli.trained import load_trained, wrong_run
 from seqnets.errors import UserError
 
 if TYPE_CHECKING:
@@ -88,9 +89,7 @@ def _of_run(found: argparse.Namespace) -> Chosen:
         raise UserError("--weights needs --model NAME: say which network the weights are of")
     if not found.words or not Path(found.words[0]).is_dir():
         raise UserError("give --model NAME --weights PATH, or a run folder of `seqnets train classifier` as the first word")
-    from seqnets.run import load
-
-    run = load(found.words[0])
+    run = load_trained(found.words[0], "classifier")
     return Chosen(_network(run), Path(found.words[0]).resolve().name, _labels(run), found.words[1:])
 
 
@@ -99,7 +98,7 @@ def _network(run: Any) -> "ConvNet":
 
     model = run.model if isinstance(run.model, ConvNet) else getattr(run.model, "network", None)
     if not isinstance(model, ConvNet):
-        raise UserError(f"'{run.directory}' holds no classifier of images; give a run of `seqnets train classifier`")
+        raise wrong_run(run.directory, run.config["task"], "classifier")
     return model
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from seqnets.cli.parser import Parser
+from seqnets.cli.trained import wrong_run
 from seqnets.errors import UserError
 
 SUMMARY = "classify, label or translate texts with a trained model"
@@ -32,8 +33,7 @@ def main(argv: Sequence[str]) -> int:
 
     task = read_config(Path(found.run))["task"]  # before the weights are read
     if task not in _KINDS:
-        kinds = ", ".join(_KINDS)
-        raise UserError(f"'{found.run}' holds a model of the task {task!r}; predict is for {kinds}{_INSTEAD.get(task, '')}")
+        raise wrong_run(found.run, task, *_KINDS)
     _check(found, task)
     run = load(found.run)
     predict, show = _KINDS[task]
@@ -140,10 +140,4 @@ _KINDS: dict[str, tuple[Callable[..., Iterator[Entry]], Callable[[Entry], str]]]
     "text-classifier": (_classes, _show_class),
     "labeller": (_labels, _show_labels),
     "translator": (_translations, _show_translations),
-}
-_INSTEAD = {
-    "text": "; see `seqnets sample` and `seqnets evaluate`",
-    "vqa": "; see `seqnets answer`",
-    "captioner": "; see `seqnets caption`",
-    "classifier": "; see `seqnets classify`",
 }

@@ -11,6 +11,7 @@ from typing import Any
 
 from seqnets.cli.options import add_fields, given_fields
 from seqnets.cli.parser import Parser
+from seqnets.cli.trained import load_trained, wrong_run
 from seqnets.errors import UserError
 
 SUMMARY = "write text with a trained model"
@@ -31,9 +32,7 @@ def main(argv: Sequence[str]) -> int:
     given = given_fields(found, SamplingConfig, without=("stop",))
     config = SamplingConfig(**given, stop=tuple(map(_unescaped, found.stop)))
     _check(found, given)
-    from seqnets.run import load
-
-    run = load(found.run)
+    run = load_trained(found.run, "text")
     prompt = _prompt(found, run.vocabulary)
     seed = secrets.randbelow(_SEEDS) if found.seed is None else found.seed
     pieces = _likeliest(run, prompt, config, found) if found.beam else _pieces(run, prompt, config, found.samples, seed)
@@ -118,7 +117,7 @@ def _likeliest(run: Any, prompt: str, config: Any, found: argparse.Namespace) ->
 
 def _check_text_model(run: Any) -> None:
     if not hasattr(run.model, "stepper"):
-        raise UserError(f"'{run.directory}' holds no model of text; give a run of `seqnets train text`")
+        raise wrong_run(run.directory, run.config["task"], "text")
 
 
 def _separator(run: Any) -> tuple[int, ...]:

@@ -191,9 +191,10 @@ def test_another_model(seqnets, run, photos, tmp_path):
     other.mkdir()
     model = CharLM(Vocabulary.from_text("ab"), hidden_features=4, rngs=nnx.Rngs(0))
     header = json.loads((run / "config.json").read_text())
-    write_json(other / "config.json", {**header, "model": {"kind": "CharLM", "config": asdict(model.config)}})
+    write_json(other / "config.json", {**header, "task": "text", "model": {"kind": "CharLM", "config": asdict(model.config)}})
     write_json(other / "vocabulary.json", model.vocabulary.to_json())
     write_weights(other / "model.safetensors", nnx.state(model))
     outcome = seqnets("caption", "text", photos / "a.png")
     assert outcome.code == 2
-    assert "'text' holds no captioner; give a run of `seqnets train captioner`" in outcome.err
+    assert "'text' is a run of `seqnets train text`; try `seqnets sample text`" in outcome.err
+    assert "give a run of `seqnets train captioner`" in outcome.err

@@ -124,4 +124,4 @@ def test_predict_says_what_it_is_not_for(seqnets, files):
     folder = "runs/reviews-classifier"
     assert "--beam is for translators" in seqnets("predict", folder, "--text", "a", "--beam", 3).err
     assert "give texts as files" in seqnets("predict", folder).err
-    assert "answers no questions" in seqnets("answer", folder, "pictures/1.png", "why?").err
+    assert f"try `seqnets predict {folder} --text TEXT`" in seqnets("answer", folder, "pictures/1.png", "why?").err

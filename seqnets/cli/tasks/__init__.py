@@ -20,10 +20,11 @@ from typing import Any
 
 @dataclass(frozen=True)
 class TaskEntry:
-    """One task: its module, and what it learns in a line."""
+    """One task: its module, what it learns in a line, and how its runs are used, with {run} for the folder."""
 
     module: str
     summary: str
+    use: str
 
     def load(self) -> Any:
         """Import the module."""
@@ -31,11 +32,15 @@ class TaskEntry:
 
 
 TASKS = {
-    "text": TaskEntry("seqnets.cli.tasks.text", "a character model of any text (the default)"),
-    "classifier": TaskEntry("seqnets.cli.tasks.classifier", "the class of an image"),
-    "text-classifier": TaskEntry("seqnets.cli.tasks.text_classifier", "the class of a text"),
-    "labeller": TaskEntry("seqnets.cli.tasks.labeller", "a label for every step of a sequence"),
-    "captioner": TaskEntry("seqnets.cli.tasks.captioner", "sentences for images, with attention; without images, for drawings"),
-    "translator": TaskEntry("seqnets.cli.tasks.translator", "a text out of a text, with attention"),
-    "vqa": TaskEntry("seqnets.cli.tasks.vqa", "answers to questions about pictures"),
+    "text": TaskEntry("seqnets.cli.tasks.text", "a character model of any text (the default)", "sample {run}"),
+    "classifier": TaskEntry("seqnets.cli.tasks.classifier", "the class of an image", "classify {run} IMAGES"),
+    "text-classifier": TaskEntry("seqnets.cli.tasks.text_classifier", "the class of a text", "predict {run} --text TEXT"),
+    "labeller": TaskEntry("seqnets.cli.tasks.labeller", "a label for every step of a sequence", "predict {run} --text TEXT"),
+    "captioner": TaskEntry(
+        "seqnets.cli.tasks.captioner",
+        "sentences for images, with attention; without images, for drawings",
+        "caption {run} IMAGES",
+    ),
+    "translator": TaskEntry("seqnets.cli.tasks.translator", "a text out of a text, with attention", "predict {run} --text TEXT"),
+    "vqa": TaskEntry("seqnets.cli.tasks.vqa", "answers to questions about pictures", "answer {run} IMAGE QUESTION"),
 }

@@ -1,0 +1,43 @@
+"""The run that a verb works with; of one of another task it says what it is, and which verb fits."""
+
+import os
+import shlex
+from pathlib import Path
+from typing import Any
+
+from seqnets.cli.tasks import TASKS
+from seqnets.errors import UserError
+
+
+def load_trained(directory: str | os.PathLike[str], *wanted: str) -> Any:
+    """Load the run of a task, and refuse one of another task before its weights are read.
+
+    A run of a task that `seqnets train` does not have is loaded: it may hold any model.
+
+    Raises:
+        UserError: the folder is no run, or one of another task.
+    """
+    from seqnets.run import load, read_config
+
+    task = read_config(Path(directory))["task"]
+    if task in TASKS and task not in wanted:
+        raise wrong_run(directory, task, *wanted)
+    return load(directory)
+
+
+def wrong_run(directory: str | os.PathLike[str], task: str, *wanted: str) -> UserError:
+    """Return the error for a run folder of another task than a verb needs.
+
+    Args:
+        directory: the run folder.
+        task: what it was trained for, as its config.json states.
+        *wanted: the tasks whose runs the verb takes.
+
+    Example:
+        >>> print(wrong_run("runs/a", "text", "vqa"))
+        'runs/a' is a run of `seqnets train text`; try `seqnets sample runs/a`, or give a run of `seqnets train vqa`
+    """
+    trained = f"a run of `seqnets train {task}`" if task in TASKS else f"a run of another task, {task!r}"
+    fits = task in TASKS and task not in wanted
+    try_this = f"try `seqnets {TASKS[task].use.format(run=shlex.quote(str(directory)))}`, or " if fits else ""
+    return UserError(f"'{directory}' is {trained}; {try_this}give a run of `seqnets train {'|'.join(wanted)}`")
