@@ -54,7 +54,7 @@ class FeatureWriter:
 
     def __init__(self, path: str | os.PathLike[str], header: Header):
         self.directory = Path(path)
-        self.directory.mkdir(parents=True, exist_ok=True)
+        _make_folder(self.directory)
         self._lock = _locked(self.directory)
         try:
             self.header = self._prepare(header)
@@ -125,7 +125,6 @@ class FeatureWriter:
     def _prepare(self, header: Header) -> Header:
         found = read_header(self.directory)
         if found is None:
-            _refuse_strangers(self.directory)
             _replace(self.directory / _PARTIAL, self.directory / STORE, json.dumps(header.to_json(), indent=2) + "\n")
             return header
         _refuse_differences(self.directory, found, header)
@@ -190,8 +189,16 @@ def _check_length(path: Path, length: int) -> None:
         raise UserError(f"'{path}' is damaged: it has {size:,} bytes of {length:,}; make the store anew")
 
 
+def _make_folder(directory: Path) -> None:
+    if directory.exists() and not directory.is_dir():
+        raise UserError(f"'{directory}' is a file; give a new or empty folder, or a feature store")
+    directory.mkdir(parents=True, exist_ok=True)
+    if read_header(directory) is None:
+        _refuse_strangers(directory)  # before the lock, which would stay behind in somebody's folder
+
+
 def _refuse_strangers(directory: Path) -> None:
-    strangers = sorted(path.name for path in directory.iterdir() if path.name not in (_LOCK, _PARTIAL))
+    strangers = sorted(path.name for path in directory.iterdir() if path.name not in (_LOCK, _PARTIAL, STORE))
     if strangers:
         raise UserError(f"'{directory}' is not a feature store and holds {strangers[0]!r}; give a new or empty folder")
 

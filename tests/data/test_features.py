@@ -150,6 +150,9 @@ def test_a_folder_with_other_things_is_left_alone(tmp_path):
     (tmp_path / "thesis.tex").write_text("precious")
     with pytest.raises(UserError, match=r"is not a feature store and holds 'thesis.tex'; give a new or empty folder"):
         FeatureWriter(tmp_path, HEADER)
+    assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]
+    with pytest.raises(UserError, match=r"thesis.tex' is a file; give a new or empty folder"):
+        FeatureWriter(tmp_path / "thesis.tex", HEADER)
 
 
 def test_a_damaged_store_is_refused(store, files):
