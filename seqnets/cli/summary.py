@@ -10,7 +10,8 @@ from seqnets.errors import UserError
 EXAMPLES = """examples:
   seqnets summary vgg16 --input 224x224x3
   seqnets summary resnet20 --input 32x32x3 --optimizer adam --batch 128
-  seqnets summary mobilenet_v2 --json"""
+  seqnets summary mobilenet_v2 --json
+  seqnets summary --list"""
 
 
 def main(argv: Sequence[str]) -> int:
@@ -26,6 +27,11 @@ def main(argv: Sequence[str]) -> int:
         UserError: the network, the size or the optimizer cannot be used.
     """
     options = _parser().read(argv)
+    if options.list:
+        print(_names())
+        return 0
+    if options.network is None:
+        raise UserError("name a network, such as vgg16; `seqnets summary --list` tells the names")
     height, width, channels = _image_shape(options.input)
     from seqnets.models.registry import abstract_model
     from seqnets.models.summary import summarize
@@ -47,7 +53,8 @@ def main(argv: Sequence[str]) -> int:
 
 def _parser() -> Parser:
     parser = Parser("seqnets summary", "print the layers of a network: shapes, parameters, multiply-adds, memory", EXAMPLES)
-    parser.add_argument("network", help="its name, such as vgg16, resnet50, squeezenet1_1")
+    parser.add_argument("network", nargs="?", help="its name, such as vgg16, resnet50, squeezenet1_1")
+    parser.add_argument("--list", action="store_true", help="print the names of all networks, a family a line")
     parser.add_argument("--input", default="224x224x3", metavar="HxWxC", help="size of the images (default: %(default)s)")
     parser.add_argument("--optimizer", default="momentum", metavar="NAME", help="for the training memory (default: %(default)s)")
     parser.add_argument("--batch", type=parser.value(int), default=1, metavar="N", help="images at once (default: 1)")
@@ -55,6 +62,12 @@ def _parser() -> Parser:
     parser.add_argument("--dtype", choices=["float32", "bfloat16"], help="precision of the arithmetic")
     parser.add_argument("--json", action="store_true", help="print the table for programs")
     return parser
+
+
+def _names() -> str:
+    from seqnets.models.registry import FAMILIES
+
+    return "\n".join(" ".join(names) for names in FAMILIES.values())
 
 
 def _image_shape(text: str) -> tuple[int, int, int]:

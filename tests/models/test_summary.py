@@ -9,7 +9,7 @@ from flax import nnx
 from seqnets.cli.summary import main
 from seqnets.errors import UserError
 from seqnets.models.cnn.network import ConvNet
-from seqnets.models.registry import abstract_model
+from seqnets.models.registry import abstract_model, model_names
 from seqnets.models.summary import OPTIMIZERS, _rows, _trace_layers, summarize
 from seqnets.models.summary_table import format_summary
 from seqnets.nn.chain import Chain
@@ -166,6 +166,11 @@ def test_the_command_prints_json(capsys):
     assert table["training"]["optimizer"] == "adam"
 
 
+def test_the_command_lists_the_networks(capsys):
+    assert main(["--list"]) == 0
+    assert capsys.readouterr().out.split() == model_names()
+
+
 def test_the_command_prints_a_table(capsys):
     assert main(["lenet5", "--input", "28x28x1", "--dtype", "bfloat16"]) == 0
     assert "61,706" in capsys.readouterr().out
@@ -175,6 +180,7 @@ def test_the_command_prints_a_table(capsys):
     ("words", "message"),
     [
         (["vgg17"], "did you mean vgg"),
+        ([], "name a network"),
         (["lenet5", "--input", "28x28"], "--input must be HEIGHTxWIDTHxCHANNELS"),
         (["lenet5", "--input", "0x28x1"], "--input must be"),
         (["lenet5", "--input", "28x28x1", "--optimizer", "adm"], "optimizer 'adm' is unknown"),
