@@ -23,7 +23,7 @@ class Verb(NamedTuple):
 
 
 VERBS = {
-    "train": Verb("seqnets.cli.train", "train a model on your own text; with no arguments, on Python's standard library"),
+    "train": Verb("seqnets.cli.train", "train a model on your text, images or captions; with no arguments, on Python's source"),
     "sample": Verb("seqnets.cli.sample", "write text with a trained model"),
     "evaluate": Verb("seqnets.cli.evaluate", "score a text: nats, bits per character, perplexity"),
     "classify": Verb("seqnets.cli.classify", "name what is in images, with any of the networks"),

@@ -1,6 +1,7 @@
 """`seqnets train [TASK] ...`: train a model, or go on with it."""
 
 import argparse
+import difflib
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -62,6 +63,8 @@ def _task_name(words: list[str]) -> tuple[list[str], str]:
     """Take the task from the first word, else from the configuration file, else `text`."""
     if words and words[0] in TASKS:
         return words[1:], words[0]
+    if words and not Path(words[0]).exists():
+        _refuse_misspelt(words[0])
     scout = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
     scout.add_argument("--config")
     try:
@@ -72,6 +75,12 @@ def _task_name(words: list[str]) -> tuple[list[str], str]:
     if name not in TASKS:
         raise UserError(f"{path}: unknown task {name!r}{settings.nearest(str(name), TASKS)}")
     return words, name
+
+
+def _refuse_misspelt(word: str) -> None:
+    close = difflib.get_close_matches(word, TASKS, n=1, cutoff=0.8)
+    if close:
+        raise UserError(f"there is no task or file {word!r}; did you mean `seqnets train {close[0]}`?")
 
 
 def _without_restarts(words: list[str], name: str) -> list[str]:

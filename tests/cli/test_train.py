@@ -121,6 +121,7 @@ MISTAKES = [
     (["empty.txt"], "'empty.txt' is empty; give a text to read"),
     (["short.txt"], "'short.txt' has 9 characters, too few for one window of 64"),
     (["latin.txt"], "byte 3"),
+    (["captoner"], "there is no task or file 'captoner'; did you mean `seqnets train captioner`?"),
     (["folder"], "'folder'"),
     (["numbers.txt", "--modl.cell", "lstm"], "unknown option '--modl.cell'; did you mean '--model.cell'?"),
     (["numbers.txt", "--window", "3"], "unknown option '--window'; did you mean '--data.window'?"),
