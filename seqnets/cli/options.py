@@ -96,7 +96,7 @@ def _help(record: Any, name: str) -> str:
     words = " ".join(documented(type(record)).get(name, "").split())
     default = settings.as_mapping(record)[name]
     shown = str(default).lower() if isinstance(default, bool) else default
-    return (f"{words} [{shown}]" if shown != "" else words).replace("%", "%%")
+    return (f"{words} [{shown}]" if shown not in ("", []) else words).replace("%", "%%")
 
 
 def _metavar(hint: Any) -> str:
