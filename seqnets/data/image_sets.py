@@ -92,10 +92,12 @@ class ImageSet:
         return Preprocessing(resize=min(side), crop=side, channels=order, mean=mean, std=std)  # pyright: ignore[reportArgumentType]
 
     def fingerprint(self) -> dict[str, str | int]:
-        """Return the counts of the splits and a hash of names, labels and classes."""
+        """Return the counts of the splits and a hash of names, labels, classes and the sizes of files."""
         arrays = {"classes": np.array(self.classes)}
         for name, images in self.splits.items():
             arrays |= {f"{name} labels": images.labels, f"{name} names": np.array(images.names)}
+            if not isinstance(images.images, np.ndarray):  # the names of arrays are hashes, those of files are not
+                arrays[f"{name} bytes"] = np.array([_size(path) for path in images.images])
         counts = {f"{name}_images": len(images) for name, images in self.splits.items()}
         return {**counts, "images_digest": digest_of(arrays)}
 
@@ -144,7 +146,7 @@ def _folder_set(folders: Sequence[Path]) -> ImageSet:
     classes = tuple(sorted({i.label for splits in listed for images in splits.values() for i in images}))
     if len(classes) < 2:
         raise UserError(
-            f"'{folders[0]}' has images of one class only ({', '.join(classes)}); put those of each class into a folder of its own"
+            f"'{folders[0]}' has images of one class only ({', '.join(classes)}); put each class into a folder of its own"
         )
     number = {name: index for index, name in enumerate(classes)}
     splits = {}
@@ -154,6 +156,13 @@ def _folder_set(folders: Sequence[Path]) -> ImageSet:
             labels = np.array([number[image.label] for image in images], np.int32)
             splits[name] = LabelledImages(tuple(i.path for i in images), labels, tuple(i.name for i in images))
     return ImageSet("image folders", splits, classes)
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:  # what cannot be read is left out later, and told
+        return 0
 
 
 def _from_arrays(images: np.ndarray, labels: np.ndarray) -> LabelledImages:
