@@ -1,0 +1,156 @@
+"""Damaged files of a run: found wherever it is, told, moved aside, and gone on from the newest checkpoint that is whole."""
+
+import shutil
+
+import numpy as np
+import pytest
+
+from seqnets import TrainConfig
+from seqnets.checkpoint import Checkpoints
+from seqnets.cli.verify import inspect
+from seqnets.errors import UserError
+from seqnets.run import read_weights
+from seqnets.train import fit
+from seqnets.train.progress import Silent
+from train.tiny_task import TinyTask
+
+LAST, BEFORE = 20, 10
+
+
+class Told(Silent):
+    def __init__(self):
+        self.sentences = []
+
+    def tell(self, sentence):
+        self.sentences.append(sentence)
+
+
+def train(directory, steps, progress=None):
+    settings = {"batch_size": 4, "learning_rate": 0.05, "schedule": "constant", "averaging": 0.9}
+    config = TrainConfig(steps=steps, log_every=5, save_every=10, evaluate_every=10, **settings)
+    return fit(TinyTask(), config, directory=directory, progress=progress)
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory):
+    """A run up to step 20 whose last two checkpoints are there, and the same run up to step 30; only read."""
+    folder = tmp_path_factory.mktemp("damage")
+    for name, steps in {"cut": LAST, "straight": 30}.items():
+        train(folder / name, steps)
+    return folder
+
+
+def files_of(folder):
+    """Return the files that hold what was learned, and how large they are."""
+    found = [folder / "model.safetensors", *sorted((folder / "checkpoints").rglob("*"))]
+    return [(path.relative_to(folder), path.stat().st_size) for path in found if path.is_file()]
+
+
+def flips(folder, count, seed=0):
+    """Return files and bits in them: each file once, then as often as it is large."""
+    rng, files = np.random.default_rng(seed), [file for file in files_of(folder) if file[1]]
+    sizes = np.array([size for _, size in files], float)
+    more = rng.choice(len(files), max(0, count - len(files)), p=sizes / sizes.sum())
+    return [(files[n][0], int(rng.integers(8 * files[n][1]))) for n in [*range(len(files)), *more][:count]]
+
+
+def flip(path, bit):
+    content = bytearray(path.read_bytes())
+    content[bit // 8] ^= 1 << bit % 8
+    path.write_bytes(content)
+
+
+def part_of(name):
+    """Return what `seqnets verify` calls the part that a file belongs to."""
+    return name.as_posix() if len(name.parts) == 1 else "/".join(name.parts[:2])
+
+
+def damaged_parts(folder):
+    return [part for part, damage in inspect(folder) if damage]
+
+
+def bits(folder):
+    return [(folder / name).read_bytes() for name in ("metrics.jsonl", "model.safetensors")]
+
+
+def assert_goes_on(runs, folder, name):
+    """Check that the run goes on from what is whole, tells it, and ends as the one to which nothing happened."""
+    told = Told()
+    part = part_of(name)
+    train(folder, 30, told)
+    assert bits(folder) == bits(runs / "straight"), name
+    assert damaged_parts(folder) == []
+    start = BEFORE if part == f"checkpoints/{LAST}" else LAST
+    assert any(f"after step {start}" in sentence for sentence in told.sentences), told.sentences
+    moved = any(f"checkpoint of step {LAST}" in said and "moved aside to" in said for said in told.sentences)
+    assert moved == (start == BEFORE) == (folder / "checkpoints-damaged" / str(LAST)).exists()
+
+
+def harmed(runs, tmp_path, name, harm):
+    folder = tmp_path / "run"
+    shutil.rmtree(folder, ignore_errors=True)
+    shutil.copytree(runs / "cut", folder)
+    harm(folder / name)
+    assert damaged_parts(folder) == [part_of(name)], name
+    return folder
+
+
+def test_every_file_may_lose_a_bit_and_verify_names_it(runs, tmp_path):
+    for name, bit in flips(runs / "cut", 60):
+        folder = harmed(runs, tmp_path, name, lambda path, bit=bit: flip(path, bit))
+        if len(name.parts) == 1:
+            with pytest.raises(UserError):
+                read_weights(folder / name)
+
+
+@pytest.mark.parametrize("chosen", [0, -3])
+def test_a_run_with_a_flipped_bit_goes_on_from_what_is_whole(runs, tmp_path, chosen):
+    newest = [(name, bit) for name, bit in flips(runs / "cut", 60) if part_of(name) == f"checkpoints/{LAST}"]
+    name, bit = newest[chosen]
+    assert_goes_on(runs, harmed(runs, tmp_path, name, lambda path: flip(path, bit)), name)
+
+
+HARMS = {
+    "truncated": lambda path: path.write_bytes(path.read_bytes()[:-1]),
+    "halved": lambda path: path.write_bytes(path.read_bytes()[: path.stat().st_size // 2]),
+    "emptied": lambda path: path.write_bytes(b""),
+    "longer": lambda path: path.write_bytes(path.read_bytes() + b"\0"),
+    "deleted": lambda path: path.unlink(),
+}
+
+
+@pytest.mark.parametrize("harm", HARMS)
+def test_files_that_are_no_longer_whole_are_found(runs, tmp_path, harm):
+    files = [name for name, size in files_of(runs / "cut") if size and (len(name.parts) > 1 or harm != "deleted")]
+    # without its list of files, a checkpoint is still checked array by array
+    for name in [name for name in files if name.name != "files.json" or harm != "deleted"]:
+        folder = harmed(runs, tmp_path, name, HARMS[harm])
+    assert_goes_on(runs, folder, name)
+
+
+def test_where_no_checkpoint_is_whole_nothing_is_overwritten(runs, tmp_path):
+    shutil.copytree(runs / "cut", tmp_path / "run")
+    for step in (BEFORE, LAST):
+        for file in (tmp_path / "run" / "checkpoints" / str(step)).rglob("*"):
+            if file.is_file():
+                file.write_bytes(b"")
+    before = bits(tmp_path / "run")
+    with pytest.raises(UserError, match=r"no checkpoint of .* is whole; start anew in another folder"):
+        train(tmp_path / "run", 30)
+    assert bits(tmp_path / "run") == before
+    assert len(list((tmp_path / "run" / "checkpoints-damaged").iterdir())) == 2
+
+
+@pytest.mark.slow
+def test_three_hundred_flipped_bits_are_found_and_gone_on_from(runs, tmp_path):
+    for name, bit in flips(runs / "cut", 300, seed=1):
+        assert_goes_on(runs, harmed(runs, tmp_path, name, lambda path, bit=bit: flip(path, bit)), name)
+
+
+def test_a_damaged_checkpoint_can_be_read_around(runs, tmp_path):
+    said = []
+    shutil.copytree(runs / "cut" / "checkpoints", tmp_path / "checkpoints")
+    flip(tmp_path / "checkpoints" / str(LAST) / "files.json", 100)
+    with Checkpoints(tmp_path / "checkpoints", tell=said.append) as checkpoints:
+        assert checkpoints.latest().step == BEFORE
+    assert len(said) == 1
