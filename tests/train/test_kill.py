@@ -10,6 +10,7 @@ import time
 import pytest
 
 STEPS = "160"
+KILLS = int(os.environ.get("SEQNETS_KILLS", "50"))  # of the slow tests
 
 
 @pytest.fixture
@@ -70,7 +71,7 @@ def test_killed_runs_end_as_one_that_was_not(start, tmp_path):
 def test_runs_killed_at_two_hundred_random_moments_end_as_one_that_was_not(start, tmp_path):
     assert start("straight").wait(120) == 0
     rng, kills, runs = random.Random(0), 0, 0
-    while kills < 200:
+    while kills < 4 * KILLS:
         runs += 1
         for _ in range(10):
             process = start(f"cut{runs}")
@@ -121,7 +122,7 @@ def test_a_second_interrupt_leaves_at_once(start, tmp_path):
 @pytest.mark.slow
 def test_termination_followed_by_a_kill_loses_nothing(start, tmp_path):
     assert start("straight").wait(120) == 0
-    for _ in range(50):
+    for _ in range(KILLS):
         process = start("cut")
         wait_for_checkpoint(process, tmp_path / "cut", max(checkpoints(tmp_path / "cut"), default=0))
         process.terminate()
@@ -130,3 +131,27 @@ def test_termination_followed_by_a_kill_loses_nothing(start, tmp_path):
         process.wait()
     assert start("cut").wait(120) == 0
     assert_same_run(tmp_path / "straight", tmp_path / "cut")
+
+
+@pytest.mark.slow
+def test_kills_while_an_old_checkpoint_is_deleted_lose_nothing(start, tmp_path):
+    assert start("straight").wait(120) == 0
+    rng, kills, halves, runs = random.Random(0), 0, 0, 0
+    while kills < KILLS:
+        runs += 1
+        directory = tmp_path / f"cut{runs}"
+        process, known = start(directory.name), set()
+        while process.poll() is None:
+            found = checkpoints(directory)
+            if len(found | known) > 2 and found != known:  # one more than is kept: the oldest is deleted now
+                time.sleep(rng.uniform(0, 0.003))
+                process.kill()
+                process.wait()
+                kills += 1
+                halves += any(not (directory / "checkpoints" / str(step) / "files.json").exists() for step in found)
+                process, found = start(directory.name), checkpoints(directory)
+            known = found
+        assert process.returncode == 0
+        assert_same_run(tmp_path / "straight", directory)
+    print(f"{kills} kills, {halves} of them in the middle of a deletion or before a checkpoint was sealed")
+    assert halves > 0
