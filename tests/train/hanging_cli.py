@@ -1,0 +1,25 @@
+"""`seqnets`, whose text stops coming after a number of steps, as on a broken network drive; once, if a file is named for it."""
+
+import os
+import sys
+import time
+from pathlib import Path
+
+from seqnets.cli.main import main
+from seqnets.data.streams import Windows
+
+HANG_AFTER, ONCE = int(os.environ["HANG_AFTER"]), os.environ.get("HANG_ONCE")
+batch = Windows.batch
+
+
+def hanging(self, step):
+    if step >= HANG_AFTER and not (ONCE and Path(ONCE).exists()):
+        if ONCE:
+            Path(ONCE).touch()
+        time.sleep(1e6)
+    return batch(self, step)
+
+
+if __name__ == "__main__":
+    Windows.batch = hanging
+    sys.exit(main(sys.argv[1:]))
