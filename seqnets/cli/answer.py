@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from seqnets.cli.figure_file import check_figure, write_figure
 from seqnets.cli.parser import Parser
 from seqnets.cli.trained import wrong_run
 from seqnets.errors import UserError
@@ -25,11 +26,12 @@ def main(argv: Sequence[str]) -> int:
         raise wrong_run(found.run, task, "vqa")
     if found.top < 1:
         raise UserError(f"--top must be at least 1, not {found.top}")
-    if found.figure and not Path(found.figure).absolute().parent.is_dir():
-        raise UserError(f"--figure {found.figure}: the folder '{Path(found.figure).parent}' does not exist; make it first")
+    check_figure(found.figure)
     from seqnets.decode.answers import answer_questions
 
     answers = answer_questions(load(found.run).model, found.image, found.question)
+    if found.figure and answers[0].attention is None:
+        raise UserError("this model multiplies and looks nowhere; train with --model.attention additive to see where it looks")
     for number, answer in enumerate(answers):
         _show(answer, found)
         if found.figure:
@@ -61,11 +63,9 @@ def _show(answer: Any, found: Any) -> None:
 def _draw(answer: Any, path: Path) -> None:
     from seqnets.viz.attention import attention_figure
 
-    if answer.attention is None:
-        raise UserError("this model multiplies and looks nowhere; train with --model.attention additive to see where it looks")
     names = [f"glimpse {number}" for number in range(1, len(answer.attention) + 1)]
     title = f"{answer.question} {answer.answer.label}"
-    attention_figure(answer.image, names, answer.attention, title=title).savefig(path)
+    write_figure(attention_figure(answer.image, names, answer.attention, title=title), path)
 
 
 def _numbered(path: Path, number: int, count: int) -> Path:

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from seqnets.cli.figure_file import check_figure, check_folder, write_figure
 from seqnets.cli.options import add_fields, given_fields
 from seqnets.cli.parser import Parser
 from seqnets.cli.trained import load_trained, wrong_run
@@ -49,7 +50,7 @@ def main(argv: Sequence[str]) -> int:
     from seqnets.data.images import find_images
 
     run = load_trained(found.run, "captioner")
-    _check_captioner(run)
+    _check_captioner(run, found)
     paths = find_images(found.images)
     seed = secrets.randbelow(_SEEDS) if found.seed is None else found.seed
     captioned = list(_shown(_captioned(run.model, paths, config, seed, found), paths, found))
@@ -91,15 +92,16 @@ def _check(found: argparse.Namespace) -> None:
         raise UserError(f"--seed must be at least 0 and below 2^32, not {found.seed}")
     if found.batch_size < 1:
         raise UserError(f"--batch-size must be at least 1, not {found.batch_size}")
-    for option in ("out", "figure", "html"):
-        path = getattr(found, option)
-        if path is not None and not Path(path).absolute().parent.is_dir():
-            raise UserError(f"--{option} {path}: the folder '{Path(path).parent}' does not exist; make it first")
+    for option in ("out", "html"):
+        check_folder(f"--{option}", getattr(found, option))
+    check_figure(found.figure)
 
 
-def _check_captioner(run: Any) -> None:
+def _check_captioner(run: Any, found: argparse.Namespace) -> None:
     if not all(hasattr(run.model, name) for name in ("encode", "step", "vocabulary", "grid")):
         raise wrong_run(run.directory, run.config["task"], "captioner")
+    if (found.figure or found.html) and run.model.config.attention == "none":
+        raise UserError("this captioner has no attention: nothing to show of where it looked; leave out --figure and --html")
 
 
 def _captioned(model: Any, paths: Sequence[Path], config: Any, seed: int, found: argparse.Namespace) -> Iterator[Any]:
@@ -132,8 +134,6 @@ def _write(captioned: Sequence[Captioned], found: argparse.Namespace) -> None:
         return
     if found.out:
         _write_results(captioned, Path(found.out))
-    if found.figure or found.html:
-        _check_attention(captioned)
     if found.figure:
         _write_figures(captioned, Path(found.figure))
     if found.html:
@@ -163,29 +163,13 @@ def _write_results(captioned: Sequence[Captioned], path: Path) -> None:
     replace_file(path, json.dumps(entries, ensure_ascii=False, indent=1) + "\n")
 
 
-def _check_attention(captioned: Sequence[Captioned]) -> None:
-    if captioned[0].captions[0].attention is None:
-        raise UserError("this captioner has no attention: nothing to show of where it looked; leave out --figure and --html")
-
-
 def _write_figures(captioned: Sequence[Captioned], path: Path) -> None:
-    import io
-
-    from seqnets.run import replace_file
-
     taken: dict[str, int] = {}
     for each in captioned:
         stem = f"{path.stem}-{each.path.stem}" if len(captioned) > 1 else path.stem
         taken[stem] = taken.get(stem, 0) + 1
         name = stem if taken[stem] == 1 else f"{stem}-{taken[stem]}"
-        content = io.BytesIO()
-        try:
-            each.captions[0].attention_figure().savefig(content, format=(path.suffix or ".png")[1:])
-        except ValueError as error:
-            if isinstance(error, UserError):
-                raise
-            raise UserError(f"--figure {path}: {error}; end it in .png, .svg or .pdf") from None
-        replace_file(path.with_name(f"{name}{path.suffix or '.png'}"), content.getvalue())
+        write_figure(each.captions[0].attention_figure(), path.with_name(f"{name}{path.suffix or '.png'}"))
 
 
 def _write_page(captioned: Sequence[Captioned], path: Path) -> None:

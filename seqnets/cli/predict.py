@@ -8,6 +8,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
+from seqnets.cli.figure_file import check_figure, write_figure
 from seqnets.cli.parser import Parser
 from seqnets.cli.trained import wrong_run
 from seqnets.errors import UserError
@@ -66,8 +67,7 @@ def _check(found: argparse.Namespace, task: str) -> None:
             raise UserError(f"--{name.replace('_', '-')} is for translators; '{found.run}' holds a {task}")
     if found.figure and (found.file or len(found.text) != 1):
         raise UserError("--figure shows a single translation; give one --text and no FILE")
-    if found.figure and not Path(found.figure).absolute().parent.is_dir():
-        raise UserError(f"--figure {found.figure}: the folder '{Path(found.figure).parent}' does not exist; make it first")
+    check_figure(found.figure)
 
 
 def _inputs(model: Any, found: argparse.Namespace) -> list[Any]:
@@ -113,7 +113,7 @@ def _translations(model: Any, texts: list[str], found: argparse.Namespace) -> It
         from seqnets.viz.alignment import alignment_figure
 
         source = model.source.pieces(model.source.encode(texts[0]))
-        alignment_figure(source, all_found[0][0]).savefig(found.figure)
+        write_figure(alignment_figure(source, all_found[0][0]), Path(found.figure))
     for text, best in zip(texts, all_found):
         yield {"source": text, "translations": [{"text": one.text, "log_prob": one.log_prob} for one in best]}
 

@@ -131,7 +131,7 @@ MISUSES = {
     "drawing and greedy": (["RUN", "PHOTOS", "--method", "greedy", "--temperature", 1], "--temperature is for drawing"),
     "seed": (["RUN", "PHOTOS", "--seed", -1], "--seed must be at least 0"),
     "folder": (["RUN", "PHOTOS", "--out", "no/such/x.json"], "the folder 'no/such' does not exist"),
-    "figure": (["RUN", "PHOTOS/a.png", "--figure", "x.docx"], "--figure x.docx: Format 'docx' is not supported"),
+    "figure": (["RUN", "PHOTOS/a.png", "--figure", "x.docx"], "--figure x.docx: cannot draw a 'docx'; end it in .png"),
     "batch": (["RUN", "PHOTOS", "--batch-size", 0], "--batch-size must be at least 1"),
     "store": (["RUN", "PHOTOS", "--features", "nothing"], "'nothing' is not a feature store"),
 }

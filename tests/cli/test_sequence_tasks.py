@@ -69,6 +69,8 @@ def test_texts_are_translated(seqnets, files):
     scores = [one["log_prob"] for one in entry["translations"]]
     assert len(scores) == 2
     pytest.importorskip("matplotlib")
+    refused = seqnets(*words, "--figure", "a.doc")
+    assert (refused.code, refused.out, "cannot draw a 'doc'" in refused.err) == (2, "", True)
     drawn = seqnets(*words, "--figure", "a.png")
     assert drawn.code == 0, drawn.err
     assert Path("a.png").read_bytes().startswith(b"\x89PNG")
@@ -86,6 +88,8 @@ def test_questions_are_answered(seqnets, files):
     assert sum(top["probability"] for top in entries[0]["top"]) == pytest.approx(1)
     pytest.importorskip("matplotlib")
     assert seqnets("answer", "runs/questions-vqa", "pictures/1.png", "is it?", "what?", "--figure", "seen.png").code == 0
+    refused = seqnets("answer", "runs/questions-vqa", "pictures/1.png", "is it?", "--figure", "seen.doc")
+    assert (refused.code, refused.out, "cannot draw a 'doc'" in refused.err) == (2, "", True)
     assert Path("seen-1.png").exists()
     assert Path("seen-2.png").exists()
 
