@@ -74,6 +74,7 @@ def photographs(
     Raises:
         UserError: something cannot be read, or does not fit.
     """
+    _check_encoder(config)
     lists = data.split_lists or None
     found = read_captions(captions, lists=lists, validation_fraction=data.validation_fraction, test_fraction=data.test_fraction)
     found, _ = with_pictures(found, images)
@@ -83,7 +84,7 @@ def photographs(
     tell(f"vocabulary: {vocabulary}")
     if config.encoder == "small":
         return _from_pixels(Captioner(vocabulary, config, rngs=rngs), found)
-    network = create_model(config.encoder, weights=config.encoder_weights or None, rngs=rngs)
+    network = create_model(config.encoder, weights=config.encoder_weights, rngs=rngs)
     rule = known_preprocessing(network)
     if rule.image_size is None or rule.image_size[0] != rule.image_size[1]:
         raise UserError(f"a captioner needs square images of one size; the rule of {config.encoder} leaves {rule.image_size}")
@@ -92,6 +93,13 @@ def photographs(
     if finetune:
         return _from_pixels(model, found)
     return _from_features(model, network, backbone.stage_names[-1], found, data, tell)
+
+
+def _check_encoder(config: CaptionerConfig) -> None:
+    if config.encoder == "features":
+        raise UserError("model.encoder 'features' is for arrays in Python; name the network, whose features are stored once")
+    if config.encoder != "small" and not config.encoder_weights:
+        raise UserError(f"model.encoder {config.encoder!r} sees nothing without its weights; give --model.encoder-weights FILE")
 
 
 def _from_pixels(model: Captioner, found: CaptionSet) -> tuple[Captioner, Splits]:

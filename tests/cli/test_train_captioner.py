@@ -87,6 +87,12 @@ def test_images_without_captions_are_refused(seqnets, photos):
     assert "--images and --captions belong together" in found.err
 
 
+def test_a_network_without_weights_is_refused(seqnets, photos):
+    outcome = seqnets("train", "captioner", *photos, "--model.encoder", "lenet5", *QUICK)
+    assert outcome.code == 2
+    assert "model.encoder 'lenet5' sees nothing without its weights; give --model.encoder-weights FILE" in outcome.err
+
+
 def test_a_finetuned_encoder_moves_at_a_tenth_of_the_rate():
     changes = {"model": {"encoder": "resnet18"}, "learning": {"finetune_after": 3.0}}
     config = recipe.completed(settings.replaced(CaptionerRunConfig(), changes))
