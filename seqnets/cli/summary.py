@@ -32,7 +32,7 @@ def main(argv: Sequence[str]) -> int:
         return 0
     if options.network is None:
         raise UserError("name a network, such as vgg16; `seqnets summary --list` tells the names")
-    height, width, channels = _image_shape(options.input)
+    height, width, channels = _image_shape(options.input or _usual_shape(options.network))
     from seqnets.models.registry import abstract_model
     from seqnets.models.summary import summarize
 
@@ -55,7 +55,7 @@ def _parser() -> Parser:
     parser = Parser("seqnets summary", "print the layers of a network: shapes, parameters, multiply-adds, memory", EXAMPLES)
     parser.add_argument("network", nargs="?", help="its name, such as vgg16, resnet50, squeezenet1_1")
     parser.add_argument("--list", action="store_true", help="print the names of all networks, a family a line")
-    parser.add_argument("--input", default="224x224x3", metavar="HxWxC", help="size of the images (default: %(default)s)")
+    parser.add_argument("--input", metavar="HxWxC", help="size of the images (default: 224x224x3; for LeNet 28x28x1)")
     parser.add_argument("--optimizer", default="momentum", metavar="NAME", help="for the training memory (default: %(default)s)")
     parser.add_argument("--batch", type=parser.value(int), default=1, metavar="N", help="images at once (default: 1)")
     parser.add_argument("--classes", type=parser.value(int), metavar="N", help="size of the output (default: as published)")
@@ -68,6 +68,12 @@ def _names() -> str:
     from seqnets.models.registry import FAMILIES
 
     return "\n".join(" ".join(names) for names in FAMILIES.values())
+
+
+def _usual_shape(network: str) -> str:
+    from seqnets.models.registry import FAMILIES
+
+    return "28x28x1" if network in FAMILIES["lenet"] else "224x224x3"
 
 
 def _image_shape(text: str) -> tuple[int, int, int]:

@@ -172,7 +172,7 @@ def test_the_command_lists_the_networks(capsys):
 
 
 def test_the_command_prints_a_table(capsys):
-    assert main(["lenet5", "--input", "28x28x1", "--dtype", "bfloat16"]) == 0
+    assert main(["lenet5", "--dtype", "bfloat16"]) == 0
     assert "61,706" in capsys.readouterr().out
 
 
