@@ -33,7 +33,7 @@ from seqnets.run import (
 )  # fmt: skip
 from seqnets.train.config import TrainConfig
 from seqnets.train.resume import Resume, check_unchanged, continues
-from seqnets.train.state import TrainState
+from seqnets.train.state import TrainState, evaluated_weights
 from seqnets.train.task import Task
 from seqnets.train.tracking import JsonLines, TensorBoard
 
@@ -138,6 +138,7 @@ class InFolder:
         self._checkpoints.best_step = (record["best"] or {}).get("step")
         self._open_metrics(record["metrics_bytes"], checkpoint.step)
         source = f"the checkpoint of step {checkpoint.step:,}"
+        self._mend_weights(state)
         return replace_arrays(state, checkpoint.arrays, source=source), record
 
     def log(self, line: Mapping[str, Any]) -> None:
@@ -190,6 +191,17 @@ class InFolder:
     def close(self) -> None:
         """Wait for the save in progress, close the files, let go of the lock."""
         self._undo.close()
+
+    def _mend_weights(self, like: TrainState) -> None:
+        step = self._checkpoints.best_step
+        try:
+            read_weights(self.directory / WEIGHTS)
+        except UserError as error:
+            if step is None or step not in self._checkpoints.steps():  # they are written again at the end
+                return
+            best = replace_arrays(like, self._checkpoints.read(step).arrays, source=f"the checkpoint of step {step:,}")
+            self.export(weights_of(*evaluated_weights(best)))
+            self._tell(f"{error}; they are taken from the checkpoint of step {step:,} again")
 
     def _open_metrics(self, size: int, step: int) -> None:
         self._writers: list[Any] = [JsonLines(self.directory / METRICS, size)]

@@ -128,6 +128,16 @@ def test_files_that_are_no_longer_whole_are_found(runs, tmp_path, harm):
     assert_goes_on(runs, folder, name)
 
 
+@pytest.mark.parametrize("harm", HARMS)
+def test_weights_are_made_again_from_the_best_checkpoint(runs, tmp_path, harm):
+    shutil.copytree(runs / "cut", tmp_path / "run")
+    HARMS[harm](tmp_path / "run" / "model.safetensors")
+    told = Told()
+    train(tmp_path / "run", LAST, told)  # which is complete: nothing is trained
+    assert bits(tmp_path / "run") == bits(runs / "cut")
+    assert any(f"they are taken from the checkpoint of step {LAST} again" in said for said in told.sentences)
+
+
 def test_where_no_checkpoint_is_whole_nothing_is_overwritten(runs, tmp_path):
     shutil.copytree(runs / "cut", tmp_path / "run")
     for step in (BEFORE, LAST):
