@@ -25,7 +25,11 @@ def supervise(words: Sequence[str], restarts: int) -> int:
         code = _run(command)
         if code in ENDED or left == 0:
             return code
-        print(f"seqnets: the training ended with code {code}; starting it again ({left - 1} more allowed)", file=sys.stderr, flush=True)
+        print(
+            f"seqnets: the training ended with code {code}; starting it again ({left - 1} more allowed)",
+            file=sys.stderr,
+            flush=True,
+        )
     raise AssertionError("unreachable")
 
 
