@@ -47,6 +47,8 @@ class CaptionerConfig:
     """Predict words from the word before, the state and the context through a hidden layer, instead of the state alone."""
     inject: Literal["every", "first", "token", "init"] = "init"
     """Without attention, where the image enters: at every step, the first, as a word before the first, as initial state."""
+    initial: Literal["mean", "zeros"] = "mean"
+    """With attention, the state before the first word: from the mean feature, or zeros, which know nothing of the image."""
     cell: Literal["lstm", "gru", "vanilla", "highway"] = "lstm"
     """The recurrence."""
     hidden_features: int = 256
@@ -73,6 +75,8 @@ class CaptionerConfig:
     """Rate on the words' vectors."""
     feature_dropout: float = 0.0
     """Rate on the features of the image, the same ones at all locations."""
+    context_dropout: float = 0.0
+    """Rate at which the state goes without the context for one word, so that each word is read from the image when it is due."""
     zoneout: float = 0.0
     """Rate at which a unit keeps its old state."""
     dtype: Literal["float32", "bfloat16"] = "float32"
@@ -82,7 +86,7 @@ class CaptionerConfig:
         for name in ("hidden_features", "layers", "embedding_features", "depth", "image_size", "encoder_width"):
             if getattr(self, name) < 1:
                 raise UserError(f"model.{name} must be at least 1, got {getattr(self, name)}")
-        for name in ("dropout", "input_dropout", "feature_dropout", "zoneout"):
+        for name in ("dropout", "input_dropout", "feature_dropout", "context_dropout", "zoneout"):
             if not 0 <= getattr(self, name) < 1:
                 raise UserError(f"model.{name} must lie in [0, 1), got {getattr(self, name)}")
         if self.hard and not self.looks:

@@ -84,7 +84,7 @@ class CaptionDecoder(nnx.Module):
             self.context_kernel = nnx.Param(block(rngs.params(), (features, gates * hidden), jnp.float32))
         if not config.looks and config.inject == "token":
             self.image_word = Dense(features, width, kernel_init=input_kernel, rngs=rngs)
-        if config.looks or config.inject == "init":
+        if config.initial == "mean" if config.looks else config.inject == "init":
             parts = [cell.hidden_features for cell in self._cells() for _ in range(cell.carry_parts)]
             self.initial = nnx.List([Dense(features, size, kernel_init=input_kernel, rngs=rngs) for size in parts])
         self.output = WordOutput(words, features, config, rngs=rngs)
@@ -150,7 +150,8 @@ class CaptionDecoder(nnx.Module):
         def body(carry: Carry, time: Any) -> Any:
             step_key = subkey(key, time[1])
             look = sight(hidden_of(carry[-1]), annotations.projected, annotations.features, expected, subkey(step_key, 0))
-            carry, hidden = self._advance(carry, self._with_context(time[0], look.context), subkey(step_key, 1))
+            remembered = _drop_rows(look.context, self.config.context_dropout, subkey(step_key, 2))
+            carry, hidden = self._advance(carry, self._with_context(time[0], remembered), subkey(step_key, 1))
             return carry, (hidden, look)
 
         times = (projected.swapaxes(0, 1), jnp.arange(projected.shape[1]))
@@ -186,6 +187,13 @@ class CaptionDecoder(nnx.Module):
 
     def _cells(self) -> list[Cell]:
         return [cast(Cell, layer.cell) for layer in self.rnn.layers]
+
+
+def _drop_rows(context: Array, rate: float, key: Array | None) -> Array:
+    if key is None or not rate:
+        return context
+    # not scaled up: a state that seldom sees the context should see it as it is
+    return context * jax.random.bernoulli(key, 1 - rate, (context.shape[0], 1))
 
 
 def _step(cell: Cell, state: Carry, projected: Array, key: Array | None) -> tuple[Carry, Array]:

@@ -149,6 +149,16 @@ def test_hard_attention_reads_one_location_or_the_mean(batch):
     np.testing.assert_allclose(look.context[0], gate[0] * mean, rtol=1e-4, atol=1e-6)
 
 
+def test_a_state_that_never_sees_the_context_reads_words_alone(batch):
+    features, tokens, _, lengths = batch
+    model = captioner(initial="zeros", context_dropout=0.999999, gate="none", deep_output=False)
+    annotations = model.encode(jnp.asarray(features))
+    blind = model.read(annotations, jnp.asarray(tokens), lengths=jnp.asarray(lengths), key=jax.random.key(0)).logits
+    model.decoder.context_kernel[...] = jnp.zeros_like(model.decoder.context_kernel[...])
+    np.testing.assert_allclose(blind, model(features, tokens, lengths=lengths)[0], rtol=1e-5, atol=1e-5)
+    assert not any(leaf.any() for leaf in jax.tree.leaves(model.initialize_carry(annotations)))
+
+
 def test_the_first_word_has_no_word_before_it(batch):
     features, tokens, _, lengths = batch
     model = captioner(**preset("sat-soft")["model"])
