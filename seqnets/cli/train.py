@@ -15,8 +15,9 @@ from seqnets.cli.parser import Parser
 from seqnets.cli.restarts import supervise
 from seqnets.cli.tasks import TASKS
 from seqnets.errors import UserError
+from seqnets.ops.native import build
 from seqnets.train.hosts import Hosts, join_hosts
-from seqnets.train.mesh import request_devices
+from seqnets.train.mesh import AUTO, request_devices
 
 SUMMARY = "train a model on your own data, or go on with a run that was interrupted"
 
@@ -30,11 +31,19 @@ def main(argv: Sequence[str]) -> int:
     if found.restarts:
         return supervise(_without_restarts(words, name), found.restarts)
     processes = join_hosts(found.hosts)
+    config = _with_mesh(config, recipe, processes)
     request_devices(config.train.mesh, processes)  # before anything asks JAX what there is
     directory = found.out or str(Path("runs") / _run_name(recipe, config, found.config))
     if found.dry_run:
         return _dry_run(recipe, config)
     return _train(recipe, config, directory, found.resume, first=processes == 1 or jax.process_index() == 0)
+
+
+def _with_mesh(config: Any, recipe: Any, processes: int) -> Any:
+    """Divide a batch over the cores where that is known to pay: without the native kernels, half as fast again."""
+    if config.train.mesh or processes > 1 or not getattr(recipe, "PREFERS_MESH", False) or build.library() is not None:
+        return config
+    return settings.replaced(config, {"train": {"mesh": AUTO}})
 
 
 def _train(recipe: Any, config: Any, directory: str, resume: Any, *, first: bool) -> int:

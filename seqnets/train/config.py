@@ -92,7 +92,7 @@ class TrainConfig:
     watchdog: float = 0.0
     """Seconds without a step or an evaluation after which all stacks are printed and the process ends; 0 for never."""
     mesh: str = ""
-    """Devices to train on: data=4 divides each batch over four, data=4,model=2 large weights over two as well; "" for one."""
+    """Devices: data=4 divides each batch over four, data=4,model=2 large weights over two as well; auto for all; "" for one."""
     tensorboard: bool = False
     """Also write TensorBoard files (needs `pip install 'seqnets[viz]'`)."""
 

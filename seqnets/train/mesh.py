@@ -5,8 +5,10 @@ which large parameters and their moments are divided. XLA adds the communication
 device, up to the order of its sums.
 """
 
+import contextlib
 import json
 import math
+import os
 from collections.abc import Mapping
 from typing import Any
 
@@ -15,8 +17,10 @@ import numpy as np
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
 from seqnets.errors import UserError
+from seqnets.ops.backends import native
 
 AXES = ("data", "model")
+AUTO = "auto"
 _LEAST_DIVIDED = 1 << 14  # numbers in an array below which dividing it over `model` costs more than it saves
 
 
@@ -24,7 +28,7 @@ def parse_mesh(text: str) -> dict[str, int]:
     """Return the sizes of a mesh's axes.
 
     Raises:
-        UserError: it is not of the form data=N or data=N,model=M.
+        UserError: it is not of the form data=N or data=N,model=M, nor "auto", which has no sizes yet.
 
     Example:
         >>> parse_mesh("data=4,model=2")
@@ -48,16 +52,24 @@ def request_devices(text: str, processes: int = 1) -> None:
         text: the mesh, "data=4,model=2".
         processes: how many processes share the mesh.
     """
-    count = math.prod(parse_mesh(text).values()) // processes
+    count = _cores() if text == AUTO else math.prod(parse_mesh(text).values()) // processes
     if count > 1:
-        jax.config.update("jax_num_cpu_devices", count)
+        with contextlib.suppress(RuntimeError):  # JAX has been used: `Layout` will say what there is
+            jax.config.update("jax_num_cpu_devices", count)
+
+
+def _cores() -> int:
+    if "NPROC" in os.environ:  # which XLA goes by, too
+        return int(os.environ["NPROC"])
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 class Layout:
     """Where the state and the batches of a run live.
 
     Args:
-        text: the mesh, "data=4,model=2"; "" for one device, or all of them where there are several processes.
+        text: the mesh, "data=4,model=2"; "auto" for as many devices as divide the batch evenly; "" for one device, or
+            all of them where there are several processes.
         batch_size: rows of a batch, B.
 
     Raises:
@@ -72,8 +84,11 @@ class Layout:
     def __init__(self, text: str, batch_size: int) -> None:
         self.batch_size, self.processes = batch_size, jax.process_count()
         self.is_primary = jax.process_index() == 0
-        sizes = {"data": jax.device_count() if self.processes > 1 and not text else 1, **parse_mesh(text)}
+        sizes = {"data": jax.device_count() if self.processes > 1 and not text else 1, **_sizes(text, batch_size)}
         self.mesh = _mesh(sizes, batch_size) if math.prod(sizes.values()) > 1 else None
+        if self.mesh is not None and jax.default_backend() == "cpu":
+            # the devices share the cores; a kernel with a thread for each core would wait for the other devices' threads
+            native.set_threads(max(1, _cores() // jax.local_device_count()))
 
     def place(self, state: Any) -> Any:
         """Put a state, the same in every process, onto the devices."""
@@ -138,6 +153,12 @@ class Layout:
             return NamedSharding(mesh, PartitionSpec())
         widest = max(axes, key=lambda axis: np.shape(array)[axis])
         return NamedSharding(mesh, PartitionSpec(*(None,) * widest, "model"))
+
+
+def _sizes(text: str, batch_size: int) -> dict[str, int]:
+    if text != AUTO:
+        return parse_mesh(text)
+    return {"data": max(n for n in range(1, jax.device_count() + 1) if batch_size % n == 0)}
 
 
 def _mesh(sizes: Mapping[str, int], batch_size: int) -> Mesh:

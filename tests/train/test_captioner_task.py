@@ -77,6 +77,7 @@ def test_a_continued_run_is_the_uninterrupted_one(tmp_path):
     assert again.model.config == task.model.config
 
 
+@pytest.mark.slow
 def test_a_killed_run_ends_as_one_that_was_not(tmp_path, compile_cache):
     def start(name):
         return subprocess.Popen([sys.executable, str(PROGRAM), str(tmp_path / name), "40"], env=os.environ | compile_cache)
@@ -124,6 +125,7 @@ def test_a_frozen_encoder_does_not_drift():
     assert not moved(task, train(task, steps=3, freeze=("encoder",), weight_decay=0.1, optimizer="adamw"))
 
 
+@pytest.mark.slow
 def test_an_encoder_is_finetuned_after_so_many_epochs():
     task = network_task(finetune_after=2.0)  # four captions, four a step: two steps
 

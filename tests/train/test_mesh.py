@@ -52,3 +52,12 @@ def test_a_mesh_that_is_none_is_refused(text):
 def test_what_cannot_be_divided_is_refused():
     with pytest.raises(UserError, match="asks for 64 devices and JAX has"):
         Layout("data=64", batch_size=64)
+
+
+def test_auto_takes_as_many_devices_as_divide_the_batch():
+    body = """
+        from seqnets.train.mesh import Layout
+        meshes = [Layout("auto", batch_size=size).mesh for size in (8, 6, 1)]
+        print(json.dumps([mesh and mesh.shape["data"] for mesh in meshes]))
+    """
+    assert program(body) == [4, 3, None]

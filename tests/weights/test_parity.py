@@ -34,7 +34,7 @@ def images_of(size, batch=2):
     return np.random.default_rng(7).normal(size=(batch, *size, 3)).astype(np.float32)
 
 
-SLOW = {"inception_v4": pytest.mark.slow}
+SLOW = dict.fromkeys(("inception_v4", "inception_v3", "googlenet"), pytest.mark.slow)
 
 
 @pytest.mark.parametrize("name", [pytest.param(name, marks=SLOW.get(name, ())) for name in CASES])

@@ -21,6 +21,7 @@ from seqnets.run import Run
 from seqnets.train import CharLMTask
 
 USAGE = "CORPUS ..."
+PREFERS_MESH = True
 SAMPLE_CHARACTERS = 500
 PYTHON_OPENING = "import os\n\n\ndef "  # a bare "def " does not look like the beginning of a file to the model
 
