@@ -30,5 +30,6 @@ CASES = [
     Case("minlstm", snn.MinLSTMCell, {"candidate": "identity"}, oracle.minlstm),
 ]
 IDS = [case.name for case in CASES]
-CORE = [case for case in CASES if case.name in ("vanilla-tanh", "lstm-norm-zoneout", "gru-after", "gru-before", "highway-3", "minlstm")]
+CORE_NAMES = ("vanilla-tanh", "lstm-norm-zoneout", "gru-after", "gru-before", "highway-3", "minlstm")
+CORE = [case for case in CASES if case.name in CORE_NAMES]
 CORE_IDS = [case.name for case in CORE]

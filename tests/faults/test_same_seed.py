@@ -1,7 +1,7 @@
 """The same seed gives the same bits: again, and on another number of cores.
 
-XLA divides a matrix product by the number of its threads, and so the order of its sums. That number is NPROC, by default that of the
-cores: runs that are to agree to the bit on different machines need the same NPROC.
+XLA divides a matrix product by the number of its threads, and so the order of its sums. That number is NPROC, by default
+that of the cores: runs that are to agree to the bit on different machines need the same NPROC.
 """
 
 import os
