@@ -139,6 +139,7 @@ def test_when_no_image_can_be_read_the_exit_code_is_two(seqnets, words, images):
     assert outcome.out == "store: features of 0 of 10 images; 0 distinct in the store; 10 left out\n"
 
 
+@pytest.mark.slow
 def test_a_killed_command_goes_on_to_the_same_store(words, images, tmp_path):
     random = np.random.default_rng(1)
     for number in range(150):

@@ -34,6 +34,7 @@ def photos(tmp_path):
     return ["--images", folder, "--captions", tmp_path / "captions.csv"]
 
 
+@pytest.mark.slow
 def test_without_arguments_scenes_are_learned_and_shown(seqnets, tmp_path):
     found = seqnets("train", "captioner", "--out", "run", "--data.scenes", 8, "--model.encoder-width", 2, *QUICK)
     assert found.code == 0, found.err

@@ -73,7 +73,7 @@ def test_attention_follows_each_caption_through_its_ancestors(method):
 
 
 @pytest.mark.parametrize("method", ["beam", "sample", "greedy"])
-@pytest.mark.parametrize("bias", [-np.inf, -1e9])
+@pytest.mark.parametrize("bias", [-np.inf, pytest.param(-1e9, marks=pytest.mark.slow)])
 def test_a_model_that_never_ends_still_gives_whole_length_captions(method, bias):
     model = TableCaptioner(end_bias=bias)
     for captions in decode_captions(model, KINDS, method=method, beam=3, n_best=1, max_length=4):

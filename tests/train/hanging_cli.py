@@ -8,7 +8,7 @@ from pathlib import Path
 from seqnets.cli.main import main
 from seqnets.data.streams import Windows
 
-HANG_AFTER, ONCE = int(os.environ["HANG_AFTER"]), os.environ.get("HANG_ONCE")
+HANG_AFTER, ONCE = int(os.environ.get("HANG_AFTER", 0)), os.environ.get("HANG_ONCE")
 batch = Windows.batch
 
 

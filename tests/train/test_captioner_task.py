@@ -172,6 +172,7 @@ def test_drawn_captions_have_the_probability_that_the_model_gives_them():
         assert length == len(row) or row[length - 1] == 2
 
 
+@pytest.mark.slow
 def test_self_critical_training_raises_the_reward():
     settings = {"self_critical_after": 20, "self_critical_samples": 4, "regularizer": 0.0}
     run = train(tiny.tiny_task(learning=settings), steps=140, learning_rate=0.02, batch_size=8, log_every=10)

@@ -51,7 +51,8 @@ def test_a_mesh_trains_what_one_device_trains(task):
         assert [found["divided"] > 0 for found in several] == [False, False, True]
 
 
-@pytest.mark.parametrize("task", ["classifier", pytest.param("captioner", marks=SLOW)])
+@pytest.mark.slow
+@pytest.mark.parametrize("task", ["classifier", "captioner"])
 def test_a_checkpoint_of_four_devices_is_the_same_bits_on_any_number(tmp_path, task):
     body = """
         def saved_and_restored(mesh, folder):

@@ -140,7 +140,7 @@ def test_an_answer_that_was_not_learned_counts_as_wrong():
     assert whole >= half
 
 
-@pytest.mark.parametrize("make", [text_task, vqa_task])
+@pytest.mark.parametrize("make", [text_task, pytest.param(vqa_task, marks=pytest.mark.slow)])
 def test_an_interrupted_run_ends_with_the_same_bits(tmp_path, make):
     settings = {"steps_per_dispatch": 1, "log_every": 2, "save_every": 4, "evaluate_every": 4}  # the best may be the first
     settings["schedule"] = "constant"  # which knows no last step

@@ -36,7 +36,7 @@ def test_a_training_that_hangs_ends_with_the_stacks_of_its_threads(tmp_path, com
     assert {path.name for path in (tmp_path / "run" / "checkpoints").iterdir() if path.name.isdigit()} == {"10", "20"}
 
 
-@pytest.mark.parametrize("times", ["once", "always"])
+@pytest.mark.parametrize("times", ["once", pytest.param("always", marks=pytest.mark.slow)])
 def test_it_is_started_again(tmp_path, compile_cache, monkeypatch, capfd, times):
     once = {"HANG_ONCE": str(tmp_path / "hung")} if times == "once" else {}
     for name, value in environment(compile_cache, HANG_AFTER="25", **once).items():
