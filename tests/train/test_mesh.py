@@ -18,9 +18,10 @@ TRAIN = """
 """
 
 
-@pytest.mark.parametrize(
-    "settings", [{"cell": "lstm"}, {"cell": "gru", "zoneout": 0.1, "backend": "scan"}], ids=["native", "scan"]
-)
+SCAN = pytest.param({"cell": "gru", "zoneout": 0.1, "backend": "scan"}, id="scan", marks=pytest.mark.slow)
+
+
+@pytest.mark.parametrize("settings", [pytest.param({"cell": "lstm"}, id="native"), SCAN])
 def test_a_mesh_trains_what_one_device_trains(settings):
     body = 'print(json.dumps([numbers(train(mesh)) for mesh in ("", "data=2", "data=4", "data=2,model=2")]))'
     one, *several = program(TRAIN, body, text=__file__, **settings)

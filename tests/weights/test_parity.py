@@ -34,7 +34,15 @@ def images_of(size, batch=2):
     return np.random.default_rng(7).normal(size=(batch, *size, 3)).astype(np.float32)
 
 
-SLOW = dict.fromkeys(("inception_v4", "inception_v3", "googlenet"), pytest.mark.slow)
+_ALIKE = (
+    "resnext50",
+    "wide_resnet50",
+    "vgg13_timm",
+    "mobilenet_v2_timm",
+    "mobilenet_v1_timm",
+    "vgg11",
+)  # quick ones stand for them
+SLOW = dict.fromkeys(("inception_v4", "inception_v3", "googlenet", "densenet121", *_ALIKE), pytest.mark.slow)
 
 
 @pytest.mark.parametrize("name", [pytest.param(name, marks=SLOW.get(name, ())) for name in CASES])
