@@ -1,5 +1,6 @@
 """A disk that is full for a while costs no checkpoint and no bit of the result."""
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -31,11 +32,9 @@ def start(folder, steps, errors):
 def fill(path):
     with path.open("wb", buffering=0) as file:
         for size in (1 << 16, 1 << 10, 1):
-            try:
+            with contextlib.suppress(OSError):  # until there is no room for so many bytes
                 while True:
                     file.write(bytes(size))
-            except OSError:
-                pass
 
 
 def wait_for(condition, patience=120):

@@ -53,8 +53,11 @@ def test_training_memory_is_parameters_slots_and_activations(vgg16):
     training = vgg16.training
     assert training.parameter_bytes == training.gradient_bytes == 4 * 138_357_544
     assert training.optimizer_bytes == 2 * 4 * 138_357_544
-    # at least every convolution's input, which its kernel's gradient is made of: outputs before a pooling need not be kept
-    assert 2 * 4 * 9_115_136 < training.activation_bytes < 2 * 4 * 2 * 15_087_080
+    # for each of two images: the inputs of all layers with kernels but the first, in float32; of every ReLU, and of three of the
+    # four places under each position of a pooling, one byte that says who passes the gradient on
+    convolved, before_pooling, pooled, dense = 13_555_712, 6_121_472, 1_530_368, 2 * 4096
+    inputs = convolved - before_pooling + pooled + dense
+    assert training.activation_bytes == 2 * (4 * inputs + (convolved + dense) + 3 * pooled)
     assert training.total_bytes == sum(
         (training.parameter_bytes, training.gradient_bytes, training.optimizer_bytes, training.activation_bytes)
     )
