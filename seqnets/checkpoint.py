@@ -1,7 +1,8 @@
 """Checkpoints: named arrays and a JSON record, saved in the background, checked when restored.
 
-Orbax writes each one to a temporary folder and commits it by one rename, so a process killed at any moment leaves
-only whole checkpoints. It does not notice a damaged file: the checksums, of arrays and of files, are ours.
+Orbax writes the files of each one to a folder of another name. Their checksums are added, and one rename makes the
+checkpoint: a process killed at any moment leaves only whole ones, each with its list of files. One that is no longer
+kept is renamed before it is deleted.
 """
 
 import contextlib
@@ -14,7 +15,7 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -115,7 +116,7 @@ class Checkpoints:
             UserError: it is damaged.
         """
         folder = self.directory / str(step)
-        wrong = manifest.broken(folder) if manifest.is_sealed(folder) else None
+        wrong = manifest.broken(folder) if self.is_listed(step) else None
         if wrong:
             raise UserError(f"the checkpoint of step {step:,} is damaged: {wrong}")
         try:
@@ -125,54 +126,44 @@ class Checkpoints:
             raise UserError(f"the checkpoint of step {step:,} cannot be read: {_reason(error)}") from error
         if sealed.get("digest") != _digest(sealed.get("record"), sealed.get("checksums")):
             raise UserError(f"the checkpoint of step {step:,} is damaged: its record does not fit its checksum")
+        if "list_of_files" in sealed and not self.is_listed(step):
+            raise UserError(f"the checkpoint of step {step:,} is damaged: its list of files, {manifest.NAME}, is missing")
         wrong = _first_difference(sealed["checksums"], {name: checksum(array) for name, array in arrays.items()})
         if wrong:
             raise UserError(f"the checkpoint of step {step:,} is damaged: array {wrong!r} does not fit its checksum")
         return Checkpoint(step, arrays, sealed["record"])
 
+    def is_listed(self, step: int) -> bool:
+        """Say whether a checkpoint has checksums of its files; older ones may have those of their arrays alone."""
+        return manifest.is_sealed(self.directory / str(step))
+
     def close(self) -> None:
         """Wait for the save in progress and end the thread."""
         self.wait()
         self._thread.shutdown()
-        if "_manager" in self.__dict__:
-            self._manager.close()
-
-    def should_preserve(self, checkpoints: Sequence[Any], *, context: Any) -> list[bool]:
-        """Say which checkpoints to keep; orbax asks this after a save."""
-        last = {info.step for info in checkpoints[-self._keep :]}
-        return [info.step in last or info.step == self.best_step for info in checkpoints]
-
-    @functools.cached_property
-    def _manager(self) -> Any:
-        # synchronous, since we have a thread of our own: a failure then belongs to its save, not to the next one
-        ocp, alone = _orbax(), _alone()
-        options = ocp.CheckpointManagerOptions(
-            preservation_policy=self,
-            enable_async_checkpointing=False,
-            save_root_metadata=False,
-            create=False,
-            multiprocessing_options=alone,
-        )
-        self.directory.mkdir(parents=True, exist_ok=True)
-        return ocp.CheckpointManager(self.directory, options=options, item_handlers=_handlers(alone))
 
     def _write(self, checkpoint: Checkpoint) -> None:
-        args = _orbax().args
+        self._remove_temporary()
+        self.directory.mkdir(parents=True, exist_ok=True)
+        args, folder = _orbax().args, self.directory / f"{checkpoint.step}.saving"
         arrays = {name: array for name, array in checkpoint.arrays.items() if array.size}  # orbax refuses empty ones
         checksums = {name: checksum(array) for name, array in arrays.items()}
-        sealed = {"record": checkpoint.record, "checksums": checksums, "digest": _digest(checkpoint.record, checksums)}
-        items = args.Composite(state=args.PyTreeSave(arrays), record=args.JsonSave(sealed))
-        with _quiet():
-            self._manager.save(checkpoint.step, args=items, force=True)
-        # a process killed before this leaves a checkpoint whose arrays are still checked one by one
-        manifest.seal(self.directory / str(checkpoint.step))
+        digest = _digest(checkpoint.record, checksums)
+        sealed = {"record": checkpoint.record, "checksums": checksums, "digest": digest, "list_of_files": manifest.NAME}
+        with _quiet(), _checkpointer() as writer:
+            writer.save(folder, args.Composite(state=args.PyTreeSave(arrays), record=args.JsonSave(sealed)))
+        manifest.seal(folder)
+        folder.rename(self.directory / str(checkpoint.step))
+        self._delete_older()
+
+    def _delete_older(self) -> None:
+        for step in set(self.steps()[: -self._keep]) - {self.best_step}:
+            (self.directory / str(step)).rename(self.directory / f"{step}.deleting")
+        self._remove_temporary()
 
     def _read(self, step: int) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
         ocp, folder = _orbax(), self.directory / str(step)
-        handler = ocp.CompositeCheckpointHandler(
-            composite_options=ocp.CompositeOptions(multiprocessing_options=_alone()), **_handlers(_alone())
-        )
-        with ocp.Checkpointer(handler, multiprocessing_options=_alone()) as reader:
+        with _checkpointer() as reader:
             sealed = reader.restore(folder, ocp.args.Composite(record=ocp.args.JsonRestore())).record
             as_numpy = {name: ocp.RestoreArgs(restore_type=np.ndarray) for name in sealed["checksums"]}
             arrays = ocp.args.PyTreeRestore(restore_args=as_numpy)
@@ -183,13 +174,10 @@ class Checkpoints:
         aside.mkdir(exist_ok=True)
         taken = {path.name for path in aside.iterdir()}
         name = next(name for n in range(len(taken) + 1) if (name := f"{step}-{n}" if n else str(step)) not in taken)
-        moved = (self.directory / str(step)).rename(aside / name)
-        if "_manager" in self.__dict__:
-            self._manager.reload()
-        return moved
+        return (self.directory / str(step)).rename(aside / name)
 
     def _remove_temporary(self) -> None:
-        for path in self.directory.glob("*.orbax-checkpoint-tmp*"):
+        for path in self.directory.glob("[0-9]*.*"):  # what a save or a deletion was killed in
             shutil.rmtree(path, ignore_errors=True)
 
 
@@ -234,10 +222,15 @@ def _alone() -> Any:
     return _orbax().options.MultiprocessingOptions(primary_host=0, active_processes={0}, barrier_sync_key_prefix="seqnets")
 
 
-def _handlers(alone: Any) -> dict[str, Any]:
-    ocp = _orbax()
-    state, record = ocp.PyTreeCheckpointHandler, ocp.JsonCheckpointHandler
-    return {"state": state(multiprocessing_options=alone), "record": record(multiprocessing_options=alone)}
+def _checkpointer() -> Any:
+    ocp, alone = _orbax(), _alone()
+    handler = ocp.CompositeCheckpointHandler(
+        composite_options=ocp.CompositeOptions(multiprocessing_options=alone),
+        state=ocp.PyTreeCheckpointHandler(multiprocessing_options=alone),
+        record=ocp.JsonCheckpointHandler(multiprocessing_options=alone),
+    )
+    # synchronous, since we have a thread of our own: a failure then belongs to its save, not to the next one
+    return ocp.Checkpointer(handler, multiprocessing_options=alone)
 
 
 @functools.cache

@@ -2,11 +2,14 @@
 
 import json
 import shutil
+from pathlib import Path
 
 import ml_dtypes
 import numpy as np
 import pytest
+from orbax.checkpoint import Checkpointer
 
+from seqnets import manifest
 from seqnets.checkpoint import Checkpoint, Checkpoints
 from seqnets.errors import UserError
 
@@ -124,9 +127,31 @@ def test_a_harmed_checkpoint_is_moved_aside_and_the_one_before_is_used(checkpoin
     assert_is_step(checkpoints.latest(), 20)
 
 
+def without_list(checkpoints, step):
+    """Make a checkpoint into one as they were before they had a list of files: with checksums of its arrays alone."""
+    (checkpoints.directory / str(step) / "files.json").unlink()
+    path = checkpoints.directory / str(step) / "record" / "metadata"
+    path.write_text(json.dumps({name: value for name, value in json.loads(path.read_text()).items() if name != "list_of_files"}))
+
+
+def test_a_missing_list_of_files_is_noticed(checkpoints, told):
+    save(checkpoints, 10, 20)
+    (checkpoints.directory / "20" / "files.json").unlink()
+    assert_is_step(checkpoints.latest(), 10)
+    assert "its list of files, files.json, is missing" in told[0]
+
+
+def test_an_old_checkpoint_without_a_list_of_files_is_read(checkpoints, told):
+    save(checkpoints, 10)
+    without_list(checkpoints, 10)
+    assert_is_step(checkpoints.latest(), 10)
+    assert told == []
+    assert not checkpoints.is_listed(10)
+
+
 def test_a_changed_record_is_noticed(checkpoints):
     save(checkpoints, 10)
-    (checkpoints.directory / "10" / "files.json").unlink()  # as if the process had been killed before it was written
+    without_list(checkpoints, 10)
     path = checkpoints.directory / "10" / "record" / "metadata"
     sealed = json.loads(path.read_text())
     sealed["record"]["loss"] = 0.2
@@ -137,7 +162,7 @@ def test_a_changed_record_is_noticed(checkpoints):
 
 def test_an_exchanged_array_is_noticed(checkpoints, tmp_path):
     save(checkpoints, 10)
-    (checkpoints.directory / "10" / "files.json").unlink()
+    without_list(checkpoints, 10)
     with Checkpoints(tmp_path / "other") as other:
         other.save(Checkpoint(10, {**ARRAYS, "keys": np.array([1, 3], np.uint32)}, {}))
         other.wait()
@@ -149,17 +174,17 @@ def test_an_exchanged_array_is_noticed(checkpoints, tmp_path):
 
 def test_a_save_that_fails_is_told_and_the_next_one_succeeds(checkpoints, told, monkeypatch):
     save(checkpoints, 10)
-    real = type(checkpoints._manager).save
+    real = Checkpointer.save
 
     def full(*args, **options):
-        (checkpoints.directory / "20.orbax-checkpoint-tmp").mkdir()
+        (checkpoints.directory / "20.saving.orbax-checkpoint-tmp").mkdir()
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(type(checkpoints._manager), "save", full)
+    monkeypatch.setattr(Checkpointer, "save", full)
     assert not save(checkpoints, 20)
     assert told == ["a checkpoint could not be saved, the older ones are kept: [Errno 28] No space left on device"]
     assert sorted(path.name for path in checkpoints.directory.iterdir()) == ["10"]
-    monkeypatch.setattr(type(checkpoints._manager), "save", real)
+    monkeypatch.setattr(Checkpointer, "save", real)
     assert save(checkpoints, 30)
     assert_is_step(checkpoints.latest(), 30)
 
@@ -169,16 +194,41 @@ def test_poll_tells_of_a_failure_without_waiting(checkpoints, told, monkeypatch)
         raise OSError(28, "No space left on device")
 
     save(checkpoints, 10)
-    monkeypatch.setattr(type(checkpoints._manager), "save", full)
+    monkeypatch.setattr(Checkpointer, "save", full)
     checkpoints.save(Checkpoint(20, ARRAYS, {}))
     while checkpoints.poll():
         pass
     assert "No space left" in told[0]
 
 
-def test_leftovers_of_a_killed_save_are_removed(checkpoints):
+@pytest.mark.parametrize("name", ["20.orbax-checkpoint-tmp-17", "20.saving", "20.saving.orbax-checkpoint-tmp", "5.deleting"])
+def test_leftovers_of_a_killed_process_are_removed(checkpoints, name):
     save(checkpoints, 10)
-    (checkpoints.directory / "20.orbax-checkpoint-tmp-17").mkdir()
+    (checkpoints.directory / name).mkdir()
+    (checkpoints.directory / name / "half").write_text("half")
     assert checkpoints.steps() == [10]
     assert_is_step(checkpoints.latest(), 10)
-    assert not list(checkpoints.directory.glob("*tmp*"))
+    assert checkpoints.directory.exists()
+    assert [path.name for path in checkpoints.directory.iterdir()] == ["10"]
+
+
+def test_a_checkpoint_appears_whole_and_goes_whole(checkpoints, monkeypatch):
+    seen = []
+
+    def watched(real):
+        def call(path, *words, **options):
+            seen.append(all_whole(checkpoints))
+            return real(path, *words, **options)
+
+        return call
+
+    monkeypatch.setattr(Path, "rename", watched(Path.rename))
+    monkeypatch.setattr(shutil, "rmtree", watched(shutil.rmtree))
+    save(checkpoints, 10, 20, 30, 40)
+    assert checkpoints.steps() == [30, 40]
+    assert len(seen) >= 8
+    assert all(seen)
+
+
+def all_whole(checkpoints):
+    return all(manifest.broken(checkpoints.directory / str(step)) is None for step in checkpoints.steps())

@@ -148,10 +148,10 @@ def test_kills_while_an_old_checkpoint_is_deleted_lose_nothing(start, tmp_path):
                 process.kill()
                 process.wait()
                 kills += 1
-                halves += any(not (directory / "checkpoints" / str(step) / "files.json").exists() for step in found)
+                halves += any((directory / "checkpoints").glob("*.*"))
                 process, found = start(directory.name), checkpoints(directory)
             known = found
         assert process.returncode == 0
         assert_same_run(tmp_path / "straight", directory)
-    print(f"{kills} kills, {halves} of them in the middle of a deletion or before a checkpoint was sealed")
+    print(f"{kills} kills, {halves} of them in the middle of a deletion or a save")
     assert halves > 0
