@@ -1,7 +1,7 @@
 """Examples of any length as arrays of one shape: what every task on pairs of sequences, labels and pictures draws from."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -126,6 +126,7 @@ class ShuffledBatches:
         examples: what to draw.
         batch_size: B.
         seed: of the orders.
+        rows: which of the B rows are made, as an index.
 
     Example:
         >>> batches = ShuffledBatches(Examples({"label": np.arange(5)}), batch_size=3, seed=0)
@@ -137,10 +138,11 @@ class ShuffledBatches:
     examples: Examples
     batch_size: int
     seed: int
+    rows: slice | np.ndarray = field(default_factory=lambda: slice(None))
 
     def batch(self, step: int) -> Batch:
         """Return the batch of a step, counted from 0."""
-        places = np.arange(step * self.batch_size, (step + 1) * self.batch_size)
+        places = np.arange(step * self.batch_size, (step + 1) * self.batch_size)[self.rows]
         epochs, within = np.divmod(places, len(self.examples))
         orders = {epoch: self._order(int(epoch)) for epoch in np.unique(epochs)}
         return self.examples.rows(np.array([orders[epoch][place] for epoch, place in zip(epochs, within)]))

@@ -1,7 +1,6 @@
 """Batches of labelled images by number: a pure function of the step, wherever the images are and whoever decodes them."""
 
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -13,6 +12,7 @@ from seqnets.data.augment import Augmentation
 from seqnets.data.image_sets import LabelledImages
 from seqnets.data.images import ImageError
 from seqnets.data.preprocessing import Preprocessing
+from seqnets.data.read_ahead import read_ahead
 from seqnets.errors import UserError
 
 Tell = Callable[[str], None]
@@ -38,18 +38,18 @@ class Pictures:
     """Labelled images as they are before they are varied; picklable.
 
     Args:
-        images: of the split: an array, paths, or arrays of any size (a text that says why for one that cannot be read).
+        images: of the split: an array, or paths.
         labels: [N] of int32.
         preprocessing: the rule for the images; its mean and deviation are left to the network.
         augmentation: how they vary in training.
-        decoded: whether the images are already preprocessed.
+        memory: keeps what has been decoded, or why it cannot be read, by index; None keeps nothing.
     """
 
     images: np.ndarray | Sequence[Any]
     labels: np.ndarray
     preprocessing: Preprocessing
     augmentation: Augmentation = field(default_factory=Augmentation)
-    decoded: bool = False
+    memory: dict[int, np.ndarray | str] | None = None
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -60,10 +60,11 @@ class Pictures:
         Raises:
             ImageError: it cannot be read.
         """
-        image = self.images[index]
+        self.decode([index])
+        image = self._decoded(index) if self.memory is None else self.memory[index]
         if isinstance(image, str):
             raise ImageError(image)
-        return image if self.decoded else self._rule.pixels(image)
+        return image
 
     def varied(self, index: int, seed: int, epoch: int) -> tuple[int, np.ndarray, dict[int, str]]:
         """Return a variation of an image, or of the next one that can be read: its index, itself, and what failed."""
@@ -80,42 +81,52 @@ class Pictures:
     def _rule(self) -> Preprocessing:
         return replace(self.preprocessing, crop=None) if self.augmentation.crops else self.preprocessing
 
-    def in_memory(self, tell: Tell) -> "Pictures":
-        """Return the same with all images decoded; those that cannot be read are told."""
-        with ThreadPoolExecutor(thread_name_prefix="seqnets-decode") as threads:  # Pillow decodes beside Python
-            images = list(threads.map(self._decoded, range(len(self))))
-        unreadable = {index: image for index, image in enumerate(images) if isinstance(image, str)}
-        tell_unreadable(tell, unreadable, len(self))
-        whole = not unreadable and len({np.shape(image) for image in images}) == 1
-        return replace(self, images=np.stack(images) if whole else images, decoded=True)
+    def decode(self, indices: Sequence[int]) -> None:
+        """Decode some images at once, where what is decoded is kept."""
+        if self.memory is not None:
+            missing = [index for index in dict.fromkeys(indices) if index not in self.memory]
+            self.memory.update(zip(missing, read_ahead(self._decoded, missing)))
 
     def _decoded(self, index: int) -> np.ndarray | str:
         try:
-            return self.pixels(index)
+            return self._rule.pixels(self.images[index])
         except ImageError as error:
             return str(error)
 
 
 @dataclass(frozen=True)
 class TrainingPlan:
-    """The batch of every step: each epoch takes every image once, in an order of its own; picklable."""
+    """The batch of every step: each epoch takes every image once, in an order of its own; picklable.
+
+    Args:
+        pictures: the images.
+        batch_size: B.
+        seed: of the orders and variations.
+        rows: which of the B rows are made, as an index.
+    """
 
     pictures: Pictures
     batch_size: int
     seed: int
+    rows: slice | np.ndarray = field(default_factory=lambda: slice(None))
 
     def __call__(self, step: int) -> Loaded:
         """Return the batch of a step, counted from 0."""
-        size, first = len(self.pictures), step * self.batch_size
-        images, labels, unreadable = [], [], {}
-        for position in range(first, first + self.batch_size):
-            epoch, place = divmod(position, size)
-            index, image, failed = self.pictures.varied(int(_order(size, self.seed, epoch)[place]), self.seed, epoch)
+        chosen, images, labels, unreadable = self._chosen(step), [], [], {}
+        self.pictures.decode([index for index, _ in chosen])
+        for wanted, epoch in chosen:
+            index, image, failed = self.pictures.varied(wanted, self.seed, epoch)
             images.append(image)
             labels.append(self.pictures.labels[index])
             unreadable |= failed
-        weights = np.ones(self.batch_size, np.float32)
+        weights = np.ones(len(chosen), np.float32)
         return Loaded(ImageBatch(np.stack(images), np.array(labels, np.int32), weights), unreadable)
+
+    def _chosen(self, step: int) -> list[tuple[int, int]]:
+        size = len(self.pictures)
+        positions = np.arange(step * self.batch_size, (step + 1) * self.batch_size)[self.rows]
+        epochs, places = (array.tolist() for array in np.divmod(positions, size))
+        return [(int(_order(size, self.seed, epoch)[place]), epoch) for epoch, place in zip(epochs, places)]
 
 
 @dataclass(frozen=True)
@@ -135,7 +146,9 @@ class EvaluationPlan:
         batch = ImageBatch(np.zeros(shape, np.uint8), np.zeros(shape[0], np.int32), np.zeros(shape[0], np.float32))
         unreadable = {}
         first = number * self.batch_size
-        for place, index in enumerate(range(first, min(first + self.batch_size, len(self.pictures)))):
+        indices = range(first, min(first + self.batch_size, len(self.pictures)))
+        self.pictures.decode(indices)
+        for place, index in enumerate(indices):
             batch.labels[place] = self.pictures.labels[index]
             try:
                 batch.images[place], batch.weights[place] = self.pictures.pixels(index), 1
@@ -145,7 +158,7 @@ class EvaluationPlan:
 
 
 class TrainingBatches:
-    """The training batches, decoded ahead by worker processes where the images are not in memory.
+    """The training batches, decoded ahead by worker processes where the images are not kept in memory.
 
     Args:
         plan: which images make which batch.
@@ -162,45 +175,40 @@ class TrainingBatches:
 
     def __init__(self, plan: TrainingPlan, workers: int = 0, tell: Tell = lambda sentence: None) -> None:
         self._plan, self._tell = plan, tell
-        self._ahead = Ahead(plan, 0 if plan.pictures.decoded else workers)
+        self._ahead = Ahead(plan, workers if plan.pictures.memory is None else 0)
         self._told: set[int] = set()
 
     def batch(self, step: int) -> ImageBatch:
         """Return the batch of a step, counted from 0."""
         batch, unreadable = self._ahead(step)
         news = {index: said for index, said in unreadable.items() if index not in self._told}
-        if not self._plan.pictures.decoded:
-            tell_unreadable(self._tell, news, len(self._plan.pictures))
+        tell_unreadable(self._tell, news, len(self._plan.pictures))
         self._told |= news.keys()
         return batch
 
 
-def evaluation_batches(plan: EvaluationPlan, workers: int = 0) -> Iterator[ImageBatch]:
-    """Yield the batches of a whole split, decoded ahead by worker processes where the images are not in memory."""
-    ahead = Ahead(plan, 0 if plan.pictures.decoded else workers, stop=len(plan))
+def evaluation_batches(plan: EvaluationPlan, workers: int = 0) -> Iterator[Loaded]:
+    """Yield the batches of a whole split, decoded ahead by worker processes where the images are not kept in memory."""
+    ahead = Ahead(plan, workers if plan.pictures.memory is None else 0, stop=len(plan))
     for number in range(len(plan)):
-        yield ahead(number).batch
+        yield ahead(number)
 
 
-def pictures_of(
-    images: LabelledImages, preprocessing: Preprocessing, augmentation: Augmentation, megabytes: int, tell: Tell
-) -> Pictures:
-    """Return the pictures of a split, decoded into memory where they fit.
+def pictures_of(images: LabelledImages, preprocessing: Preprocessing, augmentation: Augmentation, megabytes: int) -> Pictures:
+    """Return the pictures of a split, to be kept in memory once they are decoded where all of them fit.
 
     Args:
         images: the split.
         preprocessing: the rule for the images.
         augmentation: how they vary; kind "none" for evaluation.
-        megabytes: sets up to this size, decoded, are held in memory.
-        tell: called with a sentence where images cannot be read.
+        megabytes: sets up to this size, decoded, are kept.
     """
     if preprocessing.image_size is None:
         raise UserError("the preprocessing gives images of any size; set --data.size")
-    pictures = Pictures(images.images, images.labels, preprocessing, augmentation)
     height, width = preprocessing.image_size
     margin = 2 if augmentation.crops else 1  # what resized crops are cut from is larger than the crop
     size = len(images) * height * width * preprocessing.channel_count * margin
-    return pictures.in_memory(tell) if size <= megabytes * 1e6 else pictures
+    return Pictures(images.images, images.labels, preprocessing, augmentation, {} if size <= megabytes * 1e6 else None)
 
 
 def tell_unreadable(tell: Tell, unreadable: dict[int, str], size: int) -> None:

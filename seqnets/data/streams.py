@@ -112,6 +112,7 @@ class Windows:
         window: T, tokens a window.
         seed: any integer.
         separator: the tokens that separate documents (see `TokenStream`); the stream's own where left out.
+        rows: which of the B streams are read, as an index.
 
     Raises:
         UserError: a size is not positive, or there are too few tokens for one window and its last target.
@@ -126,7 +127,14 @@ class Windows:
     """
 
     def __init__(
-        self, tokens: Any, *, batch_size: int, window: int, seed: int = 0, separator: tuple[int, ...] | None = None
+        self,
+        tokens: Any,
+        *,
+        batch_size: int,
+        window: int,
+        seed: int = 0,
+        separator: tuple[int, ...] | None = None,
+        rows: slice | np.ndarray = slice(None),
     ) -> None:
         _check_positive(batch_size=batch_size, window=window)
         held = tokens if isinstance(tokens, TokenStream) else TokenStream(tokens)
@@ -142,7 +150,7 @@ class Windows:
         self.windows_per_epoch = max(1, min(-(-beyond // (batch_size * window)), beyond // window))
         slack = size - self.windows_per_epoch * window
         self._offsets = slack if batch_size == 1 else min(window, slack)
-        self._starts = np.arange(batch_size) * (slack - self._offsets) // max(1, batch_size - 1)
+        self._starts = (np.arange(batch_size) * (slack - self._offsets) // max(1, batch_size - 1))[rows]
 
     def offset(self, epoch: int) -> int:
         """Return how far the streams of an epoch are shifted: the same for the same (seed, epoch) everywhere."""

@@ -21,6 +21,7 @@ from seqnets.data.loader import (
     TrainingPlan,
     evaluation_batches,
     pictures_of,
+    tell_unreadable,
 )
 from seqnets.errors import UserError
 from seqnets.metrics.classification import confusion
@@ -89,11 +90,12 @@ class ClassifierTask:
             raise UserError(f"label_smoothing must be at least 0 and below 1, not {label_smoothing}")
         self.model, self.images, self.config = model, images, config or ImageConfig()
         self.label_smoothing, self._describes, self._tell = label_smoothing, describes or ClassifierConfig(), tell
-        self._rule, self._pictures = model.preprocessing, dict[str, Pictures]()
+        self._rule, self._pictures, self._told = model.preprocessing, dict[str, Pictures](), set[str]()
 
-    def batches(self, batch_size: int, seed: int) -> TrainingBatches:
-        """Return the shuffled and varied images of the training split."""
-        return TrainingBatches(TrainingPlan(self._of("train", varied=True), batch_size, seed), self.config.workers, self._tell)
+    def batches(self, batch_size: int, seed: int, rows: slice | np.ndarray = slice(None)) -> TrainingBatches:
+        """Return some rows of the shuffled and varied images of the training split."""
+        plan = TrainingPlan(self._of("train", varied=True), batch_size, seed, rows)
+        return TrainingBatches(plan, self.config.workers, self._tell)
 
     def units_per_step(self, batch_size: int) -> int:
         """Return B, the images of a step."""
@@ -153,16 +155,21 @@ class ClassifierTask:
 
     def _tallies(self, model: Any, split: str) -> Iterator[tuple["_Tally", ImageBatch]]:
         graphdef, state = nnx.split(model)
-        pictures = self._of(split)
-        for batch in evaluation_batches(EvaluationPlan(pictures, min(EVALUATION_BATCH, len(pictures))), self.config.workers):
+        pictures, unreadable = self._of(split), dict[int, str]()
+        plan = EvaluationPlan(pictures, min(EVALUATION_BATCH, len(pictures)))
+        for batch, failed in evaluation_batches(plan, self.config.workers):
+            unreadable |= failed
             yield jax.device_get(_tally(graphdef, state, batch.images, batch.labels)), batch
+        if split not in self._told:
+            tell_unreadable(self._tell, unreadable, len(pictures))
+        self._told.add(split)
 
     def _of(self, split: str, *, varied: bool = False) -> Pictures:
         if split not in self._pictures:
             config = self.config
             size = self._rule.image_size or (0, 0)
             kind = Augmentation(config.augment if varied else "none", size, config.padding, config.least_area)
-            found = pictures_of(self.images.splits[split], self._rule, kind, config.in_memory_megabytes, self._tell)
+            found = pictures_of(self.images.splits[split], self._rule, kind, config.in_memory_megabytes)
             self._pictures[split] = found
         return self._pictures[split]
 

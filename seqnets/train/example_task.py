@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import jax
+import numpy as np
 
 from seqnets.data.examples import Batch, Examples, ShuffledBatches
 from seqnets.train.task import Carry, Metrics
@@ -34,9 +35,9 @@ class ExampleTask(ABC):
     def figures(self, model: Any, examples: Examples) -> dict[str, float]:
         """Return the exact figures of a split."""
 
-    def batches(self, batch_size: int, seed: int) -> ShuffledBatches:
-        """Return the batches of the training split."""
-        return ShuffledBatches(self.splits["train"], batch_size, seed)
+    def batches(self, batch_size: int, seed: int, rows: slice | np.ndarray = slice(None)) -> ShuffledBatches:
+        """Return some rows of the batches of the training split."""
+        return ShuffledBatches(self.splits["train"], batch_size, seed, rows)
 
     def units_per_step(self, batch_size: int) -> int:
         """Return B, the examples of a step."""

@@ -112,7 +112,8 @@ class Training:
         return 0 < self.config.patience <= self.stale
 
     def _train(self) -> None:
-        source, steps, behind = self.task.batches(self.config.batch_size, self.config.seed), None, None
+        source = self.task.batches(self.config.batch_size, self.config.seed, self.layout.rows)
+        steps, behind = None, None
         place, dog = self.layout.place_batches, Watchdog(self.config.watchdog)
         with dog, contextlib.closing(feed(source, self.step, self.config, place)) as dispatches:
             for dispatch, batches in dispatches:

@@ -6,6 +6,7 @@ device, up to the order of its sums.
 """
 
 import contextlib
+import functools
 import json
 import math
 import os
@@ -85,7 +86,7 @@ class Layout:
         self.batch_size, self.processes = batch_size, jax.process_count()
         self.is_primary = jax.process_index() == 0
         sizes = {"data": jax.device_count() if self.processes > 1 and not text else 1, **_sizes(text, batch_size)}
-        self.mesh = _mesh(sizes, batch_size) if math.prod(sizes.values()) > 1 else None
+        self.mesh = _mesh(sizes, batch_size) if math.prod(sizes.values()) > 1 or self.processes > 1 else None
         if self.mesh is not None and jax.default_backend() == "cpu":
             # the devices share the cores; a kernel with a thread for each core would wait for the other devices' threads
             native.set_threads(max(1, _cores() // jax.local_device_count()))
@@ -97,10 +98,19 @@ class Layout:
         return jax.tree.map(_put, state, self.shardings(state))
 
     def place_batches(self, batches: Any) -> Any:
-        """Put batches stacked to (K, B, ...) onto the devices; each holds its rows."""
+        """Put batches, `rows` of them stacked to (K, rows, ...), onto the devices; each holds its rows."""
         if self.mesh is None:
             return jax.device_put(batches)
-        return jax.tree.map(lambda array: _put(array, self._rows(array, axis=1)), batches)
+        return jax.tree.map(self._assembled, batches)
+
+    @functools.cached_property
+    def rows(self) -> np.ndarray:
+        """The rows of a batch that the devices of this process hold, in order; no others need to be made here."""
+        every = np.arange(self.batch_size)
+        if self.mesh is None:
+            return every
+        parts = self._rows(every, axis=0).addressable_devices_indices_map(every.shape).values()
+        return np.unique(np.concatenate([every[part] for part in parts]))
 
     def shardings(self, state: Any) -> Any:
         """Return how each array of a state is divided."""
@@ -140,6 +150,17 @@ class Layout:
         text = np.frombuffer(json.dumps(value).encode(), np.uint8)
         size = int(self.shared(np.int32(text.size)))
         return json.loads(np.asarray(self.shared(np.resize(text, size))).tobytes())
+
+    def _assembled(self, own: np.ndarray) -> jax.Array:
+        if own.shape[1:2] != self.rows.shape:  # no rows: the same in every process
+            return _put(own, NamedSharding(_given(self.mesh), PartitionSpec()))
+        shape = (len(own), self.batch_size, *own.shape[2:])
+        sharding = NamedSharding(_given(self.mesh), PartitionSpec(None, "data"))
+
+        def part(index: Any) -> np.ndarray:
+            return own[:, np.searchsorted(self.rows, np.arange(self.batch_size)[index[1]])]
+
+        return jax.make_array_from_callback(shape, sharding, part)
 
     def _rows(self, array: Any, axis: int) -> NamedSharding:
         is_rows = np.ndim(array) > axis and np.shape(array)[axis] == self.batch_size

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any, Protocol, runtime_checkable
 
 import jax
+import numpy as np
 from flax import nnx
 
 Carry = Any
@@ -14,7 +15,7 @@ class BatchSource(Protocol):
     """Batches by number: a pure function of the step, so that the step is the whole data position."""
 
     def batch(self, step: int) -> Any:
-        """Return the batch of a step, counted from 0: a pytree of NumPy arrays whose shapes never change."""
+        """Return the batch of a step, counted from 0: NumPy arrays [rows, ...] in a pytree, whose shapes never change."""
         ...
 
 
@@ -51,8 +52,8 @@ class Task(Protocol):
         """What a batch is counted in, "characters"."""
         ...
 
-    def batches(self, batch_size: int, seed: int) -> BatchSource:
-        """Return the training batches."""
+    def batches(self, batch_size: int, seed: int, rows: slice | np.ndarray = slice(None)) -> BatchSource:
+        """Return the training batches, of each only the rows (an index) that this process's devices need."""
         ...
 
     def units_per_step(self, batch_size: int) -> int:

@@ -7,6 +7,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 
 from seqnets.data.streams import TextBatch, Windows
@@ -52,9 +53,9 @@ class CharLMTask:
         self.model, self.corpus, self.window = model, corpus, window
         self.vocabulary = corpus.vocabulary
 
-    def batches(self, batch_size: int, seed: int) -> Windows:
-        """Return the windows of the training split."""
-        return Windows(self.corpus.train, batch_size=batch_size, window=self.window, seed=seed)
+    def batches(self, batch_size: int, seed: int, rows: slice | np.ndarray = slice(None)) -> Windows:
+        """Return the windows of some streams of the training split."""
+        return Windows(self.corpus.train, batch_size=batch_size, window=self.window, seed=seed, rows=rows)
 
     def units_per_step(self, batch_size: int) -> int:
         """Return B T, the characters of a step."""

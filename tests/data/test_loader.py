@@ -29,7 +29,7 @@ def photos(tmp_path):
 
 
 def batches(photos, kind="pad-crop-flip", *, megabytes=0, workers=0, tell=lambda sentence: None, size=4):
-    pictures = pictures_of(photos, RULE, Augmentation(kind, (8, 8), 2), megabytes, tell)
+    pictures = pictures_of(photos, RULE, Augmentation(kind, (8, 8), 2), megabytes)
     return TrainingBatches(TrainingPlan(pictures, size, seed=3), workers, tell)
 
 
@@ -92,8 +92,8 @@ def test_nothing_readable_is_an_error(photos):
 @pytest.mark.parametrize("workers", [0, 2])
 def test_evaluation_takes_every_readable_image_once(photos, workers):
     (photos.images[4]).write_bytes(b"no image")
-    pictures = pictures_of(photos, RULE, Augmentation(), 0, lambda sentence: None)
-    found = list(evaluation_batches(EvaluationPlan(pictures, 4), workers))
+    pictures = pictures_of(photos, RULE, Augmentation(), 0)
+    found = [batch for batch, _ in evaluation_batches(EvaluationPlan(pictures, 4), workers)]
     assert [batch.images.shape for batch in found] == [(4, 8, 8, 3)] * 3
     counted = [label for batch in found for label in batch.labels[batch.weights > 0]]
     assert counted == [i for i in range(COUNT) if i != 4]

@@ -52,7 +52,7 @@ class TinyTask:
     slow: float = 0.0
     name, objective, units = "tiny", "error", "examples"
 
-    def batches(self, batch_size, seed):
+    def batches(self, batch_size, seed, rows=slice(None)):
         return TinyBatches(batch_size, seed, self.bad, self.harm)
 
     def units_per_step(self, batch_size):
