@@ -27,6 +27,11 @@ def replace_file(path: Path, content: bytes | str) -> None:
         raise
 
 
+def json_text(value: Any) -> str:
+    """Return JSON for people to read."""
+    return json.dumps(value, indent=2, ensure_ascii=False) + "\n"
+
+
 def read_json(path: Path) -> Any:
     """Return the value of a JSON file.
 

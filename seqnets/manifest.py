@@ -1,11 +1,13 @@
-"""A list of a folder's files with their sizes and checksums, by which a change of any bit is noticed."""
+"""Sizes and checksums of files, by which a change of any bit is noticed: a list in a folder, or in the JSON file itself."""
 
 import hashlib
 import json
 import zlib
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
-from seqnets.files import replace_file
+from seqnets.files import json_text, replace_file
 
 NAME = "files.json"
 
@@ -47,6 +49,40 @@ def broken(folder: Path) -> str | None:
         if _figures(folder / name) != files[name]:
             return f"file {name!r} does not fit its checksum"
     return None
+
+
+def figures(content: bytes | str) -> str:
+    """Return the size and the checksum of a file's content.
+
+    Example:
+        >>> figures("whole")
+        '5 c459294f'
+    """
+    data = content.encode() if isinstance(content, str) else content
+    return f"{len(data)} {zlib.crc32(data):08x}"
+
+
+def sealed_json(stated: Mapping[str, Any]) -> str:
+    """Return JSON, for people to read, that states its own checksum as `checksum`.
+
+    Example:
+        >>> text = sealed_json({"steps": 20})
+        >>> is_whole(text), is_whole(text.replace("20", "21"))
+        (True, False)
+    """
+    text = json_text({**stated, "checksum": ""})
+    return _exchanged(text, "", figures(text))
+
+
+def is_whole(text: str) -> bool:
+    """Say whether the text of `sealed_json` fits its checksum."""
+    stated = json.loads(text).get("checksum")
+    return stated == figures(_exchanged(text, stated, ""))
+
+
+def _exchanged(text: str, old: Any, new: str) -> str:
+    before, _, after = text.rpartition(f'"checksum": "{old}"')
+    return f'{before}"checksum": "{new}"{after}'
 
 
 def _names(folder: Path) -> list[str]:

@@ -1,6 +1,6 @@
 """The run folder: what is in it, and how a trained model comes out of it.
 
-config.json         what the model is, how it was trained, on what (for programs)
+config.json         what the model is, how it was trained, on what (for programs); its checksum, and those of the next two
 config.toml         the resolved settings (for people, and for `seqnets train --config`)
 vocabulary.json     the characters, for tasks that have them
 model.safetensors   the weights with the best validation figure (the last ones where there is no validation)
@@ -21,11 +21,12 @@ from typing import Any
 import numpy as np
 from flax import nnx
 
+from seqnets import manifest
 from seqnets.errors import UserError
-from seqnets.files import checksum, read_json, replace_file
+from seqnets.files import checksum, json_text, read_json, replace_file
 from seqnets.named_arrays import host_arrays, replace_arrays
 
-FORMAT, FORMAT_VERSION = "seqnets-run", 1
+FORMAT, FORMAT_VERSION = "seqnets-run", 2  # format 1 had no checksums in config.json
 CONFIG, SETTINGS, VOCABULARY, WEIGHTS = "config.json", "config.toml", "vocabulary.json", "model.safetensors"
 METRICS, TIMING, CHECKPOINTS, CURVE, CARD, LOCK = (
     "metrics.jsonl", "timing.jsonl", "checkpoints", "curve.png", "README.md", ".lock"
@@ -83,22 +84,60 @@ def read_config(directory: Path) -> dict[str, Any]:
     """Return what config.json of a run folder states.
 
     Raises:
-        UserError: there is no such folder or file, or it is not ours.
+        UserError: there is no such folder or file, or it is not ours, or it is damaged.
     """
+    return _stated(directory)[0]
+
+
+def write_config(directory: Path, description: Mapping[str, Any], listed: Mapping[str, list[str]]) -> None:
+    """Write config.json.
+
+    Args:
+        directory: the run folder.
+        description: what is stated of the run.
+        listed: what `manifest.figures` may give for other files of the folder, by name.
+    """
+    replace_file(directory / CONFIG, manifest.sealed_json({**description, "files": listed}))
+
+
+def read_listed(directory: Path) -> dict[str, list[str]]:
+    """Return what config.json lists of other files; nothing where an older seqnets wrote it."""
+    return _stated(directory)[1]
+
+
+def check_file(path: Path) -> None:
+    """Refuse a file of a run folder that is not as config.json lists it.
+
+    Raises:
+        UserError: it is missing or does not fit its checksum.
+    """
+    listed = read_listed(path.parent).get(path.name)
+    if listed and not path.is_file():
+        raise UserError(f"'{path.parent}' has no {path.name}, which its {CONFIG} lists; put back a copy of it")
+    if listed and manifest.figures(path.read_bytes()) not in listed:
+        raise UserError(f"'{path}' is damaged: it does not fit its checksum in {CONFIG}; put back a copy of it")
+
+
+def _stated(directory: Path) -> tuple[dict[str, Any], dict[str, list[str]]]:
     if not directory.is_dir():
         raise UserError(f"'{directory}' is not a folder; give the run folder that `seqnets train` made")
     if not (directory / CONFIG).is_file():
         raise UserError(f"'{directory}' is not a run folder: it has no {CONFIG}")
-    config = read_json(directory / CONFIG)
+    path = directory / CONFIG
+    config = read_json(path)
     if not isinstance(config, dict) or config.get("format") != FORMAT:
-        raise UserError(f"'{directory / CONFIG}' was not written by seqnets")
-    if config.get("format_version") != FORMAT_VERSION:
-        found = config.get("format_version")
+        raise UserError(f"'{path}' was not written by seqnets")
+    found = config.get("format_version")
+    if found not in (1, FORMAT_VERSION):
         raise UserError(f"'{directory}' has format {found}, this seqnets reads {FORMAT_VERSION}; install the newer seqnets")
+    if found != 1 and not manifest.is_whole(path.read_text("utf-8")):
+        raise UserError(f"'{path}' is damaged: it does not fit its checksum; put back a copy of it")
     missing = [name for name in ("task", "model", "train", "data") if name not in config]
     if missing:
-        raise UserError(f"'{directory / CONFIG}' is damaged: it has no {missing[0]!r}")
-    return config
+        raise UserError(f"'{path}' is damaged: it has no {missing[0]!r}")
+    listed = config.pop("files", {})
+    config.pop("checksum", None)
+    return config, listed
 
 
 def read_weights(path: Path) -> dict[str, np.ndarray]:
@@ -134,7 +173,7 @@ def write_weights(path: Path, state: Any) -> None:
 
 def write_json(path: Path, value: Any) -> None:
     """Write JSON for people to read, replacing the file at once."""
-    replace_file(path, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+    replace_file(path, json_text(value))
 
 
 def read_lines(path: Path) -> list[dict[str, Any]]:
@@ -146,14 +185,28 @@ def read_lines(path: Path) -> list[dict[str, Any]]:
         raise UserError(f"'{path}' cannot be read: {error}") from None
 
 
+def damage_of_metrics(path: Path, record: Mapping[str, Any]) -> str | None:
+    """Say what is wrong with the lines of metrics.jsonl that came before a checkpoint, or return None.
+
+    Args:
+        path: the file.
+        record: that of the checkpoint.
+    """
+    content = path.read_bytes()[: record["metrics_bytes"]] if path.is_file() else b""
+    if record.get("metrics_checksum", figures := manifest.figures(content)) != figures:
+        return f"'{path}' is damaged: its first {record['metrics_bytes']:,} bytes do not fit their checksum"
+    return None
+
+
 def read_vocabulary(path: Path) -> Any:
     """Return the vocabulary of a run folder; None where it has none.
 
     Raises:
-        UserError: the file is none.
+        UserError: the file is none, or is damaged or missing.
     """
     from seqnets.data.vocabulary_kinds import vocabulary_from_json
 
+    check_file(path)
     return vocabulary_from_json(read_json(path)) if path.exists() else None
 
 

@@ -67,20 +67,37 @@ HARMS = {
     "not json": (lambda run: (run / "config.json").write_text("{"), "cannot be read"),
     "foreign json": (lambda run: (run / "config.json").write_text('{"model": 1}'), "was not written by seqnets"),
     "a list": (lambda run: (run / "config.json").write_text("[]"), "was not written by seqnets"),
-    "the future": (lambda run: edit(run, format_version=2), "has format 2, this seqnets reads 1; install the newer"),
+    "the future": (lambda run: edit(run, format_version=3), "has format 3, this seqnets reads 2; install the newer"),
     "half a config": (lambda run: edit(run, model=...), "is damaged: it has no 'model'"),
     "unknown kind": (lambda run: edit(run, model={"kind": "Oracle"}), "a model of kind 'Oracle', which seqnets does not"),
     "no settings": (lambda run: edit(run, model={"kind": "CharLM"}), "does not describe a CharLM"),
     "strange setting": (lambda run: edit(run, model={"kind": "CharLM", "config": {"size": 3}}), "does not describe a CharLM"),
     "other sizes": (lambda run: edit_model(run, hidden_features=9), "does not fit"),
     "other layers": (lambda run: edit_model(run, layers=2), r"does not fit: 'rnn.layers.1\S+' is missing"),
-    "no vocabulary": (lambda run: (run / "vocabulary.json").unlink(), "has no vocabulary.json"),
-    "bad vocabulary": (lambda run: (run / "vocabulary.json").write_text('{"kind": 3}'), "vocabulary"),
+    "no vocabulary": (lambda run: (run / "vocabulary.json").unlink(), "has no vocabulary.json, which its config.json lists"),
+    "an old run without vocabulary": (lambda run: (edit(run), (run / "vocabulary.json").unlink()), "without which a character"),
+    "bad vocabulary": (lambda run: (edit(run), (run / "vocabulary.json").write_text('{"kind": 3}')), "vocabulary"),
+    "another vocabulary": (
+        lambda run: exchange(run / "vocabulary.json", "a", "b"),
+        "vocabulary.json' is damaged: it",
+    ),
+    "another config": (lambda run: exchange(run / "config.json", "gru", "gsu"), r"config.json' is damaged: it does not fit"),
+    "a config without checksum": (
+        lambda run: exchange(run / "config.json", '"checksum"', '"checksun"'),
+        "is damaged: it",
+    ),
 }
 
 
+def exchange(path, old, new):
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new, 1))
+
+
 def edit(run, **changes):
-    config = json.loads((run / "config.json").read_text()) | changes
+    # as older versions wrote it, without checksums
+    config = json.loads((run / "config.json").read_text()) | {"format_version": 1, "files": ..., "checksum": ...} | changes
     kept = {name: value for name, value in config.items() if value is not ...}
     (run / "config.json").write_text(json.dumps(kept))
 

@@ -80,11 +80,12 @@ def _text(run: Any, found: argparse.Namespace) -> tuple[Any, str]:
 def _settings(run: Any) -> Any:
     from seqnets import settings
     from seqnets.config import TextRunConfig
-    from seqnets.run import SETTINGS
+    from seqnets.run import SETTINGS, check_file
 
     if run.config["task"] != "text":
         raise wrong_run(run.directory, run.config["task"], "text")
     path = run.directory / SETTINGS
+    check_file(path)
     return settings.replaced(TextRunConfig(), settings.read(path), str(path))
 
 

@@ -10,13 +10,13 @@ from typing import Any
 import jax
 import tomli_w
 
-from seqnets import __version__
+from seqnets import __version__, manifest
 from seqnets.checkpoint import Checkpoint, Checkpoints
 from seqnets.errors import UserError
+from seqnets.files import json_text
 from seqnets.named_arrays import host_arrays, replace_arrays
 from seqnets.run import (
     CHECKPOINTS,
-    CONFIG,
     FORMAT,
     FORMAT_VERSION,
     LOCK,
@@ -25,10 +25,13 @@ from seqnets.run import (
     TIMING,
     VOCABULARY,
     WEIGHTS,
+    check_file,
+    damage_of_metrics,
     read_lines,
+    read_listed,
     read_weights,
     replace_file,
-    write_json,
+    write_config,
     write_weights,
 )  # fmt: skip
 from seqnets.train.config import TrainConfig
@@ -136,6 +139,7 @@ class InFolder:
             return state, {}
         record = checkpoint.record
         self._checkpoints.best_step = (record["best"] or {}).get("step")
+        self._check_metrics(record, checkpoint.step)
         self._open_metrics(record["metrics_bytes"], checkpoint.step)
         source = f"the checkpoint of step {checkpoint.step:,}"
         self._mend_weights(state)
@@ -144,15 +148,17 @@ class InFolder:
     def log(self, line: Mapping[str, Any]) -> None:
         """Write a line of metrics."""
         for writer in self._writers:
-            _write(writer, line)
+            _guarded(writer.append, line)
 
     def time(self, line: Mapping[str, Any]) -> None:
         """Write a line of timing."""
-        _write(self._timing, line)
+        _guarded(self._timing.append, line)
 
     def save(self, step: int, state: TrainState, record: Record, *, best: bool = False) -> None:
         """Save a checkpoint in the background."""
-        record = {**record, "metrics_bytes": self._writers[0].size}
+        metrics = self._writers[0]
+        _guarded(metrics.sync)
+        record = {**record, "metrics_bytes": metrics.size, "metrics_checksum": metrics.figures}
         self._checkpoints.save(Checkpoint(step, host_arrays(state), record), best=best)
 
     def prepare(self) -> None:
@@ -203,6 +209,14 @@ class InFolder:
             self.export(weights_of(*evaluated_weights(best)))
             self._tell(f"{error}; they are taken from the checkpoint of step {step:,} again")
 
+    def _check_metrics(self, record: Record, step: int) -> None:
+        path = self.directory / METRICS
+        damage = damage_of_metrics(path, record)
+        if damage and path.exists():
+            raise UserError(f"{damage}; put back a copy of it, or remove it to go on without the figures so far")
+        if damage:
+            self._tell(f"'{path}' is missing: the figures up to step {step:,} are lost")
+
     def _open_metrics(self, size: int, step: int) -> None:
         self._writers: list[Any] = [JsonLines(self.directory / METRICS, size)]
         self._timing = JsonLines(self.directory / TIMING)
@@ -212,13 +226,28 @@ class InFolder:
             self._undo.callback(writer.close)
 
     def _write_description(self, task: Task, settings: str | None) -> None:
-        vocabulary = task.artifacts().get("vocabulary")
-        if vocabulary is not None:
-            write_json(self.directory / VOCABULARY, vocabulary)
-        model = self.description["model"]
+        texts = self._texts(task, settings)
+        new = {name: [manifest.figures(text)] for name, text in texts.items()}
+        old = self._told_of_damage(read_listed(self.directory)) if self._continues else {}
+        if old:  # where it is killed while it writes, the old content and the new are right
+            write_config(self.directory, self.description, {name: sorted({*old[name], *new.get(name, [])}) for name in old})
+        for name, text in texts.items():
+            replace_file(self.directory / name, text)
+        write_config(self.directory, self.description, new)
+
+    def _texts(self, task: Task, settings: str | None) -> dict[str, str]:
+        model, vocabulary = self.description["model"], task.artifacts().get("vocabulary")
         sections = {"task": task.name, "model": model.get("config", model), "train": self.description["train"]}
-        replace_file(self.directory / SETTINGS, settings or tomli_w.dumps(_as_toml(sections)))
-        write_json(self.directory / CONFIG, self.description)
+        texts = {SETTINGS: settings or tomli_w.dumps(_as_toml(sections))}
+        return texts | ({} if vocabulary is None else {VOCABULARY: json_text(vocabulary)})
+
+    def _told_of_damage(self, listed: dict[str, list[str]]) -> dict[str, list[str]]:
+        for name in listed:
+            try:
+                check_file(self.directory / name)
+            except UserError as error:
+                self._tell(f"{str(error).partition(';')[0]}; it is written again")
+        return listed
 
 
 def _as_toml(value: Any) -> Any:
@@ -244,9 +273,9 @@ def _locked(directory: Path):
         os.close(handle)
 
 
-def _write(writer: Any, line: Mapping[str, Any]) -> None:
+def _guarded(write: Callable[..., None], *words: Any) -> None:
     try:
-        writer.append(line)
+        write(*words)
     except OSError as error:
         raise UserError(f"the metrics cannot be written ({error}); make room and run the same command again") from None
 

@@ -3,6 +3,7 @@
 import json
 import math
 import os
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -35,16 +36,28 @@ class JsonLines:
         self._file = path.open("ab")
         if size is not None:
             self._file.truncate(min(size, self.size))
+        self._crc = zlib.crc32(path.read_bytes())
 
     @property
     def size(self) -> int:
         """Bytes written so far."""
         return os.fstat(self._file.fileno()).st_size
 
+    @property
+    def figures(self) -> str:
+        """What `manifest.figures` gives for the file."""
+        return f"{self.size} {self._crc:08x}"
+
     def append(self, line: Mapping[str, Any]) -> None:
         """Write one object."""
-        self._file.write(json.dumps({name: _plain(value) for name, value in line.items()}).encode() + b"\n")
+        content = json.dumps({name: _plain(value) for name, value in line.items()}).encode() + b"\n"
+        self._file.write(content)
         self._file.flush()
+        self._crc = zlib.crc32(content, self._crc)
+
+    def sync(self) -> None:
+        """Have the disk hold what was written, even if the power fails."""
+        os.fsync(self._file.fileno())
 
     def close(self) -> None:
         """Close the file."""

@@ -29,7 +29,7 @@ def test_a_whole_run_is_whole(trained, capsys):
     code, found, error = parts(trained, capsys)
     assert (code, error) == (0, "")
     assert set(found) == {
-        *("config.json", "vocabulary.json", "model.safetensors", "metrics.jsonl"),
+        *("config.json", "config.toml", "vocabulary.json", "model.safetensors", "metrics.jsonl"),
         *("checkpoints/1", "checkpoints/2"),
     }
     assert not any(found.values())

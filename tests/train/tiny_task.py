@@ -103,6 +103,7 @@ def main(directory: str, steps: str, *words: str) -> None:
         save_every=20,
         evaluate_every=30,
     )
+    print("ready", file=sys.stderr, flush=True)  # all that is slow to import is imported
     try:
         fit(TinyTask(slow=60.0 if slow else 0.0), config, directory=directory, progress=PlainLines(interval=0.0))
     except KeyboardInterrupt as stopped:
