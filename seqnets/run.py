@@ -128,10 +128,10 @@ def _stated(directory: Path) -> tuple[dict[str, Any], dict[str, list[str]]]:
     if not isinstance(config, dict) or config.get("format") != FORMAT:
         raise UserError(f"'{path}' was not written by seqnets")
     found = config.get("format_version")
+    if (found == FORMAT_VERSION or "checksum" in config) and not manifest.is_whole(path.read_text("utf-8")):
+        raise UserError(f"'{path}' is damaged: it does not fit its checksum; put back a copy of it")
     if found not in (1, FORMAT_VERSION):
         raise UserError(f"'{directory}' has format {found}, this seqnets reads {FORMAT_VERSION}; install the newer seqnets")
-    if found != 1 and not manifest.is_whole(path.read_text("utf-8")):
-        raise UserError(f"'{path}' is damaged: it does not fit its checksum; put back a copy of it")
     missing = [name for name in ("task", "model", "train", "data") if name not in config]
     if missing:
         raise UserError(f"'{path}' is damaged: it has no {missing[0]!r}")

@@ -16,6 +16,7 @@ from seqnets.cli.restarts import supervise
 from seqnets.cli.tasks import TASKS
 from seqnets.errors import UserError
 from seqnets.ops.native import build
+from seqnets.run import CONFIG, SETTINGS, check_file
 from seqnets.train.hosts import Hosts, join_hosts
 from seqnets.train.mesh import AUTO, request_devices
 
@@ -137,7 +138,7 @@ def _parser(name: str, recipe: Any) -> Parser:
 
 
 def _config(recipe: Any, found: Any) -> Any:
-    sources = [(settings.read(found.config), found.config)] if found.config else []
+    sources = [(_file_settings(found.config), found.config)] if found.config else []
     sources += [(recipe.given(found), "command line"), (chosen(found), "command line")]
     default = recipe.default()
     config = settings.replaced(default, {"train": {"warmup_steps": 0}})
@@ -147,6 +148,15 @@ def _config(recipe: Any, found: Any) -> Any:
         return config
     warmup = min(default.train.warmup_steps, config.train.steps // 10)  # a short run does not warm up all the way
     return settings.replaced(config, {"train": {"warmup_steps": warmup}})
+
+
+def _file_settings(path: str) -> dict[str, Any]:
+    if Path(path).name == SETTINGS and (Path(path).parent / CONFIG).exists():
+        try:
+            check_file(Path(path))
+        except UserError as error:  # it may have been changed on purpose
+            _tell(f"note: {str(error).partition(';')[0]}")
+    return settings.read(path)
 
 
 def _run_name(recipe: Any, config: Any, path: str | None) -> str:

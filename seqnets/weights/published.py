@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from seqnets import manifest
 from seqnets.data.preprocessing import Preprocessing
 from seqnets.errors import UserError
 from seqnets.files import read_json
@@ -56,6 +57,8 @@ def _of_config(config: Any, path: Path) -> Preprocessing | None:
     if config.get("downsample_in_bottleneck"):
         raise UserError(f"'{path}' sets downsample_in_bottleneck, but our bottlenecks stride in their 3 x 3 convolution")
     if config.get("format") == "seqnets-run":
+        if "checksum" in config and not manifest.is_whole(path.read_text("utf-8")):
+            raise UserError(f"'{path}' is damaged: it does not fit its checksum; put back a copy of it")
         stated = config.get("model", {}).get("preprocessing")
         return Preprocessing.from_json(stated) if stated else None
     return Preprocessing.from_timm(config) if "pretrained_cfg" in config else None

@@ -1,6 +1,10 @@
 """Damaged files of a run: found wherever it is, told, moved aside, and gone on from the newest checkpoint that is whole."""
 
+import hashlib
+import json
+import os
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,7 +18,10 @@ from seqnets.train import fit
 from seqnets.train.progress import Silent
 from train.tiny_task import TinyTask
 
+FLIPS = int(os.environ.get("SEQNETS_FLIPS", "300"))  # of the slow test
+SEED = int(os.environ.get("SEQNETS_SEED", "1"))
 LAST, BEFORE = 20, 10
+SMALL = ("config.json", "config.toml", "metrics.jsonl")  # with model.safetensors and the checkpoints, all that is read again
 
 
 class Told(Silent):
@@ -41,8 +48,8 @@ def runs(tmp_path_factory):
 
 
 def files_of(folder):
-    """Return the files that hold what was learned, and how large they are."""
-    found = [folder / "model.safetensors", *sorted((folder / "checkpoints").rglob("*"))]
+    """Return the files that are read again, and how large they are."""
+    found = [*(folder / name for name in SMALL), folder / "model.safetensors", *sorted((folder / "checkpoints").rglob("*"))]
     return [(path.relative_to(folder), path.stat().st_size) for path in found if path.is_file()]
 
 
@@ -66,7 +73,10 @@ def part_of(name):
 
 
 def damaged_parts(folder):
-    return [part for part, damage in inspect(folder) if damage]
+    try:
+        return [finding.part for finding in inspect(folder) if finding.damage]
+    except UserError as error:
+        return ["config.json"] if str(folder / "config.json") in str(error) else [str(error)]
 
 
 def bits(folder):
@@ -77,7 +87,15 @@ def assert_goes_on(runs, folder, name):
     """Check that the run goes on from what is whole, tells it, and ends as the one to which nothing happened."""
     told = Told()
     part = part_of(name)
+    if part in ("config.json", "metrics.jsonl") and (folder / part).exists():
+        before = (folder / part).read_bytes()
+        with pytest.raises(UserError, match=part):
+            train(folder, 30, told)
+        assert (folder / part).read_bytes() == before
+        return
     train(folder, 30, told)
+    if part == "config.toml":
+        assert any(f"'{folder / part}' is damaged" in said and "it is written again" in said for said in told.sentences)
     assert bits(folder) == bits(runs / "straight"), name
     assert damaged_parts(folder) == []
     start = BEFORE if part == f"checkpoints/{LAST}" else LAST
@@ -96,9 +114,9 @@ def harmed(runs, tmp_path, name, harm):
 
 
 def test_every_file_may_lose_a_bit_and_verify_names_it(runs, tmp_path):
-    for name, bit in flips(runs / "cut", 20):
+    for name, bit in flips(runs / "cut", 24):
         folder = harmed(runs, tmp_path, name, lambda path, bit=bit: flip(path, bit))
-        if len(name.parts) == 1:
+        if name.name == "model.safetensors":
             with pytest.raises(UserError):
                 read_weights(folder / name)
 
@@ -121,9 +139,55 @@ HARMS = {
 
 @pytest.mark.parametrize("harm", ["truncated", *(pytest.param(name, marks=pytest.mark.slow) for name in list(HARMS)[1:])])
 def test_files_that_are_no_longer_whole_are_found(runs, tmp_path, harm):
-    for name in [name for name, size in files_of(runs / "cut") if size and (len(name.parts) > 1 or harm != "deleted")]:
+    for name in [name for name, size in files_of(runs / "cut") if size and (name.name != "config.json" or harm != "deleted")]:
         folder = harmed(runs, tmp_path, name, HARMS[harm])
     assert_goes_on(runs, folder, name)
+
+
+@pytest.mark.parametrize("name", SMALL[:2])
+@pytest.mark.parametrize("harm", ["truncated", "emptied"])
+def test_a_run_whose_small_files_are_damaged(runs, tmp_path, name, harm):
+    assert_goes_on(runs, harmed(runs, tmp_path, Path(name), HARMS[harm]), Path(name))
+
+
+def test_without_its_metrics_a_run_goes_on_and_says_so(runs, tmp_path):
+    folder = harmed(runs, tmp_path, Path("metrics.jsonl"), HARMS["halved"])
+    with pytest.raises(UserError, match=r"metrics.jsonl' is damaged: .* remove it to go on without the figures so far"):
+        train(folder, 30)
+    (folder / "metrics.jsonl").unlink()
+    told = Told()
+    train(folder, 30, told)
+    assert any("the figures up to step 20 are lost" in said for said in told.sentences)
+    assert damaged_parts(folder) == []
+    lines = (runs / "straight" / "metrics.jsonl").read_text().splitlines()
+    assert (folder / "metrics.jsonl").read_text().splitlines() == [line for line in lines if json.loads(line)["step"] > LAST]
+
+
+def test_an_older_run_without_checksums_is_gone_on_with(runs, tmp_path):
+    folder = tmp_path / "run"
+    shutil.copytree(runs / "cut", folder)
+    config = json.loads((folder / "config.json").read_text())
+    old = {name: value for name, value in config.items() if name not in ("files", "checksum")} | {"format_version": 1}
+    (folder / "config.json").write_text(json.dumps(old))
+    for step in (BEFORE, LAST):
+        seal_as_of_old(folder / "checkpoints" / str(step))
+    found = list(inspect(folder))
+    assert not any(finding.damage for finding in found)
+    without = {finding.part for finding in found if not finding.checksum}
+    assert without == {*SMALL, f"checkpoints/{BEFORE}", f"checkpoints/{LAST}"}
+    train(folder, 30)
+    assert bits(folder) == bits(runs / "straight")
+    assert all(finding.checksum for finding in inspect(folder) if finding.part != f"checkpoints/{LAST}")
+
+
+def seal_as_of_old(checkpoint):
+    """Take the checksums away that a checkpoint of an older seqnets did not have."""
+    (checkpoint / "files.json").unlink()
+    path = checkpoint / "record" / "metadata"
+    sealed = json.loads(path.read_text())
+    del sealed["list_of_files"], sealed["record"]["metrics_checksum"]
+    digest = hashlib.sha256(json.dumps([sealed["record"], sealed["checksums"]], sort_keys=True).encode()).hexdigest()
+    path.write_text(json.dumps({**sealed, "digest": digest}))
 
 
 @pytest.mark.parametrize("harm", HARMS)
@@ -151,7 +215,7 @@ def test_where_no_checkpoint_is_whole_nothing_is_overwritten(runs, tmp_path):
 
 @pytest.mark.slow
 def test_three_hundred_flipped_bits_are_found_and_gone_on_from(runs, tmp_path):
-    for name, bit in flips(runs / "cut", 300, seed=1):
+    for name, bit in flips(runs / "cut", FLIPS, seed=SEED):
         assert_goes_on(runs, harmed(runs, tmp_path, name, lambda path, bit=bit: flip(path, bit)), name)
 
 
