@@ -16,7 +16,7 @@ class CaptionedImages:
     """One split: images, or stored features of them, each with one or more captions.
 
     Args:
-        images: uint8 or float `(N, H, W, C)`, or features `(N, L, D)`; memory-mapped where they are many.
+        images: uint8 or float `(N, H, W, C)`, or features `(N, L, D)`; or what reads either from files (`ImageFiles`).
         captions: of each image, one or more.
         names: of each image; numbers if empty.
         claims: of each image, what is true of it and where (`seqnets.data.scenes.Scene`), if that is known.

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -67,6 +67,19 @@ class Column:
     fill: int = 0
 
 
+class Table(Protocol):
+    """Rows that lie in files, and are read when they are asked for."""
+
+    @property
+    def identity(self) -> np.ndarray:
+        """What tells these rows from others, without reading them."""
+        ...
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, rows: slice | np.ndarray, /) -> np.ndarray: ...
+
+
 @dataclass(frozen=True)
 class Examples:
     """Aligned columns, a row an example; a batch is a dict of arrays whose shapes never change.
@@ -74,8 +87,8 @@ class Examples:
     Args:
         columns: by name. A `Column` gives `name` `(B, width, ...)` and `name_lengths` `(B,)` int32, capped at the width;
             an array `(N, ...)` gives its rows.
-        shared: arrays that rows point into, by the name of the column of row numbers that they stand in for: many
-            questions share one picture.
+        shared: arrays, or what reads their rows from files, that rows point into, by the name of the column of row numbers
+            that they stand in for: many questions share one picture.
 
     Raises:
         UserError: the columns are not equally long.
@@ -88,7 +101,7 @@ class Examples:
     """
 
     columns: Mapping[str, Column | np.ndarray]
-    shared: Mapping[str, np.ndarray] | None = None
+    shared: Mapping[str, np.ndarray | Table] | None = None
 
     def __post_init__(self) -> None:
         sizes = {name: _rows_of(column) for name, column in self.columns.items()}
@@ -111,8 +124,8 @@ class Examples:
         return batch
 
     def digest(self) -> str:
-        """Return a short hash of all rows, equal only for equal examples."""
-        arrays = dict(self.shared or {})
+        """Return a short hash of all rows, equal only for equal examples; a table in files tells its own identity."""
+        arrays = {name: _identity(table) for name, table in (self.shared or {}).items()}
         for name, column in self.columns.items():
             arrays |= _arrays_of(name, column)
         return digest_of(arrays)
@@ -177,6 +190,10 @@ def column(examples: Examples, name: str) -> Column:
 
 def _rows_of(column: Column | np.ndarray) -> int:
     return len(column.sequences if isinstance(column, Column) else column)
+
+
+def _identity(table: np.ndarray | Table) -> np.ndarray:
+    return table if isinstance(table, np.ndarray) else table.identity
 
 
 def _arrays_of(name: str, column: Column | np.ndarray) -> dict[str, np.ndarray]:

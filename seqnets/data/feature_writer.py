@@ -35,6 +35,7 @@ class FeatureWriter:
     Args:
         path: the store's folder; made if need be.
         header: what makes the features. A store of anything else is refused; its own number of rows in a file is kept.
+        wait: for another process that is adding to it, rather than refuse.
 
     Raises:
         UserError: the folder holds other things, or features that something else made (the message names what differs), or
@@ -52,10 +53,10 @@ class FeatureWriter:
         [1.0, 1.0]
     """
 
-    def __init__(self, path: str | os.PathLike[str], header: Header):
+    def __init__(self, path: str | os.PathLike[str], header: Header, *, wait: bool = False):
         self.directory = Path(path)
         _make_folder(self.directory)
-        self._lock = _locked(self.directory)
+        self._lock = _locked(self.directory, wait=wait)
         try:
             self.header = self._prepare(header)
             batches, length = read_index(self.directory)
@@ -224,14 +225,14 @@ def _short(value: Any) -> str:
     return text if len(text) <= 40 else f"{text[:12]}..."
 
 
-def _locked(directory: Path) -> int | None:
+def _locked(directory: Path, *, wait: bool) -> int | None:
     try:
         import fcntl
     except ImportError:  # Windows
         return None
     handle = os.open(directory / _LOCK, os.O_CREAT | os.O_RDWR, 0o644)
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(handle, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
     except OSError:
         os.close(handle)
         raise UserError(f"another process is adding to '{directory}'; wait for it, or give another folder") from None

@@ -10,6 +10,7 @@ import numpy as np
 
 from seqnets.data.examples import Examples
 from seqnets.data.held_out import held_out
+from seqnets.data.image_files import ImageFiles, damaged
 from seqnets.data.images import find_images
 from seqnets.data.preprocessing import Preprocessing
 from seqnets.data.questions import Question, images_by_name
@@ -41,13 +42,13 @@ class Asked(NamedTuple):
     Args:
         questions: those whose picture is there.
         rows: the row of each one's picture, `(N,)`.
-        pictures: uint8 `(M, H, W, 3)`.
+        pictures: uint8 `(M, H, W, 3)`, in memory or in files.
         left_out: sentences about what was left out, and why.
     """
 
     questions: list[Question]
     rows: np.ndarray
-    pictures: np.ndarray
+    pictures: np.ndarray | ImageFiles
     left_out: list[str]
 
 
@@ -62,7 +63,7 @@ def square(size: int) -> Preprocessing:
 
 
 def look_up(questions: Sequence[Question], folder: str | Path, size: int) -> Asked:
-    """Read the pictures that are asked about, each once.
+    """Find the pictures that are asked about, and leave out those that cannot be read.
 
     Args:
         questions: any number.
@@ -73,23 +74,20 @@ def look_up(questions: Sequence[Question], folder: str | Path, size: int) -> Ask
         UserError: no picture could be found and read.
     """
     named = images_by_name(folder, find_images([folder]))
-    rule, pictures, row_of, damaged = square(size), [], {}, []
-    for path in dict.fromkeys(named[question.image] for question in questions if question.image in named):
-        try:
-            pictures.append(rule.pixels(path))
-            row_of[path] = len(pictures) - 1
-        except UserError as error:
-            damaged.append(str(error))
-    kept = [question for question in questions if named.get(question.image) in row_of]
+    paths = list(dict.fromkeys(str(named[question.image]) for question in questions if question.image in named))
+    errors = damaged(paths)
+    readable = [path for path in paths if path not in errors]
+    row_of = {path: row for row, path in enumerate(readable)}
+    kept = [question for question in questions if str(named.get(question.image)) in row_of]
     if not kept:
         first = questions[0].image
         raise UserError(f"none of the pictures asked about is in '{folder}': no file there is called {first!r}, for one")
-    rows = np.array([row_of[named[question.image]] for question in kept], np.int32)
-    return Asked(kept, rows, np.stack(pictures), _told(len(questions) - len(kept), damaged))
+    rows = np.array([row_of[str(named[question.image])] for question in kept], np.int32)
+    return Asked(kept, rows, ImageFiles(readable, square(size)), _told(len(questions) - len(kept), list(errors.values())))
 
 
-def _told(missing: int, damaged: list[str]) -> list[str]:
-    told = [f"{len(damaged):,} pictures cannot be read, for one {damaged[0]}"] if damaged else []
+def _told(missing: int, errors: list[str]) -> list[str]:
+    told = [f"{len(errors):,} pictures cannot be read, for one {errors[0]}"] if errors else []
     return told + ([f"{missing:,} questions are left out: their pictures are missing or damaged"] if missing else [])
 
 

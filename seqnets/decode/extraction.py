@@ -55,6 +55,7 @@ def extract_features(
     batch_size: int = 32,
     preprocessing: Preprocessing | None = None,
     threads: int | None = None,
+    wait: bool = False,
     estimated: Callable[[Estimate], None] | None = None,
     progress: Progress | None = None,
 ) -> FeatureStore:
@@ -74,6 +75,7 @@ def extract_features(
         batch_size: images at once.
         preprocessing: the rule; the model's own when None.
         threads: that decode images ahead; one a core when None.
+        wait: for another process that is adding to the store, rather than refuse.
         estimated: called with what is known before the work.
         progress: called with the images done and all that are to do.
 
@@ -99,7 +101,7 @@ def extract_features(
     paths = list(dict.fromkeys(os.path.abspath(path) for path in images))
     size = extractor.preprocessing.image_size or _first_size(extractor.preprocessing, paths)
     header = describe(extractor, model, size, name=name, pooled=pooled, dtype=dtype)
-    with FeatureWriter(store, header) as writer:
+    with FeatureWriter(store, header, wait=wait) as writer:
         pending = [path for path in paths if not writer.settled(path)]
         estimate = Estimate(len(paths), len(paths) - len(pending), header)
         if estimated:

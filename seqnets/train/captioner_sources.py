@@ -13,9 +13,9 @@ from seqnets.data.cache import cache_folder
 from seqnets.data.caption_config import CaptionDataConfig
 from seqnets.data.captioned_images import CaptionedImages
 from seqnets.data.captions import CaptionSet, read_captions, with_pictures
-from seqnets.data.preprocessing import Preprocessing
-from seqnets.data.read_ahead import read_ahead
+from seqnets.data.image_files import ImageFiles
 from seqnets.data.scenes import SIDE, Scenes
+from seqnets.data.stored_features import StoredFeatures
 from seqnets.data.word_vectors import read_vectors
 from seqnets.data.words import CaptionVocabulary, WordVocabulary, caption_vocabulary
 from seqnets.decode.caption_images import image_rule
@@ -104,7 +104,7 @@ def _check_encoder(config: CaptionerConfig) -> None:
 
 def _from_pixels(model: Captioner, found: CaptionSet) -> tuple[Captioner, Splits]:
     rule = image_rule(model)
-    return model, {name: _captioned(part, _pixels(rule, part.images)) for name, part in _parts(found)}
+    return model, {name: _captioned(part, ImageFiles(part.images, rule)) for name, part in _parts(found)}
 
 
 def _from_features(
@@ -115,10 +115,10 @@ def _from_features(
     )
     folder.parent.mkdir(parents=True, exist_ok=True)
     tell(f"features of {model.config.encoder} are kept in {folder}")
-    store = extract_features(
-        network, found.images, folder, name=model.config.encoder, layers=[layer], dtype="float16", progress=_told(tell)
-    )
-    return model, {name: _captioned(part, store.gather(part.images)) for name, part in _parts(found)}
+    wanted = {"name": model.config.encoder, "layers": [layer], "dtype": "float16"}
+    # of several processes with one cache, one computes what the others wait for
+    store = extract_features(network, found.images, folder, **wanted, wait=True, progress=_told(tell))
+    return model, {name: _captioned(part, StoredFeatures(store, part.images)) for name, part in _parts(found)}
 
 
 def _told(tell: Tell) -> Callable[[int, int], None]:
@@ -134,12 +134,8 @@ def _parts(found: CaptionSet) -> Iterator[tuple[str, CaptionSet]]:
     return ((name, part) for name, part in parts if len(part))
 
 
-def _captioned(part: CaptionSet, images: np.ndarray) -> CaptionedImages:
+def _captioned(part: CaptionSet, images: Any) -> CaptionedImages:
     return CaptionedImages(images, part.captions, [Path(image).name for image in part.images])
-
-
-def _pixels(rule: Preprocessing, paths: tuple[str, ...]) -> np.ndarray:
-    return np.stack(list(read_ahead(rule.pixels, paths, ahead=64)))
 
 
 def _drawn(scenes: list[Any]) -> CaptionedImages:

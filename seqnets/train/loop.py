@@ -191,10 +191,11 @@ class Training:
             return False
         model = nnx.merge(self.graphdef, *self._evaluated_weights())
         with self.stop.interruptible() if self.layout.processes == 1 else contextlib.nullcontext():
-            figures = {name: float(value) for name, value in self.task.evaluate(model, "validation").items()}
+            figures = self.task.evaluate(model, "validation") if self.layout.is_primary else {}
             preview = self.task.preview(model, self.config.seed) if self.progress.wants_preview else ""
         self.evaluated = self.step
-        figures = self.layout.shared_json(figures)  # all processes must judge alike
+        # one process reads the split, and all judge alike
+        figures = self.layout.shared_json({name: float(value) for name, value in figures.items()})
         return self._judge(figures, preview) if figures else False
 
     def _judge(self, figures: dict[str, float], preview: str) -> bool:

@@ -7,7 +7,6 @@ device, up to the order of its sums.
 
 import contextlib
 import functools
-import json
 import math
 import os
 from collections.abc import Mapping
@@ -19,6 +18,7 @@ from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
 from seqnets.errors import UserError
 from seqnets.ops.backends import native
+from seqnets.processes import gathered
 
 AXES = ("data", "model")
 AUTO = "auto"
@@ -145,11 +145,7 @@ class Layout:
 
     def shared_json(self, value: Any) -> Any:
         """Return the primary process's value, made of what JSON knows; to be called by all processes at once."""
-        if self.processes == 1:
-            return value
-        text = np.frombuffer(json.dumps(value).encode(), np.uint8)
-        size = int(self.shared(np.int32(text.size)))
-        return json.loads(np.asarray(self.shared(np.resize(text, size))).tobytes())
+        return gathered(value if self.is_primary else None)[0]
 
     def _assembled(self, own: np.ndarray) -> jax.Array:
         if own.shape[1:2] != self.rows.shape:  # no rows: the same in every process

@@ -64,7 +64,7 @@ def test_pictures_are_read_once_and_damaged_ones_left_out(tmp_path):
     questions = [Question(name, "?", "a") for name in ("8", "7", "8", "9", "10")]
     asked = look_up(questions, tmp_path, 2)
     assert (len(asked.questions), asked.rows.tolist(), asked.pictures.shape) == (3, [0, 1, 0], (2, 2, 2, 3))
-    assert asked.pictures[:, 0, 0, 0].tolist() == [8, 7]
+    assert asked.pictures[:][:, 0, 0, 0].tolist() == [8, 7]
     assert "1 pictures cannot be read" in asked.left_out[0]
     assert "2 questions are left out" in asked.left_out[1]
     with pytest.raises(UserError, match="none of the pictures asked about"):

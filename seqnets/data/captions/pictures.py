@@ -2,12 +2,12 @@
 
 import os
 from collections.abc import Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 from seqnets.data.captions.caption_set import CaptionSet
-from seqnets.data.images import EXTENSIONS, ImageError, open_image
+from seqnets.data.image_files import damaged
+from seqnets.data.images import EXTENSIONS
 from seqnets.errors import UserError
 
 _SHOWN = 3
@@ -64,13 +64,14 @@ def with_pictures(captions: CaptionSet, folder: str | os.PathLike[str], *, decod
     if len(missing) == len(captions):
         names = _listed(missing, ", ")
         raise UserError(f"none of the {len(captions):,} images with captions is in '{folder}' (looked for {names})")
-    errors = _errors([path for path in paths if path is not None]) if decode else {}
-    kept = [path is not None and path not in errors for path in paths]
+    there = dict.fromkeys(str(path) for path in paths if path is not None)
+    errors = damaged(list(there)) if decode else {}
+    kept = [path is not None and str(path) not in errors for path in paths]
     absent = Absent(missing, tuple(errors.values()), len(captions))
     if not any(kept):
         raise UserError(f"none of the images in '{folder}' can be used: {absent}")
-    there = replace(captions, images=tuple("" if path is None else str(path) for path in paths)).where(kept)
-    return replace(there, remarks=(*there.remarks, *([str(absent)] if absent else []))), absent
+    found = replace(captions, images=tuple("" if path is None else str(path) for path in paths)).where(kept)
+    return replace(found, remarks=(*found.remarks, *([str(absent)] if absent else []))), absent
 
 
 def _located(names: tuple[str, ...], folder: Path) -> list[Path | None]:
@@ -106,20 +107,6 @@ def _files(folder: Path) -> Iterator[Path]:
 def _indexed(index: Mapping[str, Path], name: PurePosixPath) -> Path | None:
     found = index.get(name.name.lower())
     return found or (index.get(f"{name.name.lower()}\0") if name.suffix.lower() not in EXTENSIONS else None)
-
-
-def _errors(paths: list[Path]) -> dict[Path, str]:
-    with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
-        errors = pool.map(_error, dict.fromkeys(paths))
-    return {path: error for path, error in zip(dict.fromkeys(paths), errors) if error}
-
-
-def _error(path: Path) -> str:
-    try:
-        open_image(path).close()
-    except ImageError as error:
-        return str(error)
-    return ""
 
 
 def _of(count: int, among: int) -> str:
