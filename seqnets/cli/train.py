@@ -154,8 +154,8 @@ def _file_settings(path: str) -> dict[str, Any]:
     if Path(path).name == SETTINGS and (Path(path).parent / CONFIG).exists():
         try:
             check_file(Path(path))
-        except UserError as error:  # it may have been changed on purpose
-            _tell(f"note: {str(error).partition(';')[0]}")
+        except UserError:  # it may have been changed on purpose
+            _tell(f"note: '{path}' is no longer as seqnets wrote it")
     return settings.read(path)
 
 

@@ -35,7 +35,10 @@ def test_a_whole_run_is_whole(trained, capsys):
     assert not any(found.values())
 
 
-@pytest.mark.parametrize("name", ["model.safetensors", "checkpoints/2/files.json", "checkpoints/1/_CHECKPOINT_METADATA"])
+PLACES = ["model.safetensors", "checkpoints/2/files.json", "checkpoints/1/_CHECKPOINT_METADATA"]
+
+
+@pytest.mark.parametrize("name", [*PLACES, "config.toml", "vocabulary.json", "metrics.jsonl"])
 def test_a_changed_byte_is_told(trained, name, capsys):
     path = trained / name
     whole = path.read_bytes()
@@ -48,6 +51,35 @@ def test_a_changed_byte_is_told(trained, name, capsys):
     assert code == 2
     assert damaged == ["/".join(name.split("/")[:2])]
     assert error == f"seqnets: '{trained}' is damaged: {damaged[0]}\n"
+
+
+def test_a_changed_configuration_of_a_run_is_refused_by_all_that_read_it(trained, capsys):
+    path = trained / "config.json"
+    whole = path.read_bytes()
+    path.write_bytes(whole.replace(b'"hidden_features": 4', b'"hidden_features": 5'))
+    try:
+        codes = [main([verb, str(trained)]) for verb in ("verify", "sample", "evaluate")]
+    finally:
+        path.write_bytes(whole)
+    told = capsys.readouterr().err
+    assert codes == [2, 2, 2]
+    assert told == f"seqnets: '{path}' is damaged: it does not fit its checksum; put back a copy of it\n" * 3
+
+
+def test_changed_settings_are_refused_by_evaluate_and_noted_by_train(trained, tmp_path, capsys):
+    path = trained / "config.toml"
+    whole = path.read_text()
+    path.write_text(whole.replace("steps = 2", "steps = 3"))
+    (tmp_path / "a.txt").write_text("to be or not to be " * 50)
+    try:
+        assert main(["evaluate", str(trained), str(tmp_path / "a.txt")]) == 2
+        refused = capsys.readouterr().err
+        main(["train", str(tmp_path / "a.txt"), "--config", str(path), "--out", str(tmp_path / "run"), "--dry-run"])
+        noted = capsys.readouterr().err
+    finally:
+        path.write_text(whole)
+    assert f"'{path}' is damaged: it does not fit its checksum" in refused
+    assert noted.startswith(f"note: '{path}' is no longer as seqnets wrote it\n")
 
 
 def test_what_is_no_run_is_refused(tmp_path, capsys):
