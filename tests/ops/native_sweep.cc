@@ -9,6 +9,7 @@
 #include "gru_reset_before.h"
 #include "highway.h"
 #include "lstm.h"
+#include "one_row.h"
 #include "vanilla.h"
 
 namespace seqnets {
@@ -107,6 +108,19 @@ void sweep(const Widths& widths) {
   }
 }
 
+void sweep_one_row() {
+  for (int64_t rows : {1, 3, 70, 700}) {
+    for (int64_t columns : {16, 17, 31, 65, 130, 1500}) {
+      Arrays arrays({rows, rows * columns, columns}, false);
+      std::vector<std::thread> threads;
+      Workers workers{3, [&threads](std::function<void()> task) { threads.emplace_back(std::move(task)); }};
+      multiply_row(arrays.get(0), {arrays.get(1), rows, columns}, workers, arrays.get(2));
+      for (std::thread& thread : threads) thread.join();
+      require_finite(arrays, 2, "product of one row");
+    }
+  }
+}
+
 }  // namespace
 }  // namespace seqnets
 
@@ -115,9 +129,10 @@ int main() {
   sweep<LstmForward, LstmBackward>({4, {4}, {}, {}, {4}, {}});
   sweep<VanillaForward<Tanh>, VanillaBackward<Tanh>>({1, {1}, {}, {}, {}, {}});
   sweep<VanillaForward<Relu>, VanillaBackward<Relu>>({1, {1}, {}, {}, {}, {}});
-  sweep<GruResetAfterForward, GruResetAfterBackward>({3, {3}, {1}, {}, {4}, {3}});
+  sweep<GruResetAfterForward, GruResetAfterBackward>({3, {3}, {1}, {}, {3, 1}, {3}});
   sweep<GruResetBeforeForward, GruResetBeforeBackward>({3, {2, 1}, {}, {3, 1}, {}, {}});
   sweep<HighwayForward, HighwayBackward>({2, {2}, {0}, {}, {2}, {}});
   sweep<HighwayForward, HighwayBackward>({2, {2, 2, 2}, {4}, {1, 1}, {2, 2, 2}, {2, 2}});
+  sweep_one_row();
   std::puts("clean");
 }

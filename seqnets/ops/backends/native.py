@@ -5,19 +5,18 @@ once a call, and gates are computed while their products are in the first cache.
 products alone; each weight gradient is then one large product over all steps and rows, which is XLA's.
 
 Memory kept for the backward pass, per step and row, in numbers: the activated gates and, for the LSTM, the cell; with resets or
-lengths, also the state.
+lengths, also the state. Gates take the place of the projected input in memory, and their gradients the place of the gates.
 """
 
 import ctypes
-import os
-from functools import cache, partial
+from functools import partial
 
 import jax
 import jax.numpy as jnp
 from jax import Array
 
-from seqnets.ops.native import build
 from seqnets.ops.native.cells import CELLS, gradient
+from seqnets.ops.native.library import library
 from seqnets.ops.recurrent import Carry, Recurrence, RecurrentWeights, hidden_of
 from seqnets.ops.timestep import TimeInputs
 
@@ -48,7 +47,7 @@ def refusal(
         return f"it has no kernel for {recurrence.name}"
     if inputs.projected.shape[0] == 0:
         return "it needs at least one step"
-    return None if _library() else "its kernels could not be compiled here"
+    return None if library() else "its kernels could not be compiled here"
 
 
 def set_threads(threads: int | None) -> None:
@@ -60,8 +59,8 @@ def set_threads(threads: int | None) -> None:
         >>> set_threads(1)
         >>> set_threads(None)
     """
-    if library := _library():
-        library.seqnets_set_threads(ctypes.c_int64(threads or 0))
+    if kernels := library():
+        kernels.seqnets_set_threads(ctypes.c_int64(threads or 0))
 
 
 @partial(jax.custom_vjp, nondiff_argnums=(0, 1))
@@ -94,6 +93,7 @@ def _call_forward(recurrence, reverse, weights: RecurrentWeights, carry: Carry, 
         f"seqnets_{recurrence.name}_forward",
         [array(hidden), *map(jax.typeof, state), *befores, *worked, *kept],
         [inputs.projected, *masks, *state, *weights.kernels, *_vectors(recurrence, weights)],
+        overwritten=[inputs.projected],
         reverse=reverse,
         training=training,
     )
@@ -113,6 +113,7 @@ def _backward(recurrence: Recurrence, reverse: bool, residuals, cotangents):
         f"seqnets_{recurrence.name}_backward",
         [d_projected, *map(jax.typeof, parts), *added],
         [d_outputs, *masks, *parts, hidden_of(carry), outputs, hiddens, *weights.kernels, *memories, *kept],
+        overwritten=[d_outputs, *kept],
         reverse=reverse,
         training=True,
     )
@@ -149,20 +150,19 @@ def _resized(array: Array, shape: tuple[int, ...]):
     return jax.typeof(array).update(shape=shape)  # within shard_map, the type also says over which devices the array varies
 
 
-def _call(target: str, results: list, arguments: list[Array], **attributes: bool) -> list[Array]:
-    _library()
-    return list(jax.ffi.ffi_call(target, results, vmap_method="sequential")(*arguments, **attributes))
+def _call(target: str, results: list, arguments: list[Array], overwritten: list[Array], **attributes: bool) -> list[Array]:
+    library()
+    aliases = _places(arguments, overwritten, results)
+    call = jax.ffi.ffi_call(target, results, vmap_method="sequential", input_output_aliases=aliases)
+    return list(call(*arguments, **attributes))
 
 
-@cache
-def _library() -> ctypes.CDLL | None:
-    """Return the compiled kernels, known to XLA from the first call on, or None."""
-    library = build.library()
-    if library is None:
-        return None
-    for name in CELLS:
-        for way in ("forward", "backward"):
-            symbol = f"seqnets_{name}_{way}"
-            jax.ffi.register_ffi_target(symbol, jax.ffi.pycapsule(getattr(library, symbol)), platform="cpu")
-    library.seqnets_set_threads(ctypes.c_int64(int(os.environ.get("SEQNETS_THREADS", 0))))
-    return library
+def _places(arguments: list[Array], overwritten: list[Array], results: list) -> dict[int, int]:
+    """Pair arguments that each step reads for the last time with results of the same shape, which may take their place."""
+    places, free = {}, list(range(len(results)))
+    for argument in overwritten:
+        like = [i for i in free if argument.ndim == 3 and results[i].shape == argument.shape]
+        if like:
+            places[next(i for i, other in enumerate(arguments) if other is argument)] = like[0]
+            free.remove(like[0])
+    return places

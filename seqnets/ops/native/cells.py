@@ -86,7 +86,7 @@ CELLS = {
     "lstm": Cell(_one_kernel, kept=lambda hidden, kernels: [4 * hidden]),
     "gru_reset_after": Cell(
         _gru_reset_after,
-        kept=lambda hidden, kernels: [4 * hidden],
+        kept=lambda hidden, kernels: [3 * hidden, hidden],
         added=lambda hidden, kernels: [3 * hidden],
         vectors=("recurrent_bias",),
     ),

@@ -12,12 +12,13 @@ struct GruResetAfterForward {
   float* outputs;          // (T, B, H)
   Panels kernel;
   const float* bias;  // (H)
-  float* gates;       // (T, B, 4H), or null
+  float* gates;       // (T, B, 3H), or null: r, z, n
+  float* products;    // (T, B, H), or null: q
 
   template <class In, class Out>
   GruResetAfterForward(const Sequence& sequence, const float* projected, float* outputs, In& in, Out& out)
       : projected(projected), outputs(outputs), kernel(Panels::of(in.floats(), sequence.hidden, sequence.hidden, 3)),
-        bias(in.floats()), gates(out.floats()) {}
+        bias(in.floats()), gates(out.floats()), products(out.floats()) {}
 
   void forward(const Step& step) const {
     const int64_t width = kernel.units();
@@ -30,11 +31,11 @@ struct GruResetAfterForward {
       const Vector h = load(step.hidden + row * width + unit, lanes);
       store(outputs + (step.at + row) * width + unit, n + z * (h - n), lanes);
       if (gates == nullptr) return;
-      float* kept = gates + (step.at + row) * 4 * width + unit;
+      float* kept = gates + (step.at + row) * 3 * width + unit;
       store(kept, r, lanes);
       store(kept + width, z, lanes);
       store(kept + 2 * width, n, lanes);
-      store(kept + 3 * width, q, lanes);
+      store(products + (step.at + row) * width + unit, q, lanes);
     });
   }
 };
@@ -43,13 +44,14 @@ struct GruResetAfterBackward {
   static constexpr bool kHasMemory = false;
   float* d_projected;  // (T, B, 3H)
   Panels transposed;
-  const float* gates;  // (T, B, 4H)
-  float* d_products;   // (T, B, 3H): of the gates' recurrent products, which differ from d_projected in n
+  const float* gates;     // (T, B, 3H)
+  const float* products;  // (T, B, H)
+  float* d_products;      // (T, B, 3H): of the gates' recurrent products, which differ from d_projected in n
 
   template <class In, class Out>
   GruResetAfterBackward(const Sequence& sequence, const float*, float* d_projected, In& in, Out& out)
       : d_projected(d_projected), transposed(Panels::of_transposed(in.floats(), 3 * sequence.hidden, sequence.hidden)),
-        gates(in.floats()), d_products(out.floats()) {}
+        gates(in.floats()), products(in.floats()), d_products(out.floats()) {}
 
   void backward(const Pull& pull) const {
     const int64_t width = transposed.units();
@@ -61,9 +63,9 @@ struct GruResetAfterBackward {
   template <class Lanes>
   void pull_gates(const Pull& pull, int64_t row, int64_t unit, Lanes lanes) const {
     const int64_t width = transposed.units(), i = row * width + unit;
-    const float* kept = gates + (pull.at + row) * 4 * width + unit;
-    const Vector r = load(kept, lanes), z = load(kept + width, lanes);
-    const Vector n = load(kept + 2 * width, lanes), q = load(kept + 3 * width, lanes);
+    const float* kept = gates + (pull.at + row) * 3 * width + unit;
+    const Vector r = load(kept, lanes), z = load(kept + width, lanes), n = load(kept + 2 * width, lanes);
+    const Vector q = load(products + (pull.at + row) * width + unit, lanes);
     const Vector d_hidden = load(pull.d_hidden + i, lanes), h = load(pull.hidden + i, lanes);
     const Vector d_n = d_hidden * (1.0f - z) * (1.0f - n * n);
     const Vector d_r = d_n * q * r * (1.0f - r);

@@ -2,6 +2,8 @@
 // here, the arithmetic of a step in the cells.
 //
 // Arrays are time-major and contiguous: (T, B, ...). A `Step` names rows of them by `at`, the index of the first row at this time.
+// A cell reads a number for the last time before it writes to its place: the projected input and the gates kept, and the gates and
+// their gradients, may be one array.
 #pragma once
 
 #include <cstdint>
