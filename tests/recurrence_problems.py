@@ -67,6 +67,13 @@ def problem(
     )
 
 
+def gpu_interpreter():
+    """Return what makes Pallas run kernels for a GPU on a CPU; JAX does not name it in public yet."""
+    from jax._src.pallas.mosaic_gpu.interpret.params import InterpretGPUParams
+
+    return InterpretGPUParams()
+
+
 def results(run, recurrence: Recurrence, reverse: bool, given: Problem):
     def forward(weights, carry, projected):
         return run(recurrence, reverse, weights, carry, TimeInputs(projected, given.resets, given.valid, given.zoneout))

@@ -33,10 +33,6 @@ class Gates(NamedTuple):
         """Return every part in another dtype."""
         return self.map(lambda part: part.astype(dtype))
 
-    def reshape(self, shape: tuple[int, ...]) -> "Gates":
-        """Return every part in another shape, which must end in -1."""
-        return self.map(lambda part: part.reshape(shape))
-
     def map(self, function: Callable[[Array], Array]) -> "Gates":
         """Return what the function makes of every part."""
         return Gates(tuple(map(function, self.parts)))

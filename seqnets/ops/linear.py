@@ -1,8 +1,12 @@
 """The affine map and the products that recurrences are made of."""
 
+from collections.abc import Callable
+
 import jax
 import jax.numpy as jnp
 from jax import Array
+
+Multiply = Callable[[Array, Array], Array]  # as `multiply` is
 
 
 def multiply(x: Array, kernel: Array) -> Array:
@@ -26,13 +30,14 @@ def multiply(x: Array, kernel: Array) -> Array:
     return product.astype(x.dtype)
 
 
-def affine(x: Array, kernel: Array, bias: Array | None = None) -> Array:
+def affine(x: Array, kernel: Array, bias: Array | None = None, *, product: Multiply = multiply) -> Array:
     """Compute x @ kernel + bias in the dtype of `x`.
 
     Args:
         x: `(..., F)`.
         kernel: `(F, G)`.
         bias: `(G,)`, or None for none.
+        product: what multiplies.
 
     Returns:
         `(..., G)` in the dtype of `x`.
@@ -42,19 +47,19 @@ def affine(x: Array, kernel: Array, bias: Array | None = None) -> Array:
         >>> affine(jnp.ones((1, 2)), jnp.eye(2), jnp.array([0.0, 1.0])).tolist()
         [[1.0, 2.0]]
     """
-    y = multiply(x, kernel.astype(x.dtype))
+    y = product(x, kernel.astype(x.dtype))
     return y if bias is None else y + along_last_axis(bias.astype(x.dtype), y.ndim)
 
 
 def along_last_axis(vector: Array, ndim: int) -> Array:
-    """Give a vector leading axes of size one, so that it adds to the last axis of an `ndim`-array.
+    """Give a vector leading axes of size one, so that it adds to the last axis of an `ndim`-array; one that has them stays.
 
     Example:
         >>> import jax.numpy as jnp
         >>> along_last_axis(jnp.zeros(4), 3).shape
         (1, 1, 4)
     """
-    return vector.reshape((1,) * (ndim - 1) + (-1,))
+    return vector if vector.ndim == ndim else vector.reshape((1,) * (ndim - 1) + (-1,))
 
 
 def layer_norm(x: Array, scale: Array, bias: Array | None = None, epsilon: float = 1e-5) -> Array:

@@ -54,14 +54,14 @@ def advance(recurrence: Recurrence, vectors: Vectors, product: Product, carry: C
     after = _hold(before, after, inputs.valid)
     output = hidden_of(after).astype(inputs.projected.dtype)
     if inputs.valid is not None:
-        output = jnp.where(inputs.valid[:, None], output, 0)
+        output = jnp.where(_by_row(inputs.valid, output), output, 0)
     return after, output
 
 
 def _reset(carry: Carry, resets: Array | None) -> Carry:
     if resets is None:
         return carry
-    return jax.tree.map(lambda leaf: jnp.where(resets[:, None], 0, leaf), carry)
+    return jax.tree.map(lambda leaf: jnp.where(_by_row(resets, leaf), 0, leaf), carry)
 
 
 def _normalized(product: Product, scales: tuple[Array, ...]) -> Product:
@@ -77,4 +77,8 @@ def _mix(before: Carry, after: Carry, zoneout: Carry | None) -> Carry:
 def _hold(before: Carry, after: Carry, valid: Array | None) -> Carry:
     if valid is None:
         return after
-    return jax.tree.map(lambda old, new: jnp.where(valid[:, None], new, old), before, after)
+    return jax.tree.map(lambda old, new: jnp.where(_by_row(valid, new), new, old), before, after)
+
+
+def _by_row(mask: Array, like: Array) -> Array:
+    return mask if mask.ndim == like.ndim else mask[:, None]  # a kernel on a GPU has it in full already

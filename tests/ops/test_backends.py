@@ -12,7 +12,7 @@ import pytest
 from jax.experimental import rnn
 
 from numerics import assert_close
-from recurrence_problems import CELLS, LINEAR, expected, problem, results
+from recurrence_problems import CELLS, LINEAR, expected, gpu_interpreter, problem, results
 from seqnets.ops.backends import cudnn, native, pallas, parallel, scan
 from seqnets.ops.native import build
 from seqnets.ops.recurrent import LSTMState
@@ -33,7 +33,7 @@ class Backend(NamedTuple):
 
 
 def pallas_interpreted(*arguments):
-    return pallas.run(*arguments, True)
+    return pallas.run(*arguments, gpu_interpreter())
 
 
 def cudnn_by_definition(recurrence, reverse, weights, carry, inputs):
@@ -57,7 +57,7 @@ BACKENDS = {
         native.run, CELLS, SHAPES, pytest.mark.skipif(build.library() is None, reason="no C++ compiler here"), zoneout=False
     ),
     "parallel": Backend(parallel.run, LINEAR, [(5, 3)]),
-    "pallas": Backend(pallas_interpreted, CELLS, [(20, 18)]),
+    "pallas": Backend(pallas_interpreted, CELLS, [(70, 18)]),  # in two parts and two blocks
     "cudnn": Backend(cudnn_by_definition, {"lstm": CELLS["lstm"]}, [(5, 3), (1, 1)], resets=False, zoneout=False),
 }
 TABLE = [

@@ -8,15 +8,13 @@ import numpy as np
 import pytest
 
 from numerics import assert_close
-from recurrence_problems import CELLS, LINEAR, problem, results
+from recurrence_problems import CELLS, LINEAR, gpu_interpreter, problem, results
 from seqnets.errors import UserError
 from seqnets.ops.backends import pallas, reference, scan
 from seqnets.ops.platform import default_platform
 from seqnets.ops.recurrent import LSTM, VANILLA, RecurrentWeights, with_layer_norm
 from seqnets.ops.sequence import sequence
 from seqnets.ops.timestep import TimeInputs
-
-pytestmark = pytest.mark.filterwarnings("ignore:The Pallas Triton backend is deprecated:DeprecationWarning")
 
 
 @pytest.fixture
@@ -40,14 +38,13 @@ def with_products_in(dtype, given):
 def test_both_kernels_can_be_written_down_for_a_gpu(name, lowers):
     given = with_products_in(jnp.bfloat16, problem(CELLS[name], 100, 20, lengths=True, resets=True, zoneout=True))
     traced = jax.jit(partial(results, pallas.run, CELLS[name].recurrence, True)).trace(given)
-    assert traced.lower(lowering_platforms=("cuda",)).as_text().count("__gpu$xla.gpu.triton") == 2
+    assert traced.lower(lowering_platforms=("cuda",)).as_text().count("@mosaic_gpu") == 2
 
 
 def test_bfloat16_products_with_a_float32_state():
     given = with_products_in(jnp.bfloat16, problem(CELLS["lstm"], 20, 3))
-    found, expected = [
-        jax.jit(partial(results, run, LSTM, False))(given) for run in (lambda *call: pallas.run(*call, True), reference.run)
-    ]
+    interpreted = partial(results, lambda *call: pallas.run(*call, gpu_interpreter()), LSTM, False)
+    found, expected = [jax.jit(function)(given) for function in (interpreted, partial(results, reference.run, LSTM, False))]
     assert [leaf.dtype for leaf in jax.tree.leaves(found)] == [leaf.dtype for leaf in jax.tree.leaves(expected)]
     assert_close(found, expected, "bfloat16")
 
@@ -63,7 +60,7 @@ def arguments(units=4):
         (VANILLA["tanh"], lambda w, h, x: (w, h.astype(jnp.float16), x), "float32 state"),
         (with_layer_norm(VANILLA["tanh"], True), lambda *call: call, "no layer normalization"),
         (LINEAR["min_gru_tanh"].recurrence, lambda w, h, x: (RecurrentWeights((), {}), h, x), "no recurrent product"),
-        (VANILLA["tanh"], lambda *call: arguments(129), "at most 128 hidden features, and found 129"),
+        (VANILLA["tanh"], lambda *call: arguments(257), "kernels of 257 features need 420 KB"),
         (VANILLA["tanh"], lambda w, h, x: (w, h, TimeInputs(x.projected[:0])), "at least one step"),
     ],
 )
@@ -86,8 +83,8 @@ def test_without_a_gpu_it_is_refused():
 def kernels_in_what_auto_lowers() -> int:
     weights, state, inputs = arguments()
     traced = jax.jit(partial(sequence, VANILLA["tanh"])).trace(weights, state, inputs.projected)
-    assert "triton" not in traced.lower(lowering_platforms=("cpu",)).as_text()
-    return traced.lower(lowering_platforms=("cuda",)).as_text().count("__gpu$xla.gpu.triton")
+    assert "mosaic" not in traced.lower(lowering_platforms=("cpu",)).as_text()
+    return traced.lower(lowering_platforms=("cuda",)).as_text().count("@mosaic_gpu")
 
 
 def test_auto_takes_it_on_a_gpu_unless_it_cannot_be_lowered(monkeypatch, lowers):

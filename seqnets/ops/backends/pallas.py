@@ -1,18 +1,18 @@
-"""One kernel for all steps on a GPU: each block takes its rows of the batch through time, and nothing is launched in between.
+"""One kernel for all steps on a Hopper GPU: each block takes its rows of the batch through time; nothing is launched in between.
 
 The arithmetic is that of `seqnets.ops.recurrent`, traced into the kernel, and so is its backward pass. State and gates stay in
-registers. The recurrent kernel is read again at every step, from the cache next to the multiprocessor where it fits, which is
-why the hidden size is bounded.
+registers, the recurrent kernels in the multiprocessor's memory, which bounds the hidden size. The matrix units multiply bfloat16
+numbers and add in float32: for a float32 kernel each factor is the sum of two such numbers, and a product is three, which leaves
+an error of 1e-5.
 
-Written for Triton through Pallas. Results are checked in Pallas's interpreter, and the kernels compile for an H100; no time has
-been taken on a GPU yet. JAX 0.12 announces that Pallas will lose Triton; without it this backend refuses, and scan does the work.
+Written for Mosaic through Pallas. Results are checked in Pallas's interpreter of such kernels, and they compile for an H100; they
+have not run on a GPU yet.
 
 Memory kept for the backward pass, per step and row, in numbers: the state, what each product multiplied, and gates * H for the
 products.
 """
 
-import warnings
-from functools import cache, partial, reduce
+from functools import cache, partial
 from typing import Any, NamedTuple
 
 import jax
@@ -20,32 +20,29 @@ import jax.numpy as jnp
 from jax import Array
 
 from seqnets.ops.backends import tiles
+from seqnets.ops.backends.plainly import plainly
 from seqnets.ops.backends.replay import Static, kernel_gradients, step_back
 from seqnets.ops.linear import multiply
 from seqnets.ops.platform import default_platform
 from seqnets.ops.recurrent import Carry, Recurrence, RecurrentWeights, hidden_of
 from seqnets.ops.timestep import TimeInputs, advance
 
-MOST_UNITS = 128
+HOPPER = "9.0"
 
 
 class _Given(NamedTuple):
-    """What both kernels read; inside of them, references cut to the block's rows."""
+    """What both kernels read, in tiles."""
 
-    kernels: tuple[Any, ...]  # (gates, H, H) each
-    vectors: dict[str, Any]  # (gates, H) or (L, gates, H)
-    inputs: TimeInputs  # projected (T, B, gates, H), masks (T, B), zoneout (T, B, H)
+    vectors: dict[str, Any]
+    inputs: TimeInputs
 
 
 class _Kept(NamedTuple):
-    """What the forward kernel keeps of every step."""
+    """What the forward kernel keeps of every step, in tiles."""
 
-    carries: Carry  # (T, B, H)
-    lefts: tuple[Any, ...]  # (T, B, H): what each product multiplied
-    products: tuple[Any, ...]  # (T, B, gates, H)
-
-
-_GIVEN: Any = _Given(None, None, 1)  # pyright: ignore[reportArgumentType]  # the axes of the rows
+    carries: Carry
+    lefts: tuple[Any, ...]  # what each product multiplied
+    products: tuple[Any, ...]
 
 
 def refusal(
@@ -55,13 +52,15 @@ def refusal(
 
     Example:
         >>> from seqnets.ops.recurrent import VANILLA
-        >>> wide = jnp.zeros((1, 200))
-        >>> weights = RecurrentWeights((jnp.zeros((200, 200)),), {})
+        >>> wide = jnp.zeros((1, 300))
+        >>> weights = RecurrentWeights((jnp.zeros((300, 300)),), {})
         >>> refusal(VANILLA["tanh"], weights, wide, TimeInputs(wide[None]), platform="cuda")
-        'it takes at most 128 hidden features, and found 200'
+        'its recurrent kernels of 300 features need 420 KB of a multiprocessor, which has 226'
     """
     if (platform or default_platform()) != "cuda":
         return f"it runs on NVIDIA GPUs only, and JAX's default is {platform or default_platform()}"
+    if (found := _compute_capability()) not in (None, HOPPER):
+        return f"it needs a Hopper GPU, of compute capability {HOPPER}, and found {found}"
     if recurrence.layer_norm or "cell_scale" in weights.vectors:
         return "it has no layer normalization"
     if not weights.kernels:
@@ -69,12 +68,17 @@ def refusal(
     state = hidden_of(carry)
     if state.dtype != jnp.float32 or {kernel.dtype for kernel in weights.kernels} - {jnp.dtype("float32"), jnp.dtype("bfloat16")}:
         return "it computes with a float32 state and float32 or bfloat16 products only"
-    if state.shape[-1] > MOST_UNITS:
-        return f"it takes at most {MOST_UNITS} hidden features, and found {state.shape[-1]}"
+    if (needed := tiles.shared_bytes(weights.kernels, state.shape[-1], _pieces(weights))) > tiles.SHARED_BYTES:
+        room = f"{-(-needed // 1024)} KB of a multiprocessor, which has {tiles.SHARED_BYTES // 1024}"
+        return f"its recurrent kernels of {state.shape[-1]} features need {room}"
     if 0 in inputs.projected.shape:
         return "it needs at least one step and one row"
     leaves, structure = jax.tree.flatten((weights, carry, inputs))
     return _lowering_failure(recurrence, structure, tuple((leaf.shape, leaf.dtype) for leaf in leaves))
+
+
+def _compute_capability() -> str | None:
+    return getattr(jax.local_devices()[0], "compute_capability", None)
 
 
 @cache
@@ -92,9 +96,7 @@ def _lowering_failure(recurrence: Recurrence, structure: Any, shapes: tuple) -> 
 
     arguments: Any = jax.tree.unflatten(structure, [jax.ShapeDtypeStruct(*leaf) for leaf in shapes])
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", DeprecationWarning)  # of Triton in Pallas
-            jax.jit(forward_and_backward).trace(*arguments).lower(lowering_platforms=("cuda",))
+        jax.jit(forward_and_backward).trace(*arguments).lower(lowering_platforms=("cuda",))
     except Exception as failure:  # whatever kind: this JAX cannot write the kernel down, and others can do its work
         return f"this JAX cannot lower it ({str(failure).splitlines()[0]})"
     return None
@@ -102,7 +104,7 @@ def _lowering_failure(recurrence: Recurrence, structure: Any, shapes: tuple) -> 
 
 @partial(jax.custom_vjp, nondiff_argnums=(0, 1, 5))
 def run(
-    recurrence: Recurrence, reverse: bool, weights: RecurrentWeights, carry: Carry, inputs: TimeInputs, interpret: bool = False
+    recurrence: Recurrence, reverse: bool, weights: RecurrentWeights, carry: Carry, inputs: TimeInputs, interpret: Any = None
 ) -> tuple[Array, Carry]:
     """Run `recurrence` over time; see `seqnets.ops.sequence.sequence`. With `interpret`, on any device, slowly."""
     outputs, last, _ = _call_forward(recurrence, reverse, weights, carry, inputs, interpret, keep=False)
@@ -115,103 +117,112 @@ def _forward(recurrence, reverse, weights, carry, inputs, interpret):
 
 
 def _call_forward(recurrence, reverse, weights, carry, inputs, interpret, keep: bool):
-    given, order = _laid_out(weights, inputs, hidden_of(carry)), _order(recurrence, weights, carry, inputs)
-    (steps, rows, _, units), (batch, hidden) = given.inputs.projected.shape, hidden_of(carry).shape
+    from seqnets.ops.backends import warpgroup  # Pallas takes a third of a second to import, and most runs do without
 
-    def array(*shape: int, of: Array | None = None):
-        return tiles.resized(hidden_of(carry) if of is None else of, (*shape, units))
+    rows, units = hidden_of(carry).shape
+    given, order, steps = _laid_out(weights, inputs, units), _order(recurrence, weights, carry, inputs), len(inputs.projected)
+    first = jax.tree.map(lambda leaf: tiles.tiled(leaf, units), carry)
+    tile = tiles.resized(hidden_of(first), (steps, *hidden_of(first).shape))
 
-    kept = _Kept(
-        jax.tree.map(lambda leaf: array(steps, rows), carry),
-        tuple(array(steps, rows) for _ in order),
-        tuple(array(steps, rows, given.kernels[k].shape[0]) for k in order),
-    )
-    results = (array(steps, rows, of=inputs.projected), jax.tree.map(lambda leaf: array(rows), carry), kept if keep else ())
-    outputs, last, kept = tiles.call(
-        partial(_forward_kernel, recurrence, reverse),
-        (rows, units),
-        (given, _padded(carry, 0)),
-        (_GIVEN, 0),
-        results,
-        (1, 0, 1),
-        interpret,
-    )
-    last = jax.tree.map(lambda leaf: leaf[:batch, :hidden], last)
-    return outputs[:, :batch, :hidden], last, (kept, Static(order))
+    def of_gates(k: int) -> jax.ShapeDtypeStruct:
+        gates = weights.kernels[k].shape[-1] // units
+        return tiles.resized(tile, (*tile.shape[:3], gates, *tile.shape[4:]))
+
+    kept = _Kept(jax.tree.map(lambda _: tile, carry), tuple(tile for _ in order), tuple(map(of_gates, order)))
+    results = (tiles.resized(inputs.projected, tile.shape), jax.tree.map(jax.typeof, first), kept if keep else ())
+    count = _pieces(weights)
+    kernels = [tiles.tiled_kernel(kernel, units, count) for kernel in weights.kernels]
+    kernel = partial(_forward_kernel, recurrence, reverse)
+    outputs, last, kept = warpgroup.call(kernel, (given, first), kernels, count, results, interpret)
+    last = jax.tree.map(lambda leaf: tiles.untiled(leaf, rows, units), last)
+    return tiles.untiled(outputs, rows, units), last, (kept, Static(order))
 
 
-def _forward_kernel(recurrence: Recurrence, reverse: bool, given: _Given, first, outputs, last, kept):
-    vectors, steps = _vectors(given), outputs.shape[0]
+def _forward_kernel(recurrence: Recurrence, reverse: bool, group, given, results):
+    (given, first), (outputs, last, kept) = given, results
+    steps = outputs.shape[0]
 
-    def step(k, carry):
-        t = steps - 1 - k if reverse else k
-        lefts, products = [], []
+    def step(t, vectors, carry, inputs):
+        count = 0
 
         def product(index: int, a: Array):
-            kernel = given.kernels[index]
-            lefts.append(a)
-            products.append(tiles.gates(kernel.shape[0], lambda gate: multiply(a, kernel[gate])))
-            return products[-1]
+            nonlocal count
+            result = group.multiply(index, [a])
+            if kept:  # at once: registers are few
+                group.write((kept.lefts[count], kept.products[count]), (a, result), t)
+            count += 1
+            return result
 
-        after, output = advance(recurrence, vectors, product, carry, _at(given.inputs, t))
-        tiles.write_leaves(outputs, t, output)
         if kept:
-            tiles.write_leaves((kept.carries, kept.lefts), t, (carry, lefts))
-            tiles.write(kept.products, t, products)
+            group.write(kept.carries, carry, t)
+        return advance(recurrence, vectors, product, carry, inputs)
+
+    def kth_step(k, carry):
+        t = steps - 1 - k if reverse else k
+        after, output = plainly(partial(step, t), _vectors(group, given), carry, _at(group, given.inputs, t))
+        group.write(outputs, output, t)
         return after
 
-    tiles.write_leaves(last, ..., jax.lax.fori_loop(0, steps, step, _whole(first)))
+    group.write(last, jax.lax.fori_loop(0, steps, kth_step, group.read(first)))
 
 
 def _backward(recurrence, reverse, interpret, residuals, cotangents):
+    from seqnets.ops.backends import warpgroup
+
     weights, inputs, (kept, order) = residuals
     d_outputs, d_last = cotangents
-    given, (batch, hidden) = _laid_out(weights, inputs, hidden_of(d_last)), hidden_of(d_last).shape
-    d_last, d_outputs = _padded(d_last, 0), _padded(d_outputs, 1)
     rows, units = hidden_of(d_last).shape
-    d_vectors = jax.tree.map(lambda leaf: tiles.resized(leaf, (rows // tiles.ROWS, *leaf.shape)), given.vectors)
-    alike = jax.tree.map(lambda leaf: tiles.resized(leaf, leaf.shape), (given.inputs.projected, d_last, kept.products))
-    d_projected, d_carry, d_vectors, d_products = tiles.call(
+    given = _laid_out(weights, inputs, units)
+    d_outputs, d_last = jax.tree.map(lambda leaf: tiles.tiled(leaf, units), (d_outputs, d_last))
+    blocks = d_outputs.shape[1]
+    d_vectors = jax.tree.map(lambda leaf: tiles.resized(leaf, (*leaf.shape[:-5], blocks, *leaf.shape[-4:])), given.vectors)
+    results = (*jax.tree.map(jax.typeof, (given.inputs.projected, d_last)), d_vectors, jax.tree.map(jax.typeof, kept.products))
+    d_projected, d_carry, d_vectors, d_products = warpgroup.call(
         partial(_backward_kernel, recurrence, reverse),
-        (rows, units),
         (given, kept._replace(lefts=()), d_outputs, d_last),
-        (_GIVEN, 1, 1, 0),
-        (*alike[:2], d_vectors, alike[2]),
-        (1, 0, tiles.EACH_BLOCK, 1),
+        [tiles.tiled_kernel(kernel.T, units, _pieces(weights)) for kernel in weights.kernels],
+        _pieces(weights),
+        results,
         interpret,
     )
-    d_projected, *d_products = [tiles.together(d[:, :batch], hidden) for d in (d_projected, *d_products)]
-    lefts = [left[:, :batch, :hidden] for left in kept.lefts]
+    d_projected, d_carry, d_products, lefts = jax.tree.map(
+        lambda leaf: tiles.untiled(leaf, rows, units), (d_projected, d_carry, d_products, kept.lefts)
+    )
     d_kernels = kernel_gradients(weights.kernels, order.value, lefts, d_products)
-    d_vectors = {name: _summed(d_vectors[name], vector, hidden) for name, vector in weights.vectors.items()}
-    d_carry = jax.tree.map(lambda leaf: leaf[:batch, :hidden], d_carry)
+    d_vectors = {name: _summed(d_vectors.get(name), vector, units) for name, vector in weights.vectors.items()}
     return RecurrentWeights(d_kernels, d_vectors), d_carry, TimeInputs(d_projected)
 
 
-def _backward_kernel(recurrence, reverse, given: _Given, kept: _Kept, d_outputs, d_last, *results):
-    d_projected, d_carry, d_vectors, d_products = results
-    vectors, steps = _vectors(given), d_outputs.shape[0]
+def _backward_kernel(recurrence, reverse, group, given, results):
+    (given, kept, d_outputs, d_last), (d_projected, d_carry, d_vectors, d_products) = given, results
+    steps = d_outputs.shape[0]
 
-    def pull_back(k: int, d_product: Any) -> Array:
-        return reduce(jnp.add, [multiply(part, given.kernels[k][g].T) for g, part in enumerate(tiles.parts_of(d_product))])
+    def pull_back(index: int, d_product: Any) -> Array:
+        return group.multiply(index, tiles.parts_of(d_product))
 
     def step(k, accumulated):
         t = k if reverse else steps - 1 - k
         d_after, d_sum = accumulated
-        carry, products = jax.tree.map(lambda ref: ref[t], kept.carries), [tiles.read(ref, t) for ref in kept.products]
-        before = (carry, vectors, _at(given.inputs, t))
-        d_before, d_input, d_step, d_results = step_back(recurrence, pull_back, before, products, (d_after, d_outputs[t]))
-        tiles.write((d_projected, *d_products), t, (d_input, *d_results))
+        before = (group.read(kept.carries, t), _vectors(group, given), _at(group, given.inputs, t))
+        cotangents = (d_after, group.read(d_outputs, t))
+        back = partial(step_back, recurrence, pull_back)
+        d_before, d_input, d_step, d_results = plainly(back, before, group.read(kept.products, t), cotangents)
+        group.write((d_projected, d_products), (d_input, tuple(d_results)), t)
         return d_before, jax.tree.map(jnp.add, d_sum, d_step)
 
-    start = (_whole(d_last), jax.tree.map(jnp.zeros_like, vectors))
-    d_first, d_sum = jax.lax.fori_loop(0, steps, step, start)
-    tiles.write_leaves(d_carry, ..., d_first)
+    zeros = jax.tree.map(lambda _: group.zeros(), _vectors(group, given))
+    d_first, d_sum = jax.lax.fori_loop(0, steps, step, (group.read(d_last), zeros))
+    group.write(d_carry, d_first)
     for name, ref in d_vectors.items():
-        tiles.write_vector(ref, d_sum[name])
+        for where, part in _layers(ref, d_sum[name]):
+            group.write(ref, part, *where)
 
 
 run.defvjp(_forward, _backward)
+
+
+def _pieces(weights: RecurrentWeights) -> int:
+    return max(tiles.pieces_of(kernel.dtype) for kernel in weights.kernels)
 
 
 def _order(recurrence: Recurrence, weights: RecurrentWeights, carry: Carry, inputs: TimeInputs) -> tuple[int, ...]:
@@ -227,33 +238,37 @@ def _order(recurrence: Recurrence, weights: RecurrentWeights, carry: Carry, inpu
     return tuple(order)
 
 
-def _laid_out(weights: RecurrentWeights, inputs: TimeInputs, hidden: Array) -> _Given:
-    units = hidden.shape[-1]
-    resets, valid = [None if mask is None else tiles.heightened(mask.astype(jnp.int32), 1) for mask in inputs[1:3]]
+def _laid_out(weights: RecurrentWeights, inputs: TimeInputs, units: int) -> _Given:
+    def in_full(vector: Array) -> Array:
+        return tiles.tiled(jnp.broadcast_to(vector[..., None, :], (*vector.shape[:-1], tiles.ROWS, vector.shape[-1])), units)
+
+    resets, valid = [None if mask is None else tiles.tiled_mask(mask) for mask in inputs[1:3]]
+    zoneout = jax.tree.map(lambda leaf: tiles.tiled(leaf, units), inputs.zoneout)
     return _Given(
-        tuple(tiles.kernel_apart(kernel, units) for kernel in weights.kernels),
-        {name: tiles.apart(vector, units) if vector.size else () for name, vector in weights.vectors.items()},
-        TimeInputs(tiles.heightened(tiles.apart(inputs.projected, units), 1), resets, valid, _padded(inputs.zoneout, 1)),
+        {name: in_full(vector) for name, vector in weights.vectors.items() if vector.size},
+        TimeInputs(tiles.tiled(inputs.projected, units), resets, valid, zoneout),
     )
 
 
-def _padded(tree: Any, rows: int) -> Any:
-    return jax.tree.map(lambda leaf: tiles.heightened(tiles.widened(leaf), rows), tree)
+def _vectors(group, given: _Given) -> dict[str, Any]:
+    def whole(ref) -> Any:
+        return group.read(ref) if len(ref.shape) == 5 else tuple(group.read(ref, k) for k in range(ref.shape[0]))
+
+    return {name: whole(ref) for name, ref in given.vectors.items()}
 
 
-def _whole(refs: Any) -> Any:
-    return jax.tree.map(lambda ref: ref[...], refs)
+def _layers(ref: Any, vector: Any) -> list[tuple[tuple[int, ...], Any]]:
+    """Pair the parts of a vector with where they are in its array: one, or one a layer."""
+    return [((), vector)] if len(ref.shape) == 5 else [((k,), part) for k, part in enumerate(vector)]
 
 
-def _vectors(given: _Given) -> dict[str, Any]:
-    return {name: tiles.read_vector(ref) for name, ref in given.vectors.items()}
-
-
-def _at(inputs: TimeInputs, step: Any) -> TimeInputs:
-    resets, valid = [None if mask is None else mask[step] != 0 for mask in inputs[1:3]]
-    return TimeInputs(tiles.read(inputs.projected, step), resets, valid, jax.tree.map(lambda ref: ref[step], inputs.zoneout))
+def _at(group, inputs: TimeInputs, step: Any) -> TimeInputs:
+    resets, valid = [None if mask is None else group.read_mask(mask, step) for mask in inputs[1:3]]
+    return TimeInputs(group.read(inputs.projected, step), resets, valid, group.read(inputs.zoneout, step))
 
 
 def _summed(d_vector: Any, vector: Array, units: int) -> Array:
-    """Add up what the blocks found."""
-    return tiles.together(d_vector.sum(0), units).reshape(vector.shape) if vector.size else jnp.zeros_like(vector)
+    """Add up what the rows found."""
+    if not vector.size:
+        return jnp.zeros_like(vector)
+    return tiles.untiled(d_vector, d_vector.shape[-5] * tiles.ROWS, units).sum(-2)

@@ -1,7 +1,9 @@
-"""How arrays are laid out for a kernel on a GPU, and read and written inside of it: gates apart, rows in tiles, sizes padded.
+"""How arrays are laid out for a kernel on a Hopper GPU: units and rows in tiles, sizes padded.
 
-Outside, gates lie side by side on the last axis. Here they have an axis of their own, `(..., gates, H)`, since a kernel can load
-one of them but cannot cut what it has loaded. Padding is zeros, which a recurrence leaves to themselves.
+Outside, gates lie side by side on the last axis. Here every array ends in tiles `(..., blocks, parts, gates, 64, 16)`: a block
+takes 16 rows through time, and each of its warpgroups a part of 64 hidden units, of every gate. Units come before rows, since
+Hopper's matrix units take no fewer than 64 rows of the left factor: that is the kernel here. Padding is zeros, which a recurrence
+leaves to themselves.
 """
 
 from collections.abc import Callable, Sequence
@@ -13,53 +15,101 @@ from jax import Array
 
 from seqnets.ops.gates import Gates
 
-ROWS = 16  # of the batch a block: the fewest that a matrix unit takes
-FEWEST_UNITS = 16
-EACH_BLOCK = "each block"
-
-Ref = Any  # what a kernel reads and writes through
-Axis = int | str | None  # that of the rows; EACH_BLOCK: one entry a block; None: every block sees it all
+UNITS = 64  # a warpgroup
+ROWS = 16  # of the batch a block
+SHARED_BYTES = 226 * 1024  # that a block may have, short of what barriers need
 
 
-def call(kernel: Callable, size: tuple[int, int], given: Any, given_axes: Any, results: Any, result_axes: Any, interpret: bool):
-    """Run a kernel once for every tile of rows.
+def tiled(array: Array, units: int) -> Array:
+    """Lay out `(..., B, gates * H)` as `(..., blocks, parts, gates, 64, 16)`.
+
+    Example:
+        >>> tiled(jnp.ones((5, 20, 400)), 100).shape
+        (5, 2, 2, 4, 64, 16)
+    """
+    *leading, rows, width = array.shape
+    apart = array.reshape(*leading, rows, width // units, units)
+    room = [(0, 0)] * len(leading) + [(0, -rows % ROWS), (0, 0), (0, -units % UNITS)]
+    cut = jnp.pad(apart, room).reshape(*leading, -1, ROWS, width // units, width_of(units) // UNITS, UNITS)
+    k = len(leading)
+    return cut.transpose(*range(k), k, k + 3, k + 2, k + 4, k + 1)
+
+
+def untiled(array: Array, rows: int, units: int) -> Array:
+    """Undo `tiled`.
+
+    Example:
+        >>> untiled(tiled(jnp.ones((5, 20, 400)), 100), 20, 100).shape
+        (5, 20, 400)
+    """
+    *leading, blocks, parts, gates, _, _ = array.shape
+    k = len(leading)
+    apart = array.transpose(*range(k), k, k + 4, k + 2, k + 1, k + 3)
+    apart = apart.reshape(*leading, blocks * ROWS, gates, parts * UNITS)[..., :rows, :, :units]
+    return apart.reshape(*leading, rows, gates * units)
+
+
+def width_of(units: int) -> int:
+    """Return the number of hidden units with padding.
+
+    Example:
+        >>> width_of(100)
+        128
+    """
+    return units + -units % UNITS
+
+
+def tiled_mask(mask: Array) -> Array:
+    """Lay out `(T, B)` as `(T, blocks, 64, 16)`, the same for all units."""
+    rows = jnp.pad(mask.astype(jnp.int32), [(0, 0), (0, -mask.shape[1] % ROWS)])
+    return jnp.broadcast_to(rows.reshape(len(mask), -1, 1, ROWS), (len(mask), rows.shape[1] // ROWS, UNITS, ROWS))
+
+
+def tiled_kernel(kernel: Array, units: int, count: int) -> Array:
+    """Lay out `(lefts * H, rights * H)`, turned, as `(parts, lefts * count * parts, rights * 64, 64)`.
+
+    The parts of the result come first: each warpgroup reads one.
 
     Args:
-        kernel: called with a reference for every array of `given` and `results`.
-        size: B and H, padded.
-        given: a tuple of trees of arrays.
-        given_axes: a prefix of `given`: where their rows are, see `Axis`.
-        results: a tuple of trees of shapes; see `resized`.
-        result_axes: the same for the results.
-        interpret: run it without a GPU, slowly.
+        kernel: a matrix.
+        units: H.
+        count: the number of bfloat16 arrays that shall stand for it; see `pieces`.
+
+    Example:
+        >>> tiled_kernel(jnp.ones((100, 400)), 100, 2).shape
+        (2, 4, 256, 64)
     """
-    from jax.experimental import pallas  # a third of a second, and most runs do without
-    from jax.experimental.pallas import triton
-
-    def specs(axis: Axis, subtree: Any) -> Any:
-        return jax.tree.map(lambda leaf: pallas.BlockSpec(*_block(axis, leaf.shape)), subtree)
-
-    def under(axes: Any, tree: Any) -> Any:
-        return jax.tree.map(specs, axes, tree, is_leaf=lambda axis: axis is None)
-
-    rows, units = size
-    return pallas.pallas_call(
-        kernel,
-        out_shape=results,
-        grid=(rows // ROWS,),
-        in_specs=under(given_axes, given),
-        out_specs=under(result_axes, results),
-        interpret=interpret,
-        compiler_params=triton.CompilerParams(num_warps=min(8, max(1, units // 16)), num_stages=1),
-    )(*given)
+    lefts, rights, room = kernel.shape[0] // units, kernel.shape[1] // units, (0, -units % UNITS)
+    apart = jnp.pad(kernel.reshape(lefts, units, rights, units), [(0, 0), room, (0, 0), room])
+    parts = apart.shape[1] // UNITS
+    cut = apart.reshape(lefts, parts, UNITS, rights, parts, UNITS).transpose(4, 0, 1, 3, 5, 2)
+    cut = cut.reshape(parts, lefts, parts, rights * UNITS, UNITS)
+    return jnp.stack(pieces(cut, count), axis=2).reshape(parts, -1, rights * UNITS, UNITS)
 
 
-def _block(axis: Axis, shape: tuple[int, ...]) -> tuple[tuple[int | None, ...], Callable[[Any], tuple]]:
-    """Return the shape of one block's part, and where it starts, in such parts."""
-    if axis == EACH_BLOCK:
-        return (None, *shape[1:]), lambda block: (block, *(0,) * (len(shape) - 1))
-    part = tuple(ROWS if k == axis else size for k, size in enumerate(shape))
-    return part, lambda block: tuple(block if k == axis else 0 for k in range(len(shape)))
+def pieces_of(dtype: Any) -> int:
+    """Return how many bfloat16 numbers stand for one of this dtype."""
+    return 1 if dtype == jnp.bfloat16 else 2
+
+
+def pieces(array: Array, count: int) -> list[Array]:
+    """Take an array apart in bfloat16 arrays that add up to it, the largest first."""
+    taken = [array.astype(jnp.bfloat16)]
+    for _ in range(count - 1):
+        array = array - taken[-1].astype(array.dtype)
+        taken.append(array.astype(jnp.bfloat16))
+    return taken
+
+
+def shared_bytes(kernels: Sequence[Any], units: int, count: int) -> int:
+    """Return how much of a multiprocessor's memory such kernels need, with what is multiplied by them backward.
+
+    Example:
+        >>> shared_bytes([jnp.zeros((128, 512))], 128, 1) // 1024
+        144
+    """
+    widths, width = [kernel.size // units**2 for kernel in kernels], width_of(units)
+    return 2 * count * (sum(widths) * width**2 + max(widths) * ROWS * width)
 
 
 def resized(array: Any, shape: tuple[int, ...]) -> jax.ShapeDtypeStruct:
@@ -67,54 +117,6 @@ def resized(array: Any, shape: tuple[int, ...]) -> jax.ShapeDtypeStruct:
     kind = jax.typeof(array)
     varying = {name: getattr(kind, name) for name in ("manual_axis_type", "vma") if hasattr(kind, name)}
     return jax.ShapeDtypeStruct(shape, kind.dtype, **dict([*varying.items()][:1]))
-
-
-def width(units: int) -> int:
-    """Return the number of hidden units with padding: a power of two.
-
-    Example:
-        >>> width(100), width(3)
-        (128, 16)
-    """
-    return max(FEWEST_UNITS, 1 << (units - 1).bit_length())
-
-
-def apart(array: Array, units: int) -> Array:
-    """Give gates that lie side by side an axis of their own: `(..., gates * H)` -> `(..., gates, H)`, H padded.
-
-    Example:
-        >>> apart(jnp.ones((5, 12)), 4).shape
-        (5, 3, 16)
-    """
-    return widened(array.reshape(*array.shape[:-1], -1, units))
-
-
-def together(array: Array, units: int) -> Array:
-    """Undo `apart`.
-
-    Example:
-        >>> together(apart(jnp.ones((5, 12)), 4), 4).shape
-        (5, 12)
-    """
-    return array[..., :units].reshape(*array.shape[:-2], -1)
-
-
-def widened(array: Array) -> Array:
-    """Pad the last axis."""
-    room = width(array.shape[-1]) - array.shape[-1]
-    return jnp.pad(array, [(0, 0)] * (array.ndim - 1) + [(0, room)]) if room else array
-
-
-def heightened(array: Array, axis: int) -> Array:
-    """Pad the axis of the rows to full tiles."""
-    room = -array.shape[axis] % ROWS
-    return jnp.pad(array, [(0, room if k == axis else 0) for k in range(array.ndim)]) if room else array
-
-
-def kernel_apart(kernel: Array, units: int) -> Array:
-    """Lay a recurrent kernel `(H, gates * H)` out as `(gates, H, H)`, padded."""
-    square = jnp.moveaxis(apart(kernel, units), 1, 0)
-    return jnp.pad(square, [(0, 0), (0, width(units) - units), (0, 0)])
 
 
 def gates(count: int, read: Callable[[int], Array]) -> Any:
@@ -126,40 +128,3 @@ def gates(count: int, read: Callable[[int], Array]) -> Any:
 def parts_of(value: Any) -> tuple[Array, ...]:
     """Undo `gates`."""
     return value.parts if isinstance(value, Gates) else (value,)
-
-
-def read(ref: Ref, step: Any) -> Any:
-    """Read one step of an array `(T, B, gates, H)`."""
-    return gates(ref.shape[2], lambda gate: ref[step, :, gate, :])
-
-
-def write(refs: Sequence[Ref], step: Any, values: Sequence[Any]) -> None:
-    """Write one step of arrays `(T, B, gates, H)`."""
-    for ref, value in zip(refs, values, strict=True):
-        for gate, part in enumerate(parts_of(value)):
-            ref[step, :, gate, :] = part.astype(ref.dtype)
-
-
-def write_leaves(refs: Any, where: Any, values: Any) -> None:
-    """Write a tree of arrays `(T, B, H)` at one step, or `(B, H)` whole."""
-    for ref, value in zip(jax.tree.leaves(refs), jax.tree.leaves(values), strict=True):
-        ref[where] = value.astype(ref.dtype)
-
-
-def read_vector(ref: Ref) -> Any:
-    """Read a vector `(gates, H)`, or a tuple of them from `(L, gates, H)`; of an empty one there is no array but ()."""
-    if isinstance(ref, tuple):
-        return ()
-    if len(ref.shape) == 2:
-        return gates(ref.shape[0], lambda gate: ref[gate, :])
-    return tuple(gates(ref.shape[1], lambda gate, k=k: ref[k, gate, :]) for k in range(ref.shape[0]))
-
-
-def write_vector(ref: Ref, value: Any, *where: int) -> None:
-    """Write what `read_vector` reads."""
-    if isinstance(value, tuple) and not isinstance(value, Gates):
-        for k, part in enumerate(value):
-            write_vector(ref, part, k)
-    else:
-        for gate, part in enumerate(parts_of(value)):
-            ref[(*where, gate, slice(None))] = part.astype(ref.dtype)

@@ -1,0 +1,160 @@
+"""The warpgroups of a block on a Hopper GPU, and how they multiply together, by Pallas's Mosaic.
+
+A product needs all hidden units of its left side, of which each warpgroup has 64: they share them through the multiprocessor's
+memory, where the kernels stay from the first step to the last. Everything else is in registers.
+"""
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from itertools import product
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+from jax.experimental import pallas
+from jax.experimental.pallas import mosaic_gpu
+
+from seqnets.ops.backends.tiles import ROWS, UNITS, gates, parts_of, pieces
+
+Ref = Any  # what a kernel reads and writes through
+
+
+class Warpgroup(NamedTuple):
+    """One of the warpgroups of a block, and what it shares with the others.
+
+    Attributes:
+        block: its rows.
+        part: its hidden units.
+        kernels: as of `tiled_kernel`.
+        shared: `(lefts, pieces, parts, 64, 16)`: the left sides of a product.
+        together: where all warpgroups of the block wait for each other.
+        interpreted: there is no GPU, and no registers that could be laid out.
+    """
+
+    block: Any
+    part: Any
+    kernels: Sequence[Ref]
+    shared: Ref
+    together: Ref
+    interpreted: bool
+
+    def multiply(self, index: int, lefts: Sequence[Array]) -> Any:
+        """Return this warpgroup's part of lefts @ kernels[index], whose left sides lie apart as gates do."""
+        self._meet()  # whoever still multiplies by what was shared before
+        for left, array in enumerate(lefts):
+            for k, piece in enumerate(pieces(array, self.shared.shape[1])):
+                self.shared[left, k, self.part] = piece
+        mosaic_gpu.commit_smem()
+        self._meet()
+        height = self.kernels[index].shape[-2]
+        sums = pallas.run_scoped(
+            partial(self._accumulated, self.kernels[index], len(lefts)), mosaic_gpu.ACC((height, ROWS), jnp.float32)
+        )
+        return gates(height // UNITS, lambda gate: jax.lax.slice(sums, (gate * UNITS, 0), ((gate + 1) * UNITS, ROWS)))
+
+    def _accumulated(self, kernel: Ref, lefts: int, sums: Ref) -> Array:
+        _, count, parts, *_ = self.shared.shape
+        for left, a, b, part in product(range(lefts), range(count), range(count), range(parts)):
+            if a + b < count:  # the product of two smaller pieces is below the precision of float32
+                tile = kernel.at[self.part, (left * count + b) * parts + part]
+                mosaic_gpu.wgmma(sums, tile, self.shared.at[left, a, part])
+        return sums[...]
+
+    def _meet(self) -> None:
+        mosaic_gpu.barrier_arrive(self.together)
+        mosaic_gpu.barrier_wait(self.together)
+
+    def read(self, refs: Any, *where: Any) -> Any:
+        """Load a tree of arrays, one tile a gate."""
+
+        def every_gate(ref: Ref) -> Any:
+            block = self.block if ref.shape[len(where)] > 1 else 0  # of what all rows share there is one
+            place = (*where, block, self.part)
+            return gates(ref.shape[len(place)], lambda gate: self._tile(ref, *place, gate))
+
+        return jax.tree.map(every_gate, refs)
+
+    def read_mask(self, ref: Ref, step: Any) -> Array:
+        """Load a mask of `tiled_mask`."""
+        return self._tile(ref, step, self.block) != 0
+
+    def _tile(self, ref: Ref, *where: Any) -> Array:
+        if self.interpreted:
+            return ref[where]
+        return mosaic_gpu.load(ref, where, layout=mosaic_gpu.Layout.WGMMA, optimized=False)
+
+    def write(self, refs: Any, values: Any, *where: Any) -> None:
+        """Store a tree of arrays, one tile a gate."""
+
+        def every_gate(ref: Ref, value: Any) -> None:
+            for gate, tile in enumerate(parts_of(value)):
+                ref[(*where, self.block, self.part, gate)] = tile.astype(ref.dtype)
+
+        jax.tree.map(every_gate, refs, values)
+
+    def zeros(self) -> Array:
+        """Return a tile of zeros."""
+        empty = jnp.zeros((UNITS, ROWS), jnp.float32)
+        return empty if self.interpreted else mosaic_gpu.layout_cast(empty, mosaic_gpu.Layout.WGMMA)
+
+
+def call(kernel: Callable[..., None], given: Any, kernels: Sequence[Array], count: int, results: Any, interpret: Any) -> Any:
+    """Run a kernel once for every 16 rows.
+
+    Args:
+        kernel: called with a `Warpgroup`, and references for every array of `given` and of `results`.
+        given: a tree of arrays.
+        kernels: as of `tiled_kernel`.
+        count: the number of pieces they are in.
+        results: a tree of shapes that end in tiles.
+        interpret: parameters of the interpreter of such kernels, to run them on any device, slowly; or None.
+    """
+    (leaves, structure), (shapes, found_structure) = jax.tree.flatten((given, tuple(kernels))), jax.tree.flatten(results)
+    blocks, parts = shapes[0].shape[-5:-3]
+
+    def body(*arguments: Ref) -> None:
+        *refs, copies, shared, loaded, together = arguments
+        given, kernels = jax.tree.unflatten(structure, refs[: len(leaves)])
+        block, part = jax.lax.axis_index("block"), jax.lax.axis_index("part")
+        _load(kernels, copies, part, loaded)
+        group = Warpgroup(block, part, copies, shared, together, interpret is not None)
+        kernel(group, given, jax.tree.unflatten(found_structure, refs[len(leaves) :]))
+
+    found = mosaic_gpu.kernel(
+        body,
+        out_type=tuple(shapes),
+        scratch_types=_scratch(kernels, count),
+        grid=(blocks,),
+        grid_names=("block",),
+        num_threads=parts,
+        thread_name="part",
+        # what one warpgroup writes and another reads, or both in turn, is between barriers of `multiply`
+        compiler_params=mosaic_gpu.CompilerParams(unsafe_no_auto_barriers=True),
+        interpret=interpret,
+    )(*leaves)
+    return jax.tree.unflatten(found_structure, found)
+
+
+def _load(kernels: Sequence[Ref], copies: Sequence[Ref], part: Any, loaded: Ref) -> None:
+    """Let each warpgroup fetch what it multiplies by, and wait for all."""
+    for source, target in zip(kernels, copies, strict=True):
+        for k in range(source.shape[1]):
+            mosaic_gpu.copy_gmem_to_smem(source.at[part, k], target.at[part, k], loaded)
+    mosaic_gpu.barrier_wait(loaded)
+
+
+def _scratch(kernels: Sequence[Array], count: int) -> Sequence[Any]:
+    parts = len(kernels[0])
+    lefts = max(kernel.shape[1] for kernel in kernels) // (count * parts)
+
+    def matrix(*shape: int) -> Any:
+        tile = mosaic_gpu.TilingTransform((8, ROWS)), mosaic_gpu.SwizzleTransform(2 * ROWS)
+        return mosaic_gpu.SMEM(shape, jnp.bfloat16, transforms=tile)
+
+    return (
+        [matrix(*kernel.shape) for kernel in kernels],
+        matrix(lefts, count, parts, UNITS, ROWS),
+        mosaic_gpu.Barrier(num_arrivals=sum(kernel.shape[0] * kernel.shape[1] for kernel in kernels)),
+        mosaic_gpu.Barrier(num_arrivals=parts),
+    )
