@@ -16,8 +16,9 @@ from seqnets.nn.initializers import input_kernel
 from seqnets.nn.regularize import dropout, locked_dropout
 from seqnets.nn.rnn import RNN
 from seqnets.nn.stacked import StackedRNN
-from seqnets.ops.linear import affine
+from seqnets.ops.linear import Multiply, affine, along_last_axis, multiply
 from seqnets.ops.lookup import take_rows
+from seqnets.ops.one_row import multiply_one_row
 from seqnets.ops.recurrent import Carry
 from seqnets.ops.sequence import Backend
 
@@ -163,10 +164,7 @@ class CharLM(nnx.Module):
         if key is not None:
             drop = locked_dropout if self.config.locked_dropout else dropout
             outputs = drop(outputs, self.config.dropout, jax.random.fold_in(key, 1))
-        if self.config.tied and self.config.embedding_features != self.config.hidden_features:
-            outputs = affine(outputs, self.output_projection[...])
-        kernel = self.embedding[...].T if self.config.tied else self.output_kernel[...]
-        return affine(outputs, kernel).astype(jnp.float32) + self.output_bias[...].reshape((1,) * (outputs.ndim - 1) + (-1,))
+        return self._logits(outputs, self._output_kernels(), multiply)
 
     def penalty(self, outputs: Array) -> Array:
         """Return what the loss adds for large or quickly changing outputs `(B, T, H)` (AR and TAR)."""
@@ -185,19 +183,20 @@ class CharLM(nnx.Module):
 
         The weights are prepared once, here, so that a sampling loop around it touches nothing but what it multiplies by.
         """
-        table = self.input_table()
+        product = multiply_one_row if self.config.backend in ("auto", "native") else multiply
+        table, output_kernels = self.input_table(), self._output_kernels()
         lowest, *upper = self._cells()
-        lowest_step, upper_steps = lowest.stepper(), [cell.stepper() for cell in upper]
+        lowest_step, upper_steps = lowest.stepper(product), [cell.stepper(product) for cell in upper]
 
         def step(tokens: Array, carry: Carry) -> tuple[Array, Carry]:
             first, x = lowest_step(carry[0], table[tokens])
             x = self.rnn.join(self._embed(tokens, None), x) if self._first_layer_is_residual() else x
             after = [first]
             for cell, advance, state in zip(upper, upper_steps, carry[1:]):
-                state, output = advance(state, cell.project(x))
+                state, output = advance(state, cell.project(x, product))
                 x = self.rnn.join(x, output)
                 after.append(state)
-            return self.logits(x), tuple(after)
+            return self._logits(x, output_kernels, product), tuple(after)
 
         return step
 
@@ -207,6 +206,17 @@ class CharLM(nnx.Module):
 
     def _cells(self) -> list[Cell]:
         return [cast(Cell, layer.cell) for layer in self.rnn.layers]
+
+    def _output_kernels(self) -> list[Array]:
+        if not self.config.tied:
+            return [self.output_kernel[...]]
+        projection = [self.output_projection[...]] if self.config.embedding_features != self.config.hidden_features else []
+        return [*projection, self.embedding[...].T]
+
+    def _logits(self, outputs: Array, kernels: list[Array], product: Multiply) -> Array:
+        for kernel in kernels:
+            outputs = affine(outputs, kernel, product=product)
+        return outputs.astype(jnp.float32) + along_last_axis(self.output_bias[...], outputs.ndim)
 
     def _embed(self, tokens: Array, key: Array | None) -> Array:
         size = len(self.vocabulary)

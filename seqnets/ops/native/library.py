@@ -1,0 +1,29 @@
+"""The compiled kernels as XLA knows them."""
+
+import ctypes
+import os
+from functools import cache
+
+import jax
+
+from seqnets.ops.native import build
+from seqnets.ops.native.cells import CELLS
+
+SYMBOLS = (*(f"seqnets_{name}_{way}" for name in CELLS for way in ("forward", "backward")), "seqnets_one_row")
+
+
+@cache
+def library() -> ctypes.CDLL | None:
+    """Return the compiled kernels, known to XLA from the first call on, or None where they cannot be had.
+
+    Example:
+        >>> library() is library()
+        True
+    """
+    compiled = build.library()
+    if compiled is None:
+        return None
+    for symbol in SYMBOLS:
+        jax.ffi.register_ffi_target(symbol, jax.ffi.pycapsule(getattr(compiled, symbol)), platform="cpu")
+    compiled.seqnets_set_threads(ctypes.c_int64(int(os.environ.get("SEQNETS_THREADS", 0))))
+    return compiled
