@@ -1,7 +1,8 @@
-"""Programs that train on several devices of one CPU, each in a process of its own: the number of devices is set once."""
+"""Programs that train on several devices of one CPU, or in several processes: the number of devices is set once a process."""
 
 import json
 import os
+import socket
 import subprocess
 import sys
 import textwrap
@@ -17,6 +18,9 @@ START = textwrap.dedent("""
     jax.config.update("jax_num_cpu_devices", {devices})
     import numpy as np
     import seqnets as sn
+    from seqnets.train.hosts import join_hosts
+
+    join_hosts()
     from flax import nnx
 
     settings = json.loads(sys.argv[1])
@@ -31,12 +35,35 @@ START = textwrap.dedent("""
 
 def program(*parts, devices=4, **settings):
     """Run a program made of its parts with so many devices and return what its last line says."""
+    return programs(1, *parts, devices=devices, **settings)[0]
+
+
+def programs(count, *parts, devices=1, **settings):
+    """Run a program in so many processes that have joined, with so many devices each; return what their last lines say."""
     code = "\n".join([START.format(devices=devices), *map(textwrap.dedent, parts)])
-    environment = {**os.environ, "JAX_PLATFORMS": "cpu", "PYTHONPATH": str(TESTS)}
+    several = {"JAX_COORDINATOR_ADDRESS": f"127.0.0.1:{free_port()}", "JAX_NUM_PROCESSES": str(count)} if count > 1 else {}
+    path = os.pathsep.join(filter(None, [str(TESTS), os.environ.get("PYTHONPATH")]))
+    environment = {**os.environ, "JAX_PLATFORMS": "cpu", "PYTHONPATH": path, **several}
     words = [sys.executable, "-c", code, json.dumps(settings)]
-    done = subprocess.run(words, capture_output=True, text=True, timeout=300, env=environment)
-    assert done.returncode == 0, done.stderr[-3000:]
-    return json.loads(done.stdout.splitlines()[-1])
+    numbers = [{"JAX_PROCESS_ID": str(number)} if several else {} for number in range(count)]
+    started = [
+        subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment | number)
+        for number in numbers
+    ]
+    try:
+        told = [process.communicate(timeout=300) for process in started]
+    finally:
+        for process in started:
+            process.kill()
+    assert not any(process.returncode for process in started), "\n".join(errors[-3000:] for _, errors in told)
+    return [json.loads(output.splitlines()[-1]) for output, _ in told]
+
+
+def free_port():
+    """Return a port of this machine that nobody listens to."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return free.getsockname()[1]
 
 
 def assert_alike(found, expected, tolerance=2e-5):

@@ -34,7 +34,7 @@ def labelled(count, seed):
     return LabelledImages(images, (kinds % len(CLASSES)).astype(np.int32), tuple(map(str, range(count))))
 
 
-def classifier():
+def network(classes):
     """A network whose hidden layer has 64 x 256 weights."""
     rngs = nnx.Rngs(0)
     stem = Chain(
@@ -43,8 +43,13 @@ def classifier():
     body = Chain(
         [Conv(16, 64, 3, stride=2, padding=1, use_bias=False, rngs=rngs), BatchNorm(64), jax.nn.relu, GlobalAveragePool()]
     )
-    head = Chain([Dense(64, 256, rngs=rngs), jax.nn.relu, Dropout(0.5), Dense(256, len(CLASSES), rngs=rngs)])
-    model = ConvNet({"stem": stem, "body": body, "logits": head})
+    head = Chain([Dense(64, 256, rngs=rngs), jax.nn.relu, Dropout(0.5), Dense(256, classes, rngs=rngs)])
+    return ConvNet({"stem": stem, "body": body, "logits": head})
+
+
+def classifier():
+    """A classifier of labelled images in memory."""
+    model = network(len(CLASSES))
     images = ImageSet("shades", {"train": labelled(31, 0), "validation": labelled(20, 1)}, CLASSES)
     model.preprocessing, model.labels = images.preprocessing(), CLASSES
     return ClassifierTask(model, images, ImageConfig(augment="pad-crop-flip", padding=1))

@@ -3,7 +3,6 @@
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -13,6 +12,7 @@ import pytest
 
 from seqnets.errors import UserError
 from seqnets.train.hosts import join_hosts
+from train.device_program import free_port
 
 ROOT = Path(__file__).parents[2]
 WORDS = [
@@ -23,10 +23,7 @@ WORDS = [
 
 
 def start(folder, steps, count=1, *more):
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    several = {"JAX_COORDINATOR_ADDRESS": f"127.0.0.1:{port}", "JAX_NUM_PROCESSES": str(count)} if count > 1 else {}
+    several = {"JAX_COORDINATOR_ADDRESS": f"127.0.0.1:{free_port()}", "JAX_NUM_PROCESSES": str(count)} if count > 1 else {}
     environment = {**os.environ, "JAX_PLATFORMS": "cpu", "PYTHONUNBUFFERED": "1"}
     words = [sys.executable, "-m", "seqnets.cli", *WORDS, "--out", str(folder), "--train.steps", str(steps), *more]
     logs = [folder.with_name(f"{folder.name}-{number}.log") for number in range(count)]

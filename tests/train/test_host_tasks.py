@@ -1,0 +1,72 @@
+"""Several processes train every kind of task as one does, each reading its own part of the data, and pass checkpoints on.
+
+Sums in another order differ in their last bits: figures and weights agree to 1e-4 of themselves, with the SGD of
+`test_mesh_tasks`.
+"""
+
+import pytest
+
+from train import host_tasks
+from train.device_program import assert_alike, program, programs
+
+TOLERANCE = 1e-4
+TRAIN = """
+    import hashlib
+    from pathlib import Path
+    from seqnets.named_arrays import host_arrays
+    from seqnets.train.loop import Training
+    from train import host_tasks
+
+    data, out, opened, last = Path(settings["data"]), Path(settings["out"]), [], {}
+
+    def watch(event, args):
+        if event == "open" and str(args[0]).endswith(".png"):
+            opened.append(Path(args[0]).stem)
+
+    sys.addaudithook(watch)
+    finish = Training._finish
+
+    def remembering(self):
+        arrays = host_arrays(self.layout.gather(self.state))
+        last["bits"] = {name: hashlib.sha256(array.tobytes()).hexdigest() for name, array in arrays.items()}
+        return finish(self)
+
+    Training._finish = remembering
+
+    def train(folder, mesh=""):
+        config = sn.TrainConfig(
+            steps=4, batch_size=8, mesh=mesh, log_every=2, evaluate_every=4, save_every=4, schedule="constant",
+            warmup_steps=0, optimizer="sgd", momentum=0.9, learning_rate=0.05,
+        )
+        opened.clear()
+        task = getattr(host_tasks, settings["task"])(data)
+        run = sn.fit(task, config, directory=out / folder if folder else None, progress=None)
+        return {**numbers(run), "bits": last["bits"], "opened": opened.copy()}
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("task", ["text", "classifier", "captioner", "vqa"])
+def test_two_processes_train_what_one_trains_and_pass_checkpoints_on(tmp_path, task):
+    host_tasks.write(tmp_path / "data")
+    settings = {"task": task, "data": str(tmp_path / "data"), "out": str(tmp_path)}
+    one, four = program(TRAIN, 'print(json.dumps([train(""), train("four", "data=4")]))', **settings)
+    found = programs(2, TRAIN, 'print(json.dumps([train("two"), train("four")]))', **settings)
+    for two, restored in found:
+        assert_alike(two, one, TOLERANCE)
+        assert restored["bits"] == four["bits"]
+    assert found[0][0]["bits"] == found[1][0]["bits"]
+    again = program(TRAIN, 'print(json.dumps(train("two")))', devices=1, **settings)
+    assert again["bits"] == found[0][0]["bits"]
+    if task != "text":
+        assert_read_once(one["opened"], *(two["opened"] for two, _ in found))
+
+
+def assert_read_once(alone, *shares):
+    """In an epoch, processes read their own parts of the images to train on, once; one reads those to validate on."""
+    expected = sorted(f"train-{number}" for number in range(host_tasks.TRAIN))
+    assert sorted(name for name in set(alone) if name.startswith("train")) == expected
+    read = [[name for name in share if name.startswith("train")] for share in shares]
+    assert sorted(read[0] + read[1]) == expected * (len(read[0] + read[1]) // len(expected))
+    assert {len(set(share)) for share in read} == {host_tasks.TRAIN // 2}
+    assert not any(name.startswith("val") for name in shares[1])
