@@ -103,12 +103,18 @@ def main(directory: str, steps: str, *words: str) -> None:
         save_every=20,
         evaluate_every=30,
     )
-    print("ready", file=sys.stderr, flush=True)  # all that is slow to import is imported
     try:
         fit(TinyTask(slow=60.0 if slow else 0.0), config, directory=directory, progress=PlainLines(interval=0.0))
     except KeyboardInterrupt as stopped:
         print(stopped, file=sys.stderr)
         raise SystemExit(stopped.exit_code) from None
+
+
+def run(errors: str, *words: str) -> None:
+    """Train as `main`, in a process that was forked: with standard error in a file."""
+    os.dup2(os.open(errors, os.O_WRONLY | os.O_CREAT | os.O_APPEND), 2)
+    print("ready", file=sys.stderr, flush=True)
+    main(*words)
 
 
 if __name__ == "__main__":
