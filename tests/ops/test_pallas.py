@@ -42,11 +42,19 @@ def test_both_kernels_can_be_written_down_for_a_gpu(name, lowers):
 
 
 def test_bfloat16_products_with_a_float32_state():
-    given = with_products_in(jnp.bfloat16, problem(CELLS["lstm"], 20, 3))
+    given = with_products_in(jnp.bfloat16, problem(CELLS["lstm"], 20, 18, steps=2))  # two blocks
     interpreted = partial(results, lambda *call: pallas.run(*call, gpu_interpreter()), LSTM, False)
     found, expected = [jax.jit(function)(given) for function in (interpreted, partial(results, reference.run, LSTM, False))]
     assert [leaf.dtype for leaf in jax.tree.leaves(found)] == [leaf.dtype for leaf in jax.tree.leaves(expected)]
     assert_close(found, expected, "bfloat16")
+
+
+def test_the_warpgroups_of_a_block_share_what_they_multiply():
+    cell = CELLS["gru-before"]
+    given = problem(cell, 70, 2, lengths=True, steps=2)  # more features than one of them takes
+    interpreted = partial(results, lambda *call: pallas.run(*call, gpu_interpreter()), cell.recurrence, False)
+    found, expected = [jax.jit(run)(given) for run in (interpreted, partial(results, scan.run, cell.recurrence, False))]
+    assert_close(found, expected)
 
 
 def arguments(units=4):
