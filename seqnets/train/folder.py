@@ -1,7 +1,6 @@
-"""Where a run keeps what it makes: in a folder, or in memory alone."""
+"""Where a run keeps what it makes: in a folder, or in memory alone, which is in_memory.py."""
 
 import contextlib
-import json
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -10,15 +9,13 @@ from typing import Any
 import jax
 import tomli_w
 
-from seqnets import __version__, manifest
+from seqnets import manifest
 from seqnets.checkpoint import Checkpoint, Checkpoints
 from seqnets.errors import UserError
 from seqnets.files import json_text
 from seqnets.named_arrays import host_arrays, replace_arrays
 from seqnets.run import (
     CHECKPOINTS,
-    FORMAT,
-    FORMAT_VERSION,
     LOCK,
     METRICS,
     SETTINGS,
@@ -35,6 +32,7 @@ from seqnets.run import (
     write_weights,
 )  # fmt: skip
 from seqnets.train.config import TrainConfig
+from seqnets.train.in_memory import InMemory, describe_run
 from seqnets.train.resume import Resume, check_unchanged, continues
 from seqnets.train.state import TrainState, evaluated_weights
 from seqnets.train.task import Task
@@ -42,70 +40,6 @@ from seqnets.train.tracking import JsonLines, TensorBoard
 
 Record = dict[str, Any]
 Tell = Callable[[str], None]
-
-
-def describe_run(task: Task, config: TrainConfig) -> dict[str, Any]:
-    """Return what config.json states of a run."""
-    description = {
-        "format": FORMAT,
-        "format_version": FORMAT_VERSION,
-        "seqnets_version": __version__,
-        "task": task.name,
-        "model": task.artifacts().get("model", {}),
-        "train": config.to_json(),
-        "data": dict(task.fingerprint()),
-    }
-    return json.loads(json.dumps(description))  # as it will be read back: tuples are lists
-
-
-class InMemory:
-    """Keeps the metrics and the best weights, and nothing on disk."""
-
-    directory: Path | None = None
-
-    def __init__(self, task: Task, config: TrainConfig) -> None:
-        self.description, self.metrics = describe_run(task, config), []
-        self._weights: Any = None
-
-    def restore(self, state: TrainState) -> tuple[TrainState, Record]:
-        """Return the state as it is: there is nothing to restore."""
-        return state, {}
-
-    def log(self, line: Mapping[str, Any]) -> None:
-        """Keep a line of metrics."""
-        self.metrics.append(dict(line))
-
-    def time(self, line: Mapping[str, Any]) -> None:
-        """Drop a line of timing."""
-
-    def save(self, step: int, state: TrainState, record: Record, *, best: bool = False) -> None:
-        """Save nothing."""
-
-    def prepare(self) -> None:
-        """Nothing will be saved."""
-
-    def poll(self) -> None:
-        """Nothing is being saved."""
-
-    def wait(self) -> bool:
-        """Nothing is being saved."""
-        return True
-
-    @property
-    def exported(self) -> bool:
-        """Whether weights have been exported."""
-        return self._weights is not None
-
-    def export(self, weights: Any) -> None:
-        """Keep a copy of the weights."""
-        self._weights = host_arrays(weights)
-
-    def weights(self, like: Any) -> Any:
-        """Return the exported weights."""
-        return replace_arrays(like, self._weights, source="the exported weights")
-
-    def close(self) -> None:
-        """Nothing to close."""
 
 
 class InFolder:
@@ -127,7 +61,7 @@ class InFolder:
         self._undo.enter_context(_locked(directory))
         self._write_description(task, settings)
         self._checkpoints = self._undo.enter_context(Checkpoints(directory / CHECKPOINTS, config.keep, tell))
-        self._tensorboard = config.tensorboard
+        self._tensorboard, self._held = config.tensorboard, None
 
     def restore(self, state: TrainState) -> tuple[TrainState, Record]:
         """Return the newest whole checkpoint's state and record, or the state as it is, and open the metrics there."""
@@ -160,6 +94,8 @@ class InFolder:
         _guarded(metrics.sync)
         record = {**record, "metrics_bytes": metrics.size, "metrics_checksum": metrics.figures}
         self._checkpoints.save(Checkpoint(step, host_arrays(state), record), best=best)
+        if self._held is not None and self._checkpoints.wait():
+            self._write_weights(self._held)
 
     def prepare(self) -> None:
         """Get ready to save, in the background."""
@@ -171,7 +107,10 @@ class InFolder:
 
     def wait(self) -> bool:
         """Wait for the save in progress; say whether it succeeded."""
-        return self._checkpoints.wait()
+        saved = self._checkpoints.wait()
+        if self._held is not None:
+            self._write_weights(self._held)
+        return saved
 
     @property
     def exported(self) -> bool:
@@ -179,7 +118,14 @@ class InFolder:
         return (self.directory / WEIGHTS).exists()
 
     def export(self, weights: Any) -> None:
-        """Write model.safetensors."""
+        """Write model.safetensors; the first time after the first checkpoint, without which the run could not go on."""
+        if self._checkpoints.steps():
+            self._write_weights(weights)
+        else:
+            self._held = host_arrays(weights)
+
+    def _write_weights(self, weights: Any) -> None:
+        self._held = None
         try:
             write_weights(self.directory / WEIGHTS, weights)
         except OSError as error:

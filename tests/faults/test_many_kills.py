@@ -143,12 +143,13 @@ def test_kills_while_an_old_checkpoint_is_deleted(trainings):
         while True:
             trainings.start(f"cut{runs}")
             folder = trainings.directory / "checkpoints"
-            trainings.wait_for(lambda folder=folder: any(folder.glob("*.deleting")))
+            left = {*folder.glob("*.deleting")}  # by the kill before
+            trainings.wait_for(lambda folder=folder, left=left: {*folder.glob("*.deleting")} - left)
             time.sleep(rng.uniform(0, 0.002))
             if trainings.ended:
                 break
             trainings.kill()
-            kills, halves = kills + 1, halves + any(folder.glob("*.deleting"))
+            kills, halves = kills + 1, halves + bool({*folder.glob("*.deleting")} - left)
         trainings.assert_ended_as("straight")
     print(f"{kills} kills of {runs} runs, {halves} of them with a checkpoint half deleted")
     assert halves > 0

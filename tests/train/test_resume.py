@@ -4,8 +4,10 @@ import dataclasses
 import json
 
 import pytest
+from orbax.checkpoint import Checkpointer
 
 from seqnets.errors import UserError
+from seqnets.train import folder
 
 
 def interrupted(trained, tiny, directory, monkeypatch, step=15, **settings):
@@ -149,6 +151,40 @@ def test_a_shared_model_without_checkpoints_is_not_overwritten(trained, tmp_path
     shutil.rmtree(tmp_path / "run" / "checkpoints")
     with pytest.raises(UserError, match="holds a trained model but no checkpoint"):
         trained(tmp_path / "run")
+
+
+@pytest.mark.parametrize("evaluate_every", [3, 0])
+def test_weights_come_after_the_first_checkpoint(trained, tmp_path, monkeypatch, evaluate_every):
+    # weights without a checkpoint are taken for a model that somebody gave away, and refused
+    there, write = [], folder.write_weights
+
+    def watched(path, weights):
+        there.append([step.name for step in (path.parent / "checkpoints").iterdir() if step.name.isdigit()])
+        write(path, weights)
+
+    monkeypatch.setattr(folder, "write_weights", watched)
+    trained(tmp_path / "run", evaluate_every=evaluate_every, save_every=0)
+    assert there
+    assert all(there)
+
+
+def test_weights_are_written_where_no_checkpoint_can_be(trained, recorder, tmp_path, monkeypatch):
+    def full(*args, **options):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Checkpointer, "save", full)
+    told, settings = recorder(), {"steps": 20, "evaluate_every": 10}
+    trained(tmp_path / "run", progress=told, **settings)
+    assert (tmp_path / "run" / "model.safetensors").read_bytes() == weights_of(
+        trained, tmp_path / "other", monkeypatch, **settings
+    )
+    assert all("could not be saved" in sentence for sentence in told.sentences[:2])
+
+
+def weights_of(trained, directory, monkeypatch, **settings):
+    monkeypatch.undo()
+    trained(directory, **settings)
+    return (directory / "model.safetensors").read_bytes()
 
 
 def test_two_processes_do_not_train_in_one_folder(trained, tmp_path):

@@ -1,0 +1,79 @@
+"""What a run is, and the place of one that writes nothing to disk."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from seqnets import __version__
+from seqnets.named_arrays import host_arrays, replace_arrays
+from seqnets.run import FORMAT, FORMAT_VERSION
+from seqnets.train.config import TrainConfig
+from seqnets.train.state import TrainState
+from seqnets.train.task import Task
+
+Record = dict[str, Any]
+
+
+def describe_run(task: Task, config: TrainConfig) -> dict[str, Any]:
+    """Return what config.json states of a run."""
+    description = {
+        "format": FORMAT,
+        "format_version": FORMAT_VERSION,
+        "seqnets_version": __version__,
+        "task": task.name,
+        "model": task.artifacts().get("model", {}),
+        "train": config.to_json(),
+        "data": dict(task.fingerprint()),
+    }
+    return json.loads(json.dumps(description))  # as it will be read back: tuples are lists
+
+
+class InMemory:
+    """Keeps the metrics and the best weights, and nothing on disk."""
+
+    directory: Path | None = None
+
+    def __init__(self, task: Task, config: TrainConfig) -> None:
+        self.description, self.metrics = describe_run(task, config), []
+        self._weights: Any = None
+
+    def restore(self, state: TrainState) -> tuple[TrainState, Record]:
+        """Return the state as it is: there is nothing to restore."""
+        return state, {}
+
+    def log(self, line: Mapping[str, Any]) -> None:
+        """Keep a line of metrics."""
+        self.metrics.append(dict(line))
+
+    def time(self, line: Mapping[str, Any]) -> None:
+        """Drop a line of timing."""
+
+    def save(self, step: int, state: TrainState, record: Record, *, best: bool = False) -> None:
+        """Save nothing."""
+
+    def prepare(self) -> None:
+        """Nothing will be saved."""
+
+    def poll(self) -> None:
+        """Nothing is being saved."""
+
+    def wait(self) -> bool:
+        """Nothing is being saved."""
+        return True
+
+    @property
+    def exported(self) -> bool:
+        """Whether weights have been exported."""
+        return self._weights is not None
+
+    def export(self, weights: Any) -> None:
+        """Keep a copy of the weights."""
+        self._weights = host_arrays(weights)
+
+    def weights(self, like: Any) -> Any:
+        """Return the exported weights."""
+        return replace_arrays(like, self._weights, source="the exported weights")
+
+    def close(self) -> None:
+        """Nothing to close."""
