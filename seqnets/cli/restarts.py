@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from types import FrameType
 
 ENDED = {0, 2, 3, 130, 143}  # done, bad input, diverged, asked to stop: starting again would change nothing
-PAUSE_S = 1.0
 
 
 def supervise(words: Sequence[str], restarts: int) -> int:

@@ -1,7 +1,8 @@
 """Several processes that train one model: how each of them finds the others."""
 
+import contextlib
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Literal, get_args
 
 from seqnets.errors import UserError
@@ -9,7 +10,18 @@ from seqnets.errors import UserError
 Hosts = Literal["none", "env", "auto"]
 HEARTBEAT_S = 10  # a process that says nothing for so long is taken for dead, and the others end
 
+_OF_OTHERS = ("Gloo", "NCCL", "oordination", "istributed", "Socket closed", "onnection")  # what XLA says of lost processes
 _NAMES = ("JAX_COORDINATOR_ADDRESS", "JAX_NUM_PROCESSES", "JAX_PROCESS_ID")
+
+
+class Alone(RuntimeError):
+    """The other processes of the run cannot be reached, or no more.
+
+    Attributes:
+        exit_code: 1: all of them can be started again.
+    """
+
+    exit_code = 1
 
 
 def join_hosts(hosts: Hosts = "env", environment: Mapping[str, str] = os.environ) -> int:
@@ -22,6 +34,7 @@ def join_hosts(hosts: Hosts = "env", environment: Mapping[str, str] = os.environ
 
     Raises:
         UserError: some of the three are set and not all, or a number is none.
+        Alone: the others are not there.
 
     Example:
         >>> join_hosts("env", {})
@@ -43,8 +56,34 @@ def join_hosts(hosts: Hosts = "env", environment: Mapping[str, str] = os.environ
     try:
         jax.distributed.initialize(**given, heartbeat_timeout_seconds=HEARTBEAT_S, shutdown_timeout_seconds=HEARTBEAT_S)
     except (RuntimeError, ValueError) as error:
-        raise UserError(f"the other processes of the run cannot be joined: {str(error).splitlines()[0]}") from None
+        raise Alone(f"the other processes of the run cannot be joined: {_first_line(error)}") from None
     return given.get("num_processes") or jax.process_count()
+
+
+@contextlib.contextmanager
+def joined() -> Iterator[None]:
+    """Turn what XLA says when another process is gone into one sentence.
+
+    Raises:
+        Alone: another process is gone.
+
+    Example:
+        >>> with joined():
+        ...     raise ValueError("UNKNOWN: Gloo all-reduce failed: Connection reset by peer")
+        Traceback (most recent call last):
+        ...
+        seqnets.train.hosts.Alone: another process of the run is gone: UNKNOWN: Gloo all-reduce failed: Connection reset by peer
+    """
+    try:
+        yield
+    except (ValueError, RuntimeError) as error:
+        if isinstance(error, UserError) or not any(word in str(error) for word in _OF_OTHERS):
+            raise
+        raise Alone(f"another process of the run is gone: {_first_line(error)}") from error
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]
 
 
 def _told(environment: Mapping[str, str]) -> bool:

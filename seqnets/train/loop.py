@@ -16,6 +16,7 @@ from seqnets.train.config import TrainConfig
 from seqnets.train.feed import Dispatch, feed, settled
 from seqnets.train.finish import write_summary
 from seqnets.train.folder import InFolder, InMemory, open_store, weights_of
+from seqnets.train.hosts import joined
 from seqnets.train.mesh import Layout
 from seqnets.train.progress import Progress, Silent, Status, default_progress
 from seqnets.train.resume import Resume
@@ -76,7 +77,8 @@ def fit(
         stop = stack.enter_context(StopRequest()) if directory is not None else StopRequest()
         store = open_store(directory if layout.is_primary else None, task, config, resume, settings, shown.tell)
         stack.callback(store.close)
-        return Training(task, config, layout, store, shown, stop).run()
+        with joined() if layout.processes > 1 else contextlib.nullcontext():
+            return Training(task, config, layout, store, shown, stop).run()
 
 
 class Training:
@@ -118,12 +120,12 @@ class Training:
         with dog, contextlib.closing(feed(source, self.step, self.config, place)) as dispatches:
             for dispatch, batches in dispatches:
                 steps = steps or self._compile(batches)
+                dog.pat()
                 self.state, metrics = steps(self.state, batches, np.int32(dispatch.count))
                 # metrics are fetched one dispatch behind, so that the device always has work queued
                 self._receive(behind)
                 behind = (dispatch, metrics)
                 self.stopping = self.layout.any(self.stop.requested is not None)
-                dog.pat()
                 if self.stopping or self._is_border(dispatch.stop):
                     self._receive(behind)
                     behind = None
@@ -222,7 +224,8 @@ class Training:
         saved, weights = self.store.wait(), self._evaluated_weights()
         if not self.store.exported:
             self.store.export(weights_of(*weights))
-        return f"is saved in '{self.store.directory}'" if saved else "could not be saved"
+        where = f"in '{self.store.directory}'" if self.layout.is_primary else "by the first process"
+        return f"is saved {where}" if saved else "could not be saved"
 
     def _leave(self) -> None:
         number = self.stop.acknowledge()

@@ -5,11 +5,12 @@ import sys
 import time
 from pathlib import Path
 
+from seqnets.cli import restarts
 from seqnets.cli.main import main
 from seqnets.data.streams import Windows
 
 HANG_AFTER, ONCE = int(os.environ.get("HANG_AFTER", 0)), os.environ.get("HANG_ONCE")
-batch = Windows.batch
+batch, run = Windows.batch, restarts._run
 
 
 def hanging(self, step):
@@ -22,4 +23,5 @@ def hanging(self, step):
 
 if __name__ == "__main__":
     Windows.batch = hanging
+    restarts._run = lambda command: run([sys.executable, __file__, *command[3:]])  # starts what hangs, too
     sys.exit(main(sys.argv[1:]))
