@@ -1,10 +1,11 @@
-"""What turns a model's logits into the logits that a character is drawn from: penalty, temperature, top-k, top-p, min-p."""
+"""What turns a model's logits into a character: penalty, temperature, top-k, top-p, min-p, and the draw."""
 
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 from jax import Array
+from jax.typing import ArrayLike
 
 # a power of two, so that dividing by it is exact and the order of the logits survives
 _COLDEST = 2.0**-20
@@ -78,6 +79,31 @@ def draw(filters: Filters, logits: Array, noise: Array) -> Array:
         [1]
     """
     return jnp.argmax(logits + jnp.where(filters.temperature > 0, noise, 0.0), axis=-1).astype(jnp.int32)
+
+
+def noise_of(key: Array, position: ArrayLike, shape: tuple[int, int, int]) -> Array:
+    """Return the noise of some characters of some texts, which knows neither where a piece begins nor how many texts there are.
+
+    That of character t of text i comes from fold_in(fold_in(key, i), t).
+
+    Args:
+        key: a JAX key.
+        position: of the first of the characters.
+        shape: `(T, B, V)`.
+
+    Returns:
+        `(T, B, V)`, standard Gumbel.
+
+    Example:
+        >>> key = jax.random.key(0)
+        >>> late, all_of_it = noise_of(key, 3, (1, 1, 2)), noise_of(key, 0, (4, 2, 2))
+        >>> (late[0, 0] == all_of_it[3, 0]).all().item()
+        True
+    """
+    steps, samples, vocabulary = shape
+    keys = jax.vmap(lambda i: jax.random.fold_in(key, i))(jnp.arange(samples))
+    at = jax.vmap(jax.vmap(jax.random.fold_in, (0, None)), (None, 0))(keys, position + jnp.arange(steps))
+    return jax.vmap(jax.vmap(lambda key: jax.random.gumbel(key, (vocabulary,))))(at)
 
 
 def penalize(logits: Array, recent: Array, penalty: Array) -> Array:

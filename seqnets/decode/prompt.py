@@ -74,12 +74,20 @@ class Split:
     def __init__(self, model: nnx.Module) -> None:
         self.graph, self.values = nnx.split(model)
         self.vocabulary: Vocabulary = model.vocabulary  # pyright: ignore[reportAttributeAccessIssue]
-        self.initialize_carry = model.initialize_carry  # pyright: ignore[reportAttributeAccessIssue]
+
+    def initialize_carry(self, rows: int) -> Any:
+        """Return the model's carry before the first character."""
+        return _initial_carry(self.graph, rows, self.values)
 
     @classmethod
     def of(cls, model: Any) -> "Split":
         """Take a model apart, unless that is done."""
         return model if isinstance(model, Split) else cls(model)
+
+
+@partial(jax.jit, static_argnums=(0, 1))
+def _initial_carry(graph: Any, rows: int, values: Any) -> Any:
+    return nnx.merge(graph, values).initialize_carry(rows)
 
 
 @partial(jax.jit, static_argnums=0)

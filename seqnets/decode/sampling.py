@@ -13,7 +13,7 @@ from jax import Array
 
 from seqnets.data.vocabulary import UnknownPolicy
 from seqnets.decode import utf8
-from seqnets.decode.filters import Filters, draw, filtered
+from seqnets.decode.filters import Filters, draw, filtered, noise_of
 from seqnets.decode.prompt import Split, prompt_tokens, read_prompt
 from seqnets.decode.sizes import check_at_least_one
 from seqnets.decode.streaming import TextStream
@@ -224,28 +224,35 @@ class _Loop:
         self._rules = _Rules(self.steps, tuple(separator), split.vocabulary.kind == "bytes")
         self._filters = _filters(config)
         self._window = max(len(separator), config.repetition_window if config.repetition_penalty is not None else 0)
+        self._table = _input_table(split.graph, split.values)
 
     def start(self, tokens: np.ndarray) -> _State:
-        rows = self._samples
-        padded = np.concatenate([np.full(self._window, -1), tokens])
+        recent = np.concatenate([np.full(self._window, -1), tokens])[len(tokens) :]
         whole = utf8.state_after(tokens.astype(np.uint8).tobytes()) if self._rules.whole_utf8 else utf8.START
-        return _State(
-            carry=jax.tree.map(lambda leaf: jnp.repeat(leaf, rows, 0), read_prompt(self._split, tokens, self._rules.separator)),
-            token=jnp.full(rows, tokens[-1], jnp.int32),
-            recent=jnp.asarray(np.tile(padded[len(padded) - self._window :], (rows, 1)), jnp.int32),
-            utf8=jnp.full(rows, whole, jnp.int32),
-            position=jnp.int32(0),
-        )
+        carry = read_prompt(self._split, tokens, self._rules.separator)
+        return _start(self._samples, carry, *(np.array([last], np.int32) for last in (tokens[-1], recent, whole)))
 
     def run(self, state: _State, key: Array) -> tuple[_State, Array]:
-        return _run(self._split.graph, self._rules, self._split.values, state, self._filters, key)
+        return _run(self._split.graph, self._rules, self._split.values, self._table, state, self._filters, key)
+
+
+@partial(jax.jit, static_argnums=0)
+def _input_table(graph: Any, values: Any) -> Array:
+    return nnx.merge(graph, values).input_table()
+
+
+@partial(jax.jit, static_argnums=0)
+def _start(rows: int, *of_one_text: Any) -> _State:
+    return _State(*jax.tree.map(lambda leaf: jnp.repeat(leaf, rows, 0), of_one_text), position=jnp.int32(0))
 
 
 @partial(jax.jit, static_argnums=(0, 1))
-def _run(graph: Any, rules: _Rules, values: Any, state: _State, filters: Filters, key: Array) -> tuple[_State, Array]:
+def _run(
+    graph: Any, rules: _Rules, values: Any, table: Array, state: _State, filters: Filters, key: Array
+) -> tuple[_State, Array]:
     model = nnx.merge(graph, values)
-    read = model.stepper()
-    noise = _noise(key, state.position, (rules.steps, len(state.token), len(model.vocabulary)))
+    read = model.stepper(table)
+    noise = noise_of(key, state.position, (rules.steps, len(state.token), len(model.vocabulary)))
 
     def step(state: _State, noise: Array) -> tuple[_State, Array]:
         carry = _reset_after(rules.separator, state)
@@ -256,14 +263,6 @@ def _run(graph: Any, rules: _Rules, values: Any, state: _State, filters: Filters
 
     state, tokens = jax.lax.scan(step, state, noise)
     return state, tokens.T
-
-
-def _noise(key: Array, position: Array, shape: tuple[int, int, int]) -> Array:
-    # one key for each (sample, position): the noise knows neither the chunk nor the number of samples
-    steps, samples, vocabulary = shape
-    keys = jax.vmap(lambda i: jax.random.fold_in(key, i))(jnp.arange(samples))
-    at = jax.vmap(jax.vmap(jax.random.fold_in, (0, None)), (None, 0))(keys, position + jnp.arange(steps))
-    return jax.vmap(jax.vmap(lambda key: jax.random.gumbel(key, (vocabulary,))))(at)
 
 
 def _reset_after(separator: tuple[int, ...], state: _State) -> Any:

@@ -178,13 +178,16 @@ class CharLM(nnx.Module):
         table = self.embedding[...] if self.config.embedding_features else jnp.eye(len(self.vocabulary))
         return self._cells()[0].project(table)
 
-    def stepper(self) -> Callable[[Array, Carry], tuple[Array, Carry]]:
+    def stepper(self, table: Array | None = None) -> Callable[[Array, Carry], tuple[Array, Carry]]:
         """Return a function that reads one character a row: `(tokens (B,), carry) -> (logits (B, V), carry)`.
 
         The weights are prepared once, here, so that a sampling loop around it touches nothing but what it multiplies by.
+
+        Args:
+            table: what `input_table` gave, where that was asked for before.
         """
         product = multiply_one_row if self.config.backend in ("auto", "native") else multiply
-        table, output_kernels = self.input_table(), self._output_kernels()
+        table, output_kernels = self.input_table() if table is None else table, self._output_kernels()
         lowest, *upper = self._cells()
         lowest_step, upper_steps = lowest.stepper(product), [cell.stepper(product) for cell in upper]
 
