@@ -47,3 +47,27 @@ def divided_by_rows(run: Run, weights: RecurrentWeights, carry: Carry, inputs: T
         out_specs=(PartitionSpec(None, AXIS), by_rows(carry, 0)),
     )
     return divided(weights, carry, inputs)
+
+
+def varying_axes(array: Array) -> frozenset[str]:
+    """Return the mesh axes over which an array differs by device, within `jax.shard_map`.
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> varying_axes(jnp.ones(3))
+        frozenset()
+    """
+    kind: Any = jax.typeof(array)  # the attribute has had two names
+    return kind.mat.varying if hasattr(kind, "mat") else getattr(kind, "vma", frozenset())
+
+
+def varying(array: Array, axes: frozenset[str]) -> Array:
+    """Return an array that may differ by device over these axes too; within `jax.shard_map` its type says so.
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> varying(jnp.ones(3), frozenset()).shape
+        (3,)
+    """
+    new = tuple(axes - varying_axes(array))
+    return jax.lax.pcast(array, new, to="varying") if new else array

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from jax import Array
 
 from seqnets.errors import UserError
-from seqnets.ops.across_devices import divided_by_rows
+from seqnets.ops.across_devices import divided_by_rows, varying, varying_axes
 from seqnets.ops.backends import native, pallas, parallel, reference, scan
 from seqnets.ops.recurrent import Carry, Recurrence, RecurrentWeights
 from seqnets.ops.timestep import TimeInputs
@@ -103,14 +103,5 @@ def _runner(name: str, recurrence: Recurrence, reverse: bool, portable: bool) ->
 def _varying_alike(tree):
     # Within shard_map, weights are the same on all devices and the batch is not. Telling JAX here that the weights enter
     # products that differ by device makes it sum their gradients over devices, whatever backward pass the backend has.
-    axes = frozenset().union(*map(_varying_axes, jax.tree.leaves(tree)))
-    return jax.tree.map(lambda leaf: _vary(leaf, axes - _varying_axes(leaf)), tree)
-
-
-def _varying_axes(leaf: Array) -> frozenset[str]:
-    aval = jax.typeof(leaf)  # the attribute has had two names
-    return aval.mat.varying if hasattr(aval, "mat") else getattr(aval, "vma", frozenset())
-
-
-def _vary(leaf: Array, axes: frozenset[str]) -> Array:
-    return jax.lax.pcast(leaf, tuple(axes), to="varying") if axes else leaf
+    axes = frozenset().union(*map(varying_axes, jax.tree.leaves(tree)))
+    return jax.tree.map(lambda leaf: varying(leaf, axes), tree)

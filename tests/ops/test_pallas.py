@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from jax.sharding import AxisType
 
 from numerics import assert_close
 from recurrence_problems import CELLS, LINEAR, gpu_interpreter, problem, results
@@ -101,6 +102,20 @@ def test_auto_takes_it_on_a_gpu_unless_it_cannot_be_lowered(monkeypatch, lowers)
     assert kernels_in_what_auto_lowers() == 1
     monkeypatch.setattr(pallas, "_lowering_failure", lambda *call: "as in another JAX")
     assert kernels_in_what_auto_lowers() == 0
+
+
+def test_each_device_of_a_mesh_runs_it_on_its_rows(monkeypatch, lowers):
+    monkeypatch.setattr(pallas, "default_platform", lambda: "cuda")
+    given = problem(CELLS["gru-after"], 20, 32)
+
+    def loss(weights, carry, projected):
+        return sequence(CELLS["gru-after"].recurrence, weights, carry, projected, backend="pallas")[0].sum()
+
+    with jax.sharding.use_abstract_mesh(jax.sharding.AbstractMesh((2,), ("data",), axis_types=(AxisType.Auto,))):
+        traced = jax.jit(jax.grad(loss, (0, 1, 2))).trace(given.weights, given.carry, given.projected)
+        text = traced.lower(lowering_platforms=("cuda",)).as_text()
+    assert text.count("@mosaic_gpu") == 2
+    assert "tensor<5x1x1x3x64x16xf32>" in text  # 16 rows: one block of them
 
 
 def test_a_failure_to_lower_is_a_reason(monkeypatch):

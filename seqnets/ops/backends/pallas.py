@@ -122,14 +122,14 @@ def _call_forward(recurrence, reverse, weights, carry, inputs, interpret, keep: 
     rows, units = hidden_of(carry).shape
     given, order, steps = _laid_out(weights, inputs, units), _order(recurrence, weights, carry, inputs), len(inputs.projected)
     first = jax.tree.map(lambda leaf: tiles.tiled(leaf, units), carry)
-    tile = tiles.resized(hidden_of(first), (steps, *hidden_of(first).shape))
+    blocks, parts, _, *tile = hidden_of(first).shape
 
-    def of_gates(k: int) -> jax.ShapeDtypeStruct:
-        gates = weights.kernels[k].shape[-1] // units
-        return tiles.resized(tile, (*tile.shape[:3], gates, *tile.shape[4:]))
+    def array(gates: int = 1, of: Array = hidden_of(first)):
+        return jax.ShapeDtypeStruct((steps, blocks, parts, gates, *tile), of.dtype)
 
-    kept = _Kept(jax.tree.map(lambda _: tile, carry), tuple(tile for _ in order), tuple(map(of_gates, order)))
-    results = (tiles.resized(inputs.projected, tile.shape), jax.tree.map(jax.typeof, first), kept if keep else ())
+    products = tuple(array(weights.kernels[k].shape[-1] // units) for k in order)
+    kept = _Kept(jax.tree.map(lambda _: array(), carry), tuple(array() for _ in order), products)
+    results = (array(of=inputs.projected), first, kept if keep else ())
     count = _pieces(weights)
     kernels = [tiles.tiled_kernel(kernel, units, count) for kernel in weights.kernels]
     kernel = partial(_forward_kernel, recurrence, reverse)
@@ -175,14 +175,16 @@ def _backward(recurrence, reverse, interpret, residuals, cotangents):
     given = _laid_out(weights, inputs, units)
     d_outputs, d_last = jax.tree.map(lambda leaf: tiles.tiled(leaf, units), (d_outputs, d_last))
     blocks = d_outputs.shape[1]
-    d_vectors = jax.tree.map(lambda leaf: tiles.resized(leaf, (*leaf.shape[:-5], blocks, *leaf.shape[-4:])), given.vectors)
-    results = (*jax.tree.map(jax.typeof, (given.inputs.projected, d_last)), d_vectors, jax.tree.map(jax.typeof, kept.products))
+    d_vectors = {
+        name: jax.ShapeDtypeStruct((*vector.shape[:-5], blocks, *vector.shape[-4:]), vector.dtype)
+        for name, vector in given.vectors.items()
+    }
     d_projected, d_carry, d_vectors, d_products = warpgroup.call(
         partial(_backward_kernel, recurrence, reverse),
         (given, kept._replace(lefts=()), d_outputs, d_last),
         [tiles.tiled_kernel(kernel.T, units, _pieces(weights)) for kernel in weights.kernels],
         _pieces(weights),
-        results,
+        (given.inputs.projected, d_last, d_vectors, kept.products),
         interpret,
     )
     d_projected, d_carry, d_products, lefts = jax.tree.map(

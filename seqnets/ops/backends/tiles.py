@@ -9,7 +9,6 @@ leaves to themselves.
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 from jax import Array
 
@@ -110,13 +109,6 @@ def shared_bytes(kernels: Sequence[Any], units: int, count: int) -> int:
     """
     widths, width = [kernel.size // units**2 for kernel in kernels], width_of(units)
     return 2 * count * (sum(widths) * width**2 + max(widths) * ROWS * width)
-
-
-def resized(array: Any, shape: tuple[int, ...]) -> jax.ShapeDtypeStruct:
-    """Return the type of an array in another shape; within shard_map it also says over which devices the array varies."""
-    kind = jax.typeof(array)
-    varying = {name: getattr(kind, name) for name in ("manual_axis_type", "vma") if hasattr(kind, name)}
-    return jax.ShapeDtypeStruct(shape, kind.dtype, **dict([*varying.items()][:1]))
 
 
 def gates(count: int, read: Callable[[int], Array]) -> Any:

@@ -15,6 +15,7 @@ from jax import Array
 from jax.experimental import pallas
 from jax.experimental.pallas import mosaic_gpu
 
+from seqnets.ops.across_devices import varying, varying_axes
 from seqnets.ops.backends.tiles import ROWS, UNITS, gates, parts_of, pieces
 
 Ref = Any  # what a kernel reads and writes through
@@ -82,7 +83,9 @@ class Warpgroup(NamedTuple):
     def _tile(self, ref: Ref, *where: Any) -> Array:
         if self.interpreted:
             return ref[where]
-        return mosaic_gpu.load(ref, where, layout=mosaic_gpu.Layout.WGMMA, optimized=False)
+        tile = mosaic_gpu.load(ref, where, layout=mosaic_gpu.Layout.WGMMA, optimized=False)
+        # arithmetic in a kernel forgets over which devices an array varies; what is read must not differ from that in its type
+        return tile * 1
 
     def write(self, refs: Any, values: Any, *where: Any) -> None:
         """Store a tree of arrays, one tile a gate."""
@@ -107,10 +110,11 @@ def call(kernel: Callable[..., None], given: Any, kernels: Sequence[Array], coun
         given: a tree of arrays.
         kernels: as of `tiled_kernel`.
         count: the number of pieces they are in.
-        results: a tree of shapes that end in tiles.
+        results: a tree of arrays or shapes like the results, which end in tiles.
         interpret: parameters of the interpreter of such kernels, to run them on any device, slowly; or None.
     """
-    (leaves, structure), (shapes, found_structure) = jax.tree.flatten((given, tuple(kernels))), jax.tree.flatten(results)
+    leaves, structure = jax.tree.flatten((given, tuple(kernels)))
+    shapes, found_structure = jax.tree.flatten(results)
     blocks, parts = shapes[0].shape[-5:-3]
 
     def body(*arguments: Ref) -> None:
@@ -123,7 +127,7 @@ def call(kernel: Callable[..., None], given: Any, kernels: Sequence[Array], coun
 
     found = mosaic_gpu.kernel(
         body,
-        out_type=tuple(shapes),
+        out_type=tuple(jax.ShapeDtypeStruct(like.shape, like.dtype) for like in shapes),
         scratch_types=_scratch(kernels, count),
         grid=(blocks,),
         grid_names=("block",),
@@ -133,7 +137,8 @@ def call(kernel: Callable[..., None], given: Any, kernels: Sequence[Array], coun
         compiler_params=mosaic_gpu.CompilerParams(unsafe_no_auto_barriers=True),
         interpret=interpret,
     )(*leaves)
-    return jax.tree.unflatten(found_structure, found)
+    axes = frozenset().union(*map(varying_axes, leaves))  # which the kernel forgets
+    return jax.tree.unflatten(found_structure, [varying(array, axes) for array in found])
 
 
 def _load(kernels: Sequence[Ref], copies: Sequence[Ref], part: Any, loaded: Ref) -> None:
