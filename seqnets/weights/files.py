@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from seqnets import manifest
 from seqnets.data.preprocessing import Preprocessing
 from seqnets.errors import UserError
 from seqnets.files import checksum, replace_file
@@ -85,7 +86,7 @@ def write_weight_file(path: Path, arrays: Arrays, preprocessing: Preprocessing |
     facts: dict[str, Any] = {"checksums": {name: checksum(array) for name, array in arrays.items()}}
     if preprocessing is not None:
         facts["preprocessing"] = preprocessing.to_json()
-    replace_file(path, save(arrays, {METADATA: json.dumps(facts)} | ({"format": "pt"} if torch else {})))
+    replace_file(path, save(arrays, {METADATA: manifest.sealed_json(facts)} | ({"format": "pt"} if torch else {})))
 
 
 def _weight_file(path: Path) -> Path:
@@ -116,13 +117,24 @@ def _read_safetensors(path: Path) -> tuple[Arrays, Any]:
 
     with safe_open(path, framework="numpy") as file:
         metadata = file.metadata() or {}
-    facts = json.loads(metadata.get(METADATA, "{}"))
+    facts = _facts(path, metadata)
     checksums = facts.get("checksums", json.loads(metadata.get(RUN_CHECKSUMS, "null")))
     # not `safetensors.numpy.load`, which knows no bfloat16
     arrays = {name: _array(part) for name, part in deserialize(path.read_bytes())}
     if checksums not in (None, {name: checksum(array) for name, array in arrays.items()}):
         raise UserError(f"'{path}' is damaged: an array does not fit its checksum")
     return arrays, facts
+
+
+def _facts(path: Path, metadata: Mapping[str, str]) -> dict[str, Any]:
+    text = metadata.get(METADATA)
+    if text is None and any('"checksums": {' in other for other in metadata.values()):
+        raise UserError(f"'{path}' is damaged: what seqnets stated in it has another name")
+    facts = json.loads(text or "{}")
+    of_old = facts.keys() <= {"checksums", "preprocessing"}  # older files have checksums of their arrays alone
+    if not of_old and not manifest.is_whole(text or ""):
+        raise UserError(f"'{path}' is damaged: what it states of its arrays does not fit its checksum")
+    return facts
 
 
 def _array(part: Mapping[str, Any]) -> np.ndarray:
