@@ -124,12 +124,12 @@ def _call_forward(recurrence, reverse, weights, carry, inputs, interpret, keep: 
     first = jax.tree.map(lambda leaf: tiles.tiled(leaf, units), carry)
     blocks, parts, _, *tile = hidden_of(first).shape
 
-    def array(gates: int = 1, of: Array = hidden_of(first)):
-        return jax.ShapeDtypeStruct((steps, blocks, parts, gates, *tile), of.dtype)
+    def array(gates: int = 1, dtype: Any = jnp.float32):
+        return jax.ShapeDtypeStruct((steps, blocks, parts, gates, *tile), dtype)
 
     products = tuple(array(weights.kernels[k].shape[-1] // units) for k in order)
     kept = _Kept(jax.tree.map(lambda _: array(), carry), tuple(array() for _ in order), products)
-    results = (array(of=inputs.projected), first, kept if keep else ())
+    results = (array(dtype=inputs.projected.dtype), first, kept if keep else ())
     count = _pieces(weights)
     kernels = [tiles.tiled_kernel(kernel, units, count) for kernel in weights.kernels]
     kernel = partial(_forward_kernel, recurrence, reverse)
