@@ -93,6 +93,8 @@ class TrainConfig:
     """Seconds without a step or an evaluation after which all stacks are printed and the process ends; 0 for never."""
     mesh: str = ""
     """Devices: data=4 divides each batch over four, data=4,model=2 large weights over two as well; auto for all; "" for one."""
+    cuda_graphs: bool = False
+    """Launch the loop over time as one CUDA graph, on an NVIDIA GPU, where no kernel of its own does all steps."""
     tensorboard: bool = False
     """Also write TensorBoard files (needs `pip install 'seqnets[viz]'`)."""
 

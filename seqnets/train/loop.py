@@ -10,16 +10,18 @@ import numpy as np
 from flax import nnx
 
 from seqnets.errors import UserError
+from seqnets.processes import gathered
 from seqnets.run import Run
 from seqnets.train.clock import Clock, peak_memory
 from seqnets.train.config import TrainConfig
+from seqnets.train.cuda_graphs import compiler_options
 from seqnets.train.feed import Dispatch, feed, settled
 from seqnets.train.finish import write_summary
 from seqnets.train.folder import InFolder, InMemory, open_store, weights_of
 from seqnets.train.hosts import joined
 from seqnets.train.mesh import Layout
 from seqnets.train.progress import Progress, Silent, Status, default_progress
-from seqnets.train.resume import Resume
+from seqnets.train.resume import Resume, check_alike
 from seqnets.train.selection import check_selection
 from seqnets.train.signals import Interrupted, StopRequest
 from seqnets.train.state import evaluated_weights, initial_state, observe
@@ -68,6 +70,7 @@ def fit(
     """
     config = config or TrainConfig()
     check_selection(task.model, config)
+    compiler_options(config.cuda_graphs)  # or a refusal, before anything is written
     with contextlib.ExitStack() as stack:
         layout = Layout(config.mesh, config.batch_size)
         # of several processes one speaks and writes, and the others get from it what they would have to read
@@ -77,6 +80,7 @@ def fit(
         stop = stack.enter_context(StopRequest()) if directory is not None else StopRequest()
         store = open_store(directory if layout.is_primary else None, task, config, resume, settings, shown.tell)
         stack.callback(store.close)
+        check_alike(gathered(store.description))
         with joined() if layout.processes > 1 else contextlib.nullcontext():
             return Training(task, config, layout, store, shown, stop).run()
 

@@ -1,6 +1,6 @@
 """Whether a run folder is begun, continued or refused."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -13,9 +13,10 @@ Resume = Literal["auto", "never", "must"]
 # what cannot change the steps already taken nor the ones to come
 FREE = {
     *("steps", "log_every", "evaluate_every", "save_every", "keep", "patience", "tensorboard"),
-    *("steps_per_dispatch", "max_bad_steps", "mesh", "watchdog"),
+    *("steps_per_dispatch", "max_bad_steps", "mesh", "watchdog", "cuda_graphs"),
 }
 _PREPARED = {CONFIG, SETTINGS, VOCABULARY, LOCK}
+_SECTIONS = ("task", "model", "train", "data")
 
 
 def continues(directory: Path, resume: Resume) -> bool:
@@ -61,7 +62,7 @@ def check_unchanged(directory: Path, description: Mapping[str, Any], config: Tra
     stored = read_config(directory)
     bound = {"steps"} if _rates(stored["train"]) != _rates(description["train"]) else set()
     bound |= {"evaluate_every"} if config.schedule == "plateau" else set()
-    for section in ("task", "model", "train", "data"):
+    for section in _SECTIONS:
         free = FREE - bound if section == "train" else set()
         difference = _difference(section, stored[section], description[section], free)
         if difference:
@@ -70,6 +71,26 @@ def check_unchanged(directory: Path, description: Mapping[str, Any], config: Tra
                 f"'{directory}' cannot be continued: {name} was {old} and is now {new}; "
                 f"put it back, or give another folder for a new run"
             )
+
+
+def check_alike(descriptions: Sequence[Mapping[str, Any]]) -> None:
+    """Refuse to train together with a process that has other settings, another model or other data than the first.
+
+    Args:
+        descriptions: what `describe_run` says in each process.
+
+    Raises:
+        UserError: they differ; the message names the first difference.
+    """
+    for number, other in enumerate(descriptions):
+        for section in _SECTIONS:
+            difference = _difference(section, descriptions[0][section], other[section], set())
+            if difference:
+                name, first, own = difference
+                raise UserError(
+                    f"the processes of a run must be given the same: {name} is {first} in the first process and {own} in "
+                    f"number {number}; start all of them with the same command, on equal data"
+                )
 
 
 def _rates(train: Mapping[str, Any]) -> int | None:

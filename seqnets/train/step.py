@@ -1,6 +1,7 @@
 """One step of training, and several of them in one call of the device."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import jax
@@ -9,6 +10,7 @@ import optax
 from flax import nnx
 
 from seqnets.train.config import TrainConfig
+from seqnets.train.cuda_graphs import compiler_options
 from seqnets.train.mesh import Layout
 from seqnets.train.optimizer import optimizer
 from seqnets.train.schedules import learning_rate_schedule
@@ -87,11 +89,12 @@ def compile_steps(
     """Compile the steps once, ahead of time, for a state (donated) and stacked batches, as they lie on the devices."""
     step = make_step(task, graphdef, config)
     metrics = jax.eval_shape(step, state, jax.tree.map(lambda array: array[0], batches))[1]
-    steps = make_steps(step, metrics)
+    options = compiler_options(config.cuda_graphs)
+    compiled = partial(jax.jit, make_steps(step, metrics), donate_argnums=0, compiler_options=options)
     if layout is None or layout.mesh is None:
-        return jax.jit(steps, donate_argnums=0).lower(state, batches, jnp.int32(1)).compile()
+        return compiled().lower(state, batches, jnp.int32(1)).compile()
     with jax.set_mesh(layout.mesh):
-        divided = jax.jit(steps, donate_argnums=0, out_shardings=(layout.shardings(state), layout.replicated(metrics)))
+        divided = compiled(out_shardings=(layout.shardings(state), layout.replicated(metrics)))
         return divided.lower(state, batches, jax.ShapeDtypeStruct((), jnp.int32)).compile()
 
 

@@ -1,0 +1,40 @@
+"""Loops as CUDA graphs: the host launches once what it otherwise launches kernel by kernel, at every step in time.
+
+XLA captures a loop whole where all in it can be captured. What it copies without a kernel cannot, such as the state of one step
+into that of all steps; so such copies are turned off.
+"""
+
+from typing import Any
+
+import jax
+
+from seqnets.errors import UserError
+from seqnets.ops.platform import default_platform
+
+_CAPTURED = "FUSION,CUBLAS,CUBLASLT,CUSTOM_CALL,CUDNN,DYNAMIC_SLICE_FUSION"  # what XLA captures by itself, outside of loops
+OPTIONS: dict[str, Any] = {
+    "xla_gpu_enable_command_buffer": f"{_CAPTURED},WHILE,CONDITIONAL",
+    "xla_gpu_graph_min_graph_size": 1,
+    "xla_disable_hlo_passes": "fusion-dynamic-memcpy-rewriter",
+}
+
+
+def compiler_options(wanted: bool) -> dict[str, Any]:
+    """Return what makes XLA capture loops as CUDA graphs, or nothing where that is not wanted.
+
+    Raises:
+        UserError: it is wanted, and there is no NVIDIA GPU, or this XLA does not know how.
+
+    Example:
+        >>> compiler_options(False)
+        {}
+    """
+    if not wanted:
+        return {}
+    if default_platform() != "cuda":
+        raise UserError(f"train.cuda_graphs needs an NVIDIA GPU, and JAX's default is {default_platform()}; leave it out")
+    try:
+        jax.jit(lambda x: x, compiler_options=OPTIONS).lower(0).compile()
+    except jax.errors.JaxRuntimeError as failure:
+        raise UserError(f"train.cuda_graphs is not known to this jaxlib ({str(failure).splitlines()[0]}); leave it out") from None
+    return OPTIONS
