@@ -100,4 +100,6 @@ def _given(environment: Mapping[str, str]) -> dict:
     address, count, number = (environment[name] for name in _NAMES)
     if not (count.isdigit() and number.isdigit() and int(number) < int(count)):
         raise UserError(f"JAX_PROCESS_ID ({number!r}) must be a number from 0 to JAX_NUM_PROCESSES ({count!r}) less one")
-    return {"coordinator_address": address, "num_processes": int(count), "process_id": int(number)}
+    named = {"coordinator_address": address, "num_processes": int(count), "process_id": int(number)}
+    # SLURM's or Kubernetes' own variables are left alone: JAX would take one device a process for their sake
+    return {**named, "cluster_detection_method": "deactivate"}

@@ -22,7 +22,8 @@ class Hosts:
     def __init__(self, folder, steps, count=1, *more, program=("-m", "seqnets.cli"), environments=()):
         several = {"JAX_COORDINATOR_ADDRESS": f"127.0.0.1:{free_port()}", "JAX_NUM_PROCESSES": str(count)} if count > 1 else {}
         words = [sys.executable, *program, *WORDS, "--out", str(folder), "--train.steps", str(steps), *more]
-        self.folder, self.logs = folder, [folder.with_name(f"{folder.name}-{number}.log") for number in range(count)]
+        started = range(len(environments) or count)
+        self.folder, self.logs = folder, [folder.with_name(f"{folder.name}-{number}.log") for number in started]
         self.processes = []
         for number, log in enumerate(self.logs):
             own = {"JAX_PROCESS_ID": str(number)} if several else {}
