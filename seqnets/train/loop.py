@@ -14,6 +14,7 @@ from seqnets.processes import gathered
 from seqnets.run import Run
 from seqnets.train.clock import Clock, peak_memory
 from seqnets.train.config import TrainConfig
+from seqnets.train.cuda_graphs import compiler_options
 from seqnets.train.feed import Dispatch, feed, settled
 from seqnets.train.finish import write_summary
 from seqnets.train.folder import InFolder, InMemory, open_store, weights_of
@@ -69,6 +70,7 @@ def fit(
     """
     config = config or TrainConfig()
     check_selection(task.model, config)
+    compiler_options(config.cuda_graphs)  # or a refusal, before anything is written
     with contextlib.ExitStack() as stack:
         layout = Layout(config.mesh, config.batch_size)
         # of several processes one speaks and writes, and the others get from it what they would have to read
