@@ -136,6 +136,8 @@ def _stated(directory: Path) -> tuple[dict[str, Any], dict[str, list[str]]]:
     if missing:
         raise UserError(f"'{path}' is damaged: it has no {missing[0]!r}")
     listed = config.pop("files", {})
+    if not (isinstance(listed, dict) and all(isinstance(figures, list) for figures in listed.values())):
+        raise UserError(f"'{path}' is damaged: its list of files is none")
     config.pop("checksum", None)
     return config, listed
 
