@@ -4,6 +4,7 @@ from functools import cache, partial
 from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from seqnets.ops.backends import reference
@@ -65,6 +66,13 @@ def problem(
         np.arange(steps)[:, None] < rng.integers(0, steps + 1, rows) if lengths else None,
         jax.tree.map(lambda leaf: rng.random((steps, *leaf.shape), np.float32), state()) if zoneout else None,
     )
+
+
+def in_bfloat16(given: Problem) -> Problem:
+    """Return a problem as a cell of dtype bfloat16 has it: products and outputs in bfloat16, the state in float32."""
+    kernels = tuple(jnp.asarray(kernel, jnp.bfloat16) for kernel in given.weights.kernels)
+    projected, d_outputs = (jnp.asarray(array, jnp.bfloat16) for array in (given.projected, given.d_outputs))
+    return given._replace(weights=given.weights._replace(kernels=kernels), projected=projected, d_outputs=d_outputs)
 
 
 def gpu_interpreter():

@@ -12,8 +12,8 @@ import pytest
 from jax.experimental import rnn
 
 from numerics import assert_close
-from recurrence_problems import CELLS, LINEAR, expected, gpu_interpreter, problem, results
-from seqnets.ops.backends import cudnn, native, pallas, parallel, scan
+from recurrence_problems import CELLS, LINEAR, expected, gpu_interpreter, in_bfloat16, problem, results
+from seqnets.ops.backends import cudnn, native, pallas, parallel, reference, scan
 from seqnets.ops.native import build
 from seqnets.ops.recurrent import LSTMState
 from seqnets.ops.sequence import sequence
@@ -106,6 +106,24 @@ def test_infers_as_it_trains(backend, name):
     inputs = TimeInputs(given.projected, given.resets, given.valid)
     inferred = jax.jit(partial(backend.run, cell.recurrence, True))(given.weights, given.carry, inputs)
     assert all(np.array_equal(a, b) for a, b in zip(jax.tree.leaves(inferred), jax.tree.leaves(trained), strict=True))
+
+
+IN_BFLOAT16 = (
+    "scan-lstm",
+    "scan-gru-after",
+    "scan-highway-3",
+    "parallel-min_lstm_tanh",
+    "pallas-lstm",
+)  # others are float32 only
+
+
+@pytest.mark.parametrize(("backend", "name"), [entry for entry in TABLE if entry.id in IN_BFLOAT16])
+def test_bfloat16_products_with_a_float32_state(backend, name):
+    cell = backend.cells[name]
+    given = in_bfloat16(problem(cell, 20, 18, lengths=True, steps=2))  # two blocks of the kernels for a GPU
+    found, wanted = [jax.jit(partial(results, run, cell.recurrence, False))(given) for run in (backend.run, reference.run)]
+    assert [leaf.dtype for leaf in jax.tree.leaves(found)] == [leaf.dtype for leaf in jax.tree.leaves(wanted)]
+    assert_close(found, wanted, "bfloat16")
 
 
 def loss(weights, carry, projected):
