@@ -41,8 +41,8 @@ def sequence(
         zoneout: the structure of `carry` with leaves that broadcast to `(T, B, H)`: the share of the old state that stays.
         reverse: run from the last step to the first; outputs stay where their inputs were.
         backend: "reference" (a plain scan that JAX differentiates: the definition), "scan" (hand-written backward pass: the same
-            numbers, faster), "native" (kernels in C++ for the CPU, float32), "pallas" (one kernel for all steps on an NVIDIA GPU,
-            H up to 128), "parallel" (minGRU and minLSTM: all steps at once), or "auto": parallel, native or pallas where they
+            numbers, faster), "native" (kernels in C++ for the CPU, float32), "pallas" (one kernel for all steps on a Hopper
+            GPU), "parallel" (minGRU and minLSTM: all steps at once), or "auto": parallel, native or pallas where they
             can, else scan, also when what was traced here is lowered for another platform.
 
     Returns:
