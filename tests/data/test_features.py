@@ -6,6 +6,7 @@ import json
 import shutil
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import ml_dtypes
@@ -144,6 +145,15 @@ def test_two_writers_do_not_share_a_store(store):
     with FeatureWriter(store.directory, HEADER), pytest.raises(UserError, match="another process is adding to"):
         FeatureWriter(store.directory, HEADER)
     FeatureWriter(store.directory, HEADER).close()
+
+
+def test_a_writer_can_wait_for_another(store):
+    with ThreadPoolExecutor(1) as thread:
+        with FeatureWriter(store.directory, HEADER):
+            waiting = thread.submit(FeatureWriter, store.directory, HEADER, wait=True)
+            with pytest.raises(TimeoutError):
+                waiting.result(0.3)
+        waiting.result(30).close()
 
 
 def test_a_folder_with_other_things_is_left_alone(tmp_path):
