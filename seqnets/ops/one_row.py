@@ -8,7 +8,7 @@ from seqnets.ops.linear import multiply
 from seqnets.ops.native.library import library
 
 _LEAST_COLUMNS = 16  # those of the widest vector
-_LEAST_NUMBERS = 1 << 15  # of the matrix; below, nothing is won
+_LEAST_NUMBERS = 1 << 13  # of the matrix; below, nothing is won
 
 
 def multiply_one_row(x: Array, kernel: Array) -> Array:

@@ -14,9 +14,9 @@
 
 namespace seqnets {
 
-constexpr int kStrip = kRegisters / 2;              // vectors side by side in a strip, at most
-constexpr int kAhead = 8;                           // rows
-constexpr double kNumbersWorthAThread = 1 << 17;    // half a megabyte: about 5 microseconds
+constexpr int kStrip = kRegisters / 2;            // vectors side by side in a strip, at most
+constexpr int kAhead = 8;                         // rows
+constexpr double kNumbersWorthAThread = 1 << 18;  // a megabyte: about 10 microseconds
 
 struct Matrix {
   const float* numbers;
