@@ -47,8 +47,17 @@ def affine(x: Array, kernel: Array, bias: Array | None = None, *, product: Multi
         >>> affine(jnp.ones((1, 2)), jnp.eye(2), jnp.array([0.0, 1.0])).tolist()
         [[1.0, 2.0]]
     """
-    y = product(x, kernel.astype(x.dtype))
-    return y if bias is None else y + along_last_axis(bias.astype(x.dtype), y.ndim)
+    y = product(_rows(x), kernel.astype(x.dtype))
+    y = y if bias is None else y + along_last_axis(bias.astype(x.dtype), y.ndim)
+    return y.reshape(*x.shape[:-1], y.shape[-1])
+
+
+def _rows(x: Array) -> Array:
+    """Merge the leading axes: for the gradient of the kernel, XLA would copy and transpose what has several.
+
+    On a mesh they stay, because a merged axis cannot be divided as one of its parts was.
+    """
+    return x.reshape(-1, x.shape[-1]) if x.ndim > 2 and jax.sharding.get_abstract_mesh().empty else x
 
 
 def along_last_axis(vector: Array, ndim: int) -> Array:

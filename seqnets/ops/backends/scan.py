@@ -8,7 +8,9 @@ adds a full-size weight gradient at every step instead.
 Memory kept for the backward pass, per step and row, in numbers: the state, and gates * H for the products.
 """
 
+from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -46,7 +48,7 @@ def _forward(recurrence: Recurrence, reverse: bool, weights: RecurrentWeights, c
         after, output = advance(recurrence, weights.vectors, product, carry, inputs)
         return after, (output, carry, lefts, products)
 
-    last, (outputs, carries, lefts, products) = jax.lax.scan(step, carry, inputs, reverse=reverse)
+    last, (outputs, carries, lefts, products) = _scan(step, carry, inputs, reverse=reverse)
     return (outputs, last), (weights, inputs, carries, lefts, products, Static(tuple(order)))
 
 
@@ -68,9 +70,25 @@ def _backward(recurrence: Recurrence, reverse: bool, residuals, cotangents):
 
     start = (d_last, jax.tree.map(jnp.zeros_like, weights.vectors))
     times = (inputs, carries, products, d_outputs)
-    (d_carry, d_vectors), (d_projected, d_products) = jax.lax.scan(step, start, times, reverse=not reverse)
+    (d_carry, d_vectors), (d_projected, d_products) = _scan(step, start, times, reverse=not reverse)
     d_kernels = kernel_gradients(weights.kernels, order.value, lefts, d_products)
     return RecurrentWeights(d_kernels, d_vectors), d_carry, TimeInputs(d_projected)
 
 
 run.defvjp(_forward, _backward)
+
+
+def _scan(step: Callable, carry: Any, inputs: Any, reverse: bool) -> tuple[Any, Any]:
+    """Scan, and hold an array that `step` hands out several times only once: XLA would keep, fill and write each."""
+    structure, places = None, []
+
+    def step_once(carry: Any, inputs: Any) -> tuple[Any, list[Array]]:
+        nonlocal structure, places
+        carry, handed = step(carry, inputs)
+        leaves, structure = jax.tree.flatten(handed)
+        different = {id(leaf): leaf for leaf in leaves}
+        places = [list(different).index(id(leaf)) for leaf in leaves]
+        return carry, list(different.values())
+
+    carry, different = jax.lax.scan(step_once, carry, inputs, reverse=reverse)
+    return carry, jax.tree.unflatten(structure, [different[place] for place in places])
