@@ -18,20 +18,8 @@ from seqnets.ops.sequence import sequence
 from seqnets.ops.timestep import TimeInputs
 
 
-@pytest.fixture
-def lowers():
-    """Skip where this JAX, from 0.12 on, writes such kernels down only in sight of a GPU."""
-    weights, state, inputs = arguments()
-    try:
-        jax.jit(partial(pallas.run, VANILLA["tanh"], False)).trace(weights, state, inputs).lower(lowering_platforms=("cuda",))
-    except RuntimeError as failure:
-        if "No supported GPU devices" in str(failure):
-            pytest.skip("this JAX lowers Pallas kernels only where there is a GPU")
-        raise
-
-
 @pytest.mark.parametrize("name", CELLS)
-def test_both_kernels_can_be_written_down_for_a_gpu(name, lowers):
+def test_both_kernels_can_be_written_down_for_a_gpu(name):
     given = in_bfloat16(problem(CELLS[name], 100, 20, lengths=True, resets=True, zoneout=True))
     traced = jax.jit(partial(results, pallas.run, CELLS[name].recurrence, True)).trace(given)
     assert traced.lower(lowering_platforms=("cuda",)).as_text().count("@mosaic_gpu") == 2
@@ -64,7 +52,7 @@ def test_what_it_cannot_do_is_told(recurrence, change, message):
     assert message in pallas.refusal(recurrence, *change(*arguments()), platform="cuda")
 
 
-def test_what_it_can_do_is_not_refused(lowers):
+def test_what_it_can_do_is_not_refused():
     assert pallas.refusal(VANILLA["tanh"], *arguments(), platform="cuda") is None
     given = in_bfloat16(problem(CELLS["lstm"], 128, 3))
     assert (
@@ -87,7 +75,7 @@ def kernels_in_what_auto_lowers() -> int:
     return traced.lower(lowering_platforms=("cuda",)).as_text().count("@mosaic_gpu")
 
 
-def test_auto_takes_it_on_a_gpu_unless_it_cannot_be_lowered(monkeypatch, lowers):
+def test_auto_takes_it_on_a_gpu_unless_it_cannot_be_lowered(monkeypatch):
     monkeypatch.setattr(pallas, "default_platform", lambda: "cuda")
     monkeypatch.setattr("seqnets.ops.backends.native.refusal", lambda *call: "as on a GPU")
     assert kernels_in_what_auto_lowers() == 1
@@ -95,7 +83,7 @@ def test_auto_takes_it_on_a_gpu_unless_it_cannot_be_lowered(monkeypatch, lowers)
     assert kernels_in_what_auto_lowers() == 0
 
 
-def test_each_device_of_a_mesh_runs_it_on_its_rows(monkeypatch, lowers):
+def test_each_device_of_a_mesh_runs_it_on_its_rows(monkeypatch):
     monkeypatch.setattr(pallas, "default_platform", lambda: "cuda")
     given = problem(CELLS["gru-after"], 20, 32)
 

@@ -20,6 +20,12 @@ from seqnets.ops.backends.tiles import ROWS, UNITS, gates, parts_of, pieces
 
 Ref = Any  # what a kernel reads and writes through
 
+_LANE = mosaic_gpu.LoweringSemantics.Lane  # layouts are as written here; JAX 0.12 would infer them
+_load_tile: Any = mosaic_gpu.load
+_store_tile: Any = getattr(mosaic_gpu, "store", None)
+if _store_tile is None:  # before JAX 0.12
+    _load_tile = partial(_load_tile, idx=None)
+
 
 class Warpgroup(NamedTuple):
     """One of the warpgroups of a block, and what it shares with the others.
@@ -83,7 +89,7 @@ class Warpgroup(NamedTuple):
     def _tile(self, ref: Ref, *where: Any) -> Array:
         if self.interpreted:
             return ref[where]
-        tile = mosaic_gpu.load(ref, where, layout=mosaic_gpu.Layout.WGMMA, optimized=False)
+        tile: Any = _load_tile(ref.at[where], layout=mosaic_gpu.Layout.WGMMA, optimized=False)
         # arithmetic in a kernel forgets over which devices an array varies; what is read must not differ from that in its type
         return tile * 1
 
@@ -92,9 +98,15 @@ class Warpgroup(NamedTuple):
 
         def every_gate(ref: Ref, value: Any) -> None:
             for gate, tile in enumerate(parts_of(value)):
-                ref[(*where, self.block, self.part, gate)] = tile.astype(ref.dtype)
+                self._write_tile(ref, tile.astype(ref.dtype), (*where, self.block, self.part, gate))
 
         jax.tree.map(every_gate, refs, values)
+
+    def _write_tile(self, ref: Ref, tile: Array, where: tuple[Any, ...]) -> None:
+        if self.interpreted or _store_tile is None:
+            ref[where] = tile
+        else:
+            _store_tile(ref.at[where], tile, optimized=False)
 
     def zeros(self) -> Array:
         """Return a tile of zeros."""
@@ -134,7 +146,9 @@ def call(kernel: Callable[..., None], given: Any, kernels: Sequence[Array], coun
         num_threads=parts,
         thread_name="part",
         # what one warpgroup writes and another reads, or both in turn, is between barriers of `multiply`
-        compiler_params=mosaic_gpu.CompilerParams(unsafe_no_auto_barriers=True),
+        compiler_params=mosaic_gpu.CompilerParams(
+            unsafe_no_auto_barriers=True, lowering_semantics=mosaic_gpu.LoweringSemantics.Lane
+        ),
         interpret=interpret,
     )(*leaves)
     axes = frozenset().union(*map(varying_axes, leaves))  # which the kernel forgets
