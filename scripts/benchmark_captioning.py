@@ -26,8 +26,7 @@ from flax import nnx
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from recurrent_peers.load import ForeignLoad
-
+from racing.load import ForeignLoad
 from seqnets.data.words import WordVocabulary
 from seqnets.decode import CaptionConfig, decode_captions
 from seqnets.models.captioner import Captioner

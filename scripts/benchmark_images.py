@@ -18,19 +18,18 @@ import argparse
 import json
 import os
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import IO, Any, cast
 
 import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parent))
 
 from image_peers.works import WORKS
+from racing.contestant import Contestant
 
 
 @dataclass(frozen=True)
@@ -50,47 +49,6 @@ class Row:
     peer_megabytes: float
     difference: float
     first_call: float
-
-
-class Contestant:
-    """A process that does one piece of work when asked."""
-
-    def __init__(self, who: str, work: str, weights: Path, xla: str):
-        peer, _, variant = who.partition(":")
-        command = [sys.executable, "-m", "image_peers.contestant", peer, variant, work, str(weights)]
-        self.command, self.megabytes, self.repeats = " ".join(command), 0.0, 1
-        environment = {**os.environ, "XLA_FLAGS": f"{os.environ.get('XLA_FLAGS', '')} {xla}".strip()}
-        pipe, folder = subprocess.PIPE, Path(__file__).parent
-        self.process = subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True, cwd=folder, env=environment)
-        self.input, self.output = cast(IO[str], self.process.stdin), cast(IO[str], self.process.stdout)
-        answer = self._answer()
-        self.first_call, self.results = answer["first_call"], [np.array(result) for result in answer["results"]]
-
-    def calibrate(self, seconds: float) -> None:
-        """Choose how many calls fill so many seconds."""
-        self.repeats = max(1, round(seconds / min(self.measure()["seconds"] for _ in range(2))))
-
-    def measure(self) -> dict[str, float]:
-        """Return seconds a call, of the clock and of the processor."""
-        print(self.repeats, file=self.input, flush=True)
-        answer = self._answer()
-        self.megabytes = answer["megabytes"]
-        return {"seconds": answer["seconds"] / self.repeats, "cpu": answer["cpu"] / self.repeats}
-
-    def difference(self, other: "Contestant") -> float:
-        """Return the largest difference of the results relative to the largest result."""
-        pairs = zip(self.results, other.results)
-        return max(float(np.abs(a - b).max() / np.abs(b).max()) for a, b in pairs)
-
-    def close(self) -> None:
-        """End the process."""
-        self.process.communicate()
-
-    def _answer(self) -> dict[str, Any]:
-        line = self.output.readline()
-        if not line:
-            raise SystemExit(f"a contestant ended early: {self.command}")
-        return json.loads(line)
 
 
 def main(options: argparse.Namespace) -> None:
@@ -119,8 +77,8 @@ def arguments() -> argparse.Namespace:
 def _race(options: argparse.Namespace, work: str) -> list[Row]:
     with tempfile.TemporaryDirectory() as folder:
         weights = _weights(Path(folder), WORKS[work].network)
-        ours = {name: Contestant(f"seqnets:{name}", work, weights, options.xla) for name in options.ours.split(",")}
-        peers = {name: Contestant(name, work, weights, "") for name in options.peers.split(",")}
+        ours = {name: _contestant(f"seqnets:{name}", work, weights, options.xla) for name in options.ours.split(",")}
+        peers = {name: _contestant(name, work, weights, "") for name in options.peers.split(",")}
     everyone = {**ours, **peers}
     for contestant in everyone.values():
         contestant.calibrate(options.seconds)
@@ -133,8 +91,21 @@ def _race(options: argparse.Namespace, work: str) -> list[Row]:
     return rows
 
 
+def _contestant(who: str, work: str, weights: Path, xla: str) -> Contestant:
+    peer, _, variant = who.partition(":")
+    flags = f"{os.environ.get('XLA_FLAGS', '')} {xla}".strip()
+    return Contestant("image_peers.contestant", peer, variant, work, str(weights), environment={"XLA_FLAGS": flags})
+
+
+def _difference(one: Contestant, other: Contestant) -> float:
+    """Return the largest difference of their results relative to the largest result."""
+    pairs = [(np.array(a), np.array(b)) for a, b in zip(one.begun["results"], other.begun["results"])]
+    return max(float(np.abs(a - b).max() / np.abs(b).max()) for a, b in pairs)
+
+
 def _weights(folder: Path, network: str) -> Path:
     import torch
+
     from image_peers.torch_resnet import make
 
     torch.save(make(network).state_dict(), folder / "weights.pth")
@@ -142,17 +113,17 @@ def _weights(folder: Path, network: str) -> Path:
 
 
 def _row(work: str, ours: str, peer: str, everyone, rounds) -> Row:
-    ratios = sorted(r[peer]["seconds"] / r[ours]["seconds"] for r in rounds)
+    ratios = sorted(r[peer].seconds / r[ours].seconds for r in rounds)
     batch = WORKS[work].batch
     return Row(
         work, ours, peer,
         ratio=statistics.median(ratios), ratio_min=ratios[0], ratio_max=ratios[-1],
-        cpu_ratio=statistics.median(r[peer]["cpu"] / r[ours]["cpu"] for r in rounds),
-        rate=batch / statistics.median(r[ours]["seconds"] for r in rounds),
-        peer_rate=batch / statistics.median(r[peer]["seconds"] for r in rounds),
+        cpu_ratio=statistics.median(r[peer].cpu / r[ours].cpu for r in rounds),
+        rate=batch / statistics.median(r[ours].seconds for r in rounds),
+        peer_rate=batch / statistics.median(r[peer].seconds for r in rounds),
         megabytes=everyone[ours].megabytes, peer_megabytes=everyone[peer].megabytes,
-        difference=everyone[ours].difference(everyone[peer]),
-        first_call=everyone[ours].first_call,
+        difference=_difference(everyone[ours], everyone[peer]),
+        first_call=everyone[ours].begun["first_call"],
     )  # fmt: skip
 
 

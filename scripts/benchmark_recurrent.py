@@ -14,17 +14,16 @@ import argparse
 import json
 import os
 import statistics
-import subprocess
 import sys
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import IO, cast
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+from racing.contestant import Contestant
+from racing.load import ForeignLoad
 from recurrent_peers.floor import matrix_rate, reading_seconds
-from recurrent_peers.load import ForeignLoad
 from recurrent_peers.sizes import PEERS, SIZES, Size, products, weights
 
 
@@ -47,41 +46,6 @@ class Row:
     peer_megabytes: float
     first_call: float
     foreign_load: float
-
-
-class Contestant:
-    """A process that does one piece of work when asked."""
-
-    def __init__(self, peer: str, backend: str, size: str, cell: str, work: str):
-        command = [sys.executable, "-m", "recurrent_peers.contestant", peer, backend, size, cell, work]
-        self.command = " ".join(command)
-        pipe, folder = subprocess.PIPE, Path(__file__).parent
-        self.process = subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True, cwd=folder)
-        self.input, self.output = cast(IO[str], self.process.stdin), cast(IO[str], self.process.stdout)
-        begun = self._answer()
-        self.first_call, self.calls = begun["first_call"], begun["calls"]
-        self.megabytes, self.repeats = 0.0, 1
-
-    def calibrate(self, seconds: float) -> None:
-        """Choose how many calls fill so many seconds."""
-        self.repeats = max(1, round(seconds / self.calls / min(self.measure() for _ in range(2))))
-
-    def measure(self) -> float:
-        """Return seconds a step."""
-        print(self.repeats, file=self.input, flush=True)
-        answer = self._answer()
-        self.megabytes = answer["megabytes"]
-        return answer["seconds"] / self.repeats / self.calls
-
-    def close(self) -> None:
-        """End the process."""
-        self.process.communicate()
-
-    def _answer(self) -> dict[str, float]:
-        line = self.output.readline()
-        if not line:
-            raise SystemExit(f"a contestant ended early: {self.command}")
-        return json.loads(line)
 
 
 def main(options: argparse.Namespace) -> None:
@@ -114,16 +78,16 @@ def arguments() -> argparse.Namespace:
 
 def _race(options: argparse.Namespace, size: str, cell: str, work: str) -> list[Row]:
     backends = options.backends.split(",")[: 1 if work == "sample" else None]  # sampling has one way of its own
-    ours = {name: Contestant("seqnets", name, size, cell, work) for name in backends}
+    ours = {name: _contestant("seqnets", name, size, cell, work) for name in backends}
     able = [name for name in options.peers.split(",") if cell in PEERS[name].get(work, ())]
-    peers = {name: Contestant(name, "", size, cell, work) for name in able}
+    peers = {name: _contestant(name, "", size, cell, work) for name in able}
     everyone = {**ours, **peers}
     for contestant in everyone.values():
         contestant.calibrate(options.seconds)
     load, rounds = ForeignLoad([contestant.process.pid for contestant in everyone.values()]), []
     for _ in range(options.rounds):
         floor = _floor(SIZES[size], cell, work)
-        rounds.append({"floor": floor, **{name: contestant.measure() for name, contestant in everyone.items()}})
+        rounds.append({"floor": floor, **{name: contestant.measure().seconds for name, contestant in everyone.items()}})
     share = load.share()
     rows = [_row(size, cell, work, a, b, everyone, rounds, share) for a in ours for b in [*peers, *ours] if a != b]
     for contestant in everyone.values():
@@ -131,6 +95,10 @@ def _race(options: argparse.Namespace, size: str, cell: str, work: str) -> list[
     for row in rows:
         _print(row)
     return rows
+
+
+def _contestant(*words: str) -> Contestant:
+    return Contestant("recurrent_peers.contestant", *words)
 
 
 def _floor(size: Size, cell: str, work: str) -> float:
@@ -148,7 +116,7 @@ def _row(size: str, cell: str, work: str, ours: str, peer: str, everyone, rounds
         peer_rate=SIZES[size].characters / statistics.median(r[peer] for r in rounds),
         floor=statistics.median(r["floor"] / r[ours] for r in rounds),
         megabytes=everyone[ours].megabytes, peer_megabytes=everyone[peer].megabytes,
-        first_call=everyone[ours].first_call, foreign_load=foreign_load,
+        first_call=everyone[ours].begun["first_call"], foreign_load=foreign_load,
     )  # fmt: skip
 
 

@@ -1,14 +1,13 @@
-"""One process of the benchmark: prepare a piece of work, do it as often as each line on stdin says, answer in JSON."""
+"""One process of the benchmark: prepare a piece of work, say what it computes, and do it when asked."""
 
 import importlib
-import json
-import resource
 import sys
 import time
 
 import numpy as np
 
 from image_peers.works import WORKS
+from racing.worker import serve
 from seqnets.cli import runtime
 
 
@@ -18,20 +17,14 @@ def main(peer: str, variant: str, work: str, weights: str) -> None:
     module = importlib.import_module(f"image_peers.{peer}_peer")
     begin = time.perf_counter()
     run = module.work(WORKS[work], variant, weights)
-    results = [np.asarray(run(), np.float64).ravel()[:4000].tolist()]
+    results = [_numbers(run())]
     first_call = time.perf_counter() - begin
-    results.append(np.asarray(run(), np.float64).ravel()[:4000].tolist())
-    _answer(first_call=first_call, results=results)
-    for line in sys.stdin:
-        begin, cpu = time.perf_counter(), time.process_time()
-        for _ in range(int(line)):
-            run()
-        memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-        _answer(seconds=time.perf_counter() - begin, cpu=time.process_time() - cpu, megabytes=memory)
+    results.append(_numbers(run()))
+    serve(run, first_call=first_call, results=results)
 
 
-def _answer(**values: object) -> None:
-    print(json.dumps(values), flush=True)
+def _numbers(result: object) -> list[float]:
+    return np.asarray(result, np.float64).ravel()[:4000].tolist()
 
 
 if __name__ == "__main__":

@@ -1,11 +1,10 @@
-"""One process of the benchmark: prepare a piece of work, do it as often as each line on stdin says, answer in JSON."""
+"""One process of the benchmark: prepare a piece of work, and do it when asked."""
 
 import importlib
-import json
-import resource
 import sys
 import time
 
+from racing.worker import serve
 from recurrent_peers.sizes import SIZES
 from seqnets.cli import runtime
 
@@ -17,18 +16,9 @@ def main(peer: str, backend: str, size: str, cell: str, work: str) -> None:
     begin = time.perf_counter()
     run = module.work(SIZES[size], cell, work, backend)
     run()
-    _answer(first_call=time.perf_counter() - begin, calls=getattr(run, "calls", 1))
+    first_call = time.perf_counter() - begin
     run()
-    for line in sys.stdin:
-        begin = time.perf_counter()
-        for _ in range(int(line)):
-            run()
-        memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-        _answer(seconds=time.perf_counter() - begin, megabytes=memory)
-
-
-def _answer(**values: float) -> None:
-    print(json.dumps(values), flush=True)
+    serve(run, steps=getattr(run, "calls", 1), first_call=first_call)
 
 
 if __name__ == "__main__":
