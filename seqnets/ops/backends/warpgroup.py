@@ -22,8 +22,8 @@ Ref = Any  # what a kernel reads and writes through
 
 _LANE = mosaic_gpu.LoweringSemantics.Lane  # layouts are as written here; JAX 0.12 would infer them
 _load_tile: Any = mosaic_gpu.load
-_store_tile: Any = getattr(mosaic_gpu, "store", None)
-if _store_tile is None:  # before JAX 0.12
+_store_tile: Any = getattr(mosaic_gpu, "store", None)  # from JAX 0.12 on
+if jax.__version_info__ < (0, 11):
     _load_tile = partial(_load_tile, idx=None)
 
 
