@@ -8,7 +8,7 @@ from collections import Counter
 
 import pytest
 
-from train import host_tasks
+from train import host_tasks, test_mesh_tasks
 from train.device_program import assert_alike, program, programs
 
 TOLERANCE = 1e-4
@@ -17,7 +17,7 @@ TRAIN = """
     from pathlib import Path
     from seqnets.named_arrays import host_arrays
     from seqnets.train.loop import Training
-    from train import host_tasks
+    from train import host_tasks, test_mesh_tasks
 
     data, out, opened, last = Path(settings["data"]), Path(settings["out"]), [], {}
 
@@ -62,6 +62,14 @@ def test_two_processes_train_what_one_trains_and_pass_checkpoints_on(tmp_path, t
     assert again["bits"] == found[0][0]["bits"]
     if task != "text":
         assert_read_once(one["opened"], *(two["opened"] for two, _ in found))
+
+
+@pytest.mark.slow
+def test_two_processes_are_rewarded_as_one_is():
+    body = 'print(json.dumps(numbers(train(""))))'
+    one = program(test_mesh_tasks.TRAIN, body, devices=1, task="rewarded")
+    for found in programs(2, test_mesh_tasks.TRAIN, body, task="rewarded"):
+        assert_alike(found, one, TOLERANCE)
 
 
 def assert_read_once(alone, *shares):
