@@ -25,6 +25,7 @@ _load_tile: Any = mosaic_gpu.load
 _store_tile: Any = getattr(mosaic_gpu, "store", None)  # from JAX 0.12 on
 if jax.__version_info__ < (0, 11):
     _load_tile = partial(_load_tile, idx=None)
+_RESULTS, _SCRATCH = ("out_shape", "scratch_shapes") if jax.__version_info__ < (0, 10, 2) else ("out_type", "scratch_types")
 
 
 class Warpgroup(NamedTuple):
@@ -139,8 +140,7 @@ def call(kernel: Callable[..., None], given: Any, kernels: Sequence[Array], coun
 
     found = mosaic_gpu.kernel(
         body,
-        out_type=tuple(jax.ShapeDtypeStruct(like.shape, like.dtype) for like in shapes),
-        scratch_types=_scratch(kernels, count),
+        **{_RESULTS: tuple(jax.ShapeDtypeStruct(like.shape, like.dtype) for like in shapes), _SCRATCH: _scratch(kernels, count)},
         grid=(blocks,),
         grid_names=("block",),
         num_threads=parts,
