@@ -87,7 +87,7 @@ def test_a_sample_is_the_same_alone_and_among_others(model):
 
 def test_texts_of_a_large_model_are_the_same_by_native_products_and_by_the_portable_ones():
     def texts(backend, **options):
-        model = CharLM(Vocabulary.from_text("abcdefgh"), hidden_features=192, backend=backend, rngs=nnx.Rngs(0))
+        model = CharLM(Vocabulary.from_text("abcdefgh"), hidden_features=256, backend=backend, rngs=nnx.Rngs(0))
         return sample_many(model, "abc", length=60, key=KEY, **options)
 
     alone = texts("auto", samples=1)

@@ -79,9 +79,9 @@ def test_character_by_character_equals_whole(options):
 
 LARGE = {
     "lstm": {"layers": 2},
-    "gru-before-residual": {"cell": "gru", "reset": "before", "layers": 2, "residual": True, "embedding_features": 192},
+    "gru-before-residual": {"cell": "gru", "reset": "before", "layers": 2, "residual": True, "embedding_features": 512},
     "gru-norm": {"cell": "gru", "layer_norm": True},
-    "vanilla-tied": {"cell": "vanilla", "layers": 2, "tied": True, "embedding_features": 192},
+    "vanilla-tied": {"cell": "vanilla", "layers": 2, "tied": True, "embedding_features": 512},
     "highway": {"cell": "highway", "depth": 2, "zoneout": 0.1},
     "mingru": {"cell": "mingru", "layers": 2},
 }
@@ -89,7 +89,7 @@ LARGE = {
 
 @pytest.mark.parametrize("options", LARGE.values(), ids=LARGE)
 def test_one_text_of_a_large_model_equals_whole(options):
-    model = build(hidden_features=192, **options)
+    model = build(hidden_features=512, **options)
     whole, last = jax.jit(model)(TOKENS[:1], model.initialize_carry(1))
     carry, logits = jax.jit(partial(read_all, model))(TOKENS[:1], model.initialize_carry(1))
     assert_close((logits, carry), (whole, last))
@@ -98,7 +98,7 @@ def test_one_text_of_a_large_model_equals_whole(options):
 @pytest.mark.skipif(native_build.library() is None, reason="no C++ compiler here")
 @pytest.mark.parametrize(("backend", "native"), [("auto", True), ("native", True), ("scan", False), ("reference", False)])
 def test_one_text_is_read_by_native_products_where_the_backend_may_be(backend, native):
-    model = build(hidden_features=192, layers=2, backend=backend)
+    model = build(hidden_features=512, layers=2, backend=backend)
     text = jax.jit(partial(read_all, model)).lower(TOKENS[:1], model.initialize_carry(1)).as_text()
     assert ("seqnets_one_row" in text) == native
 

@@ -14,9 +14,9 @@
 
 namespace seqnets {
 
-constexpr int kStrip = kRegisters / 2;            // vectors side by side in a strip, at most
-constexpr int kAhead = 8;                         // rows
-constexpr double kNumbersWorthAThread = 1 << 18;  // a megabyte: about 10 microseconds
+constexpr int kStrip = kRegisters / 2;             // vectors side by side in a strip, at most
+constexpr int kAhead = 8;                          // rows
+constexpr int64_t kNumbersWorthAThread = 1 << 18;  // a megabyte: about 10 microseconds
 
 struct Matrix {
   const float* numbers;
@@ -59,8 +59,8 @@ inline void multiply_strip(const float* row, const Matrix& matrix, Rows strip, f
 }
 
 inline void multiply_row(const float* row, const Matrix& matrix, Workers workers, float* product) {
-  const double numbers = static_cast<double>(matrix.rows) * matrix.columns;
-  workers.threads = std::min(workers.threads, static_cast<int64_t>(numbers / kNumbersWorthAThread) + 1);
+  const int64_t worth = matrix.rows * matrix.columns / kNumbersWorthAThread;
+  workers.threads = std::clamp<int64_t>(worth, 1, workers.threads);
   const int64_t vectors = (matrix.columns + kLanes - 1) / kLanes, at_once = workers.threads * kStrip;
   const int64_t rounds = (vectors + at_once - 1) / at_once;
   Split::run(vectors, rounds * workers.threads, workers, [&](Rows strip) { multiply_strip(row, matrix, strip, product); });
