@@ -42,8 +42,8 @@ def sequence(
         reverse: run from the last step to the first; outputs stay where their inputs were.
         backend: "reference" (a plain scan that JAX differentiates: the definition), "scan" (hand-written backward pass: the same
             numbers, faster), "native" (kernels in C++ for the CPU, float32), "pallas" (one kernel for all steps on a Hopper
-            GPU), "parallel" (minGRU and minLSTM: all steps at once), or "auto": parallel, native or pallas where they
-            can, else scan, also when what was traced here is lowered for another platform.
+            GPU), "parallel" (minGRU and minLSTM: all steps at once), or "auto": parallel or native where they can, else scan,
+            also when what was traced here is lowered for another platform.
 
     Returns:
         The outputs `(T, B, H)` in the dtype of `projected`, and the carry after the last step.
@@ -68,7 +68,7 @@ def sequence(
 
 
 _RUNS = {"parallel": parallel.run, "native": native.run, "pallas": pallas.run, "scan": scan.run, "reference": reference.run}
-_PLATFORMS = {"native": "cpu", "pallas": "cuda"}
+_AUTO = ("parallel", "native", "scan")  # pallas has not run on a GPU yet: only for those who ask
 
 
 def _chosen(backend: Backend, *call) -> str:
@@ -79,7 +79,7 @@ def _chosen(backend: Backend, *call) -> str:
         "cudnn": lambda: "it takes raw inputs, which only an nn.RNN around an nn.LSTMCell has for it",
     }
     if backend == "auto":
-        return next(name for name in _RUNS if name not in refusals or not refusals[name]())
+        return next(name for name in _AUTO if name not in refusals or not refusals[name]())
     if backend not in (*_RUNS, *refusals):
         raise UserError(f"backend {backend!r} does not exist; choose one of {', '.join(get_args(Backend))}")
     if backend in refusals and (reason := refusals[backend]()):
@@ -94,10 +94,10 @@ def _bound(name: str, recurrence: Recurrence, reverse: bool) -> Callable:
 
 def _runner(name: str, recurrence: Recurrence, reverse: bool, portable: bool) -> Callable:
     run = _bound(name, recurrence, reverse)
-    if not portable or name not in _PLATFORMS:
+    if not portable or name != "native":
         return run
     # what is traced on one platform may be lowered for another, which does not know these kernels
-    return partial(jax.lax.platform_dependent, default=_bound("scan", recurrence, reverse), **{_PLATFORMS[name]: run})
+    return partial(jax.lax.platform_dependent, default=_bound("scan", recurrence, reverse), cpu=run)
 
 
 def _varying_alike(tree):

@@ -68,19 +68,17 @@ def test_without_a_gpu_it_is_refused():
         sequence(VANILLA["tanh"], weights, state, inputs.projected, backend="pallas")
 
 
-def kernels_in_what_auto_lowers() -> int:
+def kernels_lowered_on_a_gpu(backend) -> int:
     weights, state, inputs = arguments()
-    traced = jax.jit(partial(sequence, VANILLA["tanh"])).trace(weights, state, inputs.projected)
-    assert "mosaic" not in traced.lower(lowering_platforms=("cpu",)).as_text()
+    traced = jax.jit(partial(sequence, VANILLA["tanh"], backend=backend)).trace(weights, state, inputs.projected)
     return traced.lower(lowering_platforms=("cuda",)).as_text().count("@mosaic_gpu")
 
 
-def test_auto_takes_it_on_a_gpu_unless_it_cannot_be_lowered(monkeypatch):
+def test_it_is_taken_where_it_is_asked_for_only(monkeypatch):
     monkeypatch.setattr(pallas, "default_platform", lambda: "cuda")
     monkeypatch.setattr("seqnets.ops.backends.native.refusal", lambda *call: "as on a GPU")
-    assert kernels_in_what_auto_lowers() == 1
-    monkeypatch.setattr(pallas, "_lowering_failure", lambda *call: "as in another JAX")
-    assert kernels_in_what_auto_lowers() == 0
+    assert kernels_lowered_on_a_gpu("pallas") == 1
+    assert kernels_lowered_on_a_gpu("auto") == 0
 
 
 def test_each_device_of_a_mesh_runs_it_on_its_rows(monkeypatch):
