@@ -16,9 +16,8 @@ from seqnets.nn.initializers import input_kernel
 from seqnets.nn.regularize import dropout, locked_dropout
 from seqnets.nn.rnn import RNN
 from seqnets.nn.stacked import StackedRNN
-from seqnets.ops.linear import Multiply, affine, along_last_axis, multiply
+from seqnets.ops.linear import affine, along_last_axis
 from seqnets.ops.lookup import take_rows
-from seqnets.ops.one_row import multiply_one_row
 from seqnets.ops.recurrent import Carry
 from seqnets.ops.sequence import Backend
 
@@ -164,7 +163,7 @@ class CharLM(nnx.Module):
         if key is not None:
             drop = locked_dropout if self.config.locked_dropout else dropout
             outputs = drop(outputs, self.config.dropout, jax.random.fold_in(key, 1))
-        return self._logits(outputs, self._output_kernels(), multiply)
+        return self._logits(outputs, self._output_kernels())
 
     def penalty(self, outputs: Array) -> Array:
         """Return what the loss adds for large or quickly changing outputs `(B, T, H)` (AR and TAR)."""
@@ -186,20 +185,19 @@ class CharLM(nnx.Module):
         Args:
             table: what `input_table` gave, where that was asked for before.
         """
-        product = multiply_one_row if self.config.backend in ("auto", "native") else multiply
         table, output_kernels = self.input_table() if table is None else table, self._output_kernels()
         lowest, *upper = self._cells()
-        lowest_step, upper_steps = lowest.stepper(product), [cell.stepper(product) for cell in upper]
+        lowest_step, upper_steps = lowest.stepper(), [cell.stepper() for cell in upper]
 
         def step(tokens: Array, carry: Carry) -> tuple[Array, Carry]:
             first, x = lowest_step(carry[0], table[tokens])
             x = self.rnn.join(self._embed(tokens, None), x) if self._first_layer_is_residual() else x
             after = [first]
             for cell, advance, state in zip(upper, upper_steps, carry[1:]):
-                state, output = advance(state, cell.project(x, product))
+                state, output = advance(state, cell.project(x))
                 x = self.rnn.join(x, output)
                 after.append(state)
-            return self._logits(x, output_kernels, product), tuple(after)
+            return self._logits(x, output_kernels), tuple(after)
 
         return step
 
@@ -216,9 +214,9 @@ class CharLM(nnx.Module):
         projection = [self.output_projection[...]] if self.config.embedding_features != self.config.hidden_features else []
         return [*projection, self.embedding[...].T]
 
-    def _logits(self, outputs: Array, kernels: list[Array], product: Multiply) -> Array:
+    def _logits(self, outputs: Array, kernels: list[Array]) -> Array:
         for kernel in kernels:
-            outputs = affine(outputs, kernel, product=product)
+            outputs = affine(outputs, kernel)
         return outputs.astype(jnp.float32) + along_last_axis(self.output_bias[...], outputs.ndim)
 
     def _embed(self, tokens: Array, key: Array | None) -> Array:

@@ -1,12 +1,8 @@
 """The affine map and the products that recurrences are made of."""
 
-from collections.abc import Callable
-
 import jax
 import jax.numpy as jnp
 from jax import Array
-
-Multiply = Callable[[Array, Array], Array]  # as `multiply` is
 
 
 def multiply(x: Array, kernel: Array) -> Array:
@@ -30,14 +26,13 @@ def multiply(x: Array, kernel: Array) -> Array:
     return product.astype(x.dtype)
 
 
-def affine(x: Array, kernel: Array, bias: Array | None = None, *, product: Multiply = multiply) -> Array:
+def affine(x: Array, kernel: Array, bias: Array | None = None) -> Array:
     """Compute x @ kernel + bias in the dtype of `x`.
 
     Args:
         x: `(..., F)`.
         kernel: `(F, G)`.
         bias: `(G,)`, or None for none.
-        product: what multiplies.
 
     Returns:
         `(..., G)` in the dtype of `x`.
@@ -47,7 +42,7 @@ def affine(x: Array, kernel: Array, bias: Array | None = None, *, product: Multi
         >>> affine(jnp.ones((1, 2)), jnp.eye(2), jnp.array([0.0, 1.0])).tolist()
         [[1.0, 2.0]]
     """
-    y = product(_rows(x), kernel.astype(x.dtype))
+    y = multiply(_rows(x), kernel.astype(x.dtype))
     y = y if bias is None else y + along_last_axis(bias.astype(x.dtype), y.ndim)
     return y.reshape(*x.shape[:-1], y.shape[-1])
 

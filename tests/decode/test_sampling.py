@@ -11,7 +11,6 @@ from seqnets.decode import prompt as prompts
 from seqnets.decode import sample, sample_many, stream, stream_many
 from seqnets.decode.sampling import _run
 from seqnets.errors import UserError
-from seqnets.models import CharLM
 
 KEY = jax.random.key(7)
 
@@ -83,16 +82,6 @@ def test_a_sample_is_the_same_alone_and_among_others(model):
     many = sample_many(model, "abc", samples=5, length=40, key=KEY)
     assert many[:2] == sample_many(model, "abc", samples=2, length=40, key=KEY)
     assert many[0] == sample(model, "abc", length=40, key=KEY)
-
-
-def test_texts_of_a_large_model_are_the_same_by_native_products_and_by_the_portable_ones():
-    def texts(backend, **options):
-        model = CharLM(Vocabulary.from_text("abcdefgh"), hidden_features=256, backend=backend, rngs=nnx.Rngs(0))
-        return sample_many(model, "abc", length=60, key=KEY, **options)
-
-    alone = texts("auto", samples=1)
-    assert alone == texts("auto", samples=1, chunk=7) == texts("scan", samples=1)
-    assert alone == texts("auto", samples=3)[:1]
 
 
 @pytest.mark.parametrize("top_k", [1, 2])

@@ -1,7 +1,5 @@
 """The character model: its shortcuts equal the long way round, and its noise needs a key."""
 
-from functools import partial
-
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -13,7 +11,6 @@ from seqnets.data import Vocabulary
 from seqnets.errors import UserError
 from seqnets.models.char_lm import CharLM, CharLMConfig
 from seqnets.nn import StackedRNN
-from seqnets.ops.native import build as native_build
 
 VOCABULARY = Vocabulary.from_text("abcdefg")
 TOKENS = jnp.asarray(np.random.default_rng(0).integers(0, 7, (3, 11)), jnp.int32)
@@ -48,17 +45,6 @@ def through_embedding(model: CharLM, tokens, carry, resets):
     return x @ model.embedding[...].T + model.output_bias[...][None, None], carry
 
 
-def read_all(model: CharLM, tokens, carry):
-    step = model.stepper()
-
-    def read(carry, token):
-        logits, carry = step(token, carry)
-        return carry, logits
-
-    carry, logits = jax.lax.scan(read, carry, tokens.T)
-    return carry, logits.swapaxes(0, 1)
-
-
 @pytest.mark.parametrize("options", VARIANTS.values(), ids=VARIANTS)
 def test_equals_the_long_way_round(options):
     model = build(**options)
@@ -75,32 +61,6 @@ def test_character_by_character_equals_whole(options):
         one, carry = step(TOKENS[:, t], carry)
         logits.append(one)
     assert_close((jnp.stack(logits, 1), carry), (whole, last))
-
-
-LARGE = {
-    "lstm": {"layers": 2},
-    "gru-before-residual": {"cell": "gru", "reset": "before", "layers": 2, "residual": True, "embedding_features": 512},
-    "gru-norm": {"cell": "gru", "layer_norm": True},
-    "vanilla-tied": {"cell": "vanilla", "layers": 2, "tied": True, "embedding_features": 512},
-    "highway": {"cell": "highway", "depth": 2, "zoneout": 0.1},
-    "mingru": {"cell": "mingru", "layers": 2},
-}
-
-
-@pytest.mark.parametrize("options", LARGE.values(), ids=LARGE)
-def test_one_text_of_a_large_model_equals_whole(options):
-    model = build(hidden_features=512, **options)
-    whole, last = jax.jit(model)(TOKENS[:1], model.initialize_carry(1))
-    carry, logits = jax.jit(partial(read_all, model))(TOKENS[:1], model.initialize_carry(1))
-    assert_close((logits, carry), (whole, last))
-
-
-@pytest.mark.skipif(native_build.library() is None, reason="no C++ compiler here")
-@pytest.mark.parametrize(("backend", "native"), [("auto", True), ("native", True), ("scan", False), ("reference", False)])
-def test_one_text_is_read_by_native_products_where_the_backend_may_be(backend, native):
-    model = build(hidden_features=512, layers=2, backend=backend)
-    text = jax.jit(partial(read_all, model)).lower(TOKENS[:1], model.initialize_carry(1)).as_text()
-    assert ("seqnets_one_row" in text) == native
 
 
 @pytest.mark.parametrize("graph", [True, False])

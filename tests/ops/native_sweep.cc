@@ -9,7 +9,6 @@
 #include "gru_reset_before.h"
 #include "highway.h"
 #include "lstm.h"
-#include "one_row.h"
 #include "vanilla.h"
 
 namespace seqnets {
@@ -108,19 +107,6 @@ void sweep(const Widths& widths) {
   }
 }
 
-void sweep_one_row() {
-  for (int64_t rows : {1, 3, 70, 700}) {
-    for (int64_t columns : {16, 17, 31, 65, 130, 1500}) {
-      Arrays arrays({rows, rows * columns, columns}, false);
-      std::vector<std::thread> threads;
-      Workers workers{3, [&threads](std::function<void()> task) { threads.emplace_back(std::move(task)); }};
-      multiply_row(arrays.get(0), {arrays.get(1), rows, columns}, workers, arrays.get(2));
-      for (std::thread& thread : threads) thread.join();
-      require_finite(arrays, 2, "product of one row");
-    }
-  }
-}
-
 }  // namespace
 }  // namespace seqnets
 
@@ -133,6 +119,5 @@ int main() {
   sweep<GruResetBeforeForward, GruResetBeforeBackward>({3, {2, 1}, {}, {3, 1}, {}, {}});
   sweep<HighwayForward, HighwayBackward>({2, {2}, {0}, {}, {2}, {}});
   sweep<HighwayForward, HighwayBackward>({2, {2, 2, 2}, {4}, {1, 1}, {2, 2, 2}, {2, 2}});
-  sweep_one_row();
   std::puts("clean");
 }

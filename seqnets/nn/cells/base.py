@@ -14,7 +14,7 @@ from jax.typing import DTypeLike
 from seqnets.errors import UserError
 from seqnets.nn.initializers import gate_blocks, input_kernel, recurrent_kernel
 from seqnets.nn.regularize import zoneout_shares
-from seqnets.ops.linear import Multiply, affine, layer_norm, multiply
+from seqnets.ops.linear import affine, layer_norm, multiply
 from seqnets.ops.recurrent import Carry, Recurrence, RecurrentWeights, Vectors
 from seqnets.ops.timestep import TimeInputs, advance
 
@@ -110,22 +110,22 @@ class Cell(nnx.RNNCellBase):
             vectors["recurrent_scale"] = tuple(scale[...] for scale in self.recurrent_scale)
         return RecurrentWeights(tuple(kernel.astype(self.dtype) for kernel in self.recurrent_kernels()), vectors)
 
-    def project(self, x: Array, product: Multiply = multiply) -> Array:
+    def project(self, x: Array) -> Array:
         """Return all that depends on the input alone: W x + b for every gate, `(..., F)` -> `(..., gates * H)`."""
         x = x.astype(self.dtype)
         if not self.layer_norm:
-            return affine(x, self.kernel[...], self.bias[...], product=product)
-        sums = product(x, self.kernel[...].astype(self.dtype))
-        return layer_norm(sums.astype(self.param_dtype), self.input_scale[...], self.bias[...]).astype(self.dtype)
+            return affine(x, self.kernel[...], self.bias[...])
+        product = multiply(x, self.kernel[...].astype(self.dtype))
+        return layer_norm(product.astype(self.param_dtype), self.input_scale[...], self.bias[...]).astype(self.dtype)
 
-    def stepper(self, product: Multiply = multiply) -> Callable[[Carry, Array], tuple[Carry, Array]]:
+    def stepper(self) -> Callable[[Carry, Array], tuple[Carry, Array]]:
         """Return `step` with the weights prepared, for loops that must not prepare them at every step."""
         weights = self.weights()
         shares = jax.tree.map(lambda share: share[0], self.zoneout_shares(None))
 
         def step(carry: Carry, projected: Array) -> tuple[Carry, Array]:
             inputs = TimeInputs(projected, zoneout=shares)
-            return advance(self.recurrence, weights.vectors, lambda k, a: product(a, weights.kernels[k]), carry, inputs)
+            return advance(self.recurrence, weights.vectors, lambda k, a: multiply(a, weights.kernels[k]), carry, inputs)
 
         return step
 

@@ -1,4 +1,4 @@
-// What XLA calls: one forward and one backward function for every cell, and the product of one row with a matrix.
+// What XLA calls: one forward and one backward function for every cell.
 //
 // Forward   arguments: projected, resets, valid, the first state's parts, then what the cell's constructor reads (kernels, vectors)
 //           results:   outputs, the last state's parts, the state before every step for each of them, then what the cell keeps
@@ -13,7 +13,6 @@
 #include "gru_reset_before.h"
 #include "highway.h"
 #include "lstm.h"
-#include "one_row.h"
 #include "vanilla.h"
 #include "xla/ffi/api/ffi.h"
 
@@ -55,18 +54,14 @@ class Reader {
   size_t next_ = 0;
 };
 
-Workers workers_of(ffi::ThreadPool pool) {
-  const int64_t threads = thread_limit > 0 ? thread_limit.load() : std::max<int64_t>(1, pool.num_threads());
-  return {threads, [pool](std::function<void()> task) mutable { pool.Schedule(std::move(task)); }};
-}
-
 // Runs body(rows) over the batch; a call too small to be worth a second thread stays on this one.
 template <class Run>
 void over_batch(ffi::ThreadPool pool, const Sequence& sequence, const Run& run) {
-  const Workers workers = workers_of(pool);
+  Workers workers;
+  workers.threads = thread_limit > 0 ? thread_limit.load() : std::max<int64_t>(1, pool.num_threads());
+  workers.schedule = [pool](std::function<void()> task) mutable { pool.Schedule(std::move(task)); };
   const double products = static_cast<double>(sequence.time) * sequence.batch * sequence.hidden * sequence.hidden;
-  const int64_t parts = std::min(workers.threads, static_cast<int64_t>(products / 2e5) + 1);
-  Split::run(sequence.batch, parts, workers, [&](Rows rows) { run.run(rows); });
+  Split::run(sequence.batch, static_cast<int64_t>(products / 2e5) + 1, workers, [&](Rows rows) { run.run(rows); });
 }
 
 template <class Run>
@@ -129,14 +124,6 @@ ffi::Error backward(ffi::ThreadPool pool, ffi::RemainingArgs args, ffi::Remainin
   });
 }
 
-using Numbers = ffi::Buffer<ffi::F32>;
-
-ffi::Error one_row(ffi::ThreadPool pool, Numbers row, Numbers matrix, ffi::Result<Numbers> product) {
-  const Matrix right{matrix.typed_data(), matrix.dimensions()[0], matrix.dimensions()[1]};
-  multiply_row(row.typed_data(), right, workers_of(pool), product->typed_data());
-  return ffi::Error::Success();
-}
-
 #define SEQNETS_FUNCTION(symbol, implementation)                                                                  \
   XLA_FFI_DEFINE_HANDLER_SYMBOL(                                                                                  \
       symbol, implementation,                                                                                     \
@@ -159,9 +146,6 @@ SEQNETS_CELL(vanilla_relu, VanillaRelu);
 SEQNETS_CELL(gru_reset_after, GruResetAfter);
 SEQNETS_CELL(gru_reset_before, GruResetBefore);
 SEQNETS_CELL(highway, Highway);
-
-XLA_FFI_DEFINE_HANDLER_SYMBOL(seqnets_one_row, one_row,
-                              ffi::Ffi::Bind().Ctx<ffi::ThreadPool>().Arg<Numbers>().Arg<Numbers>().Ret<Numbers>());
 
 extern "C" void seqnets_set_threads(int64_t threads) { thread_limit = threads; }
 

@@ -9,7 +9,7 @@ import jax
 from seqnets.ops.native import build
 from seqnets.ops.native.cells import CELLS
 
-SYMBOLS = (*(f"seqnets_{name}_{way}" for name in CELLS for way in ("forward", "backward")), "seqnets_one_row")
+SYMBOLS = tuple(f"seqnets_{name}_{way}" for name in CELLS for way in ("forward", "backward"))
 
 
 @cache
