@@ -15,7 +15,6 @@ from seqnets.cli.parser import Parser
 from seqnets.cli.restarts import supervise
 from seqnets.cli.tasks import TASKS
 from seqnets.errors import UserError
-from seqnets.ops.native import build
 from seqnets.run import CONFIG, SETTINGS, check_file
 from seqnets.train.hosts import Hosts, join_hosts
 from seqnets.train.mesh import AUTO, request_devices
@@ -41,8 +40,8 @@ def main(argv: Sequence[str]) -> int:
 
 
 def _with_mesh(config: Any, recipe: Any, processes: int) -> Any:
-    """Divide a batch over the cores where that is known to pay: without the native kernels, half as fast again."""
-    if config.train.mesh or processes > 1 or not getattr(recipe, "PREFERS_MESH", False) or build.library() is not None:
+    """Divide a batch over the cores where that is known to pay."""
+    if config.train.mesh or processes > 1 or not getattr(recipe, "prefers_mesh", lambda _: False)(config):
         return config
     return settings.replaced(config, {"train": {"mesh": AUTO}})
 

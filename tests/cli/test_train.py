@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 
 from seqnets.cli.tasks import text
+from seqnets.config import TextRunConfig
+from seqnets.models import CharLMConfig
 
 TINY = ("--train.steps", 4, "--train.batch-size", 2, "--data.window", 8, "--model.hidden-features", 4, "--train.log-every", 2)
 
@@ -175,3 +177,19 @@ def test_a_changed_setting_is_not_mixed_into_an_older_run(seqnets, corpus):
     outcome = seqnets("train", "numbers.txt", *TINY, "--train.learning-rate", "0.1")
     assert outcome.code == 2
     assert "learning_rate was 0.005 and is now 0.1" in outcome.err
+
+
+@pytest.mark.parametrize(
+    ("backend", "units", "compiler", "preferred"),
+    [
+        ("auto", 128, False, True),
+        ("auto", 128, True, False),
+        ("scan", 256, True, True),
+        ("scan", 512, False, False),
+        ("native", 128, True, False),
+    ],
+)
+def test_small_models_on_the_portable_backend_take_a_device_for_each_core(monkeypatch, backend, units, compiler, preferred):
+    monkeypatch.setattr("seqnets.ops.native.build.library", lambda: "a library" if compiler else None)
+    model = CharLMConfig(hidden_features=units, backend=backend)
+    assert text.prefers_mesh(TextRunConfig(model=model)) == preferred

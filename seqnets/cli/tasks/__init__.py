@@ -11,7 +11,7 @@ Such a module says what the loop, which knows no task, cannot:
     make_task(config, tell) -> Task         the model and its data
     resolved(config) -> config              the settings as they mean the same from any folder
     closing(run, config) -> str             what to show at the end: a figure, a sample, the next commands
-    PREFERS_MESH                            True where several devices on one processor's cores are faster than one
+    prefers_mesh(config) -> bool            (if it has it) whether a CPU device for each core is faster than one for all
 """
 
 from dataclasses import dataclass

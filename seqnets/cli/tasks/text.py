@@ -17,11 +17,12 @@ from seqnets.config import TextRunConfig
 from seqnets.data import read_text
 from seqnets.decode import sample
 from seqnets.models import CharLM
+from seqnets.ops.native import build
 from seqnets.run import Run
 from seqnets.train import CharLMTask
 
 USAGE = "CORPUS ..."
-PREFERS_MESH = True
+MOST_DIVIDED_UNITS = 256  # beyond, each device packs a recurrent kernel larger than its cache anew at every step
 SAMPLE_CHARACTERS = 500
 PYTHON_OPENING = "import os\n\n\ndef "  # a bare "def " does not look like the beginning of a file to the model
 
@@ -62,6 +63,18 @@ def run_name(config: TextRunConfig) -> str:
         return "standard-library"
     names = [_stem(source) for source in config.corpus]
     return names[0] if len(names) == 1 else f"{names[0]}-and-{len(names) - 1}-more"
+
+
+def prefers_mesh(config: TextRunConfig) -> bool:
+    """Say whether a CPU device for each core is faster than one for all: with the portable backend and layers not too large.
+
+    Example:
+        >>> from seqnets.models import CharLMConfig
+        >>> prefers_mesh(TextRunConfig(model=CharLMConfig(hidden_features=512, backend="scan")))
+        False
+    """
+    is_portable = config.model.backend != "native" and (config.model.backend != "auto" or build.library() is None)
+    return is_portable and config.model.hidden_features <= MOST_DIVIDED_UNITS
 
 
 def make_task(config: TextRunConfig, tell: Callable[[str], None]) -> CharLMTask:
