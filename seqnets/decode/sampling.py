@@ -20,6 +20,7 @@ from seqnets.decode.streaming import TextStream
 from seqnets.errors import UserError
 
 _NOISE_NUMBERS = 1 << 24  # of one chunk; 64 MB
+_WEIGHT_BYTES = 1 << 32  # that a chunk reads: some tens of milliseconds on a CPU
 
 
 @dataclass(frozen=True)
@@ -160,7 +161,7 @@ def stream_many(
     key: Array | None = None,
     config: SamplingConfig | None = None,
     separator: tuple[int, ...] = (),
-    chunk: int = 64,
+    chunk: int | None = None,
     **overrides: Any,
 ) -> Iterator[list[str]]:
     """Do what `sample_many` does, handing out a list of pieces, one a sample, as they come.
@@ -172,12 +173,14 @@ def stream_many(
         key: a JAX key; `jax.random.key(0)` where left out.
         config: how to draw.
         separator: tokens of the document separator.
-        chunk: characters a dispatch; it changes how the text comes, never the text.
+        chunk: characters a dispatch; it changes how the text comes, never the text. Where left out, 256 at most,
+            fewer for a model whose weights take long to read.
         **overrides: fields of `SamplingConfig`.
     """
     config = _replace(config or SamplingConfig(), overrides)
-    check_at_least_one(samples=samples, chunk=chunk)
     split = Split.of(model)
+    chunk = _chunk(split.values) if chunk is None else chunk
+    check_at_least_one(samples=samples, chunk=chunk)
     tokens = prompt_tokens(split.vocabulary, prompt, unknown=config.unknown, separator=separator)
     texts = [TextStream(split.vocabulary, config.length, config.stop) for _ in range(samples)]
     key = jax.random.key(0) if key is None else key
@@ -234,6 +237,13 @@ class _Loop:
 
     def run(self, state: _State, key: Array) -> tuple[_State, Array]:
         return _run(self._split.graph, self._rules, self._split.values, self._table, state, self._filters, key)
+
+
+def _chunk(values: Any) -> int:
+    """Return how many steps a dispatch pay: its start costs about four, and nobody sees a character before its end."""
+    weights = sum(leaf.nbytes for leaf in jax.tree.leaves(values))
+    most = min(256, max(8, _WEIGHT_BYTES // max(1, weights)))
+    return 1 << (most.bit_length() - 1)
 
 
 @partial(jax.jit, static_argnums=0)

@@ -9,7 +9,7 @@ from flax import nnx
 from seqnets.data import Vocabulary
 from seqnets.decode import prompt as prompts
 from seqnets.decode import sample, sample_many, stream, stream_many
-from seqnets.decode.sampling import _run
+from seqnets.decode.sampling import _chunk, _run
 from seqnets.errors import UserError
 
 KEY = jax.random.key(7)
@@ -76,6 +76,17 @@ def test_text_depends_on_neither_chunk_nor_streaming(model, options):
     assert whole == "".join(stream(model, "abc", length=100, key=KEY, chunk=7, **options))
     assert whole == "".join(stream(model, "abc", length=100, key=KEY, chunk=1, **options))
     assert whole != sample(model, "abc", length=100, key=jax.random.key(8), **options)
+
+
+@pytest.mark.parametrize(("length", "pieces"), [(3, 1), (256, 1), (600, 3)])
+def test_text_comes_in_pieces_of_256_characters(model, length, pieces):
+    assert len(list(stream(model, "abc", length=length, key=KEY))) == pieces
+
+
+@pytest.mark.parametrize(("megabytes", "chunk"), [(1, 256), (13, 256), (64, 64), (1024, 8)])
+def test_the_more_weights_the_smaller_the_pieces(megabytes, chunk):
+    weights = {"kernel": np.broadcast_to(np.float32(0), (megabytes << 18,))}
+    assert _chunk(weights) == chunk
 
 
 def test_a_sample_is_the_same_alone_and_among_others(model):
