@@ -143,7 +143,8 @@ def _starts(split: Split, rules: _Rules, prompts: list[np.ndarray]) -> _Beams:
 
 @partial(jax.jit, static_argnums=(0, 1))
 def _search(graph: Any, rules: _Rules, values: Any, beams: _Beams, penalty: Array) -> _Beams:
-    read = nnx.merge(graph, values).stepper()
+    model = nnx.merge(graph, values)
+    read = model.stepper(model.pack())
 
     def step(beams: _Beams, t: Array) -> tuple[_Beams, None]:
         logits, carry = read(beams.token.reshape(-1), _reset_after(rules.separator, beams))

@@ -227,7 +227,7 @@ class _Loop:
         self._rules = _Rules(self.steps, tuple(separator), split.vocabulary.kind == "bytes")
         self._filters = _filters(config)
         self._window = max(len(separator), config.repetition_window if config.repetition_penalty is not None else 0)
-        self._table = _input_table(split.graph, split.values)
+        self._packed = _packed(split.graph, split.values)
 
     def start(self, tokens: np.ndarray) -> _State:
         recent = np.concatenate([np.full(self._window, -1), tokens])[len(tokens) :]
@@ -236,7 +236,7 @@ class _Loop:
         return _start(self._samples, carry, *(np.array([last], np.int32) for last in (tokens[-1], recent, whole)))
 
     def run(self, state: _State, key: Array) -> tuple[_State, Array]:
-        return _run(self._split.graph, self._rules, self._split.values, self._table, state, self._filters, key)
+        return _run(self._split.graph, self._rules, self._split.values, self._packed, state, self._filters, key)
 
 
 def _chunk(values: Any) -> int:
@@ -247,8 +247,8 @@ def _chunk(values: Any) -> int:
 
 
 @partial(jax.jit, static_argnums=0)
-def _input_table(graph: Any, values: Any) -> Array:
-    return nnx.merge(graph, values).input_table()
+def _packed(graph: Any, values: Any) -> Any:
+    return nnx.merge(graph, values).pack()
 
 
 @partial(jax.jit, static_argnums=0)
@@ -258,10 +258,10 @@ def _start(rows: int, *of_one_text: Any) -> _State:
 
 @partial(jax.jit, static_argnums=(0, 1))
 def _run(
-    graph: Any, rules: _Rules, values: Any, table: Array, state: _State, filters: Filters, key: Array
+    graph: Any, rules: _Rules, values: Any, packed: Any, state: _State, filters: Filters, key: Array
 ) -> tuple[_State, Array]:
     model = nnx.merge(graph, values)
-    read = model.stepper(table)
+    read = model.stepper(packed)
     noise = noise_of(key, state.position, (rules.steps, len(state.token), len(model.vocabulary)))
 
     def step(state: _State, noise: Array) -> tuple[_State, Array]:

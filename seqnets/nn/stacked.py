@@ -1,6 +1,7 @@
 """Recurrent layers on top of and beside each other."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, Literal
 
 import jax
@@ -10,9 +11,12 @@ from jax import Array
 
 from seqnets.errors import UserError
 from seqnets.nn import cudnn
+from seqnets.nn.packed import pack_layers
 from seqnets.nn.regularize import dropout, locked_dropout
 from seqnets.nn.rnn import RNN
-from seqnets.ops.recurrent import Carry
+from seqnets.ops import stack_step
+from seqnets.ops.recurrent import Carry, Recurrence, hidden_of
+from seqnets.ops.stack_step import PackedStack
 
 
 class StackedRNN(nnx.Module):
@@ -110,10 +114,48 @@ class StackedRNN(nnx.Module):
         """Add the residual connection where it is wanted and fits."""
         return outputs + inputs if self.residual and inputs.shape == outputs.shape else outputs
 
+    def pack(self) -> PackedStack | None:
+        """Return the weights for the fastest `stepper`, or None where it is not for these layers; not to be differentiated."""
+        return None if self.residual else pack_layers(self.layers)
+
+    def stepper(
+        self, packed: PackedStack | None = None
+    ) -> Callable[[Array, Sequence[Carry], Array | None], tuple[Array, tuple[Carry, ...]]]:
+        """Return a function that takes one step in every layer, for loops that must not prepare weights at every step.
+
+        Args:
+            packed: what `pack` gave; without it the layers step one by one, in plain JAX.
+
+        Returns:
+            `(projected (B, gates * H), carries, inputs) -> (outputs (B, H), carries)`, where `projected` went through the lowest
+            cell's `project`, and the inputs themselves, or None, are for the residual connection around it.
+        """
+        cells = [layer.cell for layer in self.layers]
+        if packed is not None:
+            return partial(_step_at_once, cells[0].recurrence, packed)
+        steps = [cell.stepper() for cell in cells]
+
+        def step(projected: Array, carries: Sequence[Carry], inputs: Array | None) -> tuple[Array, tuple[Carry, ...]]:
+            first, x = steps[0](carries[0], projected)
+            x, after = x if inputs is None else self.join(inputs, x), [first]
+            for cell, cell_step, carry in zip(cells[1:], steps[1:], carries[1:]):
+                carry, outputs = cell_step(carry, cell.project(x))
+                x = self.join(x, outputs)
+                after.append(carry)
+            return x, tuple(after)
+
+        return step
+
     def _between(self, x: Array, key: Array | None) -> Array:
         if self.dropout == 0 or key is None:
             return x
         return (locked_dropout if self.locked else dropout)(x, self.dropout, jax.random.fold_in(key, 1))
+
+
+def _step_at_once(recurrence: Recurrence, packed: PackedStack, projected: Array, carries: Sequence[Carry], inputs: Any):
+    del inputs
+    carries = stack_step.step(recurrence, packed, carries, projected)
+    return hidden_of(carries[-1]), carries
 
 
 class BidirectionalRNN(nnx.Module):

@@ -11,6 +11,7 @@ from seqnets.data import Vocabulary
 from seqnets.errors import UserError
 from seqnets.models.char_lm import CharLM, CharLMConfig
 from seqnets.nn import StackedRNN
+from seqnets.ops.native import build as build_kernels
 
 VOCABULARY = Vocabulary.from_text("abcdefg")
 TOKENS = jnp.asarray(np.random.default_rng(0).integers(0, 7, (3, 11)), jnp.int32)
@@ -52,15 +53,35 @@ def test_equals_the_long_way_round(options):
     assert_close(model(TOKENS, carry, resets=RESETS), through_embedding(model, TOKENS, carry, RESETS))
 
 
+@pytest.mark.parametrize("packed", [False, True])
 @pytest.mark.parametrize("options", VARIANTS.values(), ids=VARIANTS)
-def test_character_by_character_equals_whole(options):
+def test_character_by_character_equals_whole(options, packed):
     model = build(**options)
     whole, last = model(TOKENS, model.initialize_carry(3))
-    step, carry, logits = model.stepper(), model.initialize_carry(3), []
+    step, carry, logits = model.stepper(model.pack() if packed else None), model.initialize_carry(3), []
     for t in range(TOKENS.shape[1]):
         one, carry = step(TOKENS[:, t], carry)
         logits.append(one)
     assert_close((jnp.stack(logits, 1), carry), (whole, last))
+
+
+@pytest.mark.skipif(build_kernels.library() is None, reason="no C++ compiler here")
+@pytest.mark.parametrize(
+    ("options", "together"),
+    [
+        ({}, True),
+        ({"cell": "gru", "layers": 2}, True),
+        ({"cell": "highway", "backend": "native"}, True),
+        ({"backend": "scan"}, False),
+        ({"dtype": "bfloat16"}, False),
+        ({"zoneout": 0.1}, False),
+        ({"layer_norm": True}, False),
+        ({"layers": 2, "residual": True}, False),
+        ({"cell": "mingru"}, False),
+    ],
+)
+def test_layers_step_together_where_there_is_a_kernel_for_them(options, together):
+    assert (build(**options).pack().layers is not None) == together
 
 
 @pytest.mark.parametrize("graph", [True, False])

@@ -9,6 +9,7 @@
 #include "gru_reset_before.h"
 #include "highway.h"
 #include "lstm.h"
+#include "stack_step.h"
 #include "vanilla.h"
 
 namespace seqnets {
@@ -24,6 +25,7 @@ class Arrays {
     }
   }
   float* floats() { return sizes_[next_] == 0 ? (++next_, nullptr) : arrays_[next_++].get(); }
+  Panels panels(int64_t depth, int64_t units, int gates) { return Panels::of(floats(), depth, units, gates); }
   int64_t remaining() const { return static_cast<int64_t>(sizes_.size() - next_); }
   bool training() const { return training_; }
   float* get(size_t i) { return arrays_[i].get(); }
@@ -91,10 +93,35 @@ void sweep_one(const Widths& widths, Sequence sequence, bool training) {
   on_threads(sequence.batch, Backward<Bwd>(sequence, back, gradients.get(1), befores, d_hidden, d_memory));
 }
 
+template <class Cell>
+void step_stack(const Widths& widths, int64_t batch, int64_t H) {
+  const Sequence sequence{1, batch, H, false, nullptr, nullptr};
+  const int64_t states = batch * H, depth = 3;
+  std::vector<std::unique_ptr<Arrays>> arrays;
+  const auto make = [&](std::vector<int64_t> sizes) { return arrays.emplace_back(new Arrays(std::move(sizes), false)).get(); };
+  std::vector<Layer<Cell>> layers;
+  for (int64_t l = 0; l < depth; ++l) {
+    Arrays* in = make(joined(times(widths.kernels, H * H), times(widths.vectors, H)));
+    Arrays* out = make(joined(times(widths.worked, states), times(widths.kept, 0)));
+    Arrays* own = make({states, states, states, states, widths.gates * states, widths.gates * H, widths.gates * H * H});
+    Step step{0, 0, batch, own->get(0), own->get(1), own->get(2), {0, H}};
+    Cell cell(sequence, own->get(4), own->get(3), *in, *out);
+    std::optional<InputProduct> input;
+    const int gates = static_cast<int>(widths.gates);
+    if (l > 0) input = InputProduct{Panels::of(own->get(6), H, H, gates), layers.back().outputs, own->get(5), own->get(4)};
+    layers.push_back({std::move(input), std::move(cell), step, own->get(3)});
+  }
+  std::vector<std::thread> threads;
+  StackStep<Cell>::run(std::move(layers), {3, [&](std::function<void()> task) { threads.emplace_back(std::move(task)); }});
+  for (std::thread& thread : threads) thread.join();
+  require_finite(*arrays.back(), 3, "a step of a stack");
+}
+
 template <class Fwd, class Bwd>
 void sweep(const Widths& widths) {
   for (int64_t hidden : {1, 3, 15, 16, 17, 33, 64, 70}) {
     for (int64_t batch : {1, 2, 7, 25}) {
+      step_stack<Fwd>(widths, batch, hidden);
       for (int64_t time : {1, 3}) {
         std::unique_ptr<bool[]> flags(new bool[time * batch]);
         for (int64_t i = 0; i < time * batch; ++i) flags[i] = i % 3 == 0;

@@ -92,7 +92,7 @@ def _call_forward(recurrence, reverse, weights: RecurrentWeights, carry: Carry, 
     outputs, *rest = _call(
         f"seqnets_{recurrence.name}_forward",
         [array(hidden), *map(jax.typeof, state), *befores, *worked, *kept],
-        [inputs.projected, *masks, *state, *weights.kernels, *_vectors(recurrence, weights)],
+        [inputs.projected, *masks, *state, *weights.kernels, *vectors_of(recurrence, weights)],
         overwritten=[inputs.projected],
         reverse=reverse,
         training=training,
@@ -142,7 +142,8 @@ def _masks(inputs: TimeInputs) -> Masks:
     return resets, valid
 
 
-def _vectors(recurrence: Recurrence, weights: RecurrentWeights) -> list[Array]:
+def vectors_of(recurrence: Recurrence, weights: RecurrentWeights) -> list[Array]:
+    """Return the vectors that a recurrence's kernels in C++ read, in their order, empty where there is none."""
     return [weights.vectors.get(name, jnp.zeros(0)) for name in CELLS[recurrence.name].vectors]
 
 

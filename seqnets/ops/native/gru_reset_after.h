@@ -17,12 +17,14 @@ struct GruResetAfterForward {
 
   template <class In, class Out>
   GruResetAfterForward(const Sequence& sequence, const float* projected, float* outputs, In& in, Out& out)
-      : projected(projected), outputs(outputs), kernel(Panels::of(in.floats(), sequence.hidden, sequence.hidden, 3)),
+      : projected(projected), outputs(outputs), kernel(in.panels(sequence.hidden, sequence.hidden, 3)),
         bias(in.floats()), gates(out.floats()), products(out.floats()) {}
 
-  void forward(const Step& step) const {
+  int phases() const { return 1; }
+  int64_t units_a_tile() const { return kernel.units_a_panel(); }
+  void forward(const Step& step, int) const {
     const int64_t width = kernel.units();
-    multiply(step.hidden, width, step.rows, kernel, [&](int64_t row, int64_t unit, auto lanes, const Vector* sums) {
+    multiply(step.hidden, width, step.rows, kernel, step.units, [&](int64_t row, int64_t unit, auto lanes, const Vector* sums) {
       const float* x = projected + (step.at + row) * 3 * width + unit;
       const Vector r = sigmoid(load(x, lanes) + sums[0]);
       const Vector z = sigmoid(load(x + width, lanes) + sums[1]);

@@ -18,24 +18,35 @@ struct GruResetBeforeForward {
 
   template <class In, class Out>
   GruResetBeforeForward(const Sequence& sequence, const float* projected, float* outputs, In& in, Out& out)
-      : projected(projected), outputs(outputs), gates_kernel(Panels::of(in.floats(), sequence.hidden, sequence.hidden, 2)),
-        candidate_kernel(Panels::of(in.floats(), sequence.hidden, sequence.hidden, 1)), gates(out.floats()),
+      : projected(projected), outputs(outputs), gates_kernel(in.panels(sequence.hidden, sequence.hidden, 2)),
+        candidate_kernel(in.panels(sequence.hidden, sequence.hidden, 1)), gates(out.floats()),
         reset(out.floats()), history(out.training()) {}
 
-  void forward(const Step& step) const {
-    const int64_t width = gates_kernel.units(), slot = history ? step.at : step.row;
-    multiply(step.hidden, width, step.rows, gates_kernel, [&](int64_t row, int64_t unit, auto lanes, const Vector* sums) {
+  int phases() const { return 2; }
+  int64_t units_a_tile() const { return candidate_kernel.units_a_panel(); }
+  void forward(const Step& step, int phase) const { phase == 0 ? compute_gates(step) : compute_candidate(step); }
+
+ private:
+  int64_t slot(const Step& step) const { return history ? step.at : step.row; }
+
+  void compute_gates(const Step& step) const {
+    const int64_t width = gates_kernel.units();
+    multiply(step.hidden, width, step.rows, gates_kernel, step.units, [&](int64_t row, int64_t unit, auto lanes, const Vector* sums) {
       const float* x = projected + (step.at + row) * 3 * width + unit;
       const Vector r = sigmoid(load(x, lanes) + sums[0]);
-      float* kept = gates + (slot + row) * 3 * width + unit;
+      float* kept = gates + (slot(step) + row) * 3 * width + unit;
       store(kept, r, lanes);
       store(kept + width, sigmoid(load(x + width, lanes) + sums[1]), lanes);
-      store(reset + (slot + row) * width + unit, r * load(step.hidden + row * width + unit, lanes), lanes);
+      store(reset + (slot(step) + row) * width + unit, r * load(step.hidden + row * width + unit, lanes), lanes);
     });
-    const float* left = reset + slot * width;
-    multiply(left, width, step.rows, candidate_kernel, [&](int64_t row, int64_t unit, auto lanes, const Vector* sums) {
+  }
+
+  void compute_candidate(const Step& step) const {
+    const int64_t width = candidate_kernel.units();
+    const float* left = reset + slot(step) * width;
+    multiply(left, width, step.rows, candidate_kernel, step.units, [&](int64_t row, int64_t unit, auto lanes, const Vector* sums) {
       const Vector n = tanh(load(projected + (step.at + row) * 3 * width + 2 * width + unit, lanes) + sums[0]);
-      float* kept = gates + (slot + row) * 3 * width + unit;
+      float* kept = gates + (slot(step) + row) * 3 * width + unit;
       store(kept + 2 * width, n, lanes);
       const Vector z = load(kept + width, lanes), h = load(step.hidden + row * width + unit, lanes);
       store(outputs + (step.at + row) * width + unit, n + z * (h - n), lanes);
@@ -58,7 +69,7 @@ struct GruResetBeforeBackward {
     const int64_t width = gates_transposed.units();
     over_units(pull.rows, width, [&](int64_t row, int64_t unit, auto lanes) { pull_candidate(pull, row, unit, lanes); });
     float* d = d_projected + pull.at * 3 * width;
-    multiply(d + 2 * width, 3 * width, pull.rows, candidate_transposed,
+    multiply(d + 2 * width, 3 * width, pull.rows, candidate_transposed, {0, width},
              [&](int64_t row, int64_t unit, auto lanes, const Vector* sums) { pull_reset(pull, row, unit, lanes, sums[0]); });
     multiply_onto(pull.d_hidden, d, 3 * width, pull.rows, gates_transposed);
   }

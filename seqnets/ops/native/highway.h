@@ -23,24 +23,21 @@ struct HighwayForward {
   HighwayForward(const Sequence& sequence, const float* projected, float* outputs, In& in, Out& out)
       : projected(projected), outputs(outputs), history(out.training()) {
     const int64_t layers = in.remaining() - 1;
-    for (int64_t l = 0; l < layers; ++l) kernels.push_back(Panels::of(in.floats(), sequence.hidden, sequence.hidden, 2));
+    for (int64_t l = 0; l < layers; ++l) kernels.push_back(in.panels(sequence.hidden, sequence.hidden, 2));
     bias = in.floats();
     for (int64_t l = 1; l < layers; ++l) states.push_back(out.floats());
     for (int64_t l = 0; l < layers; ++l) gates.push_back(out.floats());
   }
 
-  void forward(const Step& step) const {
-    for (size_t layer = 0; layer < kernels.size(); ++layer) forward(step, layer);
-  }
-
- private:
+  int phases() const { return static_cast<int>(kernels.size()); }
+  int64_t units_a_tile() const { return kernels[0].units_a_panel(); }
   void forward(const Step& step, size_t layer) const {
     const int64_t width = kernels[0].units(), slot = history ? step.at : step.row;
     const float* left = layer == 0 ? step.hidden : states[layer - 1] + slot * width;
     float* after = layer + 1 == kernels.size() ? outputs + step.at * width : states[layer] + slot * width;
     const float* outside = layer == 0 ? projected + step.at * 2 * width : bias + (layer - 1) * 2 * width;
     const int64_t outside_stride = layer == 0 ? 2 * width : 0;
-    multiply(left, width, step.rows, kernels[layer], [&](int64_t row, int64_t unit, auto lanes, const Vector* sums) {
+    multiply(left, width, step.rows, kernels[layer], step.units, [&](int64_t row, int64_t unit, auto lanes, const Vector* sums) {
       const float* x = outside + row * outside_stride + unit;
       const Vector h = tanh(load(x, lanes) + sums[0]);
       const Vector t = sigmoid(load(x + width, lanes) + sums[1]);

@@ -9,7 +9,7 @@ import jax
 from seqnets.ops.native import build
 from seqnets.ops.native.cells import CELLS
 
-SYMBOLS = tuple(f"seqnets_{name}_{way}" for name in CELLS for way in ("forward", "backward"))
+SYMBOLS = ("seqnets_pack", *(f"seqnets_{name}_{work}" for name in CELLS for work in ("forward", "backward", "step")))
 
 
 @cache

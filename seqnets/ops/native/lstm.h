@@ -15,12 +15,14 @@ struct LstmForward {
 
   template <class In, class Out>
   LstmForward(const Sequence& sequence, const float* projected, float* outputs, In& in, Out& out)
-      : projected(projected), outputs(outputs), kernel(Panels::of(in.floats(), sequence.hidden, sequence.hidden, 4)),
+      : projected(projected), outputs(outputs), kernel(in.panels(sequence.hidden, sequence.hidden, 4)),
         gates(out.floats()) {}
 
-  void forward(const Step& step) const {
+  int phases() const { return 1; }
+  int64_t units_a_tile() const { return kernel.units_a_panel(); }
+  void forward(const Step& step, int) const {
     const int64_t width = kernel.units();
-    multiply(step.hidden, width, step.rows, kernel, [&](int64_t row, int64_t unit, auto lanes, const Vector* sums) {
+    multiply(step.hidden, width, step.rows, kernel, step.units, [&](int64_t row, int64_t unit, auto lanes, const Vector* sums) {
       const float* x = projected + (step.at + row) * 4 * width + unit;
       const Vector i = sigmoid(load(x, lanes) + sums[0]);
       const Vector f = sigmoid(load(x + width, lanes) + sums[1]);
@@ -55,7 +57,7 @@ struct LstmBackward {
     const int64_t width = transposed.units();
     over_units(pull.rows, width, [&](int64_t row, int64_t unit, auto lanes) { pull_gates(pull, row, unit, lanes); });
     const float* d_gates = d_projected + pull.at * 4 * width;
-    multiply(d_gates, 4 * width, pull.rows, transposed, [&](int64_t row, int64_t unit, auto lanes, const Vector* sums) {
+    multiply(d_gates, 4 * width, pull.rows, transposed, {0, width}, [&](int64_t row, int64_t unit, auto lanes, const Vector* sums) {
       store(pull.d_hidden + row * width + unit, sums[0], lanes);
     });
   }

@@ -24,37 +24,47 @@ class Panels {
  public:
   // `kernel` has `depth` rows and `gates * units` columns, gate by gate.
   static Panels of(const float* kernel, int64_t depth, int64_t units, int gates) {
-    Panels panels(depth, units, gates);
-    panels.fill([=](int64_t k, int64_t gate, int64_t unit) { return kernel + k * gates * units + gate * units + unit; }, 1);
+    Panels panels(depth, units, gates, Buffer(size(depth, units, gates)));
+    panels.fill_from(kernel, {0, units});
     return panels;
   }
 
+  // The same in memory of someone else's, with room for `size` numbers, where `fill_from` writes or wrote them.
+  static Panels at(float* data, int64_t depth, int64_t units, int gates) { return Panels(depth, units, gates, data); }
+
+  static int64_t size(int64_t depth, int64_t units, int gates) { return (units + kLanes - 1) / kLanes * kLanes * gates * depth; }
+
   // The transpose of `kernel`, which has `units` rows and `depth` columns.
   static Panels of_transposed(const float* kernel, int64_t depth, int64_t units) {
-    Panels panels(depth, units, 1);
-    panels.fill([=](int64_t k, int64_t, int64_t unit) { return kernel + unit * depth + k; }, depth);
+    Panels panels(depth, units, 1, Buffer(size(depth, units, 1)));
+    panels.fill([=](int64_t k, int64_t, int64_t unit) { return kernel + unit * depth + k; }, depth, {0, units});
     return panels;
+  }
+
+  // Writes the panels of some units, from a kernel as `of` takes it.
+  void fill_from(const float* kernel, Units units) const {
+    fill([=](int64_t k, int64_t gate, int64_t unit) { return kernel + k * gates_ * units_ + gate * units_ + unit; }, 1, units);
   }
 
   int64_t depth() const { return depth_; }
   int64_t units() const { return units_; }
   int gates() const { return gates_; }
   int64_t units_a_panel() const { return groups_ * kLanes; }
-  const float* panel(int64_t unit) const { return data_.get() + unit / kLanes * gates_ * depth_ * kLanes; }
+  float* panel(int64_t unit) const { return data_ + unit / kLanes * gates_ * depth_ * kLanes; }
   int width(int64_t unit) const {  // vectors in the panel that begins at `unit`
     const int64_t left = (units_ - unit + kLanes - 1) / kLanes;
     return gates_ * static_cast<int>(std::min<int64_t>(groups_, left));
   }
 
  private:
-  Panels(int64_t depth, int64_t units, int gates)
-      : depth_(depth), units_(units), gates_(gates), groups_(std::max(1, kWidest / gates)),
-        data_((units + kLanes - 1) / kLanes * kLanes * gates * depth) {}
+  Panels(int64_t depth, int64_t units, int gates, float* data)
+      : depth_(depth), units_(units), gates_(gates), groups_(std::max(1, kWidest / gates)), data_(data) {}
+  Panels(int64_t depth, int64_t units, int gates, Buffer own) : Panels(depth, units, gates, own.get()) { own_ = std::move(own); }
 
   template <class Source>
-  void fill(Source source, int64_t stride) {
-    float* to = data_.get();
-    for (int64_t first = 0; first < units_; first += units_a_panel()) {
+  void fill(Source source, int64_t stride, Units units) const {
+    float* to = panel(units.begin);
+    for (int64_t first = units.begin; first < units.end; first += units_a_panel()) {
       const int64_t end = std::min((units_ + kLanes - 1) / kLanes * kLanes, first + units_a_panel());
       for (int64_t k = 0; k < depth_; ++k) {
         for (int64_t unit = first; unit < end; unit += kLanes) {
@@ -65,12 +75,14 @@ class Panels {
   }
 
   static void copy(const float* from, int64_t stride, int64_t lanes, float* to) {
+    if (stride == 1 && lanes >= kLanes) return store(to, load(from));
     for (int64_t lane = 0; lane < kLanes; ++lane) to[lane] = lane < lanes ? from[lane * stride] : 0.0f;
   }
 
   int64_t depth_, units_;
   int gates_, groups_;
-  Buffer data_;
+  Buffer own_;  // or nothing, where they lie in memory of someone else's
+  float* data_;
 };
 
 template <int kRows, int kWidth>
@@ -106,19 +118,19 @@ inline Tile tile(int rows, int width) {
   return tiles[width - 1][rows];
 }
 
-// Computes left @ kernel for `rows` rows of `left`, and calls finish(row, unit, lanes, sums) for every row and every kLanes units:
-// `sums` holds one vector a gate, of which `lanes` numbers count.
+// Computes left @ kernel for `rows` rows of `left` and the columns of `units`, which begin with a panel and end with one or with the kernel.
+// Calls finish(row, unit, lanes, sums) for every row and every kLanes units: `sums` holds one vector a gate, of which `lanes` numbers count.
 template <class Finish>
-void multiply(const float* left, int64_t stride, int64_t rows, const Panels& kernel, Finish finish) {
+void multiply(const float* left, int64_t stride, int64_t rows, const Panels& kernel, Units units, Finish finish) {
   alignas(64) Vector sums[kTile];
-  for (int64_t first = 0; first < kernel.units(); first += kernel.units_a_panel()) {
+  for (int64_t first = units.begin; first < units.end; first += kernel.units_a_panel()) {
     const int width = kernel.width(first);
     const int64_t blocks = (rows + rows_of(width) - 1) / rows_of(width);
     for (int64_t block = 0; block < blocks; ++block) {
       const int64_t begin = rows * block / blocks, end = rows * (block + 1) / blocks;
       tile(static_cast<int>(end - begin), width)(left + begin * stride, stride, kernel.panel(first), kernel.depth(), sums);
       const Vector* sum = sums;
-      const int64_t last = std::min(first + kernel.units_a_panel(), kernel.units());
+      const int64_t last = std::min(first + kernel.units_a_panel(), units.end);
       for (int64_t row = begin; row < end; ++row) {
         int64_t unit = first;
         for (; unit + kLanes <= last; unit += kLanes, sum += kernel.gates()) finish(row, unit, Full{}, sum);
@@ -131,7 +143,7 @@ void multiply(const float* left, int64_t stride, int64_t rows, const Panels& ker
 // Adds left @ kernel to `sums`, a matrix `rows x kernel.units()`.
 inline void multiply_onto(float* sums, const float* left, int64_t stride, int64_t rows, const Panels& kernel) {
   const int64_t width = kernel.units();
-  multiply(left, stride, rows, kernel, [=](int64_t row, int64_t unit, auto lanes, const Vector* product) {
+  multiply(left, stride, rows, kernel, {0, width}, [=](int64_t row, int64_t unit, auto lanes, const Vector* product) {
     float* sum = sums + row * width + unit;
     store(sum, load(sum, lanes) + product[0], lanes);
   });

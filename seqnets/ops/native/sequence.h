@@ -2,6 +2,7 @@
 // here, the arithmetic of a step in the cells.
 //
 // Arrays are time-major and contiguous: (T, B, ...). A `Step` names rows of them by `at`, the index of the first row at this time.
+// A step has one phase or several; each may need all units of the one before, and none of its own beside the unit that it computes.
 // A cell reads a number for the last time before it writes to its place: the projected input and the gates kept, and the gates and
 // their gradients, may be one array.
 #pragma once
@@ -30,6 +31,7 @@ struct Step {
   const float* hidden;    // before this step
   const float* memory;    // the LSTM's cell before this step
   float* memory_after;
+  Units units;  // to be computed
 };
 
 // One part of the state on its way through time.
@@ -73,9 +75,9 @@ class Forward {
     start(memory_, rows);
     for (int64_t s = 0; s < sequence_.time; ++s) {
       float* next = has_memory() ? slot(memory_, s + 1, rows) : nullptr;
-      Step step{sequence_.at(s, rows.begin), rows.begin, rows.count(), hidden_before(s, rows), memory_before(s, rows), next};
+      Step step{sequence_.at(s, rows.begin), rows.begin, rows.count(), hidden_before(s, rows), memory_before(s, rows), next, {0, width}};
       if (sequence_.masked() && has_memory()) step.memory_after = memory_after.get();
-      cell_.forward(step);
+      for (int phase = 0; phase < cell_.phases(); ++phase) cell_.forward(step, phase);
       if (sequence_.masked()) hand_on(s, rows, step);
     }
     if (!sequence_.masked() && sequence_.time > 0) {

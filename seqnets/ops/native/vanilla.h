@@ -25,11 +25,13 @@ struct VanillaForward {
 
   template <class In, class Out>
   VanillaForward(const Sequence& sequence, const float* projected, float* outputs, In& in, Out&)
-      : projected(projected), outputs(outputs), kernel(Panels::of(in.floats(), sequence.hidden, sequence.hidden, 1)) {}
+      : projected(projected), outputs(outputs), kernel(in.panels(sequence.hidden, sequence.hidden, 1)) {}
 
-  void forward(const Step& step) const {
+  int phases() const { return 1; }
+  int64_t units_a_tile() const { return kernel.units_a_panel(); }
+  void forward(const Step& step, int) const {
     const int64_t width = kernel.units();
-    multiply(step.hidden, width, step.rows, kernel, [&](int64_t row, int64_t unit, auto lanes, const Vector* sums) {
+    multiply(step.hidden, width, step.rows, kernel, step.units, [&](int64_t row, int64_t unit, auto lanes, const Vector* sums) {
       const int64_t i = (step.at + row) * width + unit;
       store(outputs + i, Activation::value(load(projected + i, lanes) + sums[0]), lanes);
     });

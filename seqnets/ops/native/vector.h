@@ -32,6 +32,11 @@ typedef float Unaligned __attribute__((vector_size(kLanes * 4), aligned(4), may_
 
 inline Vector all(float x) { return x - Vector{}; }  // x - 0 is x, -0 included: no instruction but the broadcast
 
+// Hidden units of a matrix's columns or a layer.
+struct Units {
+  int64_t begin, end;
+};
+
 // The last vector of a row may stand over its end: `lanes` says how many numbers are there. Code that takes them as `auto` is
 // compiled once for whole vectors, without a question asked.
 using Full = std::integral_constant<int64_t, kLanes>;

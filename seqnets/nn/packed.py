@@ -1,0 +1,45 @@
+"""Recurrent layers packed for a step of all of them in one native call."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from seqnets.nn.cells import Cell
+from seqnets.nn.rnn import RNN
+from seqnets.ops.backends import native
+from seqnets.ops.stack_step import LayerWeights, PackedStack, pack
+from seqnets.ops.timestep import TimeInputs
+
+
+def pack_layers(layers: Sequence[Any]) -> PackedStack | None:
+    """Return the weights of layers for `seqnets.ops.stack_step.step`, or None where that cannot be used.
+
+    It takes seqnets cells of one recurrence and one size, each of which reads what the one below puts out, where the native
+    backend would run them over time.
+
+    Args:
+        layers: lowest first.
+    """
+    if not all(map(_is_native, layers)):
+        return None
+    cells = [layer.cell for layer in layers]
+    if len({(cell.recurrence, cell.hidden_features) for cell in cells}) > 1:
+        return None
+    return pack([_weights(cell, number) for number, cell in enumerate(cells)])
+
+
+def _is_native(layer: Any) -> bool:
+    if not isinstance(layer, RNN) or not isinstance(layer.cell, Cell) or layer.backend not in ("auto", "native"):
+        return False
+    cell = layer.cell
+    carry = jax.eval_shape(lambda: cell.initialize_carry((1, cell.in_features)))
+    projected: Any = jax.ShapeDtypeStruct((1, 1, cell.recurrence.gates * cell.hidden_features), jnp.dtype(cell.dtype))
+    inputs = TimeInputs(projected, zoneout=cell.zoneout_shares(None))
+    return native.refusal(cell.recurrence, cell.weights(), carry, inputs) is None
+
+
+def _weights(cell: Cell, number: int) -> LayerWeights:
+    kernel, bias = (cell.kernel[...], cell.bias[...]) if number else (None, None)
+    return LayerWeights(kernel, bias, cell.weights())

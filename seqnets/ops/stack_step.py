@@ -1,0 +1,93 @@
+"""One step of recurrent layers on top of each other, for a few rows, in one call of the native kernels.
+
+With few rows a step takes as long as its weights take to be read. Called layer by layer, threads come together and part at every
+product; here they are called once, and each weight is read once, in the order in which it lies in memory.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+
+from seqnets.ops.backends import native
+from seqnets.ops.native.cells import CELLS
+from seqnets.ops.native.library import library
+from seqnets.ops.recurrent import Carry, Recurrence, RecurrentWeights
+
+_LANES = 16  # of the widest registers: units are padded to a multiple of at most so many
+
+
+class LayerWeights(NamedTuple):
+    """The weights of one layer.
+
+    Attributes:
+        kernel: of the input, `(H, gates * H)`; None for the lowest layer, which is given projected inputs.
+        bias: `(gates * H,)`, or None with it.
+        recurrent: those that take part in every step.
+    """
+
+    kernel: Array | None
+    bias: Array | None
+    recurrent: RecurrentWeights
+
+
+class PackedStack(NamedTuple):
+    """Layers of one recurrence and one size, their kernels in the order in which the native step reads them."""
+
+    layers: tuple[LayerWeights, ...]
+
+
+def pack(layers: Sequence[LayerWeights]) -> PackedStack:
+    """Lay out the kernels of layers for `step`, once.
+
+    Args:
+        layers: lowest first, all of one recurrence and H hidden features, in float32.
+    """
+
+    def packed(layer: LayerWeights) -> LayerWeights:
+        units = layer.recurrent.kernels[0].shape[0]
+        kernels = tuple(_packed(kernel, units) for kernel in layer.recurrent.kernels)
+        kernel = None if layer.kernel is None else _packed(layer.kernel, units)
+        return LayerWeights(kernel, layer.bias, layer.recurrent._replace(kernels=kernels))
+
+    library()
+    return PackedStack(tuple(map(packed, layers)))
+
+
+def step(recurrence: Recurrence, stack: PackedStack, carries: Sequence[Carry], projected: Array) -> tuple[Carry, ...]:
+    """Take one step in every layer, each of which reads what the one below puts out.
+
+    Args:
+        recurrence: of all layers; one that the native backend does not refuse.
+        stack: their weights, packed.
+        carries: one a layer, leaves `(B, H)`.
+        projected: the lowest layer's input, `(B, gates * H)`.
+
+    Returns:
+        The carries after the step.
+    """
+    expected, arguments = [], [projected]
+    for layer, carry in zip(stack.layers, carries, strict=True):
+        input_product = [jnp.zeros(0) if array is None else array for array in (layer.kernel, layer.bias)]
+        recurrent = [*layer.recurrent.kernels, *native.vectors_of(recurrence, layer.recurrent)]
+        arguments += [*jax.tree.leaves(carry), *input_product, *recurrent]
+        expected.append((jax.tree.map(jax.typeof, carry), _scratch(recurrence, layer, projected)))
+    results, structure = jax.tree.flatten(expected)
+    found = jax.ffi.ffi_call(f"seqnets_{recurrence.name}_step", results)(*arguments, layers=len(carries))
+    return tuple(carry for carry, _ in jax.tree.unflatten(structure, found))
+
+
+def _scratch(recurrence: Recurrence, layer: LayerWeights, projected: Array) -> list[jax.ShapeDtypeStruct]:
+    """Return what a layer works in."""
+    (batch, width), cell, kernels = projected.shape, CELLS[recurrence.name], len(layer.recurrent.kernels)
+    hidden = width // recurrence.gates
+    widths = [0 if layer.kernel is None else width, *cell.worked(hidden, kernels), *(0 for _ in cell.kept(hidden, kernels))]
+    return [jax.ShapeDtypeStruct((batch, wide), jnp.float32) for wide in widths]
+
+
+def _packed(kernel: Array, units: int) -> Array:
+    depth, width = kernel.shape
+    room = jax.ShapeDtypeStruct((depth * width // units * (units + -units % _LANES),), jnp.float32)
+    return jax.ffi.ffi_call("seqnets_pack", room)(kernel, units=units)
