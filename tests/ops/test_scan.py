@@ -1,4 +1,4 @@
-"""The portable scan, equals the reference also where its loops are not loops."""
+"""The portable scan equals the reference also where its loops are not loops."""
 
 from functools import partial
 
