@@ -1,10 +1,10 @@
 """Archives unpacked with care: links, devices, names that lead elsewhere and too many bytes are refused."""
 
 import os
+import secrets
 import shutil
 import stat
 import tarfile
-import tempfile
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
@@ -61,11 +61,11 @@ def extract_archive(
     if folder.is_symlink() or (folder.exists() and (not folder.is_dir() or any(folder.iterdir()))):
         raise UserError(f"'{folder}' exists and is not empty; give a new folder to unpack '{archive}' into")
     folder.parent.mkdir(parents=True, exist_ok=True)
-    staging = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
+    staging = folder.parent / f".{folder.name}.{secrets.token_hex(4)}.part"
+    staging.mkdir()  # with the mode that the umask gives
     try:
         with _readable(archive), _members(archive) as members:
             _unpack(members, staging, str(archive), max_bytes, max_files)
-        staging.chmod(0o755)
         if folder.exists():
             folder.rmdir()
         staging.rename(folder)

@@ -4,10 +4,9 @@ import hashlib
 import json
 import os
 import struct
-import tempfile
 import time
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -16,6 +15,7 @@ import numpy as np
 
 from seqnets.data.vocabulary import Vocabulary
 from seqnets.errors import UserError
+from seqnets.files import is_leftover, whole_file
 
 # a file is: the tokens, a JSON trailer, the trailer's length, this mark. What lacks the mark was never finished.
 _MARK = b"seqnets\x01"
@@ -93,22 +93,10 @@ def store(path: Path, identity: Mapping[str, Any], vocabulary: Vocabulary, block
     """
     _remove_abandoned(path)
     try:
-        with _appearing_whole(path) as file:
+        with whole_file(path) as file:
             _write(file, identity, vocabulary, blocks)
     except OSError as error:
         raise _not_writable(path.parent, error) from None
-
-
-@contextmanager
-def _appearing_whole(path: Path) -> Iterator[BinaryIO]:
-    handle, partial = tempfile.mkstemp(dir=path.parent, prefix=path.stem, suffix=".partial")
-    try:
-        with open(handle, "wb") as file:
-            yield file
-        os.replace(partial, path)
-    except BaseException:
-        os.unlink(partial)
-        raise
 
 
 def _write(file: BinaryIO, identity: Mapping[str, Any], vocabulary: Vocabulary, blocks: Iterable[np.ndarray]) -> None:
@@ -121,13 +109,11 @@ def _write(file: BinaryIO, identity: Mapping[str, Any], vocabulary: Vocabulary, 
     trailer = {"identity": identity, "dtype": vocabulary.dtype.str, "count": count, "sha256": digest.hexdigest()}
     ending = json.dumps({**trailer, "vocabulary": vocabulary.to_json()}).encode()
     file.write(ending + _LENGTH.pack(len(ending)) + _MARK)
-    file.flush()
-    os.fsync(file.fileno())
 
 
 def _remove_abandoned(path: Path) -> None:
-    for partial in path.parent.glob(f"{path.stem}*.partial"):  # left by a process that was killed
-        with suppress(OSError):
+    for partial in filter(lambda other: is_leftover(other.name), path.parent.iterdir()):
+        with suppress(OSError):  # others may be writing
             if time.time() - partial.stat().st_mtime > _ABANDONED_SECONDS:
                 partial.unlink()
 

@@ -12,7 +12,7 @@ import tomli_w
 from seqnets import manifest
 from seqnets.checkpoint import Checkpoint, Checkpoints
 from seqnets.errors import UserError
-from seqnets.files import json_text
+from seqnets.files import json_text, remove_leftovers
 from seqnets.named_arrays import host_arrays, replace_arrays
 from seqnets.run import (
     CHECKPOINTS,
@@ -59,6 +59,7 @@ class InFolder:
             check_unchanged(directory, self.description, config)
         directory.mkdir(parents=True, exist_ok=True)
         self._undo.enter_context(_locked(directory))
+        remove_leftovers(directory)
         self._write_description(task, settings)
         self._checkpoints = self._undo.enter_context(Checkpoints(directory / CHECKPOINTS, config.keep, tell))
         self._tensorboard, self._held = config.tensorboard, None

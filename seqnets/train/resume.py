@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from seqnets.errors import UserError
+from seqnets.files import is_leftover
 from seqnets.run import CHECKPOINTS, CONFIG, LOCK, SETTINGS, VOCABULARY, WEIGHTS, read_config
 from seqnets.train.config import TrainConfig
 
@@ -29,7 +30,7 @@ def continues(directory: Path, resume: Resume) -> bool:
         raise UserError(f"resume must be one of {', '.join(get_args(Resume))}, not {resume!r}")
     if directory.exists() and not directory.is_dir():
         raise UserError(f"'{directory}' is a file; give a folder for the run")
-    found = {path.name for path in directory.iterdir()} if directory.exists() else set()
+    found = {path.name for path in directory.iterdir() if not is_leftover(path.name)} if directory.exists() else set()
     # by whole numbers: a run killed in its first save leaves a folder of another name, and begins anew
     saved = (path.name.isdigit() for path in (directory / CHECKPOINTS).glob("[0-9]*"))
     has_checkpoints = CONFIG in found and any(saved)

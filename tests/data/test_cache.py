@@ -117,7 +117,7 @@ def test_nothing_stays_of_an_encoding_that_failed(path, config, monkeypatch):
 def test_what_a_killed_process_left_is_removed_after_a_while(path, config):
     read_text(path, config=config)
     file = only_file(config)
-    young, old = (file.with_name(f"{file.stem}{name}.partial") for name in ("young", "old"))
+    young, old = (file.with_name(f".{file.name}.{digit * 8}.part") for digit in "12")
     for partial in (young, old):
         partial.touch()
     os.utime(old, (0, time.time() - 7200))

@@ -8,6 +8,7 @@ from orbax.checkpoint import Checkpointer
 
 from seqnets.errors import UserError
 from seqnets.train import folder
+from seqnets.train.resume import continues
 
 
 def interrupted(trained, tiny, directory, monkeypatch, step=15, **settings):
@@ -217,3 +218,10 @@ def test_metrics_written_after_the_checkpoint_are_cut_off(trained, tiny, tmp_pat
     trained(tmp_path / "cut", evaluate_every=10)
     assert_same_run(tmp_path / "straight", tmp_path / "cut")
     assert all(json.loads(line) for line in (tmp_path / "cut" / "metrics.jsonl").read_text().splitlines())
+
+
+@pytest.mark.parametrize("name", ["config.toml", "vocabulary.json", "config.json"])
+def test_a_run_killed_while_its_first_files_were_written_begins_again(tmp_path, name):
+    (tmp_path / ".lock").touch()
+    (tmp_path / f".{name}.0f3a99c1.part").write_text("half")
+    assert not continues(tmp_path, "auto")

@@ -9,6 +9,7 @@ import numpy as np
 from flax import nnx
 
 from seqnets import settings
+from seqnets.cli.figure_file import write_figure
 from seqnets.cli.parser import Parser
 from seqnets.cli.tasks import recipe
 from seqnets.config.captioner import CaptionerRunConfig
@@ -139,7 +140,7 @@ def _draw(run: Run, image: np.ndarray, caption: Any) -> list[str]:
         from seqnets.viz.attention import attention_figure
 
         path = Path(run.directory) / PICTURE
-        attention_figure(image, caption.words, caption.maps, title=caption.text).savefig(path)
+        write_figure(attention_figure(image, caption.words, caption.maps, title=caption.text), path)
     except UserError as error:
         return [f"no picture of attention: {error}"]
     return [f"where it looked at each word: {path}"]
