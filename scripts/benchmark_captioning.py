@@ -27,7 +27,7 @@ from flax import nnx
 sys.path.insert(0, str(Path(__file__).parent))
 
 from racing.load import ForeignLoad
-from seqnets.data.words import WordVocabulary
+from seqnets.data.words.vocabulary import WordVocabulary
 from seqnets.decode import CaptionConfig, decode_captions
 from seqnets.models.captioner import Captioner
 from seqnets.named_arrays import host_arrays
@@ -117,7 +117,7 @@ def random_model(words: int, features: tuple[int, int, int], hidden: int) -> Cap
 
 
 def from_run(run: str, store: str, images: int) -> tuple[Captioner, np.ndarray]:
-    from seqnets.data.features import FeatureStore
+    from seqnets.data.features.store import FeatureStore
     from seqnets.run import load
 
     kept = FeatureStore.open(store)

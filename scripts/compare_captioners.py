@@ -25,16 +25,16 @@ import numpy as np
 from flax import nnx
 
 import seqnets as sn
-from seqnets.data.caption_config import CaptionDataConfig
-from seqnets.data.captioned_images import CaptionedImages
-from seqnets.data.word_tokens import word_tokens
+from seqnets.data.captions.captioned_images import CaptionedImages
+from seqnets.data.captions.config import CaptionDataConfig
+from seqnets.data.words.spelling import word_tokens
 from seqnets.metrics.cider import CiderReward
 from seqnets.metrics.scorer import Scorer
 from seqnets.models.captioner import CaptionerConfig
-from seqnets.train.caption_config import CaptionLearning
-from seqnets.train.caption_figures import CaptionJudge
-from seqnets.train.captioner_sources import photographs
-from seqnets.train.captioner_task import CaptionerTask
+from seqnets.tasks.captioner.figures import CaptionJudge
+from seqnets.tasks.captioner.learning import CaptionLearning
+from seqnets.tasks.captioner.sources import photographs
+from seqnets.tasks.captioner.task import CaptionerTask
 
 SHARED = {
     "encoder": "squeezenet1_1",

@@ -17,11 +17,11 @@ import numpy as np
 from flax import nnx
 
 from seqnets import TrainConfig
-from seqnets.data.image_config import ImageConfig
-from seqnets.data.image_sets import ImageSet, LabelledImages
+from seqnets.data.images.config import ImageConfig
+from seqnets.data.images.sets import ImageSet, LabelledImages
 from seqnets.models.classifier import ClassifierConfig, make_classifier
+from seqnets.tasks.classifier.task import ClassifierTask
 from seqnets.train import fit
-from seqnets.train.classifier_task import ClassifierTask
 from seqnets.train.feed import Dispatch, stacked_batches
 from seqnets.train.state import initial_state
 from seqnets.train.step import compile_steps

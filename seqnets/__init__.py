@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from seqnets.errors import UserError
 
 if TYPE_CHECKING:
-    from seqnets import data, decode, metrics, models, nn, ops, train, viz, weights
+    from seqnets import data, decode, metrics, models, nn, ops, tasks, train, viz, weights
     from seqnets.data import Corpus, FeatureStore, Preprocessing, TextConfig, Vocabulary, read_images, read_text
     from seqnets.decode import Caption, beam_search, caption, classify, decode_captions, extract_features, sample, score, stream
     from seqnets.models import (
@@ -28,7 +28,8 @@ if TYPE_CHECKING:
         model_names,
     )
     from seqnets.run import Run, load
-    from seqnets.train import CaptionerTask, CharLMTask, ClassifierTask, TrainConfig, fit
+    from seqnets.tasks import CaptionerTask, CharLMTask, ClassifierTask
+    from seqnets.train import TrainConfig, fit
 
 __version__ = "0.1.0"
 
@@ -72,6 +73,7 @@ __all__ = [
     "sample",
     "score",
     "stream",
+    "tasks",
     "train",
     "viz",
     "weights",
@@ -101,7 +103,8 @@ _HOMES = {
         "model_names",
     ),
     "seqnets.run": ("Run", "load"),
-    "seqnets.train": ("CaptionerTask", "CharLMTask", "ClassifierTask", "TrainConfig", "fit"),
+    "seqnets.tasks": ("CaptionerTask", "CharLMTask", "ClassifierTask"),
+    "seqnets.train": ("TrainConfig", "fit"),
 }
 _EXPORTS = {name: module for module, names in _HOMES.items() for name in names}
 

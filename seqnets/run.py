@@ -206,7 +206,7 @@ def read_vocabulary(path: Path) -> Any:
     Raises:
         UserError: the file is none, or is damaged or missing.
     """
-    from seqnets.data.vocabulary_kinds import vocabulary_from_json
+    from seqnets.data.words.kinds import vocabulary_from_json
 
     check_file(path)
     return vocabulary_from_json(read_json(path)) if path.exists() else None

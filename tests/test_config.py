@@ -8,8 +8,8 @@ from typing import Literal
 import pytest
 
 from seqnets import settings
-from seqnets.config import TextRunConfig
 from seqnets.errors import UserError
+from seqnets.tasks.text.config import TextRunConfig
 
 
 @dataclass(frozen=True)

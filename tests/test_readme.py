@@ -13,8 +13,8 @@ import pytest
 from seqnets import settings
 from seqnets.cli import main as frame
 from seqnets.cli.main import main
-from seqnets.cli.tasks import TASKS
-from seqnets.config import TextRunConfig
+from seqnets.tasks import TASKS
+from seqnets.tasks.text.config import TextRunConfig
 from seqnets.train import Diverged
 
 README = Path(__file__).parents[1] / "README.md"

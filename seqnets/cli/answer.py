@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from seqnets.cli.figure_file import check_figure, write_figure
 from seqnets.cli.parser import Parser
 from seqnets.cli.trained import wrong_run
 from seqnets.errors import UserError
+from seqnets.viz.figure_file import check_figure, write_figure
 
 SUMMARY = "answer questions about a picture"
 _EPILOG = """\

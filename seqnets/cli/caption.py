@@ -8,11 +8,11 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from seqnets.cli.figure_file import check_figure, check_folder, write_figure
 from seqnets.cli.options import add_fields, given_fields
 from seqnets.cli.parser import Parser
 from seqnets.cli.trained import load_trained, wrong_run
 from seqnets.errors import UserError
+from seqnets.viz.figure_file import check_figure, check_folder, write_figure
 
 SUMMARY = "say what is in images, with what the model looked at"
 _SEEDS = 1 << 32
@@ -42,12 +42,12 @@ class Captioned(NamedTuple):
 
 def main(argv: Sequence[str]) -> int:
     """Run the words after `seqnets caption`; see `seqnets caption --help`."""
-    from seqnets.decode.caption_config import CaptionConfig
+    from seqnets.decode.captions.config import CaptionConfig
 
     found = _parser(CaptionConfig()).read(argv)
     config = _config(found, CaptionConfig)
     _check(found)
-    from seqnets.data.images import find_images
+    from seqnets.data.images.files import find_images
 
     run = load_trained(found.run, "captioner")
     _check_captioner(run, found)
@@ -107,8 +107,8 @@ def _check_captioner(run: Any, found: argparse.Namespace) -> None:
 def _captioned(model: Any, paths: Sequence[Path], config: Any, seed: int, found: argparse.Namespace) -> Iterator[Any]:
     import jax
 
-    from seqnets.decode.caption_images import caption_images
-    from seqnets.decode.caption_stored import caption_stored
+    from seqnets.decode.captions.images import caption_images
+    from seqnets.decode.captions.stored import caption_stored
 
     key = jax.random.key(seed)
     if found.features:

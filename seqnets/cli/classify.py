@@ -25,7 +25,7 @@ examples:
 def main(argv: Sequence[str]) -> int:
     """Run the words after `seqnets classify`; see `seqnets classify --help`."""
     found = _parser().read(argv)
-    from seqnets.data.images import find_images
+    from seqnets.data.images.files import find_images
 
     chosen = chosen_network(found)
     paths = find_images(chosen.images)
@@ -49,8 +49,8 @@ _USAGE = "seqnets classify (RUN | --model NAME --weights PATH) IMAGES... [--labe
 
 
 def _entries(chosen: Chosen, paths: Sequence[Path], found: argparse.Namespace) -> Iterable[dict[str, Any]]:
-    from seqnets.data.images import ImageError
-    from seqnets.data.labels import read_labels
+    from seqnets.data.images.files import ImageError
+    from seqnets.data.images.labels import read_labels
     from seqnets.decode.classification import classify
 
     labels = read_labels(found.labels) if found.labels else chosen.labels

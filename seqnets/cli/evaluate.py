@@ -23,7 +23,7 @@ after it is scored; its figure is told apart, and the run is not changed."""
 
 def main(argv: Sequence[str]) -> int:
     """Run the words after `seqnets evaluate`; see `seqnets evaluate --help`."""
-    from seqnets.decode.dynamic import DynamicConfig
+    from seqnets.decode.text.dynamic import DynamicConfig
 
     found = _parser(DynamicConfig()).read(argv)
     changes = given_fields(found, DynamicConfig, prefix="dynamic.")
@@ -51,7 +51,7 @@ def _parser(default: Any) -> Parser:
 
 
 def _unknown() -> Any:
-    from seqnets.data.vocabulary import UnknownPolicy
+    from seqnets.data.text.vocabulary import UnknownPolicy
 
     return UnknownPolicy
 
@@ -79,8 +79,8 @@ def _text(run: Any, found: argparse.Namespace) -> tuple[Any, str]:
 
 def _settings(run: Any) -> Any:
     from seqnets import settings
-    from seqnets.config import TextRunConfig
     from seqnets.run import SETTINGS, check_file
+    from seqnets.tasks.text.config import TextRunConfig
 
     if run.config["task"] != "text":
         raise wrong_run(run.directory, run.config["task"], "text")

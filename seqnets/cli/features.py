@@ -26,7 +26,7 @@ In Python:
 def main(argv: Sequence[str]) -> int:
     """Run the words after `seqnets features`; see `seqnets features --help`."""
     found = _parser().read(argv)
-    from seqnets.data.images import find_images
+    from seqnets.data.images.files import find_images
     from seqnets.decode.extraction import extract_features
 
     options = {"dtype": found.compute_dtype} if found.compute_dtype else {}
@@ -49,7 +49,7 @@ def main(argv: Sequence[str]) -> int:
 
 
 def _parser() -> Parser:
-    from seqnets.data.feature_index import DTYPES
+    from seqnets.data.features.index import DTYPES
 
     parser = Parser("seqnets features", SUMMARY, epilog=_EPILOG, usage=_USAGE)
     add_network(parser)

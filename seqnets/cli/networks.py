@@ -11,7 +11,7 @@ from seqnets.cli.trained import load_trained, wrong_run
 from seqnets.errors import UserError
 
 if TYPE_CHECKING:
-    from seqnets.data.preprocessing import Preprocessing
+    from seqnets.data.images.preprocessing import Preprocessing
     from seqnets.models.cnn.network import ConvNet
 
 
@@ -63,7 +63,7 @@ def read_preprocessing(path: Path) -> "Preprocessing":
     Raises:
         UserError: the file cannot be read or states no such rule.
     """
-    from seqnets.data.preprocessing import Preprocessing
+    from seqnets.data.images.preprocessing import Preprocessing
     from seqnets.run import read_json
 
     value = read_json(path)
@@ -108,7 +108,7 @@ def _labels(run: Any) -> list[str] | None:
 
 
 def _labels_beside(weights: Path) -> list[str] | None:
-    from seqnets.data.labels import read_labels
+    from seqnets.data.images.labels import read_labels
 
     config = (weights if weights.is_dir() else weights.parent) / "config.json"
     stated = config.is_file() and '"id2label"' in config.read_text("utf-8", "replace")

@@ -8,10 +8,10 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from seqnets.cli.figure_file import check_figure, write_figure
 from seqnets.cli.parser import Parser
 from seqnets.cli.trained import wrong_run
 from seqnets.errors import UserError
+from seqnets.viz.figure_file import check_figure, write_figure
 
 SUMMARY = "classify, label or translate texts with a trained model"
 _EPILOG = """\
@@ -73,7 +73,7 @@ def _check(found: argparse.Namespace, task: str) -> None:
 def _inputs(model: Any, found: argparse.Namespace) -> list[Any]:
     if getattr(model, "scale", None) is None:
         return [text for path in found.file for text in _lines(path)] + found.text
-    from seqnets.data.labelled_sequences import read_inputs
+    from seqnets.data.examples.labelled_sequences import read_inputs
 
     if found.text:
         raise UserError(f"'{found.run}' labels numeric frames, not texts; give an .npz file with inputs [N, T, F]")
@@ -81,7 +81,7 @@ def _inputs(model: Any, found: argparse.Namespace) -> list[Any]:
 
 
 def _lines(path: str) -> list[str]:
-    from seqnets.data.tables import read_whole
+    from seqnets.data.examples.tables import read_whole
 
     text = sys.stdin.read() if path == "-" else read_whole(path)
     return [line for line in text.splitlines() if line.strip()]
@@ -105,7 +105,7 @@ def _labels(model: Any, inputs: list[Any], found: argparse.Namespace) -> Iterato
 
 
 def _translations(model: Any, texts: list[str], found: argparse.Namespace) -> Iterator[Entry]:
-    from seqnets.decode.translate import translate
+    from seqnets.decode.translation import translate
 
     given = {name: getattr(found, name) for name in ("beam", "n_best", "max_length") if getattr(found, name) is not None}
     all_found = translate(model, texts, **given, attention=bool(found.figure))

@@ -26,7 +26,7 @@ error. An empty prompt begins as after a newline (after the document separator, 
 
 def main(argv: Sequence[str]) -> int:
     """Run the words after `seqnets sample`; see `seqnets sample --help`."""
-    from seqnets.decode.sampling import SamplingConfig
+    from seqnets.decode.text.sampling import SamplingConfig
 
     found = _parser(SamplingConfig()).read(argv)
     given = given_fields(found, SamplingConfig, without=("stop",))
@@ -98,7 +98,7 @@ def _prompt(found: argparse.Namespace, vocabulary: Any) -> str:
 def _pieces(run: Any, prompt: str, config: Any, samples: int, seed: int) -> Iterator[list[str]]:
     import jax
 
-    from seqnets.decode.sampling import stream_many
+    from seqnets.decode.text.sampling import stream_many
 
     _check_text_model(run)
     key, separator = jax.random.key(seed), _separator(run)
@@ -106,7 +106,7 @@ def _pieces(run: Any, prompt: str, config: Any, samples: int, seed: int) -> Iter
 
 
 def _likeliest(run: Any, prompt: str, config: Any, found: argparse.Namespace) -> Iterator[list[str]]:
-    from seqnets.decode.beam import beam_search
+    from seqnets.decode.text.beam import beam_search
 
     _check_text_model(run)
     stop, separator = "".join(config.stop), _separator(run)

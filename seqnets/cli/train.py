@@ -13,9 +13,9 @@ from seqnets import settings
 from seqnets.cli.options import add_settings, chosen
 from seqnets.cli.parser import Parser
 from seqnets.cli.restarts import supervise
-from seqnets.cli.tasks import TASKS
 from seqnets.errors import UserError
 from seqnets.run import CONFIG, SETTINGS, check_file
+from seqnets.tasks import TASKS
 from seqnets.train.hosts import Hosts, join_hosts
 from seqnets.train.mesh import AUTO, request_devices
 

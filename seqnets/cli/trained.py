@@ -5,8 +5,8 @@ import shlex
 from pathlib import Path
 from typing import Any
 
-from seqnets.cli.tasks import TASKS
 from seqnets.errors import UserError
+from seqnets.tasks import TASKS
 
 
 def load_trained(directory: str | os.PathLike[str], *wanted: str) -> Any:

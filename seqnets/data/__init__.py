@@ -1,16 +1,16 @@
 """Floor 1: files to arrays. NumPy only; no models."""
 
-from seqnets.data.demo import standard_library
-from seqnets.data.features import FeatureStore
-from seqnets.data.image_config import ImageConfig
-from seqnets.data.image_sets import ImageSet, read_images
-from seqnets.data.images import ImageError, find_images, open_image
-from seqnets.data.preprocessing import Preprocessing
-from seqnets.data.streams import TextBatch, TokenStream, Windows
-from seqnets.data.text import Corpus, read_text
-from seqnets.data.text_config import TextConfig
-from seqnets.data.vocabulary import Decoder, UnknownPolicy, Vocabulary, VocabularyKind, bytes_vocabulary
-from seqnets.data.words import CaptionVocabulary, LetterVocabulary, WordVocabulary, caption_vocabulary
+from seqnets.data.demo.library_text import standard_library
+from seqnets.data.features.store import FeatureStore
+from seqnets.data.images.config import ImageConfig
+from seqnets.data.images.files import ImageError, find_images, open_image
+from seqnets.data.images.preprocessing import Preprocessing
+from seqnets.data.images.sets import ImageSet, read_images
+from seqnets.data.text.config import TextConfig
+from seqnets.data.text.corpus import Corpus, read_text
+from seqnets.data.text.streams import TextBatch, TokenStream, Windows
+from seqnets.data.text.vocabulary import Decoder, UnknownPolicy, Vocabulary, VocabularyKind, bytes_vocabulary
+from seqnets.data.words.vocabulary import CaptionVocabulary, LetterVocabulary, WordVocabulary, caption_vocabulary
 
 __all__ = [
     "CaptionVocabulary",

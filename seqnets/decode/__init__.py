@@ -1,19 +1,19 @@
 """Floor 3: sequences out of trained models: sampling, beam search, scoring."""
 
 from seqnets.decode.answers import Answer, answer_questions
-from seqnets.decode.beam import Continuation, beam_search
-from seqnets.decode.caption import Caption
-from seqnets.decode.caption_config import CaptionConfig
-from seqnets.decode.caption_images import caption, caption_images
-from seqnets.decode.captions import decode_captions
+from seqnets.decode.captions.config import CaptionConfig
+from seqnets.decode.captions.decoding import decode_captions
+from seqnets.decode.captions.hypothesis import Caption
+from seqnets.decode.captions.images import caption, caption_images
 from seqnets.decode.classification import Guess, classify
-from seqnets.decode.dynamic import DynamicConfig, dynamic_score
 from seqnets.decode.extraction import extract_features
-from seqnets.decode.sampling import SamplingConfig, sample, sample_many, stream, stream_many
-from seqnets.decode.scoring import Score, score
 from seqnets.decode.step_labels import label_sequences
+from seqnets.decode.text.beam import Continuation, beam_search
+from seqnets.decode.text.dynamic import DynamicConfig, dynamic_score
+from seqnets.decode.text.sampling import SamplingConfig, sample, sample_many, stream, stream_many
+from seqnets.decode.text.scoring import Score, score
 from seqnets.decode.text_classes import Classified, classify_texts
-from seqnets.decode.translate import translate
+from seqnets.decode.translation import translate
 
 __all__ = [
     "Answer",

@@ -7,9 +7,9 @@ import jax
 import numpy as np
 from jax import Array
 
-from seqnets.data.examples import Batch, Column, Examples, Ragged
-from seqnets.data.preprocessing import Picture
-from seqnets.data.question_examples import square
+from seqnets.data.examples.examples import Batch, Column, Examples, Ragged
+from seqnets.data.examples.question_examples import square
+from seqnets.data.images.preprocessing import Picture
 from seqnets.decode.rows import map_examples
 from seqnets.decode.text_classes import Classified, classified, rounded_width
 

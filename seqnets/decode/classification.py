@@ -6,8 +6,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from seqnets.data.images import ImageError
-from seqnets.data.preprocessing import Picture, Preprocessing
+from seqnets.data.images.files import ImageError
+from seqnets.data.images.preprocessing import Picture, Preprocessing
 from seqnets.data.read_ahead import read_ahead
 from seqnets.errors import UserError
 from seqnets.models.cnn.network import ConvNet

@@ -10,11 +10,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from flax import nnx
 
-from seqnets.data.feature_index import Header, ImageRecord, Layer, content_digest, number_type
-from seqnets.data.feature_writer import FeatureWriter, rows_per_shard
-from seqnets.data.features import FeatureStore
-from seqnets.data.images import ImageError, open_image
-from seqnets.data.preprocessing import Preprocessing
+from seqnets.data.features.index import Header, ImageRecord, Layer, content_digest, number_type
+from seqnets.data.features.store import FeatureStore
+from seqnets.data.features.writer import FeatureWriter, rows_per_shard
+from seqnets.data.images.files import ImageError, open_image
+from seqnets.data.images.preprocessing import Preprocessing
 from seqnets.data.read_ahead import read_ahead
 from seqnets.errors import UserError
 from seqnets.models.cnn.network import ConvNet

@@ -8,7 +8,7 @@ import jax
 import numpy as np
 from flax import nnx
 
-from seqnets.data.examples import Examples, in_order
+from seqnets.data.examples.examples import Examples, in_order
 
 ROWS = 128
 

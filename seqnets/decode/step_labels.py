@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from seqnets.data.examples import Batch, Column, Examples, Ragged
+from seqnets.data.examples.examples import Batch, Column, Examples, Ragged
 from seqnets.decode.rows import map_examples
 from seqnets.decode.text_classes import rounded_width
 
@@ -43,7 +43,7 @@ def label_sequences(model: Any, sequences: Sequence[Any]) -> list[list[tuple[str
 
     Example:
         >>> from flax import nnx
-        >>> from seqnets.data.token_table import TokenTable
+        >>> from seqnets.data.words.token_table import TokenTable
         >>> from seqnets.models.sequence.labeller import Labeller
         >>> from seqnets.models.sequence.recurrent import RecurrentConfig
         >>> table = TokenTable(("New", "York"))

@@ -7,7 +7,7 @@ import jax
 import numpy as np
 from jax import Array
 
-from seqnets.data.examples import Batch, Column, Examples, Ragged
+from seqnets.data.examples.examples import Batch, Column, Examples, Ragged
 from seqnets.decode.rows import map_examples
 
 
@@ -39,7 +39,7 @@ def classify_texts(model: Any, texts: Sequence[str]) -> list[Classified]:
 
     Example:
         >>> from flax import nnx
-        >>> from seqnets.data.words import caption_vocabulary
+        >>> from seqnets.data.words.vocabulary import caption_vocabulary
         >>> from seqnets.models.sequence.text_classifier import TextClassifier, TextClassifierConfig
         >>> vocabulary = caption_vocabulary(["ab"], "chars")
         >>> model = TextClassifier(vocabulary, ("x", "y"), TextClassifierConfig(hidden_features=4), rngs=nnx.Rngs(0))

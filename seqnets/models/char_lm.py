@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from flax import nnx
 from jax import Array
 
-from seqnets.data.vocabulary import Vocabulary
+from seqnets.data.text.vocabulary import Vocabulary
 from seqnets.errors import UserError
 from seqnets.nn.cells import CELLS, Cell
 from seqnets.nn.initializers import input_kernel

@@ -9,7 +9,7 @@ from typing import Any, Literal
 import jax.numpy as jnp
 from flax import nnx
 
-from seqnets.data.preprocessing import Preprocessing
+from seqnets.data.images.preprocessing import Preprocessing
 from seqnets.errors import UserError
 from seqnets.models.cnn.network import ConvNet
 from seqnets.models.registry import FAMILIES, abstract_model, create_model

@@ -6,7 +6,7 @@ import jax
 import numpy as np
 from flax import nnx
 
-from seqnets.data.preprocessing import Preprocessing
+from seqnets.data.images.preprocessing import Preprocessing
 from seqnets.errors import UserError
 from seqnets.models.cnn.network import ConvNet
 

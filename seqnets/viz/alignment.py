@@ -13,7 +13,7 @@ def alignment_figure(source: Sequence[str], translation: Any) -> Any:
 
     Args:
         source: the tokens of the source, S.
-        translation: a `seqnets.decode.caption.Caption` with words and attention `(T, L)`, L at least S.
+        translation: a `seqnets.decode.captions.hypothesis.Caption` with words and attention `(T, L)`, L at least S.
 
     Returns:
         A `matplotlib.figure.Figure`; its method `savefig` writes it to a file.
@@ -22,7 +22,7 @@ def alignment_figure(source: Sequence[str], translation: Any) -> Any:
         UserError: the translator has no attention, or matplotlib is not installed.
 
     Example:
-        >>> from seqnets.decode.caption import Caption
+        >>> from seqnets.decode.captions.hypothesis import Caption
         >>> translation = Caption("b", np.array([4]), -0.1, np.array([[0.9, 0.1, 0.0]]), ("b",))
         >>> [label.get_text() for label in alignment_figure(["a", "c"], translation).axes[0].get_xticklabels()]
         ['a', 'c']

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from seqnets import manifest
-from seqnets.data.preprocessing import Preprocessing
+from seqnets.data.images.preprocessing import Preprocessing
 from seqnets.errors import UserError
 from seqnets.files import checksum, replace_file
 

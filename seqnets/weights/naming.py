@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from flax import nnx
 
-from seqnets.data.preprocessing import Preprocessing
+from seqnets.data.images.preprocessing import Preprocessing
 from seqnets.models.cnn.network import ConvNet
 from seqnets.ops.geometry import pair
 from seqnets.weights.layout import Layout, same_layout, torch_layout

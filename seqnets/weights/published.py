@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from seqnets import manifest
-from seqnets.data.preprocessing import Preprocessing
+from seqnets.data.images.preprocessing import Preprocessing
 from seqnets.errors import UserError
 from seqnets.files import read_json
 from seqnets.weights.files import WeightFile

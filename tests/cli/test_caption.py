@@ -10,10 +10,10 @@ from flax import nnx
 from PIL import Image
 
 from seqnets.data import Vocabulary
-from seqnets.data.preprocessing import Preprocessing
-from seqnets.data.words import WordVocabulary
+from seqnets.data.images.preprocessing import Preprocessing
+from seqnets.data.words.vocabulary import WordVocabulary
 from seqnets.decode import decode_captions, extract_features
-from seqnets.decode.caption import square_grid
+from seqnets.decode.captions.hypothesis import square_grid
 from seqnets.models import create_model
 from seqnets.models.captioner import Captioner
 from seqnets.models.char_lm import CharLM

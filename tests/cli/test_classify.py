@@ -7,7 +7,7 @@ import pytest
 from flax import nnx
 from PIL import Image
 
-from seqnets.data.preprocessing import Preprocessing
+from seqnets.data.images.preprocessing import Preprocessing
 from seqnets.models import create_model
 from seqnets.run import write_weights
 
@@ -94,7 +94,7 @@ def test_a_network_without_weights_or_preprocessing_is_refused(seqnets, words):
 
 
 def test_the_forms_of_label_files(tmp_path):
-    from seqnets.data.labels import read_labels
+    from seqnets.data.images.labels import read_labels
     from seqnets.errors import UserError
 
     forms = [

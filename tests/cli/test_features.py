@@ -13,8 +13,8 @@ import pytest
 from flax import nnx
 from PIL import Image
 
-from seqnets.data.features import FeatureStore
-from seqnets.data.preprocessing import Preprocessing
+from seqnets.data.features.store import FeatureStore
+from seqnets.data.images.preprocessing import Preprocessing
 from seqnets.decode import extraction
 from seqnets.models import create_model
 from seqnets.run import write_weights

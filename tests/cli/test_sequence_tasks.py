@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from seqnets.cli.tasks import TASKS
+from seqnets.tasks import TASKS
 
 TINY = ("--train.steps", 2, "--train.batch-size", 4, "--model.hidden-features", 4, "--model.embedding-features", 3)
 

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from seqnets.cli.tasks import text
-from seqnets.config import TextRunConfig
 from seqnets.models import CharLMConfig
+from seqnets.tasks.text import recipe as text
+from seqnets.tasks.text.config import TextRunConfig
 
 TINY = ("--train.steps", 4, "--train.batch-size", 2, "--data.window", 8, "--model.hidden-features", 4, "--train.log-every", 2)
 

@@ -8,17 +8,17 @@ from flax import nnx
 from PIL import Image
 
 from seqnets import settings
-from seqnets.cli.tasks import captioner as recipe
-from seqnets.config.captioner import CaptionerRunConfig
-from seqnets.train.captioner_sources import photographs
+from seqnets.tasks.captioner import recipe
+from seqnets.tasks.captioner.config import CaptionerRunConfig
+from seqnets.tasks.captioner.sources import photographs
 
 QUICK = ["--train.steps", 2, "--train.batch-size", 2, "--model.hidden-features", 8, "--model.embedding-features", 4]
 
 
 @pytest.fixture(autouse=True)
 def _few_held_out_scenes(monkeypatch):
-    monkeypatch.setattr("seqnets.cli.tasks.captioner.HELD_OUT_SCENES", 4)
-    monkeypatch.setattr("seqnets.train.captioner_sources.HELD_OUT_SCENES", 4)
+    monkeypatch.setattr("seqnets.tasks.captioner.recipe.HELD_OUT_SCENES", 4)
+    monkeypatch.setattr("seqnets.tasks.captioner.sources.HELD_OUT_SCENES", 4)
 
 
 @pytest.fixture
@@ -58,7 +58,7 @@ def test_images_of_ones_own_are_read_and_what_is_missing_is_told(seqnets, photos
 
 
 def test_a_network_is_frozen_and_sees_every_image_once(seqnets, photos, tmp_path):
-    from seqnets.data.preprocessing import Preprocessing
+    from seqnets.data.images.preprocessing import Preprocessing
     from seqnets.models import create_model
     from seqnets.weights.convert import save_weights
 

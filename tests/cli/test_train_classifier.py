@@ -10,9 +10,9 @@ import pytest
 from flax import nnx
 from PIL import Image
 
-from seqnets.cli.tasks import classifier
 from seqnets.models import create_model
 from seqnets.run import load
+from seqnets.tasks.classifier import recipe as classifier
 from seqnets.weights import save_weights
 
 TINY = (

@@ -2,8 +2,8 @@
 
 import pytest
 
-from seqnets.cli.tasks import TASKS
 from seqnets.run import write_json
+from seqnets.tasks import TASKS
 
 VERBS = {
     "sample": ({"text"}, ()),

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
-from seqnets.data import feature_writer
-from seqnets.data.feature_index import Header, ImageRecord, Layer
+from seqnets.data.features import writer as feature_writer
+from seqnets.data.features.index import Header, ImageRecord, Layer
 
 LAYERS = {"grid": Layer((4, 3), (2, 2)), "pool": Layer((3,))}
 HEADER = Header({"model": "tiny", "weights": "f00d"}, LAYERS, "bfloat16", rows_per_shard=5)

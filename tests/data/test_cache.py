@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from seqnets.data import TextConfig, Vocabulary, read_text
-from seqnets.data import cache as cache_module
-from seqnets.data import text as text_module
+from seqnets.data.text import cache as cache_module
+from seqnets.data.text import corpus as text_module
 from seqnets.errors import UserError
 
 TEXT = "naïve 😀 text\n" * 100

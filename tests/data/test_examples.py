@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from seqnets.data.examples import Column, Examples, Ragged, ShuffledBatches, column, in_order
-from seqnets.data.held_out import held_out
+from seqnets.data.examples.examples import Column, Examples, Ragged, ShuffledBatches, column, in_order
+from seqnets.data.examples.held_out import held_out
 from seqnets.errors import UserError
 
 

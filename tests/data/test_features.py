@@ -13,10 +13,10 @@ import ml_dtypes
 import numpy as np
 import pytest
 
-from seqnets.data import feature_writer
-from seqnets.data.feature_index import Header, ImageRecord, Layer
-from seqnets.data.feature_writer import FeatureWriter
-from seqnets.data.features import FeatureStore
+from seqnets.data.features import writer as feature_writer
+from seqnets.data.features.index import Header, ImageRecord, Layer
+from seqnets.data.features.store import FeatureStore
+from seqnets.data.features.writer import FeatureWriter
 from seqnets.errors import UserError
 
 PROGRAM = Path(__file__).with_name("kill_at.py")

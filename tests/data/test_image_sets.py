@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from seqnets.data.image_sets import read_images
+from seqnets.data.images.sets import read_images
 from seqnets.errors import UserError
 
 

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageFile
 
-from seqnets.data.images import ImageError, find_images, open_image
+from seqnets.data.images.files import ImageError, find_images, open_image
 
 
 def ramp(height=8, width=12):

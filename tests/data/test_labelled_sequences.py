@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from seqnets.data.label_examples import frame_examples, token_examples
-from seqnets.data.labelled_sequences import read_frames, read_inputs, read_labelled_sequences
-from seqnets.data.python_source import character_classes
-from seqnets.data.sequences import SequenceConfig
+from seqnets.data.demo.python_source import character_classes
+from seqnets.data.examples.label_examples import frame_examples, token_examples
+from seqnets.data.examples.labelled_sequences import read_frames, read_inputs, read_labelled_sequences
+from seqnets.data.examples.texts import SequenceConfig
 from seqnets.errors import UserError
 
 EXPECTED = [(["New", "York", "is"], ["B", "I", "O"]), (["big"], ["O"])]

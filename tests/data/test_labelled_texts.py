@@ -5,9 +5,9 @@ import json
 
 import pytest
 
-from seqnets.data.labelled_texts import LabelledTextConfig, read_labelled_texts
-from seqnets.data.pairs import pair_examples, read_pairs
-from seqnets.data.sequences import SequenceConfig, text_examples
+from seqnets.data.examples.labelled_texts import LabelledTextConfig, read_labelled_texts
+from seqnets.data.examples.pairs import pair_examples, read_pairs
+from seqnets.data.examples.texts import SequenceConfig, text_examples
 from seqnets.errors import UserError
 
 READ = (["good, really", "bad"], ["yes", "no"])

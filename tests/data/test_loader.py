@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from seqnets.data.ahead import Ahead
-from seqnets.data.augment import Augmentation
-from seqnets.data.image_sets import LabelledImages
-from seqnets.data.loader import EvaluationPlan, TrainingBatches, TrainingPlan, evaluation_batches, pictures_of
-from seqnets.data.preprocessing import Preprocessing
+from seqnets.data.images.augment import Augmentation
+from seqnets.data.images.loader import EvaluationPlan, TrainingBatches, TrainingPlan, evaluation_batches, pictures_of
+from seqnets.data.images.preprocessing import Preprocessing
+from seqnets.data.images.sets import LabelledImages
+from seqnets.data.images.workers import Ahead
 from seqnets.errors import UserError
 
 RULE = Preprocessing(resize=10, crop=(8, 8))

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from seqnets.data.preprocessing import IMAGENET_MEAN, IMAGENET_STD, Preprocessing
+from seqnets.data.images.preprocessing import IMAGENET_MEAN, IMAGENET_STD, Preprocessing
 from seqnets.errors import UserError
 
 SIZES = [(300, 200), (200, 301), (257, 256), (64, 500), (97, 41)]

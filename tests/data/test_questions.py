@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from seqnets.data.question_examples import Asked, QuestionConfig, look_up, question_examples
-from seqnets.data.questions import Question, images_by_name, read_questions
+from seqnets.data.examples.question_examples import Asked, QuestionConfig, look_up, question_examples
+from seqnets.data.examples.questions import Question, images_by_name, read_questions
 from seqnets.errors import UserError
 
 TWO = [Question("7", "is it red?", "no"), Question("12", "what is it?", "a circle")]

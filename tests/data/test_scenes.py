@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
-from seqnets.data.scene_words import (
+from seqnets.data.demo.scene_words import (
     COLORS,
     RELATIONS,
     SHAPES,
@@ -17,7 +17,7 @@ from seqnets.data.scene_words import (
     read_claim,
     sentences,
 )
-from seqnets.data.scenes import Box, Scenes, combinations
+from seqnets.data.demo.scenes import Box, Scenes, combinations
 from seqnets.errors import UserError
 
 THINGS = [Thing(*parts) for parts in itertools.product(SIZES, COLORS, SHAPES)]

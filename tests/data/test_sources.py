@@ -10,8 +10,8 @@ import types
 import pytest
 
 from seqnets.data import TextConfig, read_text
-from seqnets.data import sources as sources_module
-from seqnets.data.sources import find
+from seqnets.data.text import sources as sources_module
+from seqnets.data.text.sources import find
 from seqnets.errors import UserError
 
 MAPPED = TextConfig(window=1, validation_fraction=0, in_memory_megabytes=0)

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from seqnets.data import TextConfig, Vocabulary, bytes_vocabulary, read_text
-from seqnets.data import encoding as encoding_module
-from seqnets.data import sources as sources_module
+from seqnets.data.text import encoding as encoding_module
+from seqnets.data.text import sources as sources_module
 from seqnets.errors import UserError
 
 ALL = TextConfig(window=1, validation_fraction=0.0)

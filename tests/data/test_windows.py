@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from seqnets.data import TokenStream, Windows, bytes_vocabulary
-from seqnets.data import streams as streams_module
+from seqnets.data.text import streams as streams_module
 from seqnets.errors import UserError
 
 SHAPES = [(1000, 4, 10), (1000, 1, 10), (1001, 7, 13), (40, 4, 10), (11, 4, 10), (12, 1, 10), (21, 2, 10), (500, 32, 7)]

@@ -3,8 +3,8 @@ import gzip
 import numpy as np
 import pytest
 
-from seqnets.data.word_vectors import read_vectors
-from seqnets.data.words import WordVocabulary
+from seqnets.data.words.vectors import read_vectors
+from seqnets.data.words.vocabulary import WordVocabulary
 from seqnets.errors import UserError
 
 WORDS = WordVocabulary(("a", "dog", "café", "zebra"))

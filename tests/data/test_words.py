@@ -4,10 +4,10 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from seqnets.data.vocabulary import Vocabulary, bytes_vocabulary
-from seqnets.data.vocabulary_kinds import vocabulary_from_json
-from seqnets.data.word_tokens import joined_words, word_tokens
-from seqnets.data.words import SIGNS, LetterVocabulary, WordVocabulary, caption_vocabulary
+from seqnets.data.text.vocabulary import Vocabulary, bytes_vocabulary
+from seqnets.data.words.kinds import vocabulary_from_json
+from seqnets.data.words.spelling import joined_words, word_tokens
+from seqnets.data.words.vocabulary import SIGNS, LetterVocabulary, WordVocabulary, caption_vocabulary
 from seqnets.errors import UserError
 
 CAPTIONS = ["A dog's ball .", "Two dogs run, and a dog sits.", "a café – très “chic”", "The <end> of <unknown> <pad>"]

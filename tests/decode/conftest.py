@@ -6,7 +6,7 @@ import pytest
 from flax import nnx
 
 from seqnets.data import Vocabulary, bytes_vocabulary
-from seqnets.decode.scoring import token_losses
+from seqnets.decode.text.scoring import token_losses
 from seqnets.models.char_lm import CharLM
 
 TEXT = "the cat sat on the mat. a dog ran to the cat!\nno mat is at the dog; "

@@ -5,7 +5,7 @@ import pytest
 
 from oracles.table_captioner import END, TableCaptioner, every_caption, naive_beam, penalized
 from seqnets.decode import CaptionConfig, decode_captions
-from seqnets.decode import captions as captions_module
+from seqnets.decode.captions import decoding as captions_module
 from seqnets.errors import UserError
 
 KINDS = np.array([0, 1, 2, 1, 0])

@@ -5,7 +5,7 @@ import pytest
 from flax import nnx
 
 from seqnets.decode import DynamicConfig, dynamic_score, score
-from seqnets.decode.scoring import token_losses
+from seqnets.decode.text.scoring import token_losses
 from seqnets.errors import UserError
 
 

@@ -7,9 +7,9 @@ import pytest
 from flax import nnx
 
 from seqnets.data import Vocabulary
-from seqnets.decode import prompt as prompts
 from seqnets.decode import sample, sample_many, stream, stream_many
-from seqnets.decode.sampling import _chunk, _run
+from seqnets.decode.text import prompt as prompts
+from seqnets.decode.text.sampling import _chunk, _run
 from seqnets.errors import UserError
 
 KEY = jax.random.key(7)

@@ -5,7 +5,8 @@ import pytest
 from flax import nnx
 
 from seqnets.data import TokenStream
-from seqnets.decode import score, scoring
+from seqnets.decode import score
+from seqnets.decode.text import scoring
 from seqnets.errors import UserError
 
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from seqnets.data import Vocabulary, bytes_vocabulary
-from seqnets.decode import utf8
-from seqnets.decode.streaming import TextStream
+from seqnets.decode.text import utf8
+from seqnets.decode.text.streaming import TextStream
 from seqnets.errors import UserError
 
 VOCABULARY = Vocabulary.from_text("abc")

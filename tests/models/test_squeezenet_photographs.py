@@ -5,8 +5,8 @@ import json
 import numpy as np
 import pytest
 
-from seqnets.data.images import find_images
-from seqnets.data.preprocessing import Preprocessing
+from seqnets.data.images.files import find_images
+from seqnets.data.images.preprocessing import Preprocessing
 from seqnets.decode.classification import classify
 from seqnets.models import create_model
 from seqnets.models.extractor import Extractor

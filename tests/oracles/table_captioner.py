@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 
-from seqnets.data.words import WordVocabulary
+from seqnets.data.words.vocabulary import WordVocabulary
 
 BEGIN, END = 1, 2
 FORBIDDEN = (0, 1, 3)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from seqnets.cli import restarts
 from seqnets.cli.main import main
-from seqnets.data.streams import Windows
+from seqnets.data.text.streams import Windows
 
 HANG_AFTER, ONCE = int(os.environ.get("HANG_AFTER", 0)), os.environ.get("HANG_ONCE")
 batch, run = Windows.batch, restarts._run

@@ -4,19 +4,19 @@ from flax import nnx
 from PIL import Image
 
 import seqnets as sn
-from seqnets.data.captioned_images import CaptionedImages
-from seqnets.data.image_config import ImageConfig
-from seqnets.data.image_files import ImageFiles
-from seqnets.data.image_sets import read_images
-from seqnets.data.question_examples import QuestionConfig, look_up, question_examples
-from seqnets.data.questions import Question
-from seqnets.decode.caption_images import image_rule
+from seqnets.data.captions.captioned_images import CaptionedImages
+from seqnets.data.examples.question_examples import QuestionConfig, look_up, question_examples
+from seqnets.data.examples.questions import Question
+from seqnets.data.images.array import ImageFiles
+from seqnets.data.images.config import ImageConfig
+from seqnets.data.images.sets import read_images
+from seqnets.decode.captions.images import image_rule
 from seqnets.models.captioner import Captioner
 from seqnets.models.sequence.vqa import VQA, VQAConfig
-from seqnets.train.caption_config import CaptionLearning
-from seqnets.train.captioner_task import CaptionerTask
-from seqnets.train.classifier_task import ClassifierTask
-from seqnets.train.vqa_task import VQATask
+from seqnets.tasks.captioner.learning import CaptionLearning
+from seqnets.tasks.captioner.task import CaptionerTask
+from seqnets.tasks.classifier.task import ClassifierTask
+from seqnets.tasks.vqa.task import VQATask
 from train import mesh_tasks
 from train.tiny_captioner import NAMES, VOCABULARY
 

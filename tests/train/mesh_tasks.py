@@ -4,19 +4,19 @@ import jax
 import numpy as np
 from flax import nnx
 
-from seqnets.data.captioned_images import CaptionedImages
-from seqnets.data.image_config import ImageConfig
-from seqnets.data.image_sets import ImageSet, LabelledImages
-from seqnets.data.question_examples import Asked, QuestionConfig, question_examples
-from seqnets.data.questions import Question
+from seqnets.data.captions.captioned_images import CaptionedImages
+from seqnets.data.examples.question_examples import Asked, QuestionConfig, question_examples
+from seqnets.data.examples.questions import Question
+from seqnets.data.images.config import ImageConfig
+from seqnets.data.images.sets import ImageSet, LabelledImages
 from seqnets.models.captioner import Captioner
 from seqnets.models.cnn.network import ConvNet
 from seqnets.models.sequence.vqa import VQA, VQAConfig
 from seqnets.nn import BatchNorm, Chain, Conv, Dense, Dropout, GlobalAveragePool, MaxPool
-from seqnets.train.caption_config import CaptionLearning
-from seqnets.train.captioner_task import CaptionerTask
-from seqnets.train.classifier_task import ClassifierTask
-from seqnets.train.vqa_task import VQATask
+from seqnets.tasks.captioner.learning import CaptionLearning
+from seqnets.tasks.captioner.task import CaptionerTask
+from seqnets.tasks.classifier.task import ClassifierTask
+from seqnets.tasks.vqa.task import VQATask
 from train.tiny_captioner import NAMES, VOCABULARY
 
 CLASSES = ("cold", "mild", "warm")

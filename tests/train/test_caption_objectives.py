@@ -10,8 +10,8 @@ import pytest
 
 from seqnets.models.captioner.decoder import Reading
 from seqnets.ops.caption_loss import attention_entropy, doubly_stochastic_penalty, location_log_prob, word_nats
-from seqnets.train.caption_config import CaptionLearning
-from seqnets.train.caption_objectives import leave_one_out, reading_objective
+from seqnets.tasks.captioner.learning import CaptionLearning
+from seqnets.tasks.captioner.objectives import leave_one_out, reading_objective
 
 B, T, L, V = 3, 4, 5, 6
 

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 from flax import nnx
 
-from seqnets.data.caption_config import CaptionDataConfig
-from seqnets.data.words import LetterVocabulary, WordVocabulary
+from seqnets.data.captions.config import CaptionDataConfig
+from seqnets.data.words.vocabulary import LetterVocabulary, WordVocabulary
 from seqnets.errors import UserError
 from seqnets.models.captioner import Captioner, CaptionerConfig
-from seqnets.train.captioner_sources import drawn_scenes, read_word_vectors, scene_captioner
+from seqnets.tasks.captioner.sources import drawn_scenes, read_word_vectors, scene_captioner
 
 SHAPE = {"encoder": "features", "feature_map": (1, 1, 2), "embedding_features": 3, "hidden_features": 4}
 

@@ -14,17 +14,17 @@ import pytest
 from flax import nnx
 
 from seqnets import TrainConfig, UserError, load
-from seqnets.data.captioned_images import CaptionedImages
+from seqnets.data.captions.captioned_images import CaptionedImages
 from seqnets.models.captioner import Captioner
 from seqnets.models.captioner.encoder import Backbone
 from seqnets.models.cnn.network import ConvNet
 from seqnets.nn import BatchNorm, Chain, Conv
 from seqnets.ops.caption_loss import word_nats
+from seqnets.tasks.captioner.figures import CaptionJudge, shifted
+from seqnets.tasks.captioner.learning import CaptionLearning
+from seqnets.tasks.captioner.objectives import draw_captions, read_with_own_words
+from seqnets.tasks.captioner.task import CaptionerTask, ignored_warning
 from seqnets.train import fit
-from seqnets.train.caption_config import CaptionLearning
-from seqnets.train.caption_figures import CaptionJudge, shifted
-from seqnets.train.caption_objectives import draw_captions, read_with_own_words
-from seqnets.train.captioner_task import CaptionerTask, ignored_warning
 
 PROGRAM = Path(__file__).with_name("tiny_captioner.py")
 

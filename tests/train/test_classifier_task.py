@@ -6,8 +6,8 @@ import pytest
 from flax import nnx
 
 from seqnets import TrainConfig
-from seqnets.data.image_config import ImageConfig
-from seqnets.data.image_sets import ImageSet, LabelledImages
+from seqnets.data.images.config import ImageConfig
+from seqnets.data.images.sets import ImageSet, LabelledImages
 from seqnets.errors import UserError
 from seqnets.models.classifier import ClassifierConfig, describe, from_description, make_classifier
 from seqnets.models.cnn.network import ConvNet
@@ -16,8 +16,9 @@ from seqnets.named_arrays import host_arrays
 from seqnets.nn import BatchNorm, Chain, Conv, Dense
 from seqnets.nn.pool import GlobalAveragePool
 from seqnets.run import load
-from seqnets.train import classifier_task, fit
-from seqnets.train.classifier_task import ClassifierTask
+from seqnets.tasks.classifier import task as classifier_task
+from seqnets.tasks.classifier.task import ClassifierTask
+from seqnets.train import fit
 from seqnets.train.feed import Dispatch, stacked_batches
 from seqnets.train.loop import Training
 from seqnets.train.signals import Interrupted

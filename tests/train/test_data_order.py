@@ -7,11 +7,11 @@ from flax import nnx
 from PIL import Image
 
 import seqnets as sn
-from seqnets.data.image_config import ImageConfig
-from seqnets.data.image_sets import read_images
+from seqnets.data.images.config import ImageConfig
+from seqnets.data.images.sets import read_images
 from seqnets.models.cnn.network import ConvNet
 from seqnets.nn import Chain, Conv, Dense, GlobalAveragePool
-from seqnets.train.classifier_task import ClassifierTask
+from seqnets.tasks.classifier.task import ClassifierTask
 from seqnets.train.feed import feed
 
 STEPS, BATCH = 40, 5

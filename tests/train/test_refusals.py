@@ -8,19 +8,19 @@ from flax import nnx
 from PIL import Image
 
 import seqnets as sn
-from seqnets.data.captioned_images import CaptionedImages
 from seqnets.data.captions import read_captions
-from seqnets.data.image_config import ImageConfig
-from seqnets.data.image_sets import read_images
-from seqnets.data.text_config import TextConfig
-from seqnets.data.words import caption_vocabulary
+from seqnets.data.captions.captioned_images import CaptionedImages
+from seqnets.data.images.config import ImageConfig
+from seqnets.data.images.sets import read_images
+from seqnets.data.text.config import TextConfig
+from seqnets.data.words.vocabulary import caption_vocabulary
 from seqnets.errors import UserError
 from seqnets.models.captioner import Captioner
 from seqnets.models.classifier import ClassifierConfig, make_classifier
+from seqnets.tasks.captioner.learning import CaptionLearning
+from seqnets.tasks.captioner.task import CaptionerTask
+from seqnets.tasks.classifier.task import ClassifierTask
 from seqnets.train import fit
-from seqnets.train.caption_config import CaptionLearning
-from seqnets.train.captioner_task import CaptionerTask
-from seqnets.train.classifier_task import ClassifierTask
 
 TEXT = "the cat sat on the mat and looked at the dog\n" * 20
 CAPTIONS = "image,caption\na.png,a red cat\nb.png,a blue dog\nc.png,a red dog\nd.png,a blue cat\n"

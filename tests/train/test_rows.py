@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from seqnets.data.streams import TokenStream
+from seqnets.data.text.streams import TokenStream
 from train import host_tasks
 
 BATCH, STEPS, ROWS = 8, 4, np.arange(4, 8)

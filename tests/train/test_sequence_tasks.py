@@ -8,25 +8,25 @@ import pytest
 from flax import nnx
 
 import seqnets as sn
-from seqnets.data.label_examples import token_examples
-from seqnets.data.pairs import pair_examples
-from seqnets.data.question_examples import Asked, QuestionConfig, question_examples
-from seqnets.data.questions import Question
-from seqnets.data.sequences import SequenceConfig, text_examples
+from seqnets.data.examples.label_examples import token_examples
+from seqnets.data.examples.pairs import pair_examples
+from seqnets.data.examples.question_examples import Asked, QuestionConfig, question_examples
+from seqnets.data.examples.questions import Question
+from seqnets.data.examples.texts import SequenceConfig, text_examples
 from seqnets.decode.answers import answer_questions
 from seqnets.decode.step_labels import label_sequences
 from seqnets.decode.text_classes import classify_texts
-from seqnets.decode.translate import translate
+from seqnets.decode.translation import translate
 from seqnets.models.sequence.labeller import Labeller
 from seqnets.models.sequence.recurrent import RecurrentConfig
 from seqnets.models.sequence.text_classifier import TextClassifier, TextClassifierConfig
 from seqnets.models.sequence.translator import Translator, TranslatorConfig
 from seqnets.models.sequence.vqa import VQA, VQAConfig
 from seqnets.named_arrays import named_arrays
-from seqnets.train.labeller_task import LabellerTask
-from seqnets.train.text_classifier_task import TextClassifierTask
-from seqnets.train.translator_task import TranslatorTask
-from seqnets.train.vqa_task import VQATask
+from seqnets.tasks.labeller.task import LabellerTask
+from seqnets.tasks.text_classifier.task import TextClassifierTask
+from seqnets.tasks.translator.task import TranslatorTask
+from seqnets.tasks.vqa.task import VQATask
 
 SMALL = {"cell": "gru", "hidden_features": 16, "embedding_features": 8}
 DRAW = np.random.default_rng(0)

@@ -9,7 +9,7 @@ from flax import nnx
 
 import seqnets as sn
 from seqnets.errors import UserError
-from seqnets.train import CharLMTask
+from seqnets.tasks import CharLMTask
 
 
 @pytest.fixture(scope="module")

@@ -9,12 +9,12 @@ import numpy as np
 from flax import nnx
 
 from seqnets import TrainConfig
-from seqnets.data.captioned_images import CaptionedImages
-from seqnets.data.words import WordVocabulary
+from seqnets.data.captions.captioned_images import CaptionedImages
+from seqnets.data.words.vocabulary import WordVocabulary
 from seqnets.models.captioner import Captioner
+from seqnets.tasks.captioner.learning import CaptionLearning
+from seqnets.tasks.captioner.task import CaptionerTask
 from seqnets.train import fit
-from seqnets.train.caption_config import CaptionLearning
-from seqnets.train.captioner_task import CaptionerTask
 
 NAMES = ("red cat sits", "red dog runs", "blue cat runs", "blue dog sits")
 VOCABULARY = WordVocabulary(("a", "the", "red", "blue", "cat", "dog", "runs", "sits"))

@@ -10,7 +10,7 @@ transformers = pytest.importorskip("transformers")
 
 from safetensors.torch import load_file
 
-from seqnets.data.preprocessing import Preprocessing
+from seqnets.data.images.preprocessing import Preprocessing
 from seqnets.errors import UserError
 from seqnets.models.registry import create_model
 from seqnets.weights import save_weights

@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 from seqnets.data.captions.caption_set import CaptionSet
-from seqnets.data.image_files import damaged
-from seqnets.data.images import EXTENSIONS
+from seqnets.data.images.array import damaged
+from seqnets.data.images.files import EXTENSIONS
 from seqnets.errors import UserError
 
 _SHOWN = 3

@@ -9,7 +9,7 @@ from seqnets.data.captions.caption_set import CaptionSet, Entry, gathered, known
 from seqnets.data.captions.json_forms import json_value
 from seqnets.data.captions.splitting import SplitLists, split_by_hash, split_by_lists
 from seqnets.data.captions.text_forms import is_token_file, json_lines, table, token_file
-from seqnets.data.tables import read_whole
+from seqnets.data.examples.tables import read_whole
 from seqnets.errors import UserError
 
 

@@ -8,8 +8,8 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 
 from seqnets.data.captions.caption_set import SPLITS, CaptionSet, known_split
-from seqnets.data.held_out import held_out
-from seqnets.data.tables import read_whole
+from seqnets.data.examples.held_out import held_out
+from seqnets.data.examples.tables import read_whole
 from seqnets.errors import UserError
 
 SplitLists = Mapping[str, str | PathLike[str]] | str | PathLike[str]

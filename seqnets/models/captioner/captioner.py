@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from flax import nnx
 from jax import Array
 
-from seqnets.data.words import CaptionVocabulary
+from seqnets.data.words.vocabulary import CaptionVocabulary
 from seqnets.errors import UserError
 from seqnets.models.captioner.config import CaptionerConfig
 from seqnets.models.captioner.decoder import Annotations, CaptionDecoder, Reading
@@ -33,7 +33,7 @@ class Captioner(nnx.Module):
         UserError: for an unknown or impossible setting.
 
     Example:
-        >>> from seqnets.data.words import WordVocabulary
+        >>> from seqnets.data.words.vocabulary import WordVocabulary
         >>> vocabulary = WordVocabulary(("a", "dog"))
         >>> model = Captioner(vocabulary, hidden_features=8, image_size=16, encoder_width=2, rngs=nnx.Rngs(0))
         >>> annotations = model.encode(jnp.zeros((2, 16, 16, 3)))
@@ -174,7 +174,7 @@ def from_description(description: Mapping[str, Any], vocabulary: CaptionVocabula
 def _preprocessing(saved: Any) -> Any:
     if saved is None:
         return None
-    from seqnets.data.preprocessing import Preprocessing
+    from seqnets.data.images.preprocessing import Preprocessing
 
     return Preprocessing.from_json(saved)
 

@@ -12,7 +12,7 @@ from seqnets.errors import UserError
 from seqnets.nn.chain import apply, subkey
 
 if TYPE_CHECKING:
-    from seqnets.data.preprocessing import Preprocessing
+    from seqnets.data.images.preprocessing import Preprocessing
 
 Features = dict[str, jax.Array]
 

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from flax import nnx
 from jax import Array
 
-from seqnets.data.token_table import TokenTable
+from seqnets.data.words.token_table import TokenTable
 from seqnets.models.sequence.description import described
 from seqnets.models.sequence.recurrent import Embedding, RecurrentConfig, RecurrentEncoder
 from seqnets.nn.chain import subkey

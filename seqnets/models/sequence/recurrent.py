@@ -76,7 +76,7 @@ class Embedding(nnx.Module):
         rngs: source of the initial weights (stream `params`).
 
     Example:
-        >>> from seqnets.data.token_table import TokenTable
+        >>> from seqnets.data.words.token_table import TokenTable
         >>> embed = Embedding(TokenTable(("a", "b")), RecurrentConfig(embedding_features=3), rngs=nnx.Rngs(0))
         >>> embed(jnp.zeros((2, 4), jnp.int32)).shape
         (2, 4, 3)

@@ -7,7 +7,7 @@ from typing import Any
 from flax import nnx
 from jax import Array
 
-from seqnets.data.words import CaptionVocabulary
+from seqnets.data.words.vocabulary import CaptionVocabulary
 from seqnets.models.sequence.description import described, needed
 from seqnets.models.sequence.pooling import POOLS, PoolName
 from seqnets.models.sequence.recurrent import Embedding, RecurrentConfig, RecurrentEncoder
@@ -36,7 +36,7 @@ class TextClassifier(nnx.Module):
 
     Example:
         >>> import jax.numpy as jnp
-        >>> from seqnets.data.words import caption_vocabulary
+        >>> from seqnets.data.words.vocabulary import caption_vocabulary
         >>> vocabulary = caption_vocabulary(["good", "bad"], "chars")
         >>> model = TextClassifier(vocabulary, ("no", "yes"), TextClassifierConfig(hidden_features=4), rngs=nnx.Rngs(0))
         >>> model(jnp.array([vocabulary.encode("good")]), jnp.array([4])).shape

@@ -9,8 +9,8 @@ import jax.numpy as jnp
 from flax import nnx
 from jax import Array
 
-from seqnets.data.vocabulary_kinds import vocabulary_from_json
-from seqnets.data.words import CaptionVocabulary
+from seqnets.data.words.kinds import vocabulary_from_json
+from seqnets.data.words.vocabulary import CaptionVocabulary
 from seqnets.errors import UserError
 from seqnets.models.sequence.description import described, needed
 from seqnets.models.sequence.recurrent import Embedding, RecurrentConfig, RecurrentEncoder
@@ -70,7 +70,7 @@ class Translator(nnx.Module):
         rngs: source of the initial weights (stream `params`).
 
     Example:
-        >>> from seqnets.data.words import caption_vocabulary
+        >>> from seqnets.data.words.vocabulary import caption_vocabulary
         >>> letters = caption_vocabulary(["abc"], "chars")
         >>> model = Translator(letters, letters, TranslatorConfig(cell="gru", hidden_features=4), rngs=nnx.Rngs(0))
         >>> source = Source(jnp.array([letters.encode("cab")]), jnp.array([3]))

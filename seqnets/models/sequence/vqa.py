@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from flax import nnx
 from jax import Array
 
-from seqnets.data.words import CaptionVocabulary
+from seqnets.data.words.vocabulary import CaptionVocabulary
 from seqnets.errors import UserError
 from seqnets.models.captioner.encoder import as_float, make_encoder
 from seqnets.models.sequence.description import described, needed
@@ -65,7 +65,7 @@ class VQA(nnx.Module):
         rngs: source of the initial weights (stream `params`).
 
     Example:
-        >>> from seqnets.data.words import caption_vocabulary
+        >>> from seqnets.data.words.vocabulary import caption_vocabulary
         >>> vocabulary = caption_vocabulary(["is it red?"])
         >>> config = VQAConfig(attention="additive", image_size=16, encoder_width=2, hidden_features=4)
         >>> model = VQA(vocabulary, ("no", "yes"), config, rngs=nnx.Rngs(0))

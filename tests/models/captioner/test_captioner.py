@@ -7,7 +7,7 @@ import pytest
 from flax import nnx
 
 from oracles import show_attend_tell
-from seqnets.data.words import WordVocabulary
+from seqnets.data.words.vocabulary import WordVocabulary
 from seqnets.errors import UserError
 from seqnets.models.captioner import Captioner, CaptionerConfig, from_description, preset
 from seqnets.ops.caption_loss import doubly_stochastic_penalty, word_nats

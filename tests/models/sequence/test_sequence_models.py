@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from flax import nnx
 
-from seqnets.data.token_table import TokenTable
-from seqnets.data.words import caption_vocabulary
+from seqnets.data.words.token_table import TokenTable
+from seqnets.data.words.vocabulary import caption_vocabulary
 from seqnets.models.sequence.labeller import FrameScale, Labeller
 from seqnets.models.sequence.pooling import POOLS
 from seqnets.models.sequence.recurrent import RecurrentConfig, RecurrentEncoder

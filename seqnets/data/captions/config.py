@@ -1,0 +1,46 @@
+"""The settings of captioned images: the section [data] of a captioner's run."""
+
+from dataclasses import dataclass
+from typing import get_args
+
+from seqnets.data.words.vocabulary import CaptionUnit
+from seqnets.errors import UserError
+
+
+@dataclass(frozen=True)
+class CaptionDataConfig:
+    """How captions are read and split.
+
+    Raises:
+        UserError: a setting is out of its range; the message names it.
+
+    Example:
+        >>> CaptionDataConfig(unit="chars").min_count
+        1
+    """
+
+    unit: CaptionUnit = "words"
+    """What a token is: a word, a character or a byte."""
+    min_count: int = 1
+    """Words (or characters) that come less often in training captions are unknown."""
+    punctuation: bool = False
+    """Whether punctuation is read and written."""
+    split_lists: str = ""
+    """Folder with lists of the images of each split, as Flickr8k has; empty for the captions file's own, or else by hash."""
+    validation_fraction: float = 0.1
+    """Share of the images to validate on, where nothing says."""
+    test_fraction: float = 0.1
+    """Share of the images to test on, where nothing says."""
+    word_vectors: str = ""
+    """File of word vectors in the text format of word2vec or GloVe, of size model.embedding_features; empty for none."""
+    scenes: int = 6000
+    """Drawn scenes to train on, where no images are given."""
+    cache_directory: str = ""
+    """Where features of a frozen encoder are kept; empty for $SEQNETS_CACHE or ~/.cache/seqnets."""
+
+    def __post_init__(self) -> None:
+        if self.unit not in get_args(CaptionUnit):
+            raise UserError(f"data.unit must be one of {', '.join(get_args(CaptionUnit))}, not {self.unit!r}")
+        for name in ("min_count", "scenes"):
+            if getattr(self, name) < 1:
+                raise UserError(f"data.{name} must be at least 1, not {getattr(self, name)}")

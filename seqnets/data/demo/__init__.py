@@ -1,0 +1,1 @@
+"""Texts and drawings that need no download."""

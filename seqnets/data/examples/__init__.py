@@ -1,0 +1,1 @@
+"""Examples with labels, answers or translations, as arrays of one shape."""

@@ -1,0 +1,159 @@
+"""Sequences with a label for every step: CoNLL columns, JSON Lines, and numeric frames."""
+
+import zipfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from seqnets.data.examples.tables import JSON_LINES, json_lines, read_whole, table_kind
+from seqnets.errors import UserError
+
+IGNORED = -1
+Labelled = tuple[list[str], list[str]]
+
+
+class Frames(NamedTuple):
+    """Numeric sequences with a label for every frame.
+
+    Args:
+        inputs: float32 `(N, T, F)`.
+        labels: int32 `(N, T)`; -1 for a frame that does not count.
+        lengths: int32 `(N,)`.
+        names: of the classes.
+    """
+
+    inputs: np.ndarray
+    labels: np.ndarray
+    lengths: np.ndarray
+    names: tuple[str, ...]
+
+
+def read_labelled_sequences(sources: Sequence[str | Path]) -> list[Labelled]:
+    """Read sequences of tokens with their labels.
+
+    Args:
+        sources: files. JSON Lines (.jsonl, .ndjson) hold objects with the lists `tokens` and `labels`; any other file a token
+            a line, its columns parted by tabs (or white space): the first is the token, the last its label; an empty line
+            ends a sequence.
+
+    Returns:
+        For each sequence its tokens and its labels.
+
+    Raises:
+        UserError: a file cannot be read, or a line lacks a label; the message says where.
+
+    Example:
+        >>> read_labelled_sequences(["no/such.conll"])
+        Traceback (most recent call last):
+        ...
+        seqnets.errors.UserError: cannot read 'no/such.conll': No such file or directory; check the path
+    """
+    found = [sequence for source in sources for sequence in _sequences(Path(source))]
+    if not found:
+        raise UserError(f"{' '.join(map(str, sources))} holds no sequence; give a token, a tab and its label on every line")
+    return found
+
+
+def read_frames(path: str | Path) -> Frames:
+    """Read numeric sequences out of an .npz file.
+
+    Args:
+        path: with the arrays `inputs` `(N, T, F)`, `labels` `(N, T)` of class numbers, -1 for frames that do not count;
+            and, where wanted, `lengths` `(N,)` and `classes`, their names.
+
+    Raises:
+        UserError: an array is missing or of the wrong shape or type; the message says which.
+    """
+    arrays = _loaded(Path(path))
+    for name, rank, kinds in (("inputs", 3, "fiu"), ("labels", 2, "iu")):
+        if name not in arrays:
+            raise UserError(f"'{path}' has no array {name!r}, only {', '.join(arrays) or 'none'}; it needs inputs and labels")
+        if arrays[name].ndim != rank or arrays[name].dtype.kind not in kinds:
+            raise UserError(f"{name} in '{path}' is {arrays[name].dtype} of shape {arrays[name].shape}; it must have {rank} axes")
+    inputs, labels = arrays["inputs"].astype(np.float32), arrays["labels"].astype(np.int32)
+    lengths = arrays["lengths"] if "lengths" in arrays else np.full(len(inputs), inputs.shape[1])
+    names = arrays["classes"] if "classes" in arrays else np.arange(labels.max(initial=-1) + 1)
+    if inputs.shape[:2] != labels.shape or lengths.shape != labels.shape[:1]:
+        raise UserError(
+            f"inputs {inputs.shape}, labels {labels.shape} and lengths {lengths.shape} in '{path}' do not fit together"
+        )
+    _check_values(path, inputs, labels, lengths)
+    if labels.max() >= len(names):
+        raise UserError(f"labels in '{path}' go up to {labels.max()} but classes names only {len(names)}")
+    return Frames(inputs, labels, lengths.astype(np.int32), tuple(map(str, names)))
+
+
+def read_inputs(path: str | Path, features: int) -> list[np.ndarray]:
+    """Read numeric sequences without labels out of an .npz file.
+
+    Args:
+        path: with the array `inputs` `(N, T, F)` and, where wanted, `lengths` `(N,)`.
+        features: F, of the labeller.
+
+    Raises:
+        UserError: the array is missing, or of another number of features.
+    """
+    arrays = _loaded(Path(path))
+    inputs: Any = arrays["inputs"] if "inputs" in arrays else np.zeros(0)
+    if inputs.ndim != 3 or inputs.shape[2] != features or inputs.dtype.kind not in "fiu":
+        raise UserError(f"'{path}' needs the array inputs of shape [N, T, {features}]; it has {inputs.shape or 'none'}")
+    lengths = arrays["lengths"] if "lengths" in arrays else np.full(len(inputs), inputs.shape[1])
+    return [np.asarray(row[:length], np.float32) for row, length in zip(inputs, lengths)]
+
+
+def _check_values(path: str | Path, inputs: np.ndarray, labels: np.ndarray, lengths: np.ndarray) -> None:
+    if not inputs.size or labels.max() < 0:
+        raise UserError(f"'{path}' holds no labelled frame")
+    if lengths.min() < 1 or lengths.max() > inputs.shape[1]:
+        raise UserError(
+            f"lengths in '{path}' go from {lengths.min()} to {lengths.max()}; they must lie in [1, {inputs.shape[1]}]"
+        )
+    inside = np.arange(inputs.shape[1]) < lengths[:, None]
+    if not np.isfinite(inputs[inside]).all():
+        raise UserError(f"inputs in '{path}' hold numbers that are not finite; leave those sequences out")
+
+
+def _loaded(path: Path) -> dict[str, Any]:
+    try:
+        with Path(path).open("rb") as content, np.load(content, allow_pickle=False) as file:
+            return dict(file.items())
+    except OSError as error:
+        raise UserError(f"cannot read '{path}': {error.strerror or error}; check the path") from None
+    except (ValueError, AttributeError, zipfile.BadZipFile, EOFError) as error:
+        raise UserError(f"'{path}' is not an .npz file of plain arrays: {str(error)[:100]}") from None
+
+
+def _sequences(path: Path) -> Iterator[Labelled]:
+    text = read_whole(path)
+    yield from _objects(text, path) if table_kind(path) in JSON_LINES else _columns(text, path)
+
+
+def _objects(text: str, path: Path) -> Iterator[Labelled]:
+    for number, found in json_lines(text, path):
+        tokens, labels = (_texts(found.get(name)) for name in ("tokens", "labels"))
+        if tokens is None or labels is None or len(tokens) != len(labels):
+            raise UserError(f"line {number:,} of '{path}' needs the lists of texts 'tokens' and 'labels', equally long")
+        if tokens:
+            yield tokens, labels
+
+
+def _texts(value: Any) -> list[str] | None:
+    return list(value) if isinstance(value, list | str) and all(isinstance(item, str) for item in value) else None
+
+
+def _columns(text: str, path: Path) -> Iterator[Labelled]:
+    tokens, labels = [], []
+    for number, line in enumerate(text.split("\n"), start=1):
+        columns = line.rstrip("\r").split("\t") if "\t" in line else line.split()
+        if len(columns) > 1:
+            tokens.append(columns[0])
+            labels.append(columns[-1])
+        elif columns:
+            raise UserError(f"line {number:,} of '{path}' has no label: {line[:40]!r}; write the token, a tab and its label")
+        elif tokens:
+            yield tokens, labels
+            tokens, labels = [], []
+    if tokens:
+        yield tokens, labels

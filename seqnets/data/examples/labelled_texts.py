@@ -1,0 +1,76 @@
+"""Labelled texts out of tables, folders of one class each, and files of one class each."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from seqnets.data.examples.tables import JSON_LINES, SEPARATORS, read_table, read_whole, table_kind
+from seqnets.data.examples.texts import SequenceConfig
+from seqnets.errors import UserError
+
+
+@dataclass(frozen=True)
+class LabelledTextConfig(SequenceConfig):
+    """How labelled texts are read and split."""
+
+    text_column: str = "text"
+    """The column or key of tables that holds the text."""
+    label_column: str = "label"
+    """The column or key of tables that holds its label."""
+
+
+def read_labelled_texts(sources: Sequence[str | Path], config: LabelledTextConfig) -> tuple[list[str], list[str]]:
+    """Read texts and their labels.
+
+    Args:
+        sources: tables (.csv, .tsv, .jsonl; .gz as well) that name their columns; folders of folders, where each inner
+            folder is a label and each file in it a text; or files of other kinds, each of which is a label whose lines
+            are texts. A folder of files stands for its files.
+        config: names the columns.
+
+    Returns:
+        N texts and N labels; lines of white space are left out.
+
+    Raises:
+        UserError: something is missing, cannot be read, or holds no text.
+
+    Example:
+        >>> read_labelled_texts(["no/such"], LabelledTextConfig())
+        Traceback (most recent call last):
+        ...
+        seqnets.errors.UserError: cannot read 'no/such': there is no such file or folder; check the path
+    """
+    pairs = [pair for source in sources for pair in _pairs(Path(source), config) if pair[0].strip()]
+    if not pairs:
+        raise UserError(f"{' '.join(map(str, sources))} holds no text; give a table, a folder for each label or a file for each")
+    return [text for text, _ in pairs], [label for _, label in pairs]
+
+
+def _pairs(path: Path, config: LabelledTextConfig) -> Iterator[tuple[str, str]]:
+    if not path.exists():
+        raise UserError(f"cannot read '{path}': there is no such file or folder; check the path")
+    if path.is_dir():
+        yield from _of_folder(path, config)
+    elif table_kind(path) in (*SEPARATORS, *JSON_LINES):
+        yield from ((text, label) for text, label in read_table(path, (config.text_column, config.label_column)))
+    else:
+        label = path.name.partition(".")[0]
+        yield from ((line, label) for line in read_whole(path).splitlines())
+
+
+def _of_folder(path: Path, config: LabelledTextConfig) -> Iterator[tuple[str, str]]:
+    inside = _visible(path)
+    labels = [entry for entry in inside if entry.is_dir()]
+    if not labels:
+        for file in inside:
+            yield from _pairs(file, config)
+    for label in labels:
+        yield from ((read_whole(file), label.name) for file in sorted(label.rglob("*")) if _is_text(file))
+
+
+def _visible(path: Path) -> list[Path]:
+    return [entry for entry in sorted(path.iterdir()) if not entry.name.startswith(".")]
+
+
+def _is_text(file: Path) -> bool:
+    return file.is_file() and not file.name.startswith(".")

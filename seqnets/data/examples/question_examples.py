@@ -1,0 +1,149 @@
+"""Questions about pictures as examples to train on; each picture is held once, whatever is asked about it."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from seqnets.data.examples.examples import Examples
+from seqnets.data.examples.held_out import held_out
+from seqnets.data.examples.questions import Question, images_by_name
+from seqnets.data.examples.texts import SequenceConfig, split, text_column
+from seqnets.data.images.array import ImageFiles, damaged
+from seqnets.data.images.files import find_images
+from seqnets.data.images.preprocessing import Preprocessing
+from seqnets.data.words.vocabulary import CaptionUnit, CaptionVocabulary, caption_vocabulary
+from seqnets.errors import UserError
+
+
+@dataclass(frozen=True)
+class QuestionConfig(SequenceConfig):
+    """How questions are read and split; pictures, not questions, are held out."""
+
+    vocabulary: CaptionUnit = "words"
+    """What a token of a question is."""
+    max_length: int = 32
+    """Tokens of a question at most; what is longer is cut for training."""
+    answers: int = 1000
+    """How many different answers are learned, the most frequent ones; questions with others are not trained on."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.answers < 2:
+            raise UserError(f"data.answers must be at least 2, not {self.answers}")
+
+
+class Asked(NamedTuple):
+    """Questions and the pictures they ask about.
+
+    Args:
+        questions: those whose picture is there.
+        rows: the row of each one's picture, `(N,)`.
+        pictures: uint8 `(M, H, W, 3)`, in memory or in files.
+        left_out: sentences about what was left out, and why.
+    """
+
+    questions: list[Question]
+    rows: np.ndarray
+    pictures: np.ndarray | ImageFiles
+    left_out: list[str]
+
+
+def square(size: int) -> Preprocessing:
+    """Return the rule that brings every picture to one size.
+
+    Example:
+        >>> square(8).pixels(np.zeros((4, 6, 3), np.uint8)).shape
+        (8, 8, 3)
+    """
+    return Preprocessing(resize=(size, size), crop=None)
+
+
+def look_up(questions: Sequence[Question], folder: str | Path, size: int) -> Asked:
+    """Find the pictures that are asked about, and leave out those that cannot be read.
+
+    Args:
+        questions: any number.
+        folder: where the pictures lie.
+        size: of the side of the squares they are brought to.
+
+    Raises:
+        UserError: no picture could be found and read.
+    """
+    named = images_by_name(folder, find_images([folder]))
+    paths = list(dict.fromkeys(str(named[question.image]) for question in questions if question.image in named))
+    errors = damaged(paths)
+    readable = [path for path in paths if path not in errors]
+    row_of = {path: row for row, path in enumerate(readable)}
+    kept = [question for question in questions if str(named.get(question.image)) in row_of]
+    if not kept:
+        first = questions[0].image
+        raise UserError(f"none of the pictures asked about is in '{folder}': no file there is called {first!r}, for one")
+    rows = np.array([row_of[str(named[question.image])] for question in kept], np.int32)
+    return Asked(kept, rows, ImageFiles(readable, square(size)), _told(len(questions) - len(kept), list(errors.values())))
+
+
+def _told(missing: int, errors: list[str]) -> list[str]:
+    told = [f"{len(errors):,} pictures cannot be read, for one {errors[0]}"] if errors else []
+    return told + ([f"{missing:,} questions are left out: their pictures are missing or damaged"] if missing else [])
+
+
+class Encoded(NamedTuple):
+    """What questions and answers are numbered by, and the examples by split."""
+
+    vocabulary: CaptionVocabulary
+    answers: tuple[str, ...]
+    splits: dict[str, Examples]
+
+
+def question_examples(asked: Asked, config: QuestionConfig) -> Encoded:
+    """Split questions by picture and encode them.
+
+    Args:
+        asked: questions and pictures.
+        config: how.
+
+    Returns:
+        The vocabulary of questions, the answers (most frequent first), and examples with the columns `image`, `tokens` and
+        `label` by split.
+
+    Raises:
+        UserError: there are fewer than two answers, or too few pictures to split.
+
+    Example:
+        >>> questions = [Question(str(n), "red?", "yes" if n % 2 else "no") for n in range(6)]
+        >>> asked = Asked(questions, np.arange(6, dtype=np.int32), np.zeros((6, 2, 2, 3), np.uint8), [])
+        >>> found = question_examples(asked, QuestionConfig(validation_fraction=0.2))
+        >>> found.answers, sorted(found.splits["train"].rows(np.array([0, 1])))
+        (('yes', 'no'), ['image', 'label', 'tokens', 'tokens_lengths'])
+    """
+    held = held_out([question.image for question in asked.questions], config.validation_fraction)
+    training = [question for question, out in zip(asked.questions, held) if not out]
+    counts = Counter(question.answer for question in training)
+    answers = tuple(sorted(counts, key=lambda answer: (-counts[answer], answer))[: config.answers])
+    if len(answers) < 2:
+        raise UserError(f"the questions to train on have only the answer {', '.join(answers)!r}; at least two are needed")
+    vocabulary = caption_vocabulary([question.text for question in training], config.vocabulary, min_count=config.min_count)
+    known = np.array([question.answer in answers for question in asked.questions])
+
+    def examples(rows: np.ndarray) -> Examples:
+        # what is held out counts as wrong where its answer is not learned
+        kept = rows[known[rows] | held[rows]]
+        return encoded(asked, kept, vocabulary, answers, config.max_length)
+
+    return Encoded(vocabulary, answers, split(held, examples))
+
+
+def encoded(asked: Asked, rows: np.ndarray, vocabulary: CaptionVocabulary, answers: Sequence[str], max_length: int) -> Examples:
+    """Encode some questions; an answer that is not among those learned is -1."""
+    number_of = {answer: number for number, answer in enumerate(answers)}
+    chosen = [asked.questions[row] for row in rows]
+    columns = {
+        "image": asked.rows[rows],
+        "tokens": text_column([vocabulary.encode(question.text) for question in chosen], max_length, vocabulary.pad),
+        "label": np.array([number_of.get(question.answer, -1) for question in chosen], np.int32),
+    }
+    return Examples(columns, shared={"image": asked.pictures})

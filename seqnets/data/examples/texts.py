@@ -1,0 +1,100 @@
+"""Texts and their labels, and pairs of texts, as examples to train on."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from seqnets.data.examples.examples import Column, Examples, Ragged
+from seqnets.data.examples.held_out import held_out
+from seqnets.data.words.vocabulary import CaptionUnit, CaptionVocabulary, caption_vocabulary
+from seqnets.errors import UserError
+
+
+@dataclass(frozen=True)
+class SequenceConfig:
+    """How sequences are read and split: what the section `[data]` of all sequence tasks shares.
+
+    Raises:
+        UserError: a setting is out of its range; the message names it.
+
+    Example:
+        >>> SequenceConfig(vocabulary="words").max_length
+        128
+    """
+
+    vocabulary: CaptionUnit = "chars"
+    """What a token is: a character, a byte, or a word (in lower case)."""
+    max_length: int = 128
+    """Tokens of a sequence at most; what is longer is cut for training."""
+    min_count: int = 1
+    """Words or characters that come less often are read as unknown."""
+    validation_fraction: float = 0.1
+    """Share of the different examples that is held out, chosen by the hash of their content; 0 for none."""
+
+    def __post_init__(self) -> None:
+        for name in ("max_length", "min_count"):
+            if getattr(self, name) < 1:
+                raise UserError(f"data.{name} must be at least 1, not {getattr(self, name)}")
+
+
+Splits = dict[str, Examples]
+
+
+def text_examples(
+    texts: Sequence[str], labels: Sequence[str], config: SequenceConfig
+) -> tuple[CaptionVocabulary, tuple[str, ...], Splits]:
+    """Split labelled texts and encode them; the vocabulary is that of the training part.
+
+    Args:
+        texts: N of them.
+        labels: N names of classes.
+        config: how.
+
+    Returns:
+        The vocabulary, the distinct labels in sorted order, and examples with columns `tokens` and `label` by split.
+
+    Raises:
+        UserError: there are fewer than two labels, or too few texts to split.
+
+    Example:
+        >>> vocabulary, names, splits = text_examples(["aa", "ab", "b", "bb"], ["A", "A", "B", "B"], SequenceConfig())
+        >>> names, {name: len(examples) for name, examples in splits.items()}
+        (('A', 'B'), {'train': 3, 'validation': 1})
+    """
+    names = tuple(sorted(set(labels)))
+    if len(names) < 2:
+        raise UserError(f"a classifier needs at least two different labels; these texts have only {', '.join(names) or 'none'}")
+    held = held_out(texts, config.validation_fraction)
+    seen = [text for text, out in zip(texts, held) if not out]
+    vocabulary = caption_vocabulary(seen, config.vocabulary, min_count=config.min_count)
+    numbers = np.array([names.index(label) for label in labels], np.int32)
+
+    def examples(rows: np.ndarray) -> Examples:
+        tokens = [vocabulary.encode(texts[row]) for row in map(int, rows)]
+        return Examples({"tokens": text_column(tokens, config.max_length, vocabulary.pad), "label": numbers[rows]})
+
+    return vocabulary, names, split(held, examples)
+
+
+def text_column(sequences: Sequence[np.ndarray], max_length: int, pad: int) -> Column:
+    """Pad sequences to the longest, but not beyond `max_length`.
+
+    Example:
+        >>> text_column([np.arange(3), np.arange(9)], 5, 0).width
+        5
+    """
+    longest = max((len(sequence) for sequence in sequences), default=1)
+    return Column(Ragged.of([sequence[:max_length] for sequence in sequences], np.int32), max(1, min(longest, max_length)), pad)
+
+
+def split(held: np.ndarray, examples_of: Callable[[np.ndarray], Examples]) -> Splits:
+    """Return the examples of the rows to train on and, if there are any, of those held out.
+
+    Example:
+        >>> found = split(np.array([True, False, False]), lambda rows: Examples({"row": rows}))
+        >>> found["train"].columns["row"].tolist(), found["validation"].columns["row"].tolist()
+        ([1, 2], [0])
+    """
+    parts = {"train": np.flatnonzero(~held), "validation": np.flatnonzero(held)}
+    return {name: examples_of(rows) for name, rows in parts.items() if len(rows)}

@@ -1,0 +1,81 @@
+"""Image files as an array whose rows are decoded when they are asked for."""
+
+import os
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+
+from seqnets.data.images.files import ImageError, open_image
+from seqnets.data.images.preprocessing import Preprocessing
+from seqnets.data.read_ahead import read_ahead
+from seqnets.errors import UserError
+from seqnets.processes import shared_out
+
+
+class ImageFiles:
+    """Image files as an array `(N, H, W, C)` of uint8; each is decoded when it is first asked for, and kept.
+
+    Args:
+        paths: N files.
+        rule: what brings them to one size.
+
+    Raises:
+        UserError: the rule leaves images of any size.
+
+    Example:
+        >>> import tempfile
+        >>> from PIL import Image
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     Image.new("RGB", (4, 4), (9, 8, 7)).save(f"{folder}/a.png")
+        ...     files = ImageFiles([f"{folder}/a.png"], Preprocessing(resize=2, crop=(2, 2)))
+        ...     files.shape, files[np.array([0, 0])][1, 0, 0].tolist()
+        ((1, 2, 2, 3), [9, 8, 7])
+    """
+
+    dtype = np.dtype(np.uint8)
+
+    def __init__(self, paths: Sequence[str], rule: Preprocessing) -> None:
+        if rule.image_size is None:
+            raise UserError("the preprocessing gives images of any size; give it a crop")
+        self.paths, self.shape = tuple(paths), (len(paths), *rule.image_size, rule.channel_count)
+        self._rule, self._decoded = rule, dict[int, np.ndarray]()
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    def __getitem__(self, rows: slice | np.ndarray) -> np.ndarray:
+        wanted = np.arange(len(self))[rows].tolist()
+        missing = [row for row in dict.fromkeys(wanted) if row not in self._decoded]
+        self._decoded.update(zip(missing, read_ahead(self._rule.pixels, [self.paths[row] for row in missing])))
+        return np.stack([self._decoded[row] for row in wanted])
+
+    @property
+    def identity(self) -> np.ndarray:
+        """What tells these images from others: the names and sizes of the files, and the rule."""
+        return np.array(
+            [str(self._rule.to_json()), *(f"{os.path.basename(path)} {os.stat(path).st_size}" for path in self.paths)]
+        )
+
+
+def damaged(paths: Sequence[str]) -> dict[str, str]:
+    """Return what is wrong with each file that cannot be read; of several processes, each opens a part of them.
+
+    Example:
+        >>> damaged([__file__])[__file__].startswith("'")
+        True
+    """
+    return shared_out(_damaged, paths)
+
+
+def _damaged(paths: Sequence[str]) -> dict[str, str]:
+    with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
+        return {path: error for path, error in zip(paths, pool.map(_error, paths)) if error}
+
+
+def _error(path: str) -> str:
+    try:
+        open_image(path).close()
+    except ImageError as error:
+        return str(error)
+    return ""

@@ -1,0 +1,224 @@
+"""Image files of any kind to upright RGB or grey pictures; what cannot be read, or would fill the memory, is refused."""
+
+import io
+import os
+import threading
+import warnings
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from glob import glob, has_magic
+from pathlib import Path
+from typing import BinaryIO, Literal
+
+import numpy as np
+from PIL import Image
+
+from seqnets.errors import UserError
+
+ImageMode = Literal["RGB", "L"]
+Source = str | os.PathLike[str] | bytes | BinaryIO
+
+EXTENSIONS = frozenset(
+    [".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".gif", ".bmp", ".dib", ".webp", ".tif", ".tiff", ".avif"]
+    + [".ppm", ".pgm", ".pbm", ".pnm", ".jp2", ".j2k"]
+)
+MAX_PIXELS = 100_000_000
+# formats that are pictures, not programs: PostScript, for one, would be run by an interpreter
+_FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "DIB", "TIFF", "MPO", "PPM", "JPEG2000", "AVIF")
+_WHITE = (255, 255, 255, 255)
+_ORIENTATION = 0x0112  # of EXIF
+_UPRIGHT = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+_quieting = threading.Lock()
+
+
+class ImageError(UserError):
+    """An image that cannot be used. The message names it and says why.
+
+    Example:
+        >>> open_image(b"no picture", name="'notes.txt'")
+        Traceback (most recent call last):
+        ...
+        seqnets.data.images.files.ImageError: 'notes.txt' is not an image of a known format (JPEG, PNG, WEBP, GIF, BMP, TIFF, ...)
+    """
+
+
+def open_image(source: Source, mode: ImageMode = "RGB", *, max_pixels: int = MAX_PIXELS, name: str = "") -> Image.Image:
+    """Read an image file as people see it: upright, on white where it is transparent, with 8 bits a channel.
+
+    Grey, palette, CMYK, 1-bit and 16-bit images are converted (65535 becomes 255); of an animation the first picture is
+    taken. The size is looked up in the file's header, so that a small file that would unpack to gigabytes is refused
+    before any of it is decoded. No setting of Pillow is changed, and its warnings stay unsaid.
+
+    Args:
+        source: a path, the bytes of a file, or an open file.
+        mode: "RGB", or "L" for grey.
+        max_pixels: more than this are refused. Pillow itself refuses 179 million.
+        name: what to call the image in an error; the path where left out.
+
+    Returns:
+        The picture, decoded, in `mode`.
+
+    Raises:
+        ImageError: the file cannot be read, is no image, is cut short or damaged, or has too many pixels.
+
+    Example:
+        >>> file = io.BytesIO()
+        >>> Image.new("LA", (2, 1), (0, 0)).save(file, "PNG")
+        >>> open_image(file.getvalue()).getpixel((0, 0))
+        (255, 255, 255)
+    """
+    name = name or (f"'{os.fspath(source)}'" if isinstance(source, str | os.PathLike) else "the image")
+    try:
+        if isinstance(source, bytes):
+            return _decode(io.BytesIO(source), mode, max_pixels, name)
+        if isinstance(source, str | os.PathLike):
+            with open(source, "rb") as file:
+                return _decode(file, mode, max_pixels, name)
+        return _decode(source, mode, max_pixels, name)
+    except OSError as error:
+        raise ImageError(f"{name} cannot be read: {error.strerror or error}; check the path and the file") from None
+
+
+def find_images(sources: Iterable[str | os.PathLike[str]]) -> list[Path]:
+    """List image files.
+
+    Args:
+        sources: files (taken whatever they are called), folders (searched through and through for the extensions of
+            images, hidden files left out) and glob patterns such as `photos/*.jpg` or `photos/**/*.png`.
+
+    Returns:
+        The paths, each once: those of a source in sorted order, the sources in the given order.
+
+    Raises:
+        ImageError: a source does not exist, or nothing in it is an image.
+
+    Example:
+        >>> find_images(["no/such"])
+        Traceback (most recent call last):
+        ...
+        seqnets.data.images.files.ImageError: 'no/such' does not exist; give image files, folders or patterns such as '*.jpg'
+    """
+    return list(dict.fromkeys(path for source in sources for path in _images_of(os.fspath(source))))
+
+
+def as_mode(image: Image.Image, mode: ImageMode = "RGB", *, name: str = "the image") -> Image.Image:
+    """Convert a picture of any of Pillow's modes to 8-bit RGB or grey, on white where it is transparent.
+
+    Raises:
+        ImageError: its values are of a range that is not known.
+
+    Example:
+        >>> as_mode(Image.new("I;16", (1, 1), 32896), "L").getpixel((0, 0))
+        128
+    """
+    if image.mode == mode and "transparency" not in image.info:
+        return image
+    if image.mode[0] in "IF":
+        image = _eight_bits(image, name)
+    if image.has_transparency_data:
+        image = image.convert("RGBA")
+        image = Image.alpha_composite(Image.new("RGBA", image.size, _WHITE), image)
+    return image.convert(mode)
+
+
+def _decode(file: BinaryIO, mode: ImageMode, max_pixels: int, name: str) -> Image.Image:
+    image = _opened(file, name)
+    if image.width * image.height > max_pixels:
+        size = f"{image.width:,} x {image.height:,} pixels"
+        raise ImageError(f"{name} has {size}, more than the {max_pixels:,} allowed; shrink it, or raise max_pixels")
+    try:
+        image.load()
+        return as_mode(_upright(image), mode, name=name)
+    except (ImageError, MemoryError):
+        raise
+    except Exception as error:  # decoders fail in many ways on damaged data
+        raise ImageError(f"{name} is damaged or cut short: {_first_line(error)}") from None
+
+
+def _opened(file: BinaryIO, name: str) -> Image.Image:
+    try:
+        with _unsaid_warnings():
+            Image.init()
+            return Image.open(file, formats=[kind for kind in _FORMATS if kind in Image.OPEN])
+    except Image.DecompressionBombError as error:
+        raise ImageError(f"{name} is too large: {_first_line(error)}") from None
+    except Image.UnidentifiedImageError:
+        raise ImageError(f"{name} is {_nothing_known(file)}") from None
+    except MemoryError:
+        raise
+    except Exception as error:
+        raise ImageError(f"{name} is damaged or cut short: {_first_line(error)}") from None
+
+
+def _nothing_known(file: BinaryIO) -> str:
+    if file.seek(0, os.SEEK_END) == 0:
+        return "empty"
+    return "not an image of a known format (JPEG, PNG, WEBP, GIF, BMP, TIFF, ...)"
+
+
+def _upright(image: Image.Image) -> Image.Image:
+    try:
+        with _unsaid_warnings():
+            turn = _UPRIGHT.get(image.getexif().get(_ORIENTATION, 1))
+    except Exception:  # a damaged note about a picture is no damage to the picture
+        return image
+    if turn is None:
+        return image
+    turned = image.transpose(turn)
+    turned.info = image.info
+    return turned
+
+
+def _eight_bits(image: Image.Image, name: str) -> Image.Image:
+    values = np.asarray(image)
+    full = 1.0 if image.mode == "F" else 65535
+    low, high = (values.min(), values.max()) if values.size else (0, 0)
+    if not (low >= 0 and high <= full):
+        raise ImageError(f"{name} has values from {low:g} to {high:g}, not 0 to {full:g}; save it with 8 or 16 bits a channel")
+    return Image.fromarray(np.floor(values * (255 / full) + 0.5).astype(np.uint8))
+
+
+@contextmanager
+def _unsaid_warnings() -> Iterator[None]:
+    # Filters are the whole process's: threads take turns, and only what Pillow says is ignored
+    with _quieting, warnings.catch_warnings():
+        warnings.filterwarnings("ignore", module=r"PIL\.")
+        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+        yield
+
+
+def _images_of(source: str) -> list[Path]:
+    path = Path(source)
+    if path.is_dir():
+        return _of_folder(path)
+    if path.exists():
+        return [path]
+    if not has_magic(source):
+        raise ImageError(f"'{source}' does not exist; give image files, folders or patterns such as '*.jpg'")
+    found = [Path(match) for match in sorted(glob(source, recursive=True)) if Path(match).is_file()]
+    if not found:
+        raise ImageError(f"nothing matches '{source}'; give image files, folders or patterns such as '*.jpg'")
+    return found
+
+
+def _of_folder(folder: Path) -> list[Path]:
+    found = []
+    for parent, folders, names in os.walk(folder):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        shown = (Path(parent, name) for name in names if not name.startswith("."))
+        found += [path for path in shown if path.suffix.lower() in EXTENSIONS]
+    if not found:
+        raise ImageError(f"the folder '{folder}' has no images; looked for {', '.join(sorted(EXTENSIONS))}")
+    return sorted(found)
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")

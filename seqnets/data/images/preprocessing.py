@@ -1,0 +1,247 @@
+"""How an image becomes the array a network was trained on. It travels with the weights, so that it cannot mismatch."""
+
+import math
+import os
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import Any, Literal, TypeVar, get_args
+
+import numpy as np
+from PIL import Image
+
+from seqnets.data.images.files import as_mode, open_image
+from seqnets.errors import UserError
+
+Interpolation = Literal["nearest", "bilinear", "bicubic", "lanczos", "box", "hamming"]
+Channels = Literal["rgb", "bgr", "gray"]
+Rounding = Literal["down", "nearest"]
+Picture = Image.Image | np.ndarray | str | os.PathLike[str] | bytes
+Array = TypeVar("Array")
+
+IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+
+
+@dataclass(frozen=True)
+class Preprocessing:
+    r"""Resize, crop the center, order the channels, and normalize: $y = (\text{scale} \cdot x - \text{mean}) / \text{std}$.
+
+    The defaults are the evaluation rule of most ImageNet networks. All values are given in the order of `channels`.
+
+    Args:
+        resize: the length the shorter side gets (the other follows in proportion), or the exact (height, width), or
+            None to leave the size.
+        crop: (height, width) of the window cut from the center, or None for all; black fills what the image lacks.
+        interpolation: Pillow's filter for the resizing (they all smooth when shrinking, save "nearest").
+        side_rounding: how the longer side becomes whole.
+        crop_rounding: how the upper left corner of the crop does; "nearest" is torchvision's, halves to the even.
+        channels: "rgb", "bgr", or "gray".
+        scale: multiplies the values 0 .. 255 first.
+        mean: subtracted, one number a channel.
+        std: divided by, one number a channel.
+
+    Raises:
+        UserError: a value is out of its range, or mean and std do not have one number a channel.
+
+    Example:
+        >>> Preprocessing()(Image.new("RGB", (640, 480), "white")).shape
+        (224, 224, 3)
+        >>> digits = Preprocessing(resize=None, crop=None, channels="gray", mean=(0.0,), std=(1.0,))
+        >>> digits(np.full((28, 28), 255, np.uint8)).max()
+        np.float32(1.0)
+    """
+
+    resize: int | tuple[int, int] | None = 256
+    crop: tuple[int, int] | None = (224, 224)
+    interpolation: Interpolation = "bilinear"
+    side_rounding: Rounding = "down"
+    crop_rounding: Rounding = "nearest"
+    channels: Channels = "rgb"
+    scale: float = 1 / 255
+    mean: tuple[float, ...] = IMAGENET_MEAN
+    std: tuple[float, ...] = IMAGENET_STD
+
+    def __post_init__(self) -> None:
+        for name in ("resize", "crop", "mean", "std"):
+            value = getattr(self, name)
+            object.__setattr__(self, name, tuple(value) if isinstance(value, list) else value)
+        _check_choice("interpolation", self.interpolation, get_args(Interpolation))
+        _check_choice("channels", self.channels, get_args(Channels))
+        _check_choice("side_rounding", self.side_rounding, get_args(Rounding))
+        _check_choice("crop_rounding", self.crop_rounding, get_args(Rounding))
+        _check_size("resize", self.resize, (int, tuple, type(None)))
+        _check_size("crop", self.crop, (tuple, type(None)))
+        for name in ("mean", "std"):
+            _check_numbers(name, getattr(self, name), self.channel_count)
+        if 0 in self.std:
+            raise UserError(f"preprocessing: std must not be 0, got {self.std}")
+
+    @property
+    def channel_count(self) -> int:
+        """C: 1 for grey, else 3."""
+        return 1 if self.channels == "gray" else 3
+
+    @property
+    def image_size(self) -> tuple[int, int] | None:
+        """(H, W) of every result; None where it depends on the image."""
+        return self.crop or (self.resize if isinstance(self.resize, tuple) else None)
+
+    def __call__(self, image: Picture) -> np.ndarray:
+        """Return an image as the network takes it.
+
+        Args:
+            image: of Pillow in any mode, an array [H, W], [H, W, 1] or [H, W, 3] of uint8 in the order RGB, a path, or
+                the bytes of a file.
+
+        Returns:
+            [H, W, C] of float32.
+
+        Raises:
+            UserError: the image cannot be read, or the array is none of these.
+        """
+        return self.normalize(self.pixels(image))
+
+    def pixels(self, image: Picture) -> np.ndarray:
+        """Return an image resized, cropped and in the order of the channels, but still of uint8: [H, W, C].
+
+        Args:
+            image: as for a call.
+
+        Example:
+            >>> Preprocessing(resize=None, crop=(1, 1), channels="bgr").pixels(np.array([[[1, 2, 3]]], np.uint8)).tolist()
+            [[[3, 2, 1]]]
+        """
+        picture = _picture(image, "L" if self.channels == "gray" else "RGB")
+        array = np.asarray(self._cropped(self._resized(picture)))
+        array = array if array.ndim == 3 else array[:, :, None]
+        return np.ascontiguousarray(array[:, :, ::-1] if self.channels == "bgr" else array)
+
+    def normalize(self, pixels: Array) -> Array:
+        """Return pixels as the network takes them; traces, so that it can run inside `jax.jit`.
+
+        Args:
+            pixels: [..., C] of uint8, an array of NumPy or JAX.
+
+        Returns:
+            The same shape of float32.
+
+        Example:
+            >>> Preprocessing(scale=1.0, mean=(1.0,) * 3, std=(2.0,) * 3).normalize(np.array([[5, 3, 1]], np.uint8))
+            array([[2., 1., 0.]], dtype=float32)
+        """
+        x: Any = pixels
+        shape = (1,) * (x.ndim - 1) + (-1,)
+        mean, std = (np.asarray(values, np.float32).reshape(shape) for values in (self.mean, self.std))
+        return (x.astype(np.float32) * np.float32(self.scale) - mean) / std
+
+    def to_json(self) -> dict[str, Any]:
+        """Return what `from_json` makes an equal object of.
+
+        Example:
+            >>> Preprocessing.from_json(Preprocessing(channels="bgr").to_json()) == Preprocessing(channels="bgr")
+            True
+        """
+        return {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(self).items()}
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> "Preprocessing":
+        """Return what `to_json` described.
+
+        Raises:
+            UserError: it is no such description.
+        """
+        if not isinstance(value, Mapping):
+            raise UserError(f"preprocessing must be an object, not {value!r}")
+        unknown = value.keys() - {field.name for field in fields(cls)}
+        if unknown:
+            raise UserError(f"preprocessing has no setting {min(unknown)!r}; it has {', '.join(f.name for f in fields(cls))}")
+        return cls(**value)
+
+    @classmethod
+    def from_huggingface(cls, config: Mapping[str, Any]) -> "Preprocessing":
+        """Return the rule that a Hugging Face `preprocessor_config.json` states.
+
+        Args:
+            config: the parsed file, of an image processor that resizes, crops, rescales and normalizes.
+
+        Raises:
+            UserError: it asks for a step that is not known.
+
+        Example:
+            >>> Preprocessing.from_huggingface({"size": {"shortest_edge": 224}, "crop_pct": 0.875, "resample": 3}).resize
+            256
+        """
+        from seqnets.data.images.published import huggingface
+
+        return huggingface(config)
+
+    @classmethod
+    def from_timm(cls, config: Mapping[str, Any]) -> "Preprocessing":
+        """Return the rule that timm's `pretrained_cfg` (or a `config.json` that holds one) states.
+
+        Raises:
+            UserError: it asks for a step that is not known.
+
+        Example:
+            >>> Preprocessing.from_timm({"input_size": [3, 224, 224], "crop_pct": 0.95, "interpolation": "bicubic"}).resize
+            235
+        """
+        from seqnets.data.images.published import timm
+
+        return timm(config)
+
+    def _resized(self, image: Image.Image) -> Image.Image:
+        if self.resize is None:
+            return image
+        if isinstance(self.resize, tuple):
+            height, width = self.resize
+        else:
+            width, height = self._proportional(image.size, self.resize)
+        return image.resize((width, height), Image.Resampling[self.interpolation.upper()])
+
+    def _proportional(self, size: tuple[int, int], shorter: int) -> tuple[int, int]:
+        whole = {"down": int, "nearest": round}[self.side_rounding]
+        width, height = (shorter if side == min(size) else whole(shorter * side / min(size)) for side in size)
+        return width, height
+
+    def _cropped(self, image: Image.Image) -> Image.Image:
+        if self.crop is None:
+            return image
+        height, width = self.crop
+        left, top = self._corner(image.width, width), self._corner(image.height, height)
+        return image.crop((left, top, left + width, top + height))
+
+    def _corner(self, size: int, window: int) -> int:
+        if self.crop_rounding == "nearest":
+            return round((size - window) / 2) if size >= window else -((window - size) // 2)
+        return (size - window) // 2
+
+
+def _picture(image: Picture, mode: Literal["RGB", "L"]) -> Image.Image:
+    if isinstance(image, Image.Image):
+        return as_mode(image, mode)
+    if not isinstance(image, np.ndarray):
+        return open_image(image, mode)
+    if image.dtype != np.uint8 or image.ndim not in (2, 3) or image.shape[2:] not in ((), (1,), (3,)):
+        raise UserError(f"the image is an array {image.shape} of {image.dtype}; give [H, W], [H, W, 1] or [H, W, 3] of uint8")
+    flat = image[:, :, 0] if image.shape[2:] == (1,) else image
+    return as_mode(Image.fromarray(np.ascontiguousarray(flat)), mode)
+
+
+def _check_choice(name: str, value: Any, choices: tuple[str, ...]) -> None:
+    if value not in choices:
+        raise UserError(f"preprocessing: {name} must be one of {', '.join(choices)}, not {value!r}")
+
+
+def _check_size(name: str, value: Any, kinds: tuple[type, ...]) -> None:
+    sizes = value if isinstance(value, tuple) else () if value is None else (value,)
+    if not isinstance(value, kinds) or any(type(size) is not int or size < 1 for size in sizes) or len(sizes) > 2:
+        raise UserError(f"preprocessing: {name} must be pixels such as 224 or (224, 224), not {value!r}")
+
+
+def _check_numbers(name: str, values: Any, count: int) -> None:
+    if not isinstance(values, tuple) or len(values) != count or not all(map(_is_number, values)):
+        raise UserError(f"preprocessing: {name} must have {count} number{'s' * (count > 1)}, one a channel, not {values!r}")
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and math.isfinite(value)

@@ -1,0 +1,1 @@
+"""Texts: files to characters to windows of a stream."""

@@ -1,0 +1,125 @@
+"""Encoded texts kept on disk: written once, whole or not at all, and memory-mapped ever after."""
+
+import hashlib
+import json
+import os
+import struct
+import time
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+
+from seqnets.data.text.vocabulary import Vocabulary
+from seqnets.errors import UserError
+from seqnets.files import is_leftover, whole_file
+
+# a file is: the tokens, a JSON trailer, the trailer's length, this mark. What lacks the mark was never finished.
+_MARK = b"seqnets\x01"
+_LENGTH = struct.Struct("<Q")
+_ABANDONED_SECONDS = 3600
+
+
+@dataclass(frozen=True)
+class CachedTokens:
+    """The tokens of a cache file (memory-mapped, read-only), their vocabulary, and the SHA-256 of their bytes."""
+
+    tokens: np.ndarray
+    vocabulary: Vocabulary
+    digest: str
+
+
+def cache_folder(setting: str = "") -> Path:
+    """Return the folder for encoded texts, made if need be: the setting, $SEQNETS_CACHE, or ~/.cache/seqnets.
+
+    Raises:
+        UserError: it cannot be made or written to.
+    """
+    base = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
+    folder = Path(setting or os.environ.get("SEQNETS_CACHE") or f"{base}/seqnets").expanduser() / "text"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise _not_writable(folder, error) from None
+    return folder
+
+
+def cache_path(folder: Path, identity: Mapping[str, Any]) -> Path:
+    """Return where the text of an identity is kept: one file for the same sources and settings, whatever their age."""
+    lasting = {name: value for name, value in identity.items() if name != "state"}
+    return folder / f"{hashlib.sha256(json.dumps(lasting, sort_keys=True).encode()).hexdigest()[:24]}.tokens"
+
+
+def load(path: Path, identity: Mapping[str, Any]) -> CachedTokens | None:
+    """Return what a cache file holds, or None if there is none, it is half-written or of another state of the text."""
+    try:
+        with open(path, "rb") as file:
+            trailer = _read_trailer(file)
+        if trailer is None or trailer["identity"] != json.loads(json.dumps(identity)):
+            return None
+        tokens = _mapped(path, trailer["dtype"], trailer["count"])
+        return CachedTokens(tokens, Vocabulary.from_json(trailer["vocabulary"]), trailer["sha256"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _mapped(path: Path, dtype: str, count: int) -> np.ndarray:
+    return np.memmap(path, dtype, "r", shape=(count,)) if count else np.empty(0, dtype)  # nothing cannot be mapped
+
+
+def _read_trailer(file: BinaryIO) -> dict[str, Any] | None:
+    size = file.seek(0, os.SEEK_END)
+    end = size - _LENGTH.size - len(_MARK)
+    if end < 0:
+        return None
+    file.seek(end)
+    length, mark = _LENGTH.unpack(file.read(_LENGTH.size))[0], file.read()
+    if mark != _MARK or length > end:
+        return None
+    file.seek(end - length)
+    trailer = json.loads(file.read(length))
+    tokens = trailer["count"] * np.dtype(trailer["dtype"]).itemsize
+    return trailer if tokens == end - length else None
+
+
+def store(path: Path, identity: Mapping[str, Any], vocabulary: Vocabulary, blocks: Iterable[np.ndarray]) -> None:
+    """Write blocks of tokens to a cache file, which appears only when it is whole.
+
+    Raises:
+        UserError: the folder cannot be written to, or is full.
+    """
+    _remove_abandoned(path)
+    try:
+        with whole_file(path) as file:
+            _write(file, identity, vocabulary, blocks)
+    except OSError as error:
+        raise _not_writable(path.parent, error) from None
+
+
+def _write(file: BinaryIO, identity: Mapping[str, Any], vocabulary: Vocabulary, blocks: Iterable[np.ndarray]) -> None:
+    count, digest = 0, hashlib.sha256()
+    for block in filter(len, blocks):
+        data = np.ascontiguousarray(block, vocabulary.dtype).data.cast("B")
+        file.write(data)
+        digest.update(data)
+        count += len(block)
+    trailer = {"identity": identity, "dtype": vocabulary.dtype.str, "count": count, "sha256": digest.hexdigest()}
+    ending = json.dumps({**trailer, "vocabulary": vocabulary.to_json()}).encode()
+    file.write(ending + _LENGTH.pack(len(ending)) + _MARK)
+
+
+def _remove_abandoned(path: Path) -> None:
+    for partial in filter(lambda other: is_leftover(other.name), path.parent.iterdir()):
+        with suppress(OSError):  # others may be writing
+            if time.time() - partial.stat().st_mtime > _ABANDONED_SECONDS:
+                partial.unlink()
+
+
+def _not_writable(folder: Path, error: OSError) -> UserError:
+    return UserError(
+        f"cannot keep the encoded text in '{folder}': {error.strerror or error}; "
+        "pass --data.cache-directory FOLDER, or set SEQNETS_CACHE"
+    )

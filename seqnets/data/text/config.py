@@ -1,0 +1,96 @@
+"""The settings of a text: the section [data] of a run's config."""
+
+import codecs
+import re
+from dataclasses import dataclass
+from typing import get_args
+
+from seqnets.data.text.vocabulary import VocabularyKind
+from seqnets.errors import UserError
+
+_ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "0": "\0", "\\": "\\"}
+
+
+@dataclass(frozen=True)
+class TextConfig:
+    """How a text is read, encoded and split.
+
+    Example:
+        >>> TextConfig(vocabulary="bytes", validation_fraction=0.05).window
+        128
+    """
+
+    vocabulary: VocabularyKind = "chars"
+    """What a token is: a character (Unicode code point) of the text, or a byte, which fits every text."""
+    window: int = 128
+    """Tokens that the gradient flows back through; the state is carried on from window to window."""
+    validation_fraction: float = 0.1
+    """Share of the text, after the training part, that is held out for validation; 0 for none."""
+    test_fraction: float = 0.0
+    """Share of the text, at its end, that is held out for testing; 0 for none."""
+    separator: str = ""
+    r"""What ends a document (\n, \t, \r, \0, \xNN, \uNNNN are understood): the state starts afresh there. Also put
+    between files that do not end with it. Empty for none."""
+    encoding: str = "utf-8"
+    """Encoding of the files, for a vocabulary of characters; a byte order mark at the start of a file is left out."""
+    in_memory_megabytes: int = 64
+    """Texts up to this size are held in memory; longer ones are encoded once into a memory-mapped file."""
+    cache_directory: str = ""
+    """Where encoded texts are kept; empty for $SEQNETS_CACHE or ~/.cache/seqnets."""
+
+    @property
+    def separator_text(self) -> str:
+        r"""The separator with its escapes resolved.
+
+        Example:
+            >>> TextConfig(separator=r"\n\n").separator_text == "\n" * 2
+            True
+        """
+        return re.sub(r"\\(x[0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|.)", _unescaped, self.separator)
+
+    def check(self) -> None:
+        """Refuse settings that cannot be.
+
+        Raises:
+            UserError: a setting is out of range or contradicts another one; the message names it.
+        """
+        if self.vocabulary not in get_args(VocabularyKind):
+            raise UserError(f"data.vocabulary must be 'chars' or 'bytes', not {self.vocabulary!r}")
+        if self.window < 1:
+            raise UserError(f"data.window must be at least 1, not {self.window}")
+        if self.in_memory_megabytes < 0:
+            raise UserError(f"data.in_memory_megabytes must be at least 0, not {self.in_memory_megabytes}")
+        _check_fractions(self.validation_fraction, self.test_fraction)
+        _check_encoding(self.encoding, self.vocabulary)
+        _ = self.separator_text
+
+
+def _check_fractions(validation: float, test: float) -> None:
+    for name, share in (("validation", validation), ("test", test)):
+        if not 0 <= share < 1:
+            raise UserError(f"data.{name}_fraction must be at least 0 and below 1, not {share}")
+    if validation + test >= 1:
+        raise UserError(
+            f"data.validation_fraction ({validation}) and data.test_fraction ({test}) leave nothing to train on; "
+            "lower one of them so that they add up to less than 1"
+        )
+
+
+def _check_encoding(encoding: str, kind: str) -> None:
+    try:
+        name = codecs.lookup(encoding).name
+        "".encode(encoding)  # only an encoding of text can do this: base64 and its like cannot
+        codecs.getincrementaldecoder(encoding)
+    except (LookupError, ValueError):
+        raise UserError(f"data.encoding {encoding!r} is unknown; pass one that Python knows, such as utf-8") from None
+    if kind == "bytes" and name != "utf-8":
+        raise UserError(f"data.encoding {encoding!r} has no effect on data.vocabulary 'bytes'; leave one of them out")
+
+
+def _unescaped(match: re.Match[str]) -> str:
+    code = match[1]
+    if code[0] in "xu" and len(code) > 1:
+        return chr(int(code[1:], 16))
+    if code not in _ESCAPES:
+        raise UserError(rf"data.separator has an unknown escape '\{code}'; known are \n \t \r \0 \\ \xNN \uNNNN")
+    return _ESCAPES[code]

@@ -1,0 +1,227 @@
+"""A text as a corpus: its vocabulary and its tokens, split into training, validation and test."""
+
+import hashlib
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from seqnets.data.demo.library_text import standard_library
+from seqnets.data.text import cache
+from seqnets.data.text.config import TextConfig
+from seqnets.data.text.encoding import Meter, collect_vocabulary, encode_blocks
+from seqnets.data.text.sources import Progress, Source, opened
+from seqnets.data.text.splits import check_long_enough, split_bounds
+from seqnets.data.text.streams import TokenStream
+from seqnets.data.text.vocabulary import UnknownPolicy, Vocabulary, bytes_vocabulary
+from seqnets.errors import UserError
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """A text as tokens, with its vocabulary.
+
+    Args:
+        vocabulary: the map between characters and tokens.
+        tokens: the whole text, unsigned integers of shape (N,), in memory or memory-mapped.
+        splits: "train", and "validation" and "test" where their share is not 0.
+        separator: the tokens that end a document; empty for none.
+        sources: the names of the texts, in order.
+    """
+
+    vocabulary: Vocabulary
+    tokens: np.ndarray = field(repr=False)
+    splits: dict[str, TokenStream] = field(repr=False)
+    separator: tuple[int, ...] = ()
+    sources: tuple[str, ...] = field(default=(), repr=False)
+    digest: str = field(default="", repr=False)
+
+    def __len__(self) -> int:
+        return len(self.tokens)
+
+    @property
+    def train(self) -> TokenStream:
+        """The part to learn from."""
+        return self._split("train")
+
+    @property
+    def validation(self) -> TokenStream:
+        """The part after it, to choose by."""
+        return self._split("validation")
+
+    @property
+    def test(self) -> TokenStream:
+        """The last part, to report."""
+        return self._split("test")
+
+    def _split(self, name: str) -> TokenStream:
+        if name not in self.splits:
+            raise UserError(f"the corpus has no {name} split; set --data.{name}-fraction above 0")
+        return self.splits[name]
+
+    @cached_property
+    def _digest(self) -> str:
+        return self.digest or hashlib.sha256(np.ascontiguousarray(self.tokens).data).hexdigest()
+
+    def fingerprint(self) -> dict[str, str | int]:
+        """Return what tells this corpus from any other: hashes of text and vocabulary, and the sizes of its splits.
+
+        Example:
+            >>> fingerprint = read_text(__file__).fingerprint()
+            >>> list(fingerprint)
+            ['text', 'vocabulary', 'separator', 'train_tokens', 'validation_tokens', 'test_tokens']
+        """
+        sizes = {f"{name}_tokens": len(self.splits.get(name, ())) for name in ("train", "validation", "test")}
+        separator = self.vocabulary.decode(self.separator)
+        return {"text": self._digest, "vocabulary": self.vocabulary.digest, "separator": separator, **sizes}
+
+
+def read_text(
+    *sources: str | os.PathLike[str],
+    config: TextConfig | None = None,
+    vocabulary: Vocabulary | None = None,
+    unknown: UnknownPolicy = "error",
+    progress: Progress | None = None,
+) -> Corpus:
+    """Read texts, one after the other, into a corpus.
+
+    Nothing is changed on the way: line ends stay as they are, nothing is put between files (but a separator, if there
+    is one), and only a byte order mark is left out, under a vocabulary of characters. A vocabulary of characters takes
+    two passes, one of bytes a single one. Text beyond `config.in_memory_megabytes` is never held in memory: it is
+    encoded in blocks into a file of the cache folder, which is used again as long as the sources stay the same.
+
+    Args:
+        sources: files (gzip if they end in .gz), folders (see `seqnets.data.text.sources.find`), globs, or "-" for
+            standard input; the source of Python's standard library where left out.
+        config: how to read and split; `TextConfig()` where left out.
+        vocabulary: the vocabulary to encode with, such as a trained model's; collected from the text where left out.
+        unknown: what to do with characters that the given vocabulary lacks: "error", "skip" or "replace".
+        progress: called now and then with the stored bytes read so far and in all (over all passes; 0 in all if
+            unknown).
+
+    Returns:
+        The corpus; split s holds the tokens from floor(N a) to floor(N b) for its shares a to b, so that 10% of
+        1,115,394 characters for validation leave 1,003,854 for training and give 111,540.
+
+    Raises:
+        UserError: a source is missing, empty, unreadable, not a text of this encoding, or too short to train on one
+            window; or a setting cannot be.
+
+    Example:
+        >>> corpus = read_text(__file__)
+        >>> corpus.vocabulary.decode(corpus.train.read(0, 21))
+        '\"\"\"A text as a corpus'
+    """
+    config = config or TextConfig()
+    config.check()
+    wanted = vocabulary or (bytes_vocabulary() if config.vocabulary == "bytes" else None)
+    limit = config.in_memory_megabytes << 20
+    with opened(sources or standard_library(), limit, lambda: cache.cache_folder(config.cache_directory)) as texts:
+        _check_not_empty(texts)
+        reading = _Reading(texts, config, wanted, unknown, progress)
+        encoded = reading.in_memory(limit) or reading.cached()
+    return _split_up(encoded, config, tuple(text.name for text in texts))
+
+
+@dataclass(frozen=True)
+class _Reading:
+    texts: list[Source]
+    config: TextConfig
+    vocabulary: Vocabulary | None
+    unknown: UnknownPolicy
+    progress: Progress | None
+
+    def in_memory(self, limit: int) -> cache.CachedTokens | None:
+        if self._stored > limit:
+            return None
+        meter = self._meter()
+        vocabulary = self._collected(meter)
+        blocks, held = [], 0
+        for block in self._blocks(vocabulary, meter):
+            blocks.append(block)
+            held += len(block)
+            if held > limit:  # a packed text can turn out far longer than its file
+                return None
+        return cache.CachedTokens(np.concatenate([np.empty(0, vocabulary.dtype), *blocks]), vocabulary, "")
+
+    def cached(self) -> cache.CachedTokens:
+        identity = self._identity()
+        path = cache.cache_path(cache.cache_folder(self.config.cache_directory), identity)
+        found = cache.load(path, identity)
+        if found is None:
+            meter = self._meter()
+            vocabulary = self._collected(meter)
+            cache.store(path, identity, vocabulary, self._blocks(vocabulary, meter))
+            self._check_unchanged(identity)
+            found = cache.load(path, identity)
+        if found is None:
+            raise UserError(f"the encoded text at '{path}' vanished or was replaced while it was written; start again")
+        return found
+
+    @property
+    def _stored(self) -> int:
+        return sum(text.size for text in self.texts)
+
+    def _meter(self) -> Meter:
+        return Meter(self.progress, self._stored * (1 if self.vocabulary else 2))
+
+    def _collected(self, meter: Meter) -> Vocabulary:
+        separator = self.config.separator_text
+        vocabulary = self.vocabulary or collect_vocabulary(
+            self.texts, encoding=self.config.encoding, separator=separator, meter=meter
+        )
+        if vocabulary.kind == "chars" and set(separator) - set(vocabulary.characters):
+            raise UserError(f"the separator {separator!r} does not occur in the text; set --data.separator to one that does")
+        return vocabulary
+
+    def _blocks(self, vocabulary: Vocabulary, meter: Meter) -> Iterator[np.ndarray]:
+        separator, encoding = self.config.separator_text, self.config.encoding
+        return encode_blocks(self.texts, vocabulary, encoding=encoding, separator=separator, unknown=self.unknown, meter=meter)
+
+    def _identity(self) -> dict[str, Any]:
+        return {
+            "sources": [os.path.abspath(text.path) if not text.temporary else text.name for text in self.texts],
+            "state": [_state(text) for text in self.texts],
+            "kind": self.config.vocabulary,
+            "encoding": self.config.encoding,
+            "separator": self.config.separator_text,
+            "vocabulary": self.vocabulary.digest if self.vocabulary else "",
+            "unknown": self.unknown,
+        }
+
+    def _check_unchanged(self, identity: dict[str, Any]) -> None:
+        for text, before in zip(self.texts, identity["state"]):
+            if _state(text) != before:
+                raise UserError(f"{text.name!r} changed while it was read; start again when it is complete")
+
+
+def _state(text: Source) -> list[Any]:
+    if text.temporary:
+        digest = hashlib.sha256()
+        for block, _ in text.blocks():
+            digest.update(block)
+        return [digest.hexdigest()]
+    status = os.stat(text.path)
+    return [status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino]
+
+
+def _split_up(encoded: cache.CachedTokens, config: TextConfig, sources: tuple[str, ...]) -> Corpus:
+    tokens, vocabulary = encoded.tokens, encoded.vocabulary
+    check_long_enough(len(tokens), config, _named(sources), "byte" if vocabulary.kind == "bytes" else "character")
+    separator = tuple(vocabulary.encode(config.separator_text).tolist())
+    splits = {
+        name: TokenStream(tokens[start:stop], separator) for name, (start, stop) in split_bounds(len(tokens), config).items()
+    }
+    return Corpus(vocabulary, tokens, splits, separator, sources, encoded.digest)
+
+
+def _check_not_empty(texts: Sequence[Source]) -> None:
+    if all(text.size == 0 for text in texts):
+        raise UserError(f"{_named([text.name for text in texts])} is empty; give a text to read")
+
+
+def _named(sources: Sequence[str]) -> str:
+    return repr(sources[0]) if len(sources) == 1 else f"the text (of {len(sources):,} files)"

@@ -1,0 +1,296 @@
+"""The one-to-one map between characters (or bytes) and tokens."""
+
+import codecs
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Literal, get_args
+
+import numpy as np
+
+from seqnets.data.text.vocabulary_difference import describe_difference
+from seqnets.errors import UserError
+
+VocabularyKind = Literal["chars", "bytes"]
+UnknownPolicy = Literal["error", "skip", "replace"]
+
+_CODE_POINTS = 0x110000
+_REPLACEMENTS = "\ufffd? "
+
+
+@dataclass(frozen=True)
+class Vocabulary:
+    """The characters a model knows; token i stands for the i-th of them.
+
+    `chars` holds the Unicode code points of a text in sorted order. `bytes` holds all 256 bytes, reads any text
+    as UTF-8 and so never meets an unknown character.
+
+    Args:
+        kind: "chars" or "bytes".
+        characters: the distinct characters in token order; empty for "bytes".
+
+    Raises:
+        UserError: the kind is neither of the two, or the characters are none, repeated or lone surrogates.
+
+    Example:
+        >>> vocabulary = Vocabulary.from_text("hello")
+        >>> len(vocabulary), vocabulary.characters
+        (4, 'ehlo')
+        >>> vocabulary.encode("hole").tolist()
+        [1, 3, 2, 0]
+        >>> vocabulary.decode([1, 3, 2, 0])
+        'hole'
+    """
+
+    kind: VocabularyKind
+    characters: str = ""
+
+    def __post_init__(self) -> None:
+        if self.kind not in get_args(VocabularyKind):
+            raise UserError(f"vocabulary kind must be 'chars' or 'bytes', not {self.kind!r}")
+        if self.kind == "bytes" and self.characters:
+            raise UserError("a vocabulary of bytes has no list of characters; leave `characters` empty")
+        if self.kind == "chars":
+            _check_characters(self.characters)
+
+    @classmethod
+    def from_text(cls, text: str) -> "Vocabulary":
+        """Return the sorted distinct code points of a text.
+
+        Example:
+            >>> Vocabulary.from_text("banana").characters
+            'abn'
+        """
+        return cls("chars", "".join(sorted(set(text))))
+
+    def __len__(self) -> int:
+        return 256 if self.kind == "bytes" else len(self.characters)
+
+    def __str__(self) -> str:
+        return "256 bytes" if self.kind == "bytes" else f"{len(self):,} character{'' if len(self) == 1 else 's'}"
+
+    @property
+    def dtype(self) -> np.dtype:
+        """The smallest unsigned little-endian type that holds every token."""
+        return np.dtype("<u1" if len(self) <= 1 << 8 else "<u2" if len(self) <= 1 << 16 else "<u4")
+
+    @property
+    def digest(self) -> str:
+        """A short hash of the kind and the characters, equal only for equal vocabularies."""
+        return hashlib.sha256(json.dumps(self.to_json()).encode()).hexdigest()[:16]
+
+    @cached_property
+    def _token_of(self) -> np.ndarray:
+        table = np.full(_CODE_POINTS, -1, np.int32)
+        table[_code_points(self.characters)] = np.arange(len(self.characters), dtype=np.int32)
+        return table
+
+    @cached_property
+    def _code_point_of(self) -> np.ndarray:
+        return _code_points(self.characters).astype("<u4")
+
+    def encode(
+        self,
+        text: str,
+        *,
+        unknown: UnknownPolicy = "error",
+        name: str = "the text",
+        offset: int = 0,
+        encoding: str = "utf-8",
+    ) -> np.ndarray:
+        """Return the tokens of a text.
+
+        Args:
+            text: any string. For "bytes" it is read as UTF-8.
+            unknown: what to do with a character that the vocabulary lacks: "error", "skip" it, or "replace" it by
+                the first of U+FFFD, "?" and the space that the vocabulary has.
+            name: what to call the text in an error.
+            offset: the byte at which `text` begins in `name`, for errors.
+            encoding: how `text` is written in `name`, for the byte offset in errors.
+
+        Returns:
+            Tokens, int32, of shape (T,).
+
+        Raises:
+            UserError: a character is unknown and `unknown` is "error" (the message names it and its byte offset), or
+                nothing is there to replace it by.
+
+        Example:
+            >>> Vocabulary.from_text("abc").encode("cafe", unknown="skip").tolist()
+            [2, 0]
+            >>> Vocabulary.from_text("abc").encode("cafe", name="the prompt")
+            Traceback (most recent call last):
+            ...
+            seqnets.errors.UserError: vocabulary (3 characters) has no character 'f' (at byte 2 of the prompt); train
+            with --data.vocabulary bytes, or pass --unknown skip
+        """
+        if unknown not in get_args(UnknownPolicy):
+            raise UserError(f"unknown must be 'error', 'skip' or 'replace', not {unknown!r}")
+        if self.kind == "bytes":
+            return np.frombuffer(_utf8(text, name), np.uint8).astype(np.int32)
+        tokens = self._token_of[_code_points(text)]
+        missing = tokens < 0
+        if not missing.any():
+            return tokens
+        if unknown == "skip":
+            return tokens[~missing]
+        if unknown == "replace":
+            return np.where(missing, self._replacement(), tokens)
+        raise self._unknown(text, int(np.argmax(missing)), name, offset, encoding)
+
+    def _unknown(self, text: str, first: int, name: str, offset: int, encoding: str) -> UserError:
+        at = offset + len(text[:first].encode(encoding, "surrogatepass"))
+        return UserError(
+            f"vocabulary ({self}) has no character {text[first]!r} (at byte {at:,} of {name}); "
+            "train with --data.vocabulary bytes, or pass --unknown skip"
+        )
+
+    def _replacement(self) -> np.int32:
+        for character in _REPLACEMENTS:
+            if character in self.characters:
+                return self._token_of[ord(character)]
+        raise UserError(
+            f"vocabulary ({self}) has none of U+FFFD, '?' and ' ' to replace unknown characters by; pass --unknown skip"
+        )
+
+    def decode(self, tokens: Any) -> str:
+        """Return the text of some tokens; bytes that are not UTF-8 become U+FFFD.
+
+        Args:
+            tokens: integers in [0, V), of shape (T,): a list, a NumPy or a JAX array.
+
+        Raises:
+            UserError: a token is not an integer of this vocabulary.
+
+        Example:
+            >>> bytes_vocabulary().decode([72, 105, 0xe2, 0x82])
+            'Hi\ufffd'
+        """
+        return self._bytes_of(tokens).decode(self._codec, "replace")
+
+    def decoder(self) -> "Decoder":
+        """Return a decoder for tokens that come a few at a time.
+
+        Example:
+            >>> decoder = bytes_vocabulary().decoder()
+            >>> [decoder.push([byte]) for byte in "né".encode()], decoder.finish()
+            (['n', '', 'é'], '')
+        """
+        return Decoder(self)
+
+    @property
+    def _codec(self) -> str:
+        return "utf-8" if self.kind == "bytes" else "utf-32-le"
+
+    def _bytes_of(self, tokens: Any) -> bytes:
+        tokens = _as_tokens(tokens, len(self))
+        if self.kind == "bytes":
+            return tokens.astype(np.uint8).tobytes()
+        return self._code_point_of[tokens].tobytes()
+
+    def difference(self, other: "Vocabulary", names: tuple[str, str] = ("this vocabulary", "the other")) -> str:
+        """Say in one sentence how another vocabulary differs; "" if it does not.
+
+        Args:
+            other: the vocabulary to compare with.
+            names: what to call this one and the other.
+
+        Example:
+            >>> model, text = Vocabulary.from_text("abc"), Vocabulary.from_text("abxy")
+            >>> model.difference(text, ("the model's vocabulary", "the text's"))
+            "the model's vocabulary has 3 characters and the text's 4: only the first has 'c'; only the second has
+            'x', 'y'"
+        """
+        return describe_difference(self, other, names)
+
+    def to_json(self) -> dict[str, str]:
+        """Return what `from_json` reads, for `json.dump`.
+
+        Example:
+            >>> Vocabulary.from_text("abba").to_json()
+            {'kind': 'chars', 'characters': 'ab'}
+        """
+        return {"kind": self.kind, "characters": self.characters}
+
+    @classmethod
+    def from_json(cls, fields: Mapping[str, Any]) -> "Vocabulary":
+        """Return the vocabulary that `to_json` wrote.
+
+        Raises:
+            UserError: the fields are not those of a vocabulary.
+
+        Example:
+            >>> Vocabulary.from_json({"kind": "chars", "characters": "ab"}) == Vocabulary.from_text("abba")
+            True
+        """
+        if not isinstance(fields, Mapping) or set(fields) != {"kind", "characters"}:
+            shown = sorted(fields) if isinstance(fields, Mapping) else type(fields).__name__
+            raise UserError(f"a saved vocabulary has the fields 'kind' and 'characters', not {shown}")
+        if not isinstance(fields["characters"], str):
+            raise UserError(f"a saved vocabulary's 'characters' is a string, not {type(fields['characters']).__name__}")
+        return cls(fields["kind"], fields["characters"])
+
+
+def bytes_vocabulary() -> Vocabulary:
+    """Return the vocabulary of all 256 bytes, which reads any text and any file.
+
+    Example:
+        >>> bytes_vocabulary().encode("é").tolist()
+        [195, 169]
+    """
+    return Vocabulary("bytes")
+
+
+class Decoder:
+    """Turns tokens into text as they come, never handing out half a character; made by `Vocabulary.decoder`."""
+
+    def __init__(self, vocabulary: Vocabulary) -> None:
+        self._vocabulary = vocabulary
+        self._text = codecs.getincrementaldecoder(vocabulary._codec)("replace")
+
+    def push(self, tokens: Any) -> str:
+        """Return the text that is complete after these tokens."""
+        return self._text.decode(self._vocabulary._bytes_of(tokens))
+
+    def finish(self) -> str:
+        """Return what is left; an incomplete character becomes U+FFFD."""
+        rest = self._text.decode(b"", final=True)
+        self._text.reset()
+        return rest
+
+
+def _code_points(text: str) -> np.ndarray:
+    if text.isascii():  # one byte a character, the common case, is twice as fast
+        return np.frombuffer(text.encode("ascii"), np.uint8)
+    return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), "<u4")
+
+
+def _utf8(text: str, name: str) -> bytes:
+    try:  # a command line hands over bytes that are not UTF-8 as lone surrogates; this restores them
+        return text.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError as error:
+        raise UserError(f"{text[error.start]!r} in {name} is half a character (a lone surrogate); remove it") from None
+
+
+def _check_characters(characters: str) -> None:
+    if not characters:
+        raise UserError("a vocabulary needs at least one character; the text is empty")
+    if len(set(characters)) < len(characters):
+        repeated = next(c for c in characters if characters.count(c) > 1)
+        raise UserError(f"a vocabulary lists each character once; {repeated!r} is there twice")
+    surrogates = [c for c in characters if "\ud800" <= c <= "\udfff"]
+    if surrogates:
+        raise UserError(f"{surrogates[0]!r} is half a character (a lone surrogate); use --data.vocabulary bytes")
+
+
+def _as_tokens(tokens: Any, size: int) -> np.ndarray:
+    tokens = np.atleast_1d(np.asarray(tokens))
+    if tokens.size == 0:
+        tokens = tokens.astype(np.int32)
+    if tokens.ndim != 1 or tokens.dtype.kind not in "iu":
+        raise UserError(f"tokens must be integers of shape (T,), not {tokens.dtype} of shape {tokens.shape}")
+    if tokens.size and not (tokens.min() >= 0 and tokens.max() < size):
+        raise UserError(f"tokens must be in [0, {size}); these go from {tokens.min()} to {tokens.max()}")
+    return tokens

@@ -1,0 +1,1 @@
+"""Words and other tokens: vocabularies, word vectors, tables of tokens."""

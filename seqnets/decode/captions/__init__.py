@@ -1,0 +1,1 @@
+"""Captions and translations out of their decoders: greedy, beam and random."""

@@ -1,0 +1,108 @@
+"""How captions are searched or drawn."""
+
+from dataclasses import dataclass, replace
+from typing import Any, Literal, get_args
+
+import jax.numpy as jnp
+import numpy as np
+
+from seqnets.decode.captions.rules import CaptionRules
+from seqnets.decode.filters import Filters
+from seqnets.decode.sizes import check_at_least_one
+from seqnets.errors import UserError
+
+CaptionMethod = Literal["beam", "greedy", "sample"]
+WORDS, LETTERS = 20, 150  # the greatest length where none is given
+
+
+@dataclass(frozen=True)
+class CaptionConfig:
+    """How captions are searched or drawn.
+
+    Raises:
+        UserError: a setting is out of its range.
+
+    Example:
+        >>> CaptionConfig(beam=3, n_best=5)
+        Traceback (most recent call last):
+        ...
+        seqnets.errors.UserError: a beam of 3 finds 3 captions at most, fewer than n_best 5; widen it
+    """
+
+    method: CaptionMethod = "beam"
+    """Search the likeliest caption (beam), take the likeliest word each time (greedy), or draw (sample)."""
+    beam: int = 5
+    """Captions that the search keeps open."""
+    n_best: int = 1
+    """Captions for each image: the best first, or in the order of drawing."""
+    max_length: int = 0
+    """Words (or characters) at most; 0 for 20 words or 150 characters."""
+    min_length: int = 1
+    """Words at least."""
+    length_penalty: float = 0.7
+    """Power of the length penalty of the beam search; 0 favors short captions."""
+    temperature: float = 1.0
+    """Divides the logits that are drawn from; 0 is greedy."""
+    top_k: int | None = None
+    """Draw from the k likeliest words only."""
+    top_p: float | None = None
+    """Draw from the likeliest words that reach this probability together."""
+    min_p: float | None = None
+    """Draw from words at least this times as likely as the likeliest."""
+    allow_unknown: bool = False
+    """Let the sign for unknown words into a caption."""
+    attention: bool = True
+    """Keep the attention maps."""
+
+    def __post_init__(self) -> None:
+        if self.method not in get_args(CaptionMethod):
+            raise UserError(f"method must be 'beam', 'greedy' or 'sample', not {self.method!r}")
+        check_at_least_one(beam=self.beam, n_best=self.n_best)
+        if self.method == "beam" and self.n_best > self.beam:
+            raise UserError(
+                f"a beam of {self.beam} finds {self.beam} captions at most, fewer than n_best {self.n_best}; widen it"
+            )
+        if self.method == "greedy" and self.n_best > 1:
+            raise UserError(f"greedy decoding gives one caption, not n_best {self.n_best}; use a beam, or draw samples")
+        for name in ("max_length", "min_length", "length_penalty", "temperature"):
+            if not 0 <= getattr(self, name) < np.inf:
+                raise UserError(f"{name} must be at least 0, not {getattr(self, name)}")
+        if 0 < self.max_length < self.min_length:
+            raise UserError(f"min_length {self.min_length} is beyond max_length {self.max_length}; lower it")
+        _check_filters(self)
+
+    def rules(self, vocabulary: Any) -> CaptionRules:
+        """Return what the loops are compiled for."""
+        length = self.max_length or max(self.min_length, WORDS if vocabulary.kind == "words" else LETTERS)
+        signs = (vocabulary.pad, vocabulary.begin, *(() if self.allow_unknown else (vocabulary.unknown,)))
+        width = {"beam": self.beam, "greedy": 1, "sample": self.n_best}[self.method]
+        return CaptionRules(vocabulary.begin, vocabulary.end, length, self.min_length, signs, width, self.n_best, self.attention)
+
+    def filters(self) -> Filters | None:
+        """Return what stands between logits and drawing; None where nothing is drawn."""
+        if self.method != "sample":
+            return None
+        given = {name: getattr(self, name) for name in ("temperature", "top_k", "top_p", "min_p")}
+        dtypes = {"top_k": jnp.int32}
+        return Filters(**{k: jnp.asarray(v, dtypes.get(k, jnp.float32)) for k, v in given.items() if v is not None})
+
+
+def _check_filters(config: CaptionConfig) -> None:
+    if config.top_k is not None:
+        check_at_least_one(top_k=config.top_k)
+    for name in ("top_p", "min_p"):
+        value = getattr(config, name)
+        if value is not None and not 0 < value <= 1:
+            raise UserError(f"{name} must be above 0 and at most 1, not {value}")
+
+
+def configured(config: CaptionConfig, overrides: dict[str, Any]) -> CaptionConfig:
+    """Return a configuration with single settings replaced.
+
+    Raises:
+        UserError: there is no such setting.
+    """
+    unknown = sorted(set(overrides) - set(CaptionConfig.__dataclass_fields__))
+    if unknown:
+        raise UserError(f"captioning has no setting {unknown[0]!r}; it has {', '.join(CaptionConfig.__dataclass_fields__)}")
+    return replace(config, **overrides)

@@ -1,0 +1,121 @@
+"""Captions of image files: read ahead by threads, decoded in batches of one shape."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from itertools import islice
+from typing import Any
+
+import jax
+import numpy as np
+from jax import Array
+
+from seqnets.data.images.files import ImageError
+from seqnets.data.images.preprocessing import Picture, Preprocessing
+from seqnets.data.read_ahead import read_ahead
+from seqnets.decode.captions.config import CaptionConfig, configured
+from seqnets.decode.captions.decoding import decode_captions
+from seqnets.decode.captions.hypothesis import Caption
+from seqnets.errors import UserError
+
+
+def caption(model: Any, image: Picture, *, key: Array | None = None, **settings: Any) -> Any:
+    """Return the best caption of one image.
+
+    Args:
+        model: a `Captioner` that reads images.
+        image: a path, a picture of Pillow, an array `(H, W, 3)` of uint8, or the bytes of a file.
+        key: a random key, for method "sample".
+        **settings: those of `CaptionConfig`, such as beam=5 or max_length=30.
+
+    Returns:
+        A `Caption`; a list of them if `n_best` is above 1.
+
+    Raises:
+        UserError: the image cannot be read, or a setting is out of range.
+
+    Example:
+        >>> from flax import nnx
+        >>> from seqnets.data import WordVocabulary
+        >>> from seqnets.models.captioner import Captioner
+        >>> words = WordVocabulary(("a", "dog"))
+        >>> model = Captioner(words, hidden_features=8, image_size=16, encoder_width=2, rngs=nnx.Rngs(0))
+        >>> found = caption(model, np.zeros((20, 30, 3), np.uint8), max_length=3)
+        >>> found.maps.shape[1:], found.image.shape
+        ((2, 2), (16, 16, 3))
+    """
+    config = configured(CaptionConfig(), settings)
+    (found,) = caption_images(model, [image], config, key=key)
+    if isinstance(found, ImageError):
+        raise found
+    return found if config.n_best > 1 else found[0]
+
+
+def caption_images(
+    model: Any, images: Iterable[Picture], config: CaptionConfig | None = None, *, key: Array | None = None, batch: int = 16
+) -> Iterator[list[Caption] | ImageError]:
+    """Yield the captions of each image, in order.
+
+    Args:
+        model: a `Captioner` that reads images.
+        images: paths, pictures, uint8 arrays or the bytes of files; consumed a little ahead.
+        config: how to decode; the defaults of `CaptionConfig` if None.
+        key: a random key, for method "sample".
+        batch: images at a time, at least 1.
+
+    Yields:
+        The captions of an image, with `image` set, or the error of one that cannot be read.
+
+    Raises:
+        UserError: the model reads stored features, not images.
+    """
+    config, key = config or CaptionConfig(), jax.random.key(0) if key is None else key
+    rule = image_rule(model)
+    pixels = read_ahead(lambda image: _pixels(rule, image), images, ahead=2 * batch)
+    size = 0
+    for number, part in enumerate(_parts(pixels, batch)):
+        size = size or 1 << (len(part) - 1).bit_length()
+        yield from _captions(model, part, config, jax.random.fold_in(key, number), size)
+
+
+def image_rule(model: Any) -> Preprocessing:
+    """Return how a picture becomes what a captioner takes, its own rule or a plain square.
+
+    Raises:
+        UserError: the model reads stored features, not images.
+    """
+    own = getattr(model, "preprocessing", None)
+    if getattr(model, "encoder", own) is None:
+        raise UserError("this captioner reads stored features, not images; pass them to decode_captions (or --features STORE)")
+    if own is not None:
+        return own
+    side = model.config.image_size
+    return Preprocessing(resize=(side, side), crop=None, scale=1 / 127.5, mean=(1.0,) * 3, std=(1.0,) * 3)
+
+
+def shown(rule: Preprocessing, pixels: np.ndarray) -> np.ndarray:
+    """Return the pixels of a preprocessed image as a person sees them: uint8 `(H, W, 3)` in the order RGB."""
+    if rule.channels == "gray":
+        return np.repeat(pixels, 3, axis=2)
+    return np.ascontiguousarray(pixels[:, :, ::-1]) if rule.channels == "bgr" else pixels
+
+
+def _pixels(rule: Preprocessing, image: Picture) -> tuple[np.ndarray, np.ndarray] | ImageError:
+    try:
+        pixels = rule.pixels(image)
+    except ImageError as error:
+        return error
+    return pixels, shown(rule, pixels)
+
+
+def _parts(found: Iterator[Any], size: int) -> Iterator[list[Any]]:
+    while part := list(islice(found, size)):
+        yield part
+
+
+def _captions(model: Any, part: list[Any], config: CaptionConfig, key: Array, size: int) -> Iterator[list[Caption] | ImageError]:
+    read = [item for item in part if not isinstance(item, ImageError)]
+    # a part with damaged images, and the last one, keep the shape of the others
+    rows = [pixels for pixels, _ in read] + [read[-1][0]] * (size - len(read)) if read else []
+    found = iter(decode_captions(model, np.stack(rows), config, key=key, batch=size) if read else [])
+    for item in part:
+        yield item if isinstance(item, ImageError) else [replace(each, image=item[1]) for each in next(found)]

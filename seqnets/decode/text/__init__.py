@@ -1,0 +1,1 @@
+"""Texts out of character models: sampling, beam search, scores."""

@@ -1,0 +1,309 @@
+"""Sampling: a compiled loop on the device, from which text streams while the next characters are drawn."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import nnx
+from jax import Array
+
+from seqnets.data.text.vocabulary import UnknownPolicy
+from seqnets.decode.filters import Filters, draw, filtered, noise_of
+from seqnets.decode.sizes import check_at_least_one
+from seqnets.decode.text import utf8
+from seqnets.decode.text.prompt import Split, prompt_tokens, read_prompt
+from seqnets.decode.text.streaming import TextStream
+from seqnets.errors import UserError
+
+_NOISE_NUMBERS = 1 << 24  # of one chunk; 64 MB
+_WEIGHT_BYTES = 1 << 32  # that a chunk reads: some tens of milliseconds on a CPU
+
+
+@dataclass(frozen=True)
+class SamplingConfig:
+    """How to draw characters, and when to end.
+
+    Raises:
+        UserError: a setting is out of its range.
+
+    Example:
+        >>> SamplingConfig(temperature=0.8, top_p=0.9).length
+        400
+    """
+
+    length: int = 400
+    """New characters. A model of bytes goes on until that many characters are whole."""
+    temperature: float = 1.0
+    """Divides the logits: below 1 safer, above 1 wilder, 0 always the likeliest character."""
+    top_k: int | None = None
+    """Draw from the k likeliest characters only."""
+    top_p: float | None = None
+    """Draw from the fewest characters whose probability reaches p (nucleus sampling), 0 < p <= 1."""
+    min_p: float | None = None
+    """Draw from the characters at least p times as likely as the likeliest, 0 < p <= 1."""
+    repetition_penalty: float | None = None
+    """Divide the positive logits of recent characters by this and multiply the negative ones; above 1 discourages."""
+    repetition_window: int = 16
+    """How many of the last characters, the prompt's included, the penalty looks at."""
+    stop: tuple[str, ...] = ()
+    """End just before the first of these strings; it is not part of the text."""
+    unknown: UnknownPolicy = "error"
+    """What to do with characters of the prompt that the vocabulary lacks."""
+
+    def __post_init__(self) -> None:
+        for name, (holds, wanted) in _RANGES.items():
+            value = getattr(self, name)
+            if value is not None and not holds(value):
+                raise UserError(f"{name} must be {wanted}, not {value!r}")
+        if isinstance(self.stop, str):
+            object.__setattr__(self, "stop", (self.stop,))
+
+
+_RANGES = {
+    "length": (lambda n: n == int(n) and n >= 0, "a whole number of at least 0"),
+    "temperature": (lambda t: 0 <= t < float("inf"), "a number of at least 0 (0 takes the likeliest character)"),
+    "top_k": (lambda k: k == int(k) and k >= 1, "a whole number of at least 1"),
+    "top_p": (lambda p: 0 < p <= 1, "above 0 and at most 1"),
+    "min_p": (lambda p: 0 < p <= 1, "above 0 and at most 1"),
+    "repetition_penalty": (lambda x: 0 < x < float("inf"), "a number above 0 (1 changes nothing)"),
+    "repetition_window": (lambda n: n == int(n) and n >= 1, "a whole number of at least 1"),
+}
+
+
+def sample(
+    model: Any,
+    prompt: str = "",
+    *,
+    key: Array | None = None,
+    config: SamplingConfig | None = None,
+    separator: tuple[int, ...] = (),
+    **overrides: Any,
+) -> str:
+    """Return text that continues a prompt.
+
+    p(x_t | x_<t) = softmax(filtered(logits_t)). The same key gives the same text.
+
+    Args:
+        model: a `CharLM`.
+        prompt: the text to continue; empty to begin as after a newline (see `prompt_tokens`).
+        key: a JAX key; `jax.random.key(0)` where left out.
+        config: how to draw; see `SamplingConfig`.
+        separator: tokens of the document separator, after which the carry is reset, as in training.
+        **overrides: fields of `SamplingConfig`: `length=100, temperature=0.8`.
+
+    Returns:
+        The new text, without the prompt.
+
+    Raises:
+        UserError: a setting is out of range, or the prompt has a character that the vocabulary lacks.
+
+    Example:
+        >>> from flax import nnx
+        >>> from seqnets.data import Vocabulary
+        >>> from seqnets.models.char_lm import CharLM
+        >>> model = CharLM(Vocabulary.from_text("hello world"), hidden_features=8, rngs=nnx.Rngs(0))
+        >>> len(sample(model, prompt="hello", length=20, temperature=0.8, key=jax.random.key(1)))
+        20
+    """
+    return "".join(stream(model, prompt, key=key, config=config, separator=separator, **overrides))
+
+
+def stream(model: Any, prompt: str = "", **options: Any) -> Iterator[str]:
+    """Do what `sample` does, handing out the text in pieces as they come.
+
+    Example:
+        >>> from flax import nnx
+        >>> from seqnets.data import Vocabulary
+        >>> from seqnets.models.char_lm import CharLM
+        >>> model = CharLM(Vocabulary.from_text("ab"), hidden_features=8, rngs=nnx.Rngs(0))
+        >>> sum(len(piece) for piece in stream(model, "ab", length=100))
+        100
+    """
+    return (piece for (piece,) in stream_many(model, prompt, samples=1, **options))
+
+
+def sample_many(model: Any, prompt: str = "", *, samples: int, **options: Any) -> list[str]:
+    """Return several texts that continue a prompt, drawn side by side.
+
+    Sample i draws its noise from `fold_in(key, i)`, so it is the same text for any number of samples, up to the
+    rounding of the batch's matrix products; the first is what `sample` returns.
+
+    Args:
+        model: a `CharLM`.
+        prompt: the text to continue.
+        samples: how many, at least 1.
+        **options: those of `sample`.
+
+    Raises:
+        UserError: as `sample`, or `samples` is not positive.
+
+    Example:
+        >>> from flax import nnx
+        >>> from seqnets.data import Vocabulary
+        >>> from seqnets.models.char_lm import CharLM
+        >>> model = CharLM(Vocabulary.from_text("ab"), hidden_features=8, rngs=nnx.Rngs(0))
+        >>> [len(text) for text in sample_many(model, "ab", samples=3, length=5)]
+        [5, 5, 5]
+    """
+    pieces = list(stream_many(model, prompt, samples=samples, **options))
+    return ["".join(text) for text in zip(*pieces)] if pieces else [""] * samples
+
+
+def stream_many(
+    model: Any,
+    prompt: str = "",
+    *,
+    samples: int,
+    key: Array | None = None,
+    config: SamplingConfig | None = None,
+    separator: tuple[int, ...] = (),
+    chunk: int | None = None,
+    **overrides: Any,
+) -> Iterator[list[str]]:
+    """Do what `sample_many` does, handing out a list of pieces, one a sample, as they come.
+
+    Args:
+        model: a `CharLM`.
+        prompt: the text to continue.
+        samples: how many, at least 1.
+        key: a JAX key; `jax.random.key(0)` where left out.
+        config: how to draw.
+        separator: tokens of the document separator.
+        chunk: characters a dispatch; it changes how the text comes, never the text. Where left out, 256 at most,
+            fewer for a model whose weights take long to read.
+        **overrides: fields of `SamplingConfig`.
+    """
+    config = _replace(config or SamplingConfig(), overrides)
+    split = Split.of(model)
+    chunk = _chunk(split.values) if chunk is None else chunk
+    check_at_least_one(samples=samples, chunk=chunk)
+    tokens = prompt_tokens(split.vocabulary, prompt, unknown=config.unknown, separator=separator)
+    texts = [TextStream(split.vocabulary, config.length, config.stop) for _ in range(samples)]
+    key = jax.random.key(0) if key is None else key
+    return _stream(split, _Loop(split, config, samples, separator, chunk), tokens, texts, key)
+
+
+def _stream(split: Split, loop: "_Loop", tokens: np.ndarray, texts: list[TextStream], key: Array) -> Iterator[list[str]]:
+    if all(text.finished for text in texts):
+        return
+    state, drawn = loop.run(loop.start(tokens), key)
+    written = loop.steps
+    while True:
+        ahead = None
+        if written < loop.length:  # that much is needed for certain: let it run while this chunk is handed out
+            state, ahead = loop.run(state, key)
+        yield [text.push(row) for text, row in zip(texts, np.asarray(drawn))]
+        if all(text.finished for text in texts):
+            return
+        state, drawn = (state, ahead) if ahead is not None else loop.run(state, key)
+        written += loop.steps
+
+
+class _State(NamedTuple):
+    carry: Any
+    token: Array  # (B,), written last and not read yet
+    recent: Array  # (B, W), the last tokens, -1 where there is none
+    utf8: Array  # (B,), states of the table of transitions
+    position: Array  # (), tokens drawn
+
+
+@dataclass(frozen=True)
+class _Rules:
+    """What the loop is compiled for, beside the filters."""
+
+    steps: int
+    separator: tuple[int, ...]
+    whole_utf8: bool
+
+
+class _Loop:
+    def __init__(self, split: Split, config: SamplingConfig, samples: int, separator: tuple[int, ...], chunk: int) -> None:
+        self._split, self._samples, self.length = split, samples, config.length
+        self.steps = min(chunk, max(1, _NOISE_NUMBERS // (samples * len(split.vocabulary))))
+        self._rules = _Rules(self.steps, tuple(separator), split.vocabulary.kind == "bytes")
+        self._filters = _filters(config)
+        self._window = max(len(separator), config.repetition_window if config.repetition_penalty is not None else 0)
+        self._packed = _packed(split.graph, split.values)
+
+    def start(self, tokens: np.ndarray) -> _State:
+        recent = np.concatenate([np.full(self._window, -1), tokens])[len(tokens) :]
+        whole = utf8.state_after(tokens.astype(np.uint8).tobytes()) if self._rules.whole_utf8 else utf8.START
+        carry = read_prompt(self._split, tokens, self._rules.separator)
+        return _start(self._samples, carry, *(np.array([last], np.int32) for last in (tokens[-1], recent, whole)))
+
+    def run(self, state: _State, key: Array) -> tuple[_State, Array]:
+        return _run(self._split.graph, self._rules, self._split.values, self._packed, state, self._filters, key)
+
+
+def _chunk(values: Any) -> int:
+    """Return how many steps a dispatch pay: its start costs about four, and nobody sees a character before its end."""
+    weights = sum(leaf.nbytes for leaf in jax.tree.leaves(values))
+    most = min(256, max(8, _WEIGHT_BYTES // max(1, weights)))
+    return 1 << (most.bit_length() - 1)
+
+
+@partial(jax.jit, static_argnums=0)
+def _packed(graph: Any, values: Any) -> Any:
+    return nnx.merge(graph, values).pack()
+
+
+@partial(jax.jit, static_argnums=0)
+def _start(rows: int, *of_one_text: Any) -> _State:
+    return _State(*jax.tree.map(lambda leaf: jnp.repeat(leaf, rows, 0), of_one_text), position=jnp.int32(0))
+
+
+@partial(jax.jit, static_argnums=(0, 1))
+def _run(
+    graph: Any, rules: _Rules, values: Any, packed: Any, state: _State, filters: Filters, key: Array
+) -> tuple[_State, Array]:
+    model = nnx.merge(graph, values)
+    read = model.stepper(packed)
+    noise = noise_of(key, state.position, (rules.steps, len(state.token), len(model.vocabulary)))
+
+    def step(state: _State, noise: Array) -> tuple[_State, Array]:
+        carry = _reset_after(rules.separator, state)
+        logits, carry = read(state.token, carry)
+        token = draw(filters, filtered(filters, _whole(rules, logits, state), state.recent), noise)
+        after = _State(carry, token, _shifted(state.recent, token), _next_utf8(rules, state, token), state.position + 1)
+        return after, token
+
+    state, tokens = jax.lax.scan(step, state, noise)
+    return state, tokens.T
+
+
+def _reset_after(separator: tuple[int, ...], state: _State) -> Any:
+    if not separator:
+        return state.carry
+    ends = jnp.all(state.recent[:, -len(separator) :] == jnp.array([separator]), axis=-1)
+    return jax.tree.map(lambda leaf: jnp.where(ends[:, None], 0, leaf), state.carry)
+
+
+def _shifted(recent: Array, token: Array) -> Array:
+    return jnp.concatenate([recent, token[:, None]], axis=1)[:, 1:] if recent.shape[1] else recent
+
+
+def _whole(rules: _Rules, logits: Array, state: _State) -> Array:
+    if not rules.whole_utf8:
+        return logits
+    return jnp.where(jnp.asarray(utf8.transitions())[state.utf8] != utf8.BROKEN, logits, -jnp.inf)
+
+
+def _next_utf8(rules: _Rules, state: _State, token: Array) -> Array:
+    return jnp.asarray(utf8.transitions())[state.utf8, token] if rules.whole_utf8 else state.utf8
+
+
+def _filters(config: SamplingConfig) -> Filters:
+    settings = {name: getattr(config, name) for name in Filters._fields}
+    dtypes = {"top_k": jnp.int32}
+    return Filters(**{k: jnp.asarray(v, dtypes.get(k, jnp.float32)) for k, v in settings.items() if v is not None})
+
+
+def _replace(config: SamplingConfig, overrides: dict[str, Any]) -> SamplingConfig:
+    unknown = sorted(set(overrides) - set(SamplingConfig.__dataclass_fields__))
+    if unknown:
+        raise UserError(f"sampling has no setting {unknown[0]!r}; it has {', '.join(SamplingConfig.__dataclass_fields__)}")
+    return replace(config, **overrides)

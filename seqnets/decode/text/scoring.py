@@ -1,0 +1,234 @@
+"""How well a model predicts a text, exactly: every character once, from all that goes before it."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import nnx
+from jax import Array
+
+from seqnets.data.text.streams import TokenStream
+from seqnets.data.text.vocabulary import Vocabulary
+from seqnets.decode.sizes import check_at_least_one
+from seqnets.decode.text.prompt import Split
+from seqnets.errors import UserError
+
+Progress = Callable[[int, int], None]
+
+_LOGITS_NUMBERS = 1 << 25  # of one chunk; 128 MB
+
+
+@dataclass(frozen=True)
+class Score:
+    """How well a text is predicted, on average over the characters that were (for a model of bytes: over bytes).
+
+    Args:
+        nats: mean of -ln p(character | all before it).
+        characters: how many were predicted.
+        unit: "character" or "byte": what the vocabulary's tokens are.
+
+    Example:
+        >>> score = Score(nats=math.log(4), characters=99)
+        >>> score.bits_per_char, round(score.perplexity, 6)
+        (2.0, 4.0)
+    """
+
+    nats: float
+    characters: int
+    unit: str = "character"
+
+    @property
+    def bits_per_char(self) -> float:
+        """Bits a character (a byte, for a model of bytes): nats / ln 2."""
+        return self.nats / math.log(2)
+
+    @property
+    def perplexity(self) -> float:
+        """exp(nats)."""
+        return math.exp(self.nats) if self.nats < 700 else math.inf
+
+    def to_json(self) -> dict[str, float | int | str]:
+        """Return all figures by name, for `json.dump`."""
+        figures = {name: getattr(self, name) for name in ("nats", "bits_per_char", "perplexity", "characters")}
+        return {**figures, "unit": self.unit}
+
+    def __str__(self) -> str:
+        return (
+            f"{self.nats:.4f} nats, {self.bits_per_char:.4f} bits per {self.unit}, perplexity {self.perplexity:.3f} "
+            f"over {self.characters:,} {self.unit}s"
+        )
+
+
+def score(
+    model: Any,
+    tokens: Any,
+    *,
+    streams: int = 16,
+    warmup: int = 1024,
+    chunk: int = 512,
+    context: Any = None,
+    separator: tuple[int, ...] | None = None,
+    progress: Progress | None = None,
+) -> Score:
+    """Return how well a model predicts a text.
+
+    nats = -1/(N-1) sum_{t=2}^{N} ln p(x_t | x_1 .. x_{t-1})
+
+    For speed the text is cut in `streams` parts that run side by side, each after reading the `warmup` characters
+    before it, which are not counted again. A recurrent model has by then forgotten what lies further back, so the
+    figure equals the single pass (`streams=1`) to rounding; memory does not grow with the text.
+
+    Args:
+        model: a `CharLM`.
+        tokens: integers of shape (N,), in memory or memory-mapped, or a `TokenStream`; N >= 2.
+        streams: parts that run side by side; 1 for the single pass.
+        warmup: characters that each part reads before the first one that counts.
+        chunk: characters of every part a dispatch.
+        context: tokens that stand before the text; they are read but not counted, and the text's first character is
+            then predicted too.
+        separator: tokens of the document separator, at whose last token the carry is reset, as in training; the
+            stream's own where left out.
+        progress: called now and then with the characters predicted so far and in all.
+
+    Raises:
+        UserError: a size is out of range, there is nothing to predict, or a token is not of the model's vocabulary.
+
+    Example:
+        >>> from flax import nnx
+        >>> from seqnets.data import Vocabulary
+        >>> from seqnets.models.char_lm import CharLM
+        >>> vocabulary = Vocabulary.from_text("hello world")
+        >>> model = CharLM(vocabulary, hidden_features=8, rngs=nnx.Rngs(0))
+        >>> score(model, vocabulary.encode("hello world")).characters
+        10
+    """
+    split = Split.of(model)
+    text = Passage.of(tokens, context, separator)
+    check_at_least_one(streams=streams, chunk=chunk)
+    if warmup < 0:
+        raise UserError(f"warmup must be at least 0, not {warmup}")
+    text.check()
+    chunk = min(chunk, max(1, _LOGITS_NUMBERS // (streams * len(split.vocabulary))))
+    plan = _Plan(text.first, len(text), streams, warmup)
+    carry, total, waiting = split.initialize_carry(streams), 0.0, None
+    for start in range(0, plan.steps, chunk):
+        inputs, targets, resets, counts = plan.read(text, np.arange(start, start + chunk), len(split.vocabulary))
+        losses, carry = _losses(split.graph, split.values, inputs, targets, resets, carry)
+        total += 0.0 if waiting is None else _sum(*waiting)  # while the device works on this chunk
+        waiting = losses, counts
+        tell(progress, min(start + chunk, plan.steps) * plan.count // plan.steps, plan.count)
+    total += 0.0 if waiting is None else _sum(*waiting)
+    return Score(total / plan.count, plan.count, unit_of(split.vocabulary))
+
+
+class Passage:
+    """A text with what stands before it, read by position.
+
+    Args:
+        stream: the text.
+        context: int32 of shape (C,), which takes the positions before it.
+    """
+
+    def __init__(self, stream: TokenStream, context: np.ndarray) -> None:
+        self._stream, self._context = stream, context
+        self.separator = stream.separator
+        self.first = max(1, len(context))
+
+    @classmethod
+    def of(cls, tokens: Any, context: Any = None, separator: tuple[int, ...] | None = None) -> "Passage":
+        """Make a passage of what `score` takes."""
+        stream = tokens if isinstance(tokens, TokenStream) else TokenStream(tokens)
+        if separator is not None:
+            stream = TokenStream(stream.tokens, separator)
+        return cls(stream, np.asarray([] if context is None else context, np.int32))
+
+    @property
+    def count(self) -> int:
+        """How many characters are predicted."""
+        return len(self) - self.first
+
+    def check(self) -> None:
+        """Refuse a text with nothing to predict."""
+        if self.count < 1:
+            raise UserError(f"a text of {len(self._stream):,} characters leaves nothing to predict; give at least 2")
+
+    def __len__(self) -> int:
+        return len(self._context) + len(self._stream)
+
+    def gather(self, positions: np.ndarray) -> np.ndarray:
+        """Return the tokens at some positions of context and text, int32."""
+        before = len(self._context)
+        if not before:
+            return self._stream.gather(positions)
+        inside = self._stream.gather(np.maximum(positions - before, 0))
+        return np.where(positions < before, self._context[np.minimum(positions, before - 1)], inside)
+
+    def resets(self, positions: np.ndarray) -> np.ndarray:
+        """Say at which positions the carry is the initial one: the first, and the last token of each separator."""
+        ends = np.full(positions.shape, bool(self.separator))
+        for back, token in enumerate(reversed(self.separator)):
+            ends &= (positions >= back) & (self.gather(np.clip(positions - back, 0, len(self) - 1)) == token)
+        return ends | (positions == 0)
+
+
+class _Plan:
+    """Which position every stream predicts at every step; the first `warmup` steps of a stream are not counted."""
+
+    def __init__(self, first: int, size: int, streams: int, warmup: int) -> None:
+        self.count, self._size = size - first, size
+        share = -(-self.count // streams)
+        starts = first + share * np.arange(streams)
+        self._warmup = first - 1 if streams == 1 else min(warmup, int(starts[-1]) - 1)
+        self._ends = np.minimum(starts + share, size)[:, None]
+        self._begins = (starts - self._warmup)[:, None]
+        self.steps = self._warmup + share
+
+    def read(self, text: Passage, steps: np.ndarray, vocabulary: int):
+        targets = self._begins + steps[None]
+        counts = (steps[None] >= self._warmup) & (targets < self._ends)
+        read = np.clip(targets - 1, 0, self._size - 1)
+        inputs, resets = text.gather(read), text.resets(targets - 1)
+        following = text.gather(np.clip(targets, 0, self._size - 1))
+        check_tokens(inputs, vocabulary)
+        check_tokens(following, vocabulary)
+        return inputs, following, resets, counts
+
+
+def token_losses(model: Any, inputs: Any, targets: Any, resets: Any, carry: Any) -> tuple[Array, Any]:
+    """Return -ln p(target) at every position, `(B, T)` float32, and the carry after the last."""
+    logits, carry = model(jnp.asarray(inputs), carry, resets=jnp.asarray(resets))
+    logits = logits.astype(jnp.float32)
+    chosen = jnp.take_along_axis(logits, jnp.asarray(targets)[..., None], axis=-1)[..., 0]
+    return jax.nn.logsumexp(logits, axis=-1) - chosen, carry
+
+
+def tell(progress: Progress | None, done: int, total: int) -> None:
+    """Report progress where it is wanted."""
+    if progress is not None:
+        progress(done, total)
+
+
+def unit_of(vocabulary: Vocabulary) -> str:
+    """Name what a token stands for: "character" or "byte"."""
+    return "byte" if vocabulary.kind == "bytes" else "character"
+
+
+def check_tokens(tokens: np.ndarray, vocabulary: int) -> None:
+    """Refuse tokens that the model does not know."""
+    if tokens.size and not (tokens.min() >= 0 and tokens.max() < vocabulary):
+        wrong = int(tokens.max()) if tokens.max() >= vocabulary else int(tokens.min())
+        raise UserError(f"tokens must be in [0, {vocabulary}), the model's vocabulary; found {wrong}: encode the text with it")
+
+
+@partial(jax.jit, static_argnums=0)
+def _losses(graph: Any, values: Any, inputs: Any, targets: Any, resets: Any, carry: Any) -> tuple[Array, Any]:
+    return token_losses(nnx.merge(graph, values), inputs, targets, resets, carry)
+
+
+def _sum(losses: Array, counts: np.ndarray) -> float:
+    return float(np.asarray(losses, np.float64)[counts].sum())

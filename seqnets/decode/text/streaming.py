@@ -1,0 +1,67 @@
+"""Text out of tokens as they come: whole characters, up to a length, and nothing of a stop string."""
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from seqnets.data.text.vocabulary import Vocabulary
+from seqnets.errors import UserError
+
+
+class TextStream:
+    """Hands out text as soon as it is certain.
+
+    The text ends after `length` characters, or just before the first stop string, whichever comes first. Of several
+    stop strings the one that is complete first counts. What may yet turn out to be the beginning of a stop string is
+    held back; so the text does not depend on how the tokens are cut into pieces.
+
+    Args:
+        vocabulary: of the tokens.
+        length: characters at most.
+        stop: strings that end the text and do not belong to it.
+
+    Raises:
+        UserError: a stop string is empty.
+
+    Example:
+        >>> stream = TextStream(Vocabulary.from_text("abc"), length=10, stop=["cab"])
+        >>> [stream.push([0, 1, 2]), stream.push([0]), stream.push([0, 2, 0, 1, 1])], stream.finished
+        (['ab', '', 'caa'], True)
+    """
+
+    def __init__(self, vocabulary: Vocabulary, length: int, stop: Sequence[str] = ()) -> None:
+        if "" in stop:
+            raise UserError("a stop string must have at least one character; leave `stop` out for none")
+        self.finished = length == 0
+        self._decoder = vocabulary.decoder()
+        self._left = length
+        self._held = ""
+        self._stop = tuple(stop)
+        self._begun = re.compile("|".join(_prefixes(stop))) if stop else None
+
+    def push(self, tokens: Any) -> str:
+        """Take the next tokens and return the text that is certain now."""
+        if self.finished:
+            return ""
+        text = (self._held + self._decoder.push(tokens))[: self._left]
+        end = self._end(text)
+        self.finished = end is not None or len(text) == self._left
+        sure = end if end is not None else len(text) if self.finished else self._certain(text)
+        self._held = text[sure:]
+        self._left -= sure
+        return text[:sure]
+
+    def _end(self, text: str) -> int | None:
+        found = [(text.find(stop) + len(stop), text.find(stop)) for stop in self._stop if stop in text]
+        return min(found)[1] if found else None
+
+    def _certain(self, text: str) -> int:
+        match = self._begun.search(text) if self._begun else None
+        return match.start() if match else len(text)
+
+
+def _prefixes(stop: Sequence[str]) -> list[str]:
+    # the longest first, at the end of the text only
+    return sorted({re.escape(text[:size]) + r"\Z" for text in stop for size in range(1, len(text))}, key=len, reverse=True) or [
+        r"(?!)"
+    ]

@@ -1,0 +1,89 @@
+"""Floor 4: the tasks of `seqnets train TASK`, one folder each: its settings, its `Task`, its recipe, its default TOML.
+
+The recipe says what the loop, which knows no task, cannot:
+
+    default() -> config                     the settings when nothing is said, a frozen dataclass with a section `train`
+    USAGE                                   those words in the usage line
+    add_arguments(parser)                   the words that name the data, such as CORPUS...
+    given(found) -> mapping                 those words as settings
+    completed(config) -> config             (if it has it) the settings with what follows from others
+    run_name(config) -> str                 what to call the run's folder
+    make_task(config, tell) -> Task         the model and its data
+    resolved(config) -> config              the settings as they mean the same from any folder
+    closing(run, config) -> str             what to show at the end: a figure, a sample, the next commands
+    prefers_mesh(config) -> bool            (if it has it) whether a CPU device for each core is faster than one for all
+"""
+
+from dataclasses import dataclass
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from seqnets.tasks.captioner.learning import CaptionLearning
+    from seqnets.tasks.captioner.task import CaptionerTask
+    from seqnets.tasks.classifier.task import ClassifierTask
+    from seqnets.tasks.labeller.task import LabellerTask
+    from seqnets.tasks.text.task import CharLMTask
+    from seqnets.tasks.text_classifier.task import TextClassifierTask
+    from seqnets.tasks.translator.task import TranslatorTask
+    from seqnets.tasks.vqa.task import VQATask
+
+__all__ = [
+    "TASKS",
+    "CaptionLearning",
+    "CaptionerTask",
+    "CharLMTask",
+    "ClassifierTask",
+    "LabellerTask",
+    "TaskEntry",
+    "TextClassifierTask",
+    "TranslatorTask",
+    "VQATask",
+]
+
+
+@dataclass(frozen=True)
+class TaskEntry:
+    """One task: its module, what it learns in a line, and how its runs are used, with {run} for the folder."""
+
+    module: str
+    summary: str
+    use: str
+
+    def load(self) -> Any:
+        """Import the module."""
+        return import_module(self.module)
+
+
+TASKS = {
+    "text": TaskEntry("seqnets.tasks.text.recipe", "a character model of any text (the default)", "sample {run}"),
+    "classifier": TaskEntry("seqnets.tasks.classifier.recipe", "the class of an image", "classify {run} IMAGES"),
+    "text-classifier": TaskEntry("seqnets.tasks.text_classifier.recipe", "the class of a text", "predict {run} --text TEXT"),
+    "labeller": TaskEntry("seqnets.tasks.labeller.recipe", "a label for every step of a sequence", "predict {run} --text TEXT"),
+    "captioner": TaskEntry(
+        "seqnets.tasks.captioner.recipe",
+        "sentences for images, with attention; without images, for drawings",
+        "caption {run} IMAGES",
+    ),
+    "translator": TaskEntry(
+        "seqnets.tasks.translator.recipe", "a text out of a text, with attention", "predict {run} --text TEXT"
+    ),
+    "vqa": TaskEntry("seqnets.tasks.vqa.recipe", "answers to questions about pictures", "answer {run} IMAGE QUESTION"),
+}
+
+_HOMES = {
+    "CaptionLearning": "captioner.learning",
+    "CaptionerTask": "captioner.task",
+    "CharLMTask": "text.task",
+    "ClassifierTask": "classifier.task",
+    "LabellerTask": "labeller.task",
+    "TextClassifierTask": "text_classifier.task",
+    "TranslatorTask": "translator.task",
+    "VQATask": "vqa.task",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        return getattr(import_module(f"seqnets.tasks.{_HOMES[name]}"), name)
+    raise AttributeError(f"module 'seqnets.tasks' has no attribute {name!r}; it has {', '.join(__all__)}")

@@ -1,0 +1,166 @@
+"""What a captioner learns from, ready for the task: drawn scenes, or images with a file of captions."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+from flax import nnx
+
+from seqnets.data.captions import CaptionSet, read_captions, with_pictures
+from seqnets.data.captions.captioned_images import CaptionedImages
+from seqnets.data.captions.config import CaptionDataConfig
+from seqnets.data.demo.scenes import SIDE, Scenes
+from seqnets.data.features.array import StoredFeatures
+from seqnets.data.images.array import ImageFiles
+from seqnets.data.text.cache import cache_folder
+from seqnets.data.words.vectors import read_vectors
+from seqnets.data.words.vocabulary import CaptionVocabulary, WordVocabulary, caption_vocabulary
+from seqnets.decode.captions.images import image_rule
+from seqnets.decode.extraction import extract_features, weights_digest
+from seqnets.errors import UserError
+from seqnets.models.captioner import Captioner, CaptionerConfig
+from seqnets.models.captioner.encoder import Backbone
+from seqnets.models.extractor import known_preprocessing
+from seqnets.models.registry import create_model
+
+HELD_OUT_SCENES = 500
+Splits = dict[str, CaptionedImages]
+Tell = Callable[[str], None]
+
+
+def drawn_scenes(count: int) -> Splits:
+    """Draw scenes to train on, and scenes of other combinations to validate and to test on.
+
+    Example:
+        >>> {name: images.images.shape for name, images in drawn_scenes(3).items()}["train"]
+        (3, 64, 64, 3)
+    """
+    sizes = {"train": count, "validation": HELD_OUT_SCENES, "test": HELD_OUT_SCENES}
+    return {split: _drawn(list(Scenes(split, size))) for split, size in sizes.items()}
+
+
+def scene_captioner(splits: Splits, data: CaptionDataConfig, config: CaptionerConfig, *, rngs: nnx.Rngs) -> Captioner:
+    """Make a captioner of drawn scenes.
+
+    Raises:
+        UserError: its encoder is not the small one.
+    """
+    if config.encoder != "small":
+        raise UserError(f"drawn scenes are learned with model.encoder 'small', not {config.encoder!r}; give --images for others")
+    vocabulary = _vocabulary(splits["train"].captions, data)
+    return Captioner(vocabulary, replace(config, image_size=SIDE), rngs=rngs)
+
+
+def photographs(
+    images: str, captions: str, data: CaptionDataConfig, config: CaptionerConfig, *, finetune: bool, tell: Tell, rngs: nnx.Rngs
+) -> tuple[Captioner, Splits]:
+    """Read images and captions and make a captioner of them.
+
+    With a network as encoder that stays frozen, its features are computed once and kept in the cache; the captioner has
+    the network all the same, to caption other images.
+
+    Args:
+        images: folder of the images.
+        captions: file of the captions.
+        data: how they are read and split.
+        config: the shape of the captioner.
+        finetune: whether the encoder will be trained too.
+        tell: called with sentences for a person.
+        rngs: source of the initial weights.
+
+    Raises:
+        UserError: something cannot be read, or does not fit.
+    """
+    _check_encoder(config)
+    lists = data.split_lists or None
+    found = read_captions(captions, lists=lists, validation_fraction=data.validation_fraction, test_fraction=data.test_fraction)
+    found, _ = with_pictures(found, images)
+    for remark in (str(found), *found.remarks):
+        tell(remark)
+    vocabulary = _vocabulary(found.split("train").captions, data)
+    tell(f"vocabulary: {vocabulary}")
+    if config.encoder == "small":
+        return _from_pixels(Captioner(vocabulary, config, rngs=rngs), found)
+    network = create_model(config.encoder, weights=config.encoder_weights, rngs=rngs)
+    rule = known_preprocessing(network)
+    if rule.image_size is None or rule.image_size[0] != rule.image_size[1]:
+        raise UserError(f"a captioner needs square images of one size; the rule of {config.encoder} leaves {rule.image_size}")
+    model = Captioner(vocabulary, replace(config, image_size=rule.image_size[0]), preprocessing=rule, rngs=rngs)
+    model.encoder = backbone = Backbone(network, config.encoder_layer, image_size=rule.image_size[0])
+    if finetune:
+        return _from_pixels(model, found)
+    return _from_features(model, network, backbone.stage_names[-1], found, data, tell)
+
+
+def _check_encoder(config: CaptionerConfig) -> None:
+    if config.encoder == "features":
+        raise UserError("model.encoder 'features' is for arrays in Python; name the network, whose features are stored once")
+    if config.encoder != "small" and not config.encoder_weights:
+        raise UserError(f"model.encoder {config.encoder!r} sees nothing without its weights; give --model.encoder-weights FILE")
+
+
+def _from_pixels(model: Captioner, found: CaptionSet) -> tuple[Captioner, Splits]:
+    rule = image_rule(model)
+    return model, {name: _captioned(part, ImageFiles(part.images, rule)) for name, part in _parts(found)}
+
+
+def _from_features(
+    model: Captioner, network: Any, layer: str, found: CaptionSet, data: CaptionDataConfig, tell: Tell
+) -> tuple[Captioner, Splits]:
+    folder = (
+        cache_folder(data.cache_directory).parent / "features" / f"{model.config.encoder}-{weights_digest(network)[:12]}-{layer}"
+    )
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    tell(f"features of {model.config.encoder} are kept in {folder}")
+    wanted = {"name": model.config.encoder, "layers": [layer], "dtype": "float16"}
+    # of several processes with one cache, one computes what the others wait for
+    store = extract_features(network, found.images, folder, **wanted, wait=True, progress=_told(tell))
+    return model, {name: _captioned(part, StoredFeatures(store, part.images)) for name, part in _parts(found)}
+
+
+def _told(tell: Tell) -> Callable[[int, int], None]:
+    def progress(done: int, total: int) -> None:
+        if done == total or done % 512 < 32:
+            tell(f"features: {done:,} of {total:,} images")
+
+    return progress
+
+
+def _parts(found: CaptionSet) -> Iterator[tuple[str, CaptionSet]]:
+    parts = ((name, found.split(name)) for name in ("train", "validation", "test"))
+    return ((name, part) for name, part in parts if len(part))
+
+
+def _captioned(part: CaptionSet, images: Any) -> CaptionedImages:
+    return CaptionedImages(images, part.captions, [Path(image).name for image in part.images])
+
+
+def _drawn(scenes: list[Any]) -> CaptionedImages:
+    return CaptionedImages(np.stack([scene.image for scene in scenes]), [scene.captions for scene in scenes], claims=scenes)
+
+
+def _vocabulary(captions: Any, data: CaptionDataConfig) -> CaptionVocabulary:
+    texts = (text for of_image in captions for text in of_image)
+    return caption_vocabulary(texts, data.unit, min_count=data.min_count, punctuation=data.punctuation)
+
+
+def read_word_vectors(model: Captioner, path: str, tell: Tell) -> None:
+    """Put pretrained vectors in place of the random ones of the words that have them.
+
+    Args:
+        model: a captioner of words.
+        path: of vectors with as many numbers as `model.embedding_features`, in the text format of word2vec or GloVe.
+        tell: called with how many words have one.
+
+    Raises:
+        UserError: the file cannot be read or does not fit, or the captioner's tokens are no words.
+    """
+    if not isinstance(model.vocabulary, WordVocabulary):
+        raise UserError(f"data.word_vectors are of words, but data.unit is not 'words'; leave {path!r} out")
+    embedding = model.decoder.embedding
+    vectors = read_vectors(path, model.vocabulary, features=embedding.shape[1])
+    tell(str(vectors))
+    embedding[...] = jnp.where(jnp.asarray(vectors.found)[:, None], jnp.asarray(vectors.table), embedding[...])

@@ -1,0 +1,70 @@
+"""What all tasks on padded examples share."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import Any
+
+import jax
+import numpy as np
+
+from seqnets.data.examples.examples import Batch, Examples, ShuffledBatches
+from seqnets.train.task import Carry, Metrics
+
+
+class ExampleTask(ABC):
+    """A model and its examples, each of which is seen once an epoch; nothing flows from a batch to the next.
+
+    A task adds its loss of a batch and its figures of a split.
+
+    Args:
+        model: the model to train; it has `describe()` and `vocabulary`.
+        splits: examples under `train` and, where there are any, `validation` and `test`.
+    """
+
+    maximize, units = True, "examples"
+
+    def __init__(self, model: Any, splits: Mapping[str, Examples]) -> None:
+        self.model, self.splits = model, {name: examples for name, examples in splits.items() if len(examples)}
+        self.vocabulary = model.vocabulary
+
+    @abstractmethod
+    def losses(self, model: Any, batch: Batch, key: jax.Array) -> tuple[jax.Array, Metrics]:
+        """Return the scalar to minimize, and scalars to log."""
+
+    @abstractmethod
+    def figures(self, model: Any, examples: Examples) -> dict[str, float]:
+        """Return the exact figures of a split."""
+
+    def batches(self, batch_size: int, seed: int, rows: slice | np.ndarray = slice(None)) -> ShuffledBatches:
+        """Return some rows of the batches of the training split."""
+        return ShuffledBatches(self.splits["train"], batch_size, seed, rows)
+
+    def units_per_step(self, batch_size: int) -> int:
+        """Return B, the examples of a step."""
+        return batch_size
+
+    def initial_carry(self, batch_size: int) -> Carry:
+        """Return nothing: examples know nothing of each other."""
+        return ()
+
+    def loss(self, model: Any, batch: Batch, carry: Carry, key: jax.Array) -> tuple[jax.Array, tuple[Carry, Metrics]]:
+        """Return the loss of a batch, the empty carry and its figures."""
+        loss, figures = self.losses(model, batch, key)
+        return loss, (carry, figures)
+
+    def evaluate(self, model: Any, split: str) -> dict[str, float]:
+        """Return the exact figures of a split; empty if there is none."""
+        return self.figures(model, self.splits[split]) if split in self.splits else {}
+
+    def fingerprint(self) -> Mapping[str, str | int | float]:
+        """Return the hashes of all splits."""
+        return {name: examples.digest() for name, examples in self.splits.items()}
+
+    def preview(self, model: Any, seed: int) -> str:
+        """Return nothing to look at."""
+        return ""
+
+    def artifacts(self) -> dict[str, Any]:
+        """Return the model's settings and the vocabulary."""
+        found = {"model": self.model.describe()}
+        return found if self.vocabulary is None else {**found, "vocabulary": self.vocabulary.to_json()}

@@ -1,0 +1,71 @@
+"""What the tasks that read files share: their default settings, names of runs, and last words."""
+
+import os
+import shlex
+from collections.abc import Callable, Sequence
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, TypeVar
+
+from seqnets import settings
+from seqnets.run import Run
+
+Config = TypeVar("Config")
+
+
+def packaged(task: str, config: Config) -> Config:
+    """Return the default settings of a task, from the TOML file in its folder.
+
+    Example:
+        >>> from seqnets.tasks.text_classifier.config import TextClassifierRunConfig
+        >>> packaged("text_classifier", TextClassifierRunConfig()).task
+        'text-classifier'
+    """
+    return settings.loads(files(f"seqnets.tasks.{task}").joinpath("default.toml").read_text("utf-8"), config, f"{task}.toml")
+
+
+def named_after(sources: Sequence[str], default: str) -> str:
+    """Return what to call a run that learns from some files.
+
+    Example:
+        >>> named_after([], "dates"), named_after(["a/reviews.csv.gz"], ""), named_after(["a.txt", "b.txt"], "")
+        ('dates', 'reviews', 'a-and-1-more')
+    """
+    names = [Path(source).absolute().name.partition(".")[0] or "data" for source in sources]
+    return default if not names else names[0] if len(names) == 1 else f"{names[0]}-and-{len(names) - 1}-more"
+
+
+def absolute(paths: Sequence[str]) -> list[str]:
+    """Return paths as they mean the same from any folder."""
+    return [os.path.abspath(path) for path in paths]
+
+
+def last_words(run: Run, figures: str, commands: Sequence[str], *, choose: Callable[..., Any] = max) -> str:
+    """Return the figures of the best validation, where the run is, and what to try next.
+
+    Args:
+        run: of training.
+        figures: names of validation figures to show, parted by spaces; the first chose the model.
+        commands: with {run} for the folder.
+        choose: `max` or `min`, whichever is best.
+    """
+    shown = figures.split()
+    lines = [line for line in run.metrics if f"validation_{shown[0]}" in line]
+    words = [f"the run is in {run.directory}; now try"]
+    if lines:
+        best = choose(lines, key=lambda line: line[f"validation_{shown[0]}"])
+        told = ", ".join(f"{name.replace('_', ' ')} {best[f'validation_{name}']:.4f}" for name in shown)
+        words.insert(0, f"validation: {told} at step {best['step']:,}")
+    folder = shlex.quote(str(run.directory))
+    return "\n".join([*words, *(f"  {command.format(run=folder)}" for command in commands)])
+
+
+def counted(splits: Any, what: str) -> str:
+    """Say how many examples each split has.
+
+    Example:
+        >>> counted({"train": [1, 2], "validation": [3]}, "texts")
+        '3 texts (2 for train, 1 for validation)'
+    """
+    parts = ", ".join(f"{len(examples):,} for {name}" for name, examples in splits.items())
+    return f"{sum(map(len, splits.values())):,} {what} ({parts})"

@@ -1,0 +1,1 @@
+"""A character model of any text."""

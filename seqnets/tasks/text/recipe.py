@@ -1,0 +1,138 @@
+"""`seqnets train text`: a character model of any text."""
+
+import os
+import shlex
+from argparse import ArgumentParser
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import jax
+from flax import nnx
+
+from seqnets import settings
+from seqnets.data import read_text
+from seqnets.decode import sample
+from seqnets.models import CharLM
+from seqnets.ops.native import build
+from seqnets.run import Run
+from seqnets.tasks import CharLMTask, recipe
+from seqnets.tasks.text.config import TextRunConfig
+from seqnets.tasks.text.reading import reading
+
+USAGE = "CORPUS ..."
+MOST_DIVIDED_UNITS = 256  # beyond, each device packs a recurrent kernel larger than its cache anew at every step
+SAMPLE_CHARACTERS = 500
+PYTHON_OPENING = "import os\n\n\ndef "  # a bare "def " does not look like the beginning of a file to the model
+
+
+def default() -> TextRunConfig:
+    """Return the settings when nothing is said.
+
+    Example:
+        >>> default().model.cell
+        'lstm'
+    """
+    return recipe.packaged("text", TextRunConfig())
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """Add the words that name the text."""
+    parser.add_argument(
+        "corpus",
+        nargs="*",
+        metavar="CORPUS",
+        help="files (also .gz), folders, globs, or - for standard input; none for the source of Python's standard library",
+    )
+
+
+def given(found: Any) -> Mapping[str, Any]:
+    """Return the words that name the text as settings."""
+    return {"corpus": found.corpus} if found.corpus else {}
+
+
+def run_name(config: TextRunConfig) -> str:
+    """Return what to call the run's folder.
+
+    Example:
+        >>> run_name(TextRunConfig(corpus=("texts/hamlet.txt.gz",)))
+        'hamlet'
+    """
+    if not config.corpus:
+        return "standard-library"
+    names = [_stem(source) for source in config.corpus]
+    return names[0] if len(names) == 1 else f"{names[0]}-and-{len(names) - 1}-more"
+
+
+def prefers_mesh(config: TextRunConfig) -> bool:
+    """Say whether a CPU device for each core is faster than one for all: with the portable backend and layers not too large.
+
+    Example:
+        >>> from seqnets.models import CharLMConfig
+        >>> prefers_mesh(TextRunConfig(model=CharLMConfig(hidden_features=512, backend="scan")))
+        False
+    """
+    is_portable = config.model.backend != "native" and (config.model.backend != "auto" or build.library() is None)
+    return is_portable and config.model.hidden_features <= MOST_DIVIDED_UNITS
+
+
+def make_task(config: TextRunConfig, tell: Callable[[str], None]) -> CharLMTask:
+    """Read the text and make the model."""
+    with reading() as progress:
+        corpus = read_text(*config.corpus, config=config.data, progress=progress)
+    parts = ", ".join(f"{len(stream):,} for {name}" for name, stream in corpus.splits.items())
+    tell(f"{_source(config)}: {len(corpus):,} characters ({parts}), {len(corpus.vocabulary)} different")
+    model = CharLM(corpus.vocabulary, config.model, rngs=nnx.Rngs(config.train.seed))
+    return CharLMTask(model, corpus, window=config.data.window)
+
+
+def resolved(config: TextRunConfig) -> TextRunConfig:
+    """Return the settings as they mean the same from any folder."""
+    return settings.replaced(config, {"corpus": [_absolute(source) for source in config.corpus]})
+
+
+def closing(run: Run, config: TextRunConfig) -> str:
+    """Return the validation figure, a sample and the next commands."""
+    opening = "" if config.corpus else PYTHON_OPENING
+    key = jax.random.key(config.train.seed)
+    text = opening + sample(run.model, prompt=opening, length=SAMPLE_CHARACTERS, temperature=0.7, key=key)
+    folder = shlex.quote(str(run.directory))
+    commands = (
+        f"seqnets sample {folder} --length 1000 --temperature 0.7" + ("" if config.corpus else " --prompt 'import '"),
+        f"seqnets evaluate {folder} FILE",
+    )
+    return "\n".join([_rule("a sample"), text, _rule("the end"), *_figures(run), *(f"  {command}" for command in commands)])
+
+
+def _figures(run: Run) -> list[str]:
+    lines = [line for line in run.metrics if line.get("validation_nats") is not None]
+    if not lines:
+        return [f"the run is in {run.directory}; now try"]
+    best = min(lines, key=lambda line: line["validation_nats"])
+    nats, bits = best["validation_nats"], best["validation_bits_per_char"]
+    return [
+        f"validation: {nats:.4f} nats = {bits:.4f} bits per character, exact, at step {best['step']:,}",
+        f"the run is in {run.directory}; now try",
+    ]
+
+
+def _rule(title: str) -> str:
+    return f"---- {title} ".ljust(72, "-")
+
+
+def _source(config: TextRunConfig) -> str:
+    if not config.corpus:
+        return "the source of Python's standard library"
+    return config.corpus[0] if len(config.corpus) == 1 else f"{config.corpus[0]} and {len(config.corpus) - 1} more"
+
+
+def _stem(source: str) -> str:
+    if source == "-":
+        return "standard-input"
+    fixed = [part for part in Path(source).absolute().parts if not set(part) & set("*?[")]
+    name = fixed[-1] if len(fixed) > 1 else "corpus"
+    return name.removesuffix(".gz").partition(".")[0] or name.strip(".") or "corpus"
+
+
+def _absolute(source: str) -> str:
+    return source if source == "-" else os.path.abspath(source)

@@ -1,0 +1,1 @@
+"""A text out of a text."""

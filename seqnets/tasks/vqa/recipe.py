@@ -1,0 +1,101 @@
+"""`seqnets train vqa`: a model that answers questions about pictures."""
+
+from argparse import ArgumentParser
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from flax import nnx
+
+from seqnets import settings
+from seqnets.data.examples.question_examples import Asked, encoded, look_up, question_examples
+from seqnets.data.examples.questions import read_questions
+from seqnets.errors import UserError
+from seqnets.models.sequence.vqa import VQA
+from seqnets.run import Run
+from seqnets.tasks import recipe
+from seqnets.tasks.vqa.config import VQARunConfig
+from seqnets.tasks.vqa.task import VQATask
+
+USAGE = "--images DIR --questions FILE"
+_OPTIONS = {
+    "images": ("DIR", "the folder of pictures"),
+    "questions": ("FILE", "easy_vqa's or VQA v2's JSON, or a table (.csv, .tsv, .jsonl) with image, question and answer"),
+    "annotations": ("FILE", "VQA v2's answers"),
+    "test_images": ("DIR", "the folder of the pictures to test on [that of --images]"),
+    "test_questions": ("FILE", "questions to test on, once, at the end"),
+    "test_annotations": ("FILE", "VQA v2's answers to those"),
+}
+
+
+def default() -> VQARunConfig:
+    """Return the settings when nothing is said.
+
+    Example:
+        >>> default().data.vocabulary
+        'words'
+    """
+    return recipe.packaged("vqa", VQARunConfig())
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """Add the options that name the questions and the pictures."""
+    for name, (metavar, words) in _OPTIONS.items():
+        parser.add_argument(f"--{name.replace('_', '-')}", metavar=metavar, help=words)
+
+
+def given(found: Any) -> Mapping[str, Any]:
+    """Return the options that name the questions and the pictures as settings."""
+    return {name: getattr(found, name) for name in _OPTIONS if getattr(found, name)}
+
+
+def run_name(config: VQARunConfig) -> str:
+    """Return what to call the run's folder.
+
+    Example:
+        >>> run_name(VQARunConfig(questions="easy_vqa/train/questions.json"))
+        'questions-vqa'
+    """
+    return f"{recipe.named_after([config.questions] if config.questions else [], 'pictures')}-vqa"
+
+
+def make_task(config: VQARunConfig, tell: Callable[[str], None]) -> VQATask:
+    """Read the questions and the pictures and make the model."""
+    if not config.images or not config.questions:
+        raise UserError("give the pictures as --images DIR and the questions about them as --questions FILE")
+    asked = _asked(config.images, config.questions, config.annotations, config.model.image_size)
+    vocabulary, answers, splits = question_examples(asked, config.data)
+    for sentence in asked.left_out:
+        tell(sentence)
+    pictures = f"about {len(asked.pictures):,} pictures, {vocabulary}, {len(answers):,} answers"
+    tell(f"{recipe.counted(splits, 'questions')} {pictures}")
+    return VQATask(VQA(vocabulary, answers, config.model, rngs=nnx.Rngs(config.train.seed)), splits)
+
+
+def resolved(config: VQARunConfig) -> VQARunConfig:
+    """Return the settings as they mean the same from any folder."""
+    named = {name: getattr(config, name) for name in _OPTIONS}
+    return settings.replaced(config, {name: recipe.absolute([path])[0] for name, path in named.items() if path})
+
+
+def closing(run: Run, config: VQARunConfig) -> str:
+    """Return the figures of validation and of the test, and the next commands."""
+    words = recipe.last_words(run, "accuracy nats", ['seqnets answer {run} IMAGE "what color is it?"'])
+    return f"{_tested(run, config)}\n{words}" if config.test_questions else words
+
+
+def _tested(run: Run, config: VQARunConfig) -> str:
+    folder = config.test_images or config.images
+    asked = _asked(folder, config.test_questions, config.test_annotations, config.model.image_size)
+    rows = np.arange(len(asked.questions))
+    examples = encoded(asked, rows, run.model.vocabulary, run.model.answers, config.data.max_length)
+    figures = VQATask(run.model, {"train": examples}).figures(run.model, examples)
+    told = "; ".join(["", *asked.left_out])
+    return f"test: accuracy {figures['accuracy']:.4f} on {len(rows):,} questions about {len(asked.pictures):,} pictures{told}"
+
+
+def _asked(folder: str, questions: str, annotations: str, size: int) -> Asked:
+    if not Path(folder).is_dir():
+        raise UserError(f"'{folder}' is not a folder; give the one that holds the pictures")
+    return look_up(read_questions(questions, annotations), folder, size)
