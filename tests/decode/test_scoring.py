@@ -4,10 +4,14 @@ import numpy as np
 import pytest
 from flax import nnx
 
-from seqnets.data import TokenStream
+from decode.conftest import TEXT
+from seqnets.data import TokenStream, Vocabulary
+from seqnets.data.text.corpus import Corpus
 from seqnets.decode import score
 from seqnets.decode.text import scoring
 from seqnets.errors import UserError
+from seqnets.models.char_lm import CharLM
+from seqnets.train import CharLMTask, TrainConfig, fit
 
 
 def naive(model, tokens, separator=()) -> np.ndarray:
@@ -39,13 +43,55 @@ def test_every_character_after_the_first_counts_once(trained, words, losses, opt
     assert result.nats == pytest.approx(losses.mean(), abs=1e-6)
 
 
-def test_parallel_streams_equal_the_single_pass(trained, words):
+@pytest.mark.parametrize(("streams", "warmup"), [(16, 1024), (16, 256), (5, 512), (16, 0)])
+def test_parallel_streams_equal_the_single_pass(trained, words, streams, warmup):
     single = score(trained, words, streams=1)
     assert single.nats < 1.0  # the model has learned: it has a memory that could differ
-    for streams, warmup in [(16, 1024), (16, 256), (5, 512)]:
-        assert abs(score(trained, words, streams=streams, warmup=warmup).nats - single.nats) < 1e-5
-    # and it is the warm-up that makes them equal
-    assert abs(score(trained, words, streams=16, warmup=0).nats - single.nats) > 1e-4
+    assert score(trained, words, streams=streams, warmup=warmup).nats == pytest.approx(single.nats, rel=1e-6)
+
+
+def slow(cell, vocabulary) -> CharLM:
+    """A model that forgets over 8,000 characters, and says so: its gates begin at sigmoid(9)."""
+    model = CharLM(vocabulary, cell=cell, hidden_features=8, embedding_features=4, forget_bias=9.0, rngs=nnx.Rngs(1))
+    bias = model.rnn.layers[0].cell.bias
+    shift = {"gru": [0, 9, 0], "mingru": [-9, 0], "minlstm": [0, -9, 0], "lstm": [0, 0, 0, 0]}[cell]
+    bias[...] = bias[...] + np.repeat(np.float32(shift), 8)
+    model.output_kernel[...] = 10 * model.output_kernel[...]
+    return model
+
+
+@pytest.mark.parametrize("cell", ["lstm", "gru", "mingru", "minlstm"])
+def test_what_the_warm_up_does_not_forget_is_gone_through_again(words, cell, monkeypatch):
+    model, options = slow(cell, Vocabulary.from_text(TEXT)), {"streams": 8, "warmup": 128, "chunk": 128}
+    single = score(model, words[:4_000], streams=1).nats
+    assert score(model, words[:4_000], **options).nats == pytest.approx(single, rel=1e-6)
+    monkeypatch.setattr(scoring, "_differs", lambda *_: False)
+    assert score(model, words[:4_000], **options).nats != pytest.approx(single, rel=1e-3)
+
+
+def test_a_minimal_gru_after_a_few_steps_of_training_is_scored_exactly(words):
+    corpus = Corpus(Vocabulary.from_text(TEXT), words, {"train": TokenStream(words)})
+    model = CharLM(corpus.vocabulary, cell="mingru", hidden_features=32, rngs=nnx.Rngs(0))
+    config = TrainConfig(steps=250, batch_size=8, learning_rate=1e-2)
+    trained = fit(CharLMTask(model, corpus, window=16), config, progress=None).model
+    single = score(trained, words, streams=1)
+    assert score(trained, words, streams=16, warmup=64, chunk=64).nats == pytest.approx(single.nats, rel=1e-6)
+
+
+def test_a_model_that_forgets_is_gone_through_once(trained, words, monkeypatch):
+    calls = []
+    monkeypatch.setattr(scoring, "_losses", lambda *args, run=scoring._losses: calls.append(1) or run(*args))
+    score(trained, words, streams=4, warmup=1024, chunk=512)
+    assert len(calls) == 2 + 3  # the warm-up and a quarter of the text
+
+
+def test_what_is_never_forgotten_reaches_the_end_of_the_text():
+    """One unit counts; only its sign says what the last characters are."""
+    model = slow("lstm", Vocabulary.from_text("abc"))
+    tokens = np.concatenate([np.repeat([0, 1], 300), np.tile([2], 3_000)])
+    for text in (tokens, tokens[::-1].copy()):
+        single = score(model, text, streams=1).nats
+        assert score(model, text, streams=16, warmup=16, chunk=16).nats == pytest.approx(single, rel=1e-6)
 
 
 @pytest.mark.parametrize("size", [2, 3, 17, 40])

@@ -21,6 +21,7 @@ from seqnets.errors import UserError
 Progress = Callable[[int, int], None]
 
 _LOGITS_NUMBERS = 1 << 25  # of one chunk; 128 MB
+_ALIKE = 1e-5  # see score
 
 
 @dataclass(frozen=True)
@@ -80,14 +81,17 @@ def score(
     nats = -1/(N-1) sum_{t=2}^{N} ln p(x_t | x_1 .. x_{t-1})
 
     For speed the text is cut in `streams` parts that run side by side, each after reading the `warmup` characters
-    before it, which are not counted again. A recurrent model has by then forgotten what lies further back, so the
-    figure equals the single pass (`streams=1`) to rounding; memory does not grow with the text.
+    before it, which are not counted again. By then most models have forgotten what lies further back: the state in which
+    a part begins is the one in which the part before it ended. Where it is not, to 1e-5 in every unit, the parts run
+    again from the states of the pass before, until all agree; after as many passes as there are parts they must. So the
+    figure is that of the single pass (`streams=1`), to 1e-6 of it; memory does not grow with the text.
 
     Args:
         model: a `CharLM`.
         tokens: integers of shape (N,), in memory or memory-mapped, or a `TokenStream`; N >= 2.
         streams: parts that run side by side; 1 for the single pass.
-        warmup: characters that each part reads before the first one that counts.
+        warmup: characters that each part reads before the first one that counts, at least. It decides how many passes are
+            needed, not the figure.
         chunk: characters of every part a dispatch.
         context: tokens that stand before the text; they are read but not counted, and the text's first character is
             then predicted too.
@@ -114,16 +118,31 @@ def score(
         raise UserError(f"warmup must be at least 0, not {warmup}")
     text.check()
     chunk = min(chunk, max(1, _LOGITS_NUMBERS // (streams * len(split.vocabulary))))
-    plan = _Plan(text.first, len(text), streams, warmup)
-    carry, total, waiting = split.initialize_carry(streams), 0.0, None
-    for start in range(0, plan.steps, chunk):
-        inputs, targets, resets, counts = plan.read(text, np.arange(start, start + chunk), len(split.vocabulary))
+    plan = _Plan(text, streams, warmup, chunk)
+    total = _settled_sum(split, plan, progress)
+    return Score(total / text.count, text.count, unit_of(split.vocabulary))
+
+
+def _settled_sum(split: Split, plan: "_Plan", progress: Progress | None) -> float:
+    """Run all parts until each begins as the one before it ends; return the sum of the losses."""
+    _, begins = _passed(split, plan, plan.before, split.initialize_carry(plan.streams))
+    for _ in range(plan.used):
+        total, ends = _passed(split, plan, plan.parts, begins, progress)
+        begun, begins = begins, _handed_on(begins, ends)
+        if not _differs(begins, begun, plan.used):
+            break
+    return total
+
+
+def _passed(split: Split, plan: "_Plan", starts: range, carry: Any, progress: Progress | None = None) -> tuple[float, Any]:
+    total, waiting = 0.0, None
+    for start in starts:
+        inputs, targets, resets, counts = plan.read(start, len(split.vocabulary))
         losses, carry = _losses(split.graph, split.values, inputs, targets, resets, carry)
         total += 0.0 if waiting is None else _sum(*waiting)  # while the device works on this chunk
         waiting = losses, counts
-        tell(progress, min(start + chunk, plan.steps) * plan.count // plan.steps, plan.count)
-    total += 0.0 if waiting is None else _sum(*waiting)
-    return Score(total / plan.count, plan.count, unit_of(split.vocabulary))
+        tell(progress, (start + starts.step - starts.start) * plan.count // (starts.stop - starts.start), plan.count)
+    return total + (0.0 if waiting is None else _sum(*waiting)), carry
 
 
 class Passage:
@@ -177,26 +196,32 @@ class Passage:
 
 
 class _Plan:
-    """Which position every stream predicts at every step; the first `warmup` steps of a stream are not counted."""
+    """Which position every part predicts at every step, counted from the part's beginning; below 0 it only reads.
 
-    def __init__(self, first: int, size: int, streams: int, warmup: int) -> None:
-        self.count, self._size = size - first, size
-        share = -(-self.count // streams)
-        starts = first + share * np.arange(streams)
-        self._warmup = first - 1 if streams == 1 else min(warmup, int(starts[-1]) - 1)
-        self._ends = np.minimum(starts + share, size)[:, None]
-        self._begins = (starts - self._warmup)[:, None]
-        self.steps = self._warmup + share
+    Parts are whole numbers of chunks, and so is what they read before, so that chunks end where parts begin and end.
+    """
 
-    def read(self, text: Passage, steps: np.ndarray, vocabulary: int):
-        targets = self._begins + steps[None]
-        counts = (steps[None] >= self._warmup) & (targets < self._ends)
-        read = np.clip(targets - 1, 0, self._size - 1)
-        inputs, resets = text.gather(read), text.resets(targets - 1)
-        following = text.gather(np.clip(targets, 0, self._size - 1))
+    def __init__(self, text: Passage, streams: int, warmup: int, chunk: int) -> None:
+        self._text, self.streams, self._chunk, self.count = text, streams, chunk, text.count
+        predicted = len(text) - 1
+        share = _rounded_up(-(-predicted // streams), chunk)
+        self.used = -(-predicted // share)
+        last = share * (self.used - 1)  # the most that any part has before it
+        self._starts = 1 + share * np.arange(streams)[:, None]
+        self.before = range(-_rounded_up(min(warmup, last), chunk), 0, chunk)
+        self.parts = range(0, share, chunk)
+
+    def read(self, start: int, vocabulary: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+        targets = self._starts + np.arange(start, start + self._chunk)[None]
+        counts = (start >= 0) & (targets >= self._text.first) & (targets < len(self._text))
+        inputs, following = (self._text.gather(np.clip(at, 0, len(self._text) - 1)) for at in (targets - 1, targets))
         check_tokens(inputs, vocabulary)
         check_tokens(following, vocabulary)
-        return inputs, following, resets, counts
+        return inputs, following, self._text.resets(targets - 1), counts
+
+
+def _rounded_up(size: int, chunk: int) -> int:
+    return -(-size // chunk) * chunk
 
 
 def token_losses(model: Any, inputs: Any, targets: Any, resets: Any, carry: Any) -> tuple[Array, Any]:
@@ -228,6 +253,21 @@ def check_tokens(tokens: np.ndarray, vocabulary: int) -> None:
 @partial(jax.jit, static_argnums=0)
 def _losses(graph: Any, values: Any, inputs: Any, targets: Any, resets: Any, carry: Any) -> tuple[Array, Any]:
     return token_losses(nnx.merge(graph, values), inputs, targets, resets, carry)
+
+
+@jax.jit
+def _handed_on(begins: Any, ends: Any) -> Any:
+    """Return the states in which the parts should begin: the first as it did, each other as the one before it ended."""
+    return jax.tree.map(lambda begin, end: jnp.concatenate([begin[:1], end[:-1]]), begins, ends)
+
+
+@jax.jit
+def _differs(right: Any, found: Any, used: int) -> Array:
+    def some(right: Array, found: Array) -> Array:
+        alike = jnp.abs(right - found) <= _ALIKE * jnp.maximum(1.0, jnp.abs(right))  # false for a NaN
+        return jnp.any(~alike & (jnp.arange(len(right)) < used).reshape(-1, *(1,) * (right.ndim - 1)))
+
+    return jnp.any(jnp.stack(jax.tree.leaves(jax.tree.map(some, right, found))))
 
 
 def _sum(losses: Array, counts: np.ndarray) -> float:
