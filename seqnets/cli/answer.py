@@ -7,10 +7,10 @@ from typing import Any
 
 from seqnets.cli.parser import Parser
 from seqnets.cli.trained import wrong_run
+from seqnets.cli.verbs import VERBS
 from seqnets.errors import UserError
 from seqnets.viz.figure_file import check_figure, write_figure
 
-SUMMARY = "answer questions about a picture"
 _EPILOG = """\
 example:
   seqnets answer runs/shapes-vqa picture.png "what color is the shape?" "is there a circle?" --top 3"""
@@ -41,7 +41,7 @@ def main(argv: Sequence[str]) -> int:
 
 def _parser() -> Parser:
     usage = 'seqnets answer RUN IMAGE "QUESTION" ... [--top N] [--json] [--figure FILE]'
-    parser = Parser("seqnets answer", SUMMARY, epilog=_EPILOG, usage=usage)
+    parser = Parser("seqnets answer", VERBS["answer"].summary, epilog=_EPILOG, usage=usage)
     parser.add_argument("run", metavar="RUN", help="the run folder of `seqnets train vqa`")
     parser.add_argument("image", metavar="IMAGE", help="the picture")
     parser.add_argument("question", nargs="+", metavar="QUESTION", help="questions, each in quotation marks")
@@ -55,7 +55,7 @@ def _show(answer: Any, found: Any) -> None:
     best = list(answer.answer.probabilities.items())[: found.top]
     if found.json:
         top = [{"answer": text, "probability": share} for text, share in best]
-        print(json.dumps({"question": answer.question, "answer": answer.answer.label, "top": top}, ensure_ascii=False))
+        print(json.dumps({"question": answer.question, "answer": answer.answer.label, "top": top}))
     else:
         print(f"{answer.question}  {', '.join(f'{text} {share:.1%}' for text, share in best)}")
 

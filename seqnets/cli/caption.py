@@ -11,10 +11,10 @@ from typing import Any, NamedTuple
 from seqnets.cli.options import add_fields, given_fields
 from seqnets.cli.parser import Parser
 from seqnets.cli.trained import load_trained, wrong_run
+from seqnets.cli.verbs import VERBS
 from seqnets.errors import UserError
 from seqnets.viz.figure_file import check_figure, check_folder, write_figure
 
-SUMMARY = "say what is in images, with what the model looked at"
 _SEEDS = 1 << 32
 _OF_DRAWING = ("temperature", "top_k", "top_p", "min_p")
 _DONE, _NONE_READ = 0, 2
@@ -61,7 +61,7 @@ def main(argv: Sequence[str]) -> int:
 
 
 def _parser(default: Any) -> Parser:
-    parser = Parser("seqnets caption", SUMMARY, epilog=_EPILOG, usage="seqnets caption RUN IMAGES... [options]")
+    parser = Parser("seqnets caption", VERBS["caption"].summary, epilog=_EPILOG, usage="seqnets caption RUN IMAGES... [options]")
     parser.add_argument("run", metavar="RUN", help="the run folder of a captioner")
     parser.add_argument("images", metavar="IMAGES", nargs="+", help="files, folders, patterns")
     parser.add_argument("--out", metavar="FILE", help="write the best captions in COCO's results form")
@@ -129,7 +129,7 @@ def _shown(results: Iterator[Any], paths: Sequence[Path], found: argparse.Namesp
 
 def _write(captioned: Sequence[Captioned], found: argparse.Namespace) -> None:
     if found.json:
-        print(json.dumps(list(map(_entry, captioned)), ensure_ascii=False))
+        print(json.dumps(list(map(_entry, captioned))))
     if not captioned:
         return
     if found.out:

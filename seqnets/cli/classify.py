@@ -9,8 +9,8 @@ from typing import Any
 
 from seqnets.cli.networks import Chosen, add_network, chosen_network
 from seqnets.cli.parser import Parser
+from seqnets.cli.verbs import VERBS
 
-SUMMARY = "name what is in images, with any of the networks"
 _DONE, _NONE_READ = 0, 2
 _EPILOG = """\
 LABELS is a JSON list of names, a JSON object of number to name, a config.json with id2label, or a text file with a name
@@ -31,12 +31,12 @@ def main(argv: Sequence[str]) -> int:
     paths = find_images(chosen.images)
     entries = list(_entries(chosen, paths, found))
     if found.json:
-        print(json.dumps(entries, ensure_ascii=False))
+        print(json.dumps(entries))
     return _DONE if entries else _NONE_READ
 
 
 def _parser() -> Parser:
-    parser = Parser("seqnets classify", SUMMARY, epilog=_EPILOG, usage=_USAGE)
+    parser = Parser("seqnets classify", VERBS["classify"].summary, epilog=_EPILOG, usage=_USAGE)
     add_network(parser)
     parser.add_argument("--labels", metavar="LABELS", help="a file with the names of the classes")
     parser.add_argument("--top", type=parser.value(int), default=5, metavar="N", help="classes told for an image [5]")

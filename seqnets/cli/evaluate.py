@@ -11,9 +11,9 @@ from typing import Any
 from seqnets.cli.options import add_fields, given_fields
 from seqnets.cli.parser import Parser
 from seqnets.cli.trained import load_trained, wrong_run
+from seqnets.cli.verbs import VERBS
 from seqnets.errors import UserError
 
-SUMMARY = "score a text: nats, bits per character, perplexity"
 SPLITS = ("validation", "train", "test")
 _EPILOG = """\
 Every character after the first is predicted once, from all that goes before it. Without FILE the run's own validation
@@ -37,7 +37,7 @@ def main(argv: Sequence[str]) -> int:
 
 
 def _parser(default: Any) -> Parser:
-    parser = Parser("seqnets evaluate", SUMMARY, epilog=_EPILOG)
+    parser = Parser("seqnets evaluate", VERBS["evaluate"].summary, epilog=_EPILOG)
     parser.add_argument("run", metavar="RUN", help="the run folder")
     parser.add_argument("file", nargs="*", metavar="FILE", help="files (also .gz), folders, globs, or - for standard input")
     parser.add_argument("--split", choices=SPLITS, metavar="|".join(SPLITS), help="score a split of the run's own text")
@@ -104,9 +104,7 @@ def _scores(run: Any, text: Any, found: argparse.Namespace, dynamic: Any) -> dic
 def _report(scores: dict[str, Any], name: str, found: argparse.Namespace) -> None:
     if found.json:
         figures = {**scores["static"].to_json(), "run": found.run, "text": name}
-        print(
-            json.dumps({**figures, **{kind: s.to_json() for kind, s in scores.items() if kind != "static"}}, ensure_ascii=False)
-        )
+        print(json.dumps({**figures, **{kind: s.to_json() for kind, s in scores.items() if kind != "static"}}))
         return
     for kind, result in scores.items():
         print(f"{name}: {result}" if kind == "static" else f"{name}, {kind} evaluation: {result}")

@@ -8,8 +8,8 @@ from typing import Any
 from seqnets.cli.image_progress import image_progress
 from seqnets.cli.networks import add_network, chosen_network
 from seqnets.cli.parser import Parser
+from seqnets.cli.verbs import VERBS
 
-SUMMARY = "compute features of images into a store on disk"
 _DONE, _NONE_READ = 0, 2
 _USAGE = "seqnets features (RUN | --model NAME --weights PATH) IMAGES... --out STORE [--layer NAME ...] [--dtype bfloat16]"
 _EPILOG = """\
@@ -51,7 +51,7 @@ def main(argv: Sequence[str]) -> int:
 def _parser() -> Parser:
     from seqnets.data.features.index import DTYPES
 
-    parser = Parser("seqnets features", SUMMARY, epilog=_EPILOG, usage=_USAGE)
+    parser = Parser("seqnets features", VERBS["features"].summary, epilog=_EPILOG, usage=_USAGE)
     add_network(parser)
     parser.add_argument("--out", required=True, metavar="STORE", help="the folder of the store, new or to be added to")
     parser.add_argument("--layer", action="append", default=[], metavar="NAME", help="a feature of the network, such as stage4 "

@@ -1,12 +1,15 @@
 """The parser behind every verb: argparse, with errors of one sentence that name the nearest right option."""
 
 import argparse
+import itertools
 import re
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
 from seqnets import settings
 from seqnets.errors import UserError
+
+_NAME = "\0"  # begins a word after `--`: argparse takes what no dash begins for a name, and no system passes this character
 
 
 class Parser(argparse.ArgumentParser):
@@ -37,6 +40,14 @@ class Parser(argparse.ArgumentParser):
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
         self._flags: set[str] = set()
+        self._following: dict[str, str] = {}
+
+    def add_argument(self, *names: str, **options: Any) -> argparse.Action:
+        """Add an option or a positional argument; a name (of a file, say) may not be empty, a TEXT may."""
+        is_name = options.get("action", "append") == "append" and options.get("metavar") != "TEXT"
+        if is_name and not {"type", "choices"} & options.keys():
+            options["type"] = _name
+        return super().add_argument(*names, **options)
 
     def read(self, words: Sequence[str]) -> argparse.Namespace:
         """Parse the words after the verb.
@@ -46,10 +57,12 @@ class Parser(argparse.ArgumentParser):
         """
         words = list(words)
         end = words.index("--") if "--" in words else len(words)
-        found, extra = self.parse_known_intermixed_args([*self._regular(words[:end]), *words[end:]])
+        self._following = dict(itertools.pairwise(words))
+        names = [_NAME + word for word in words[end + 1 :]]
+        found, extra = self.parse_known_intermixed_args([*self._regular(words[:end]), *names])
         if extra:
             self._refuse(extra[0])
-        return found
+        return argparse.Namespace(**{name: _bare(value) for name, value in vars(found).items()})
 
     def add_setting(self, name: str, hint: Any, words: str, *, metavar: str, container: Any = None) -> None:
         """Add the option --name of any type; what is not given does not appear in what `read` returns.
@@ -76,9 +89,20 @@ class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """Raise what argparse found wrong as a `UserError`."""
         message = re.sub(r"^argument ([^:]*/)?([^:/]+): ", r"\2 ", message)
-        message = re.sub(r"expected (one argument|at least one argument)$", "needs a value", message)
+        message = re.sub(r"(\S+) expected (one argument|at least one argument)$", self._lacking, message)
+        message = re.sub(r"the following arguments are required: (.*)", self._missing, message)
         message = re.sub(r"invalid choice: (\S+) \(choose from (.*)\)", r"must be one of \2, not \1", message)
         raise UserError(message)
+
+    def _missing(self, found: re.Match[str]) -> str:
+        may_be_left_out = {str(action.metavar or action.dest) for action in self._actions if action.nargs in ("*", "?")}
+        names = [name for name in found[1].split(", ") if name not in may_be_left_out]
+        return f"{' and '.join(names)} is missing; see `{self.prog} --help`"
+
+    def _lacking(self, found: re.Match[str]) -> str:
+        following = self._following.get(found[1], "")
+        joined = f"; where the value begins with a dash, write {found[1]}={following}" if following[:1] == "-" else ""
+        return f"{found[1]} needs a value{joined}"
 
     def _regular(self, words: list[str]) -> list[str]:
         words = list(map(_dashed, words))
@@ -88,12 +112,24 @@ class Parser(argparse.ArgumentParser):
 
     def _refuse(self, word: str) -> NoReturn:
         if not word.startswith("-"):
-            raise UserError(f"cannot use {word!r}; `{self.prog} --help` tells what is expected")
+            raise UserError(f"cannot use {_bare(word)!r}; `{self.prog} --help` tells what is expected")
         name = word.partition("=")[0]
         known = [option for action in self._actions for option in action.option_strings if option.startswith("--")]
         hint = settings.nearest(name.lstrip("-"), [option[2:] for option in known])
         hint = hint.replace("did you mean '", "did you mean '--") if "did you" in hint else f"; see `{self.prog} --help`"
         raise UserError(f"unknown option {name!r}{hint}")
+
+
+def _name(text: str) -> str:
+    if not text.strip(_NAME):
+        raise argparse.ArgumentTypeError("is empty; give a name or leave it out")
+    return text
+
+
+def _bare(value: Any) -> Any:
+    if isinstance(value, list):
+        return list(map(_bare, value))
+    return value.removeprefix(_NAME) if isinstance(value, str) else value
 
 
 def _dashed(word: str) -> str:

@@ -10,10 +10,10 @@ from typing import Any
 
 from seqnets.cli.parser import Parser
 from seqnets.cli.trained import wrong_run
+from seqnets.cli.verbs import VERBS
 from seqnets.errors import UserError
 from seqnets.viz.figure_file import check_figure, write_figure
 
-SUMMARY = "classify, label or translate texts with a trained model"
 _EPILOG = """\
 Every line of FILE is a text. A text's class is printed as label, probability and text, parted by tabs; its labels as
 lines of token, tab and label with an empty line after each text (of a model of characters: runs of characters with one
@@ -39,13 +39,13 @@ def main(argv: Sequence[str]) -> int:
     run = load(found.run)
     predict, show = _KINDS[task]
     for entry in predict(run.model, _inputs(run.model, found), found):
-        print(json.dumps(entry, ensure_ascii=False) if found.json else show(entry), flush=True)
+        print(json.dumps(entry) if found.json else show(entry), flush=True)
     return 0
 
 
 def _parser() -> Parser:
     usage = "seqnets predict RUN (FILE ... | - | --text TEXT ...) [--json]"
-    parser = Parser("seqnets predict", SUMMARY, epilog=_EPILOG, usage=usage)
+    parser = Parser("seqnets predict", VERBS["predict"].summary, epilog=_EPILOG, usage=usage)
     parser.add_argument("run", metavar="RUN", help="the run folder")
     parser.add_argument(
         "file", nargs="*", metavar="FILE", help="files of a text on each line (also .gz), or - for standard input"

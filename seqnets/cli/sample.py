@@ -12,9 +12,9 @@ from typing import Any
 from seqnets.cli.options import add_fields, given_fields
 from seqnets.cli.parser import Parser
 from seqnets.cli.trained import load_trained, wrong_run
+from seqnets.cli.verbs import VERBS
 from seqnets.errors import UserError
 
-SUMMARY = "write text with a trained model"
 BETWEEN = f"\n{'-' * 72}\n"
 _SEEDS = 1 << 32
 _OF_BEAMS = ("length", "unknown")
@@ -43,7 +43,7 @@ def main(argv: Sequence[str]) -> int:
 
 
 def _parser(default: Any) -> Parser:
-    parser = Parser("seqnets sample", SUMMARY, epilog=_EPILOG)
+    parser = Parser("seqnets sample", VERBS["sample"].summary, epilog=_EPILOG)
     parser.add_argument("run", metavar="RUN", help="the run folder")
     parser.add_argument("--prompt", metavar="TEXT", help="what the text begins with")
     parser.add_argument("--prompt-file", metavar="FILE", help="a file with the prompt, taken as it is; - for standard input")
@@ -127,7 +127,7 @@ def _separator(run: Any) -> tuple[int, ...]:
 def _write(pieces: Iterator[list[str]], prompt: str, found: argparse.Namespace) -> None:
     if found.json:
         texts = _joined(pieces, found.samples)
-        print(json.dumps([{"prompt": prompt, "text": text} for text in texts], ensure_ascii=False))
+        print(json.dumps([{"prompt": prompt, "text": text} for text in texts]))
         return
     opening = "" if found.no_prompt else prompt
     try:

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from seqnets.cli.parser import Parser
+from seqnets.cli.verbs import VERBS
 
-SUMMARY = "score captions: BLEU, ROUGE-L, CIDEr"
 _EPILOG = """\
 RESULTS is a JSON list [{"image_id": 1, "caption": "a dog"}, ...]; REFERENCES is a JSON object
 {"images": [...], "annotations": [{"image_id": 1, "caption": "a brown dog"}, ...]}: the forms of COCO.
@@ -26,14 +26,14 @@ def main(argv: Sequence[str]) -> int:
     scores = Scorer({image: references[image] for image in references if image in results})(results)
     _remark(results)
     if found.json:
-        print(json.dumps(scores.to_json(per_image=found.per_image), ensure_ascii=False))
+        print(json.dumps(scores.to_json(per_image=found.per_image)))
     else:
         _show(scores, found)
     return 0
 
 
 def _parser() -> Parser:
-    parser = Parser("seqnets score", SUMMARY, epilog=_EPILOG)
+    parser = Parser("seqnets score", VERBS["score"].summary, epilog=_EPILOG)
     parser.add_argument("results", metavar="RESULTS", help="the captions to be scored")
     parser.add_argument("references", metavar="REFERENCES", help="what people wrote of the same images")
     parser.add_argument("--json", action="store_true", help="write the figures as one JSON object")

@@ -5,6 +5,7 @@ import re
 from collections.abc import Sequence
 
 from seqnets.cli.parser import Parser
+from seqnets.cli.verbs import VERBS
 from seqnets.errors import UserError
 
 EXAMPLES = """examples:
@@ -52,7 +53,7 @@ def main(argv: Sequence[str]) -> int:
 
 
 def _parser() -> Parser:
-    parser = Parser("seqnets summary", "print the layers of a network: shapes, parameters, multiply-adds, memory", EXAMPLES)
+    parser = Parser("seqnets summary", VERBS["summary"].summary, EXAMPLES)
     parser.add_argument("network", nargs="?", help="its name, such as vgg16, resnet50, squeezenet1_1")
     parser.add_argument("--list", action="store_true", help="print the names of all networks, a family a line")
     parser.add_argument("--input", metavar="HxWxC", help="size of the images (default: 224x224x3; for LeNet 28x28x1)")

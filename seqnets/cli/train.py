@@ -13,13 +13,12 @@ from seqnets import settings
 from seqnets.cli.options import add_settings, chosen
 from seqnets.cli.parser import Parser
 from seqnets.cli.restarts import supervise
+from seqnets.cli.verbs import VERBS
 from seqnets.errors import UserError
 from seqnets.run import CONFIG, SETTINGS, check_file
 from seqnets.tasks import TASKS
 from seqnets.train.hosts import Hosts, join_hosts
 from seqnets.train.mesh import AUTO, request_devices
-
-SUMMARY = "train a model on your own data, or go on with a run that was interrupted"
 
 
 def main(argv: Sequence[str]) -> int:
@@ -102,7 +101,7 @@ def _parser(name: str, recipe: Any) -> Parser:
     tasks = "\n".join(f"  {task:12} {entry.summary}" for task, entry in TASKS.items())
     parser = Parser(
         f"seqnets train{'' if name == 'text' else ' ' + name}",
-        SUMMARY,
+        VERBS["train"].summary,
         epilog=f"tasks (`seqnets train TASK --help` tells their settings; a file of that name is ./{name}):\n{tasks}",
         usage=f"seqnets train [TASK] [{recipe.USAGE}] [--config FILE] [--out RUN] [--SECTION.NAME VALUE ...]",
     )
@@ -116,7 +115,9 @@ def _parser(name: str, recipe: Any) -> Parser:
         metavar="auto|never|must",
         help="auto goes on with the run in that folder or begins one; never only begins; must only goes on [auto]",
     )
-    parser.add_argument("--mesh", dest="train.mesh", default=argparse.SUPPRESS, metavar="data=N", help="the same as --train.mesh")
+    parser.add_argument(
+        "--mesh", type=str, dest="train.mesh", default=argparse.SUPPRESS, metavar="data=N", help="the same as --train.mesh"
+    )
     parser.add_argument(
         "--hosts",
         choices=get_args(Hosts),

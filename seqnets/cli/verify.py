@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from seqnets.cli.parser import Parser
+from seqnets.cli.verbs import VERBS
 from seqnets.errors import UserError
 
-SUMMARY = "check that the files of a run are as they were written"
 _EPILOG = """\
 All that seqnets reads again has checksums: checkpoints and weights those of their arrays and files, config.json its own and
 those of the smaller files; where an older seqnets wrote none, that is told. Exit code 0: all is whole; 2: something is damaged.
@@ -25,13 +25,13 @@ class Finding(NamedTuple):
 
 def main(argv: Sequence[str]) -> int:
     """Run the words after `seqnets verify`; see `seqnets verify --help`."""
-    parser = Parser("seqnets verify", SUMMARY, epilog=_EPILOG)
+    parser = Parser("seqnets verify", VERBS["verify"].summary, epilog=_EPILOG)
     parser.add_argument("run", metavar="RUN", help="the folder of a run")
     parser.add_argument("--json", action="store_true", help="write a JSON list: part, damage or null, checksum or not")
     found = parser.read(argv)
     findings = list(inspect(Path(found.run)))
     if found.json:
-        print(json.dumps([finding._asdict() for finding in findings], ensure_ascii=False))
+        print(json.dumps([finding._asdict() for finding in findings]))
     else:
         for part, damage, checksum in findings:
             print(f"{part:24} {damage or ('whole' if checksum else 'can be read, but has no checksum')}")

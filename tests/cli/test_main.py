@@ -9,7 +9,7 @@ import types
 import pytest
 
 import seqnets
-from seqnets.cli import main as frame
+from seqnets.cli.verbs import VERBS, Verb
 from seqnets.errors import UserError
 from seqnets.train import Diverged, Interrupted
 
@@ -24,7 +24,7 @@ def verb(monkeypatch):
         module = types.ModuleType("seqnets_test_verb")
         module.main = action
         monkeypatch.setitem(sys.modules, module.__name__, module)
-        monkeypatch.setitem(frame.VERBS, "act", frame.Verb(module.__name__, "acts"))
+        monkeypatch.setitem(VERBS, "act", Verb(module.__name__, "acts"))
 
     return install
 
@@ -40,7 +40,7 @@ def raising(error):
 def test_help_names_every_verb_in_a_line(seqnets, words):
     outcome = seqnets(*words)
     assert (outcome.code, outcome.err) == (0, "")
-    for name, verb in frame.VERBS.items():
+    for name, verb in VERBS.items():
         assert f"  {name}" in outcome.out
         assert verb.summary in outcome.out
     assert max(map(len, outcome.out.splitlines())) <= 100
@@ -50,7 +50,7 @@ def test_version(seqnets):
     assert seqnets("--version").out == f"seqnets {__import__('seqnets').__version__}\n"
 
 
-@pytest.mark.parametrize("name", frame.VERBS)
+@pytest.mark.parametrize("name", VERBS)
 def test_every_verb_explains_itself(seqnets, name):
     outcome = seqnets(name, "--help")
     assert outcome.code == 0
@@ -62,8 +62,8 @@ def test_every_verb_explains_itself(seqnets, name):
     [
         (["trian"], "seqnets: unknown verb 'trian'; did you mean 'seqnets train'?\n"),
         (["evalute", "x"], "seqnets: unknown verb 'evalute'; did you mean 'seqnets evaluate'?\n"),
-        (["--verbose"], "seqnets: unknown option '--verbose'; verbs are train, sample, evaluate"),
-        (["qqq"], "seqnets: unknown verb 'qqq'; verbs are train, sample, evaluate"),
+        (["--verbose"], "seqnets: unknown option '--verbose'; verbs are train, verify, sample"),
+        (["qqq"], "seqnets: unknown verb 'qqq'; verbs are train, verify, sample"),
     ],
 )
 def test_a_misspelt_verb_gets_a_suggestion(seqnets, words, message):
@@ -116,18 +116,11 @@ def test_debugging_shows_the_traceback_and_keeps_the_code(seqnets, verb, monkeyp
     assert "Traceback (most recent call last)" in outcome.err
 
 
-def test_characters_that_the_terminal_lacks_do_not_stop_a_command():
-    program = "from seqnets.cli import main as m; m.overview = lambda: 'sn\\u00f6\\u2713'; print(m.main([]))"
-    environment = {**os.environ, "PYTHONIOENCODING": "ascii"}
-    done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, timeout=60)
-    assert (done.stdout, done.stderr) == ("sn\\xf6\\u2713\n0\n", "")
-
-
 def test_a_reader_that_leaves_is_no_mistake():
     program = (
-        "import sys, types; from seqnets.cli import main as m\n"
+        "import sys, types; from seqnets.cli import main as m; from seqnets.cli.verbs import VERBS, Verb\n"
         "act = types.ModuleType('act'); act.main = lambda argv: print('x\\n' * 1_000_000) or 0\n"
-        "sys.modules['act'] = act; m.VERBS['act'] = m.Verb('act', ''); sys.exit(m.main(['act']))"
+        "sys.modules['act'] = act; VERBS['act'] = Verb('act', ''); sys.exit(m.main(['act']))"
     )
     command = [sys.executable, "-c", program]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=os.environ) as process:
@@ -135,6 +128,17 @@ def test_a_reader_that_leaves_is_no_mistake():
         process.stdout.close()
         assert process.wait(timeout=60) == 141
         assert process.stderr.read() == b""
+
+
+def test_a_folder_that_was_removed_is_named_as_such(seqnets, verb, tmp_path, monkeypatch):
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    verb(lambda argv: os.getcwd() and 0)
+    outcome = seqnets("act")
+    monkeypatch.chdir(tmp_path)
+    assert (outcome.code, outcome.err) == (2, "seqnets: the current folder no longer exists; change to one that does\n")
 
 
 def test_the_installed_command_and_the_module_are_the_same():
@@ -151,7 +155,8 @@ def test_an_interrupt_is_not_swallowed_by_an_import(tmp_path):
         "except BaseException: pass\n"
     )
     program = (
-        "import sys; from seqnets.cli import main as m\nm.VERBS['act'] = m.Verb('swallowing', ''); sys.exit(m.main(['act']))"
+        "import sys; from seqnets.cli import main as m; from seqnets.cli.verbs import VERBS, Verb\n"
+        "VERBS['act'] = Verb('swallowing', ''); sys.exit(m.main(['act']))"
     )
     environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
     done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, timeout=60)

@@ -1,0 +1,89 @@
+"""The verbs of the command line: the module that does each, and what it does in a line."""
+
+from typing import NamedTuple
+
+from seqnets.errors import UserError
+
+
+class Verb(NamedTuple):
+    """One verb: the module whose `main(argv) -> int` does it, what it does in a line, and what it works with."""
+
+    module: str
+    summary: str
+    group: str = ""
+
+
+VERBS = {
+    "train": Verb("seqnets.cli.train", "train a model on your own data, or go on with a run that was interrupted", "runs"),
+    "verify": Verb("seqnets.cli.verify", "check that the files of a run are as they were written", "runs"),
+    "sample": Verb("seqnets.cli.sample", "write text with a trained model", "text"),
+    "evaluate": Verb("seqnets.cli.evaluate", "score a text: nats, bits per character, perplexity", "text"),
+    "predict": Verb("seqnets.cli.predict", "classify, label or translate texts with a trained model", "text"),
+    "caption": Verb("seqnets.cli.caption", "say what is in images, and show what the model looked at", "pictures"),
+    "score": Verb("seqnets.cli.score", "score captions: BLEU, ROUGE-L, CIDEr", "pictures"),
+    "answer": Verb("seqnets.cli.answer", "answer questions about a picture", "pictures"),
+    "classify": Verb("seqnets.cli.classify", "name what is in images, with any of the networks", "pictures"),
+    "features": Verb("seqnets.cli.features", "compute features of images into a store on disk", "pictures"),
+    "summary": Verb("seqnets.cli.summary", "show a network's layers: shapes, parameters, multiply-adds, memory", "models"),
+}
+
+_OTHERS = {
+    "train": "fit finetune fine-tune resume continue retrain learn",
+    "verify": "check fsck validate-run",
+    "sample": "generate gen write complete",
+    "evaluate": "test eval validate perplexity",
+    "predict": "infer inference translate label tag run",
+    "caption": "describe captions",
+    "score": "bleu cider coco metrics",
+    "answer": "ask vqa question",
+    "classify": "recognize recognise classification",
+    "features": "extract embed encode",
+    "summary": "summarize info models networks list layers describe-model",
+}
+_VERB_OF = {other: verb for verb, others in _OTHERS.items() for other in others.split()}
+
+
+def overview() -> str:
+    """Return the help of `seqnets` alone: every verb in a line.
+
+    Example:
+        >>> overview().splitlines()[0]
+        'usage: seqnets VERB ...'
+    """
+    width = max(map(len, VERBS))
+    groups = [
+        "\n".join([f"{group}:", *(f"  {name:{width}}  {verb.summary}" for name, verb in VERBS.items() if verb.group == group)])
+        for group in dict.fromkeys(verb.group for verb in VERBS.values())
+    ]
+    last = "`seqnets train` alone learns from Python's source. `seqnets VERB --help` lists a verb's options."
+    return "\n\n".join(["usage: seqnets VERB ...", *groups, last])
+
+
+def find(name: str) -> Verb:
+    """Return a verb.
+
+    Raises:
+        UserError: there is no such verb; the nearest one is named.
+
+    Example:
+        >>> find("generate")
+        Traceback (most recent call last):
+        ...
+        seqnets.errors.UserError: unknown verb 'generate'; did you mean 'seqnets sample'?
+    """
+    if name in VERBS:
+        return VERBS[name]
+    from seqnets.tasks import TASKS
+
+    kind = "option" if name.startswith("-") else "verb"
+    nearest = f"train {name}" if name in TASKS else _nearest(name)
+    hint = f"did you mean 'seqnets {nearest}'?" if nearest else f"verbs are {', '.join(VERBS)}"
+    raise UserError(f"unknown {kind} {name!r}; {hint}")
+
+
+def _nearest(name: str) -> str | None:
+    import difflib
+
+    word = name.lower().replace("_", "-")
+    close = difflib.get_close_matches(word, VERBS, n=1)
+    return _VERB_OF.get(word) or (close[0] if close else None)
