@@ -2,6 +2,7 @@
 #include <cmath>
 #include <cstdio>
 #include <memory>
+#include <numeric>
 #include <thread>
 #include <vector>
 
@@ -24,8 +25,14 @@ class Arrays {
       for (int64_t i = 0; i < size; ++i) arrays_.back()[i] = 0.1f * static_cast<float>((i * 7919) % 17) - 0.8f;
     }
   }
-  float* floats() { return sizes_[next_] == 0 ? (++next_, nullptr) : arrays_[next_++].get(); }
-  Panels panels(int64_t depth, int64_t units, int gates) { return Panels::of(floats(), depth, units, gates); }
+  float* floats(std::initializer_list<int64_t> dims) {
+    const int64_t size = std::accumulate(dims.begin(), dims.end(), int64_t{1}, std::multiplies<>());
+    if (size != sizes_[next_]) std::printf("array %zu has %ld numbers, wanted %ld\n", next_, (long)sizes_[next_], (long)size), std::exit(1);
+    return size == 0 ? (++next_, nullptr) : arrays_[next_++].get();
+  }
+  float* kept(std::initializer_list<int64_t> dims) { return training_ ? floats(dims) : floats({0}); }
+  float* worked(const Sequence& sequence, int64_t width) { return floats({training_ ? sequence.time : 1, sequence.batch, width}); }
+  Panels panels(int64_t depth, int64_t units, int gates) { return Panels::of(floats({depth, gates * units}), depth, units, gates); }
   int64_t remaining() const { return static_cast<int64_t>(sizes_.size() - next_); }
   bool training() const { return training_; }
   float* get(size_t i) { return arrays_[i].get(); }

@@ -16,6 +16,7 @@
 #include "gru_reset_before.h"
 #include "highway.h"
 #include "lstm.h"
+#include "reader.h"
 #include "stack_step.h"
 #include "vanilla.h"
 #include "xla/ffi/api/ffi.h"
@@ -26,47 +27,6 @@ namespace {
 namespace ffi = xla::ffi;
 
 std::atomic<int64_t> thread_limit{0};  // 0: as many as XLA's pool has
-
-template <class List>
-ffi::AnyBuffer buffer(const List& list, size_t i) {
-  if constexpr (std::is_same_v<List, ffi::RemainingArgs>) {
-    return list.template get<ffi::AnyBuffer>(i).value();
-  } else {
-    return *list.template get<ffi::AnyBuffer>(i).value();
-  }
-}
-
-// Takes arguments or results one after the other; an empty array is null.
-template <class List>
-class Reader {
- public:
-  Reader(const List& list, bool training) : Reader(list, training, false, 0, list.size()) {}
-  // Of a step: the arrays from `begin` to `end`, kernels as `pack` wrote them.
-  static Reader of_step(const List& list, size_t begin, size_t end) { return Reader(list, false, true, begin, end); }
-
-  float* floats() { return next<float>(); }
-  const bool* flags() { return next<bool>(); }
-  Panels panels(int64_t depth, int64_t units, int gates) {
-    float* kernel = floats();
-    return packed_ ? Panels::at(kernel, depth, units, gates) : Panels::of(kernel, depth, units, gates);
-  }
-  int64_t remaining() const { return end_ - next_; }
-  bool training() const { return training_; }
-
- private:
-  template <class Number>
-  Number* next() {
-    ffi::AnyBuffer taken = buffer(list_, next_++);
-    return taken.element_count() == 0 ? nullptr : static_cast<Number*>(taken.untyped_data());
-  }
-
-  Reader(const List& list, bool training, bool packed, size_t begin, size_t end)
-      : list_(list), training_(training), packed_(packed), next_(begin), end_(end) {}
-
-  const List& list_;
-  bool training_, packed_;
-  size_t next_, end_;
-};
 
 Workers workers_of(ffi::ThreadPool pool) {
   const int64_t threads = thread_limit > 0 ? thread_limit.load() : std::max<int64_t>(1, pool.num_threads());
@@ -81,40 +41,54 @@ void over_batch(ffi::ThreadPool pool, const Sequence& sequence, const Run& run) 
   Split::run(sequence.batch, static_cast<int64_t>(products / 2e5) + 1, workers, [&](Rows rows) { run.run(rows); });
 }
 
+// Whatever does not fit is refused before anything is read or written.
 template <class Run>
 ffi::Error guarded(Run run) {
   try {
     run();
     return ffi::Error::Success();
+  } catch (const Mismatch& mismatch) {
+    return ffi::Error(ffi::ErrorCode::kInvalidArgument, mismatch.what());
   } catch (const std::bad_alloc&) {
     return ffi::Error(ffi::ErrorCode::kResourceExhausted, "seqnets: out of memory for a recurrent kernel's panels");
   }
 }
 
-// (T, B, ...) is the shape of the first argument, (B, H) that of the state behind the masks.
-template <class Arguments>
-Sequence sequence_of(const ffi::RemainingArgs& arguments, Arguments& in, bool reverse) {
-  const auto time_major = buffer(arguments, 0).dimensions(), state = buffer(arguments, 3).dimensions();
-  const bool *resets = in.flags(), *valid = in.flags();
-  return {time_major[0], time_major[1], state[1], reverse, resets, valid};
+using In = Reader<ffi::RemainingArgs>;
+using Out = Reader<ffi::RemainingRets>;
+
+// (T, B, gates * H) is the shape of the array in front, (B, H) that of the state behind the masks.
+Sequence sizes_of(const In& in, bool reverse) {
+  const auto time_major = in.dims(0, 3), state = in.dims(3, 2);
+  return {time_major[0], time_major[1], state[1], reverse, nullptr, nullptr};
+}
+
+// Both masks, or neither.
+void read_masks(Sequence& sequence, In& in) {
+  const auto first = in.dims(0, 2);
+  const Dims dims = {first[0] == 0 ? 0 : sequence.time, sequence.batch};
+  sequence.resets = in.flags(dims), sequence.valid = in.flags(dims);
 }
 
 template <class Cell>
 ffi::Error forward(ffi::ThreadPool pool, ffi::RemainingArgs args, ffi::RemainingRets rets, bool reverse, bool training) {
   return guarded([&] {
-    Reader<ffi::RemainingArgs> in(args, training);
-    Reader<ffi::RemainingRets> out(rets, training);
-    const float* projected = in.floats();
-    const Sequence sequence = sequence_of(args, in, reverse);
+    In in(args, training);
+    Out out(rets, training);
+    Sequence sequence = sizes_of(in, reverse);
+    const int64_t T = sequence.time, B = sequence.batch, H = sequence.hidden;
+    const float* projected = in.floats({T, B, Cell::kGates * H});
+    read_masks(sequence, in);
     State memory, hidden;
-    if (Cell::kHasMemory) memory.first = in.floats();
-    hidden.first = in.floats();
-    float* outputs = out.floats();
-    if (Cell::kHasMemory) memory.last = out.floats();
-    hidden.last = out.floats();
-    if (Cell::kHasMemory) memory.befores = out.floats();
-    hidden.befores = out.floats();
+    if (Cell::kHasMemory) memory.first = in.floats({B, H});
+    hidden.first = in.floats({B, H});
+    float* outputs = out.floats({T, B, H});
+    if (Cell::kHasMemory) memory.last = out.floats({B, H});
+    hidden.last = out.floats({B, H});
+    if (Cell::kHasMemory) memory.befores = out.kept({T, B, H});
+    hidden.befores = sequence.masked() ? out.kept({T, B, H}) : out.none();
     const Cell cell(sequence, projected, outputs, in, out);
+    in.finish(), out.finish();
     over_batch(pool, sequence, Forward<Cell>(sequence, cell, outputs, hidden, memory));
   });
 }
@@ -122,21 +96,25 @@ ffi::Error forward(ffi::ThreadPool pool, ffi::RemainingArgs args, ffi::Remaining
 template <class Cell>
 ffi::Error backward(ffi::ThreadPool pool, ffi::RemainingArgs args, ffi::RemainingRets rets, bool reverse, bool training) {
   return guarded([&] {
-    Reader<ffi::RemainingArgs> in(args, training);
-    Reader<ffi::RemainingRets> out(rets, training);
-    const float* d_outputs = in.floats();
-    const Sequence sequence = sequence_of(args, in, reverse);
+    require(training, "a backward pass is one of training");
+    In in(args, training);
+    Out out(rets, training);
+    Sequence sequence = sizes_of(in, reverse);
+    const int64_t T = sequence.time, B = sequence.batch, H = sequence.hidden;
+    const float* d_outputs = in.floats({T, B, H});
+    read_masks(sequence, in);
     StateGradient memory, hidden;
-    if (Cell::kHasMemory) memory.last = in.floats();
-    hidden.last = in.floats();
+    if (Cell::kHasMemory) memory.last = in.floats({B, H});
+    hidden.last = in.floats({B, H});
     Hidden befores;
-    befores.first = in.floats();
-    befores.outputs = in.floats();
-    befores.befores = in.floats();
-    float* d_projected = out.floats();
-    if (Cell::kHasMemory) memory.first = out.floats();
-    hidden.first = out.floats();
+    befores.first = in.floats({B, H});
+    befores.outputs = in.floats({T, B, H});
+    befores.befores = sequence.masked() ? in.floats({T, B, H}) : in.none();
+    float* d_projected = out.floats({T, B, Cell::kGates * H});
+    if (Cell::kHasMemory) memory.first = out.floats({B, H});
+    hidden.first = out.floats({B, H});
     const Cell cell(sequence, befores.outputs, d_projected, in, out);
+    in.finish(), out.finish();
     over_batch(pool, sequence, Backward<Cell>(sequence, cell, d_outputs, befores, hidden, memory));
   });
 }
@@ -146,36 +124,43 @@ constexpr int64_t kRowsAsLongAsReading = 4;
 
 // The lowest layer's input is `projected`; of another, its kernel multiplies what the layer below puts out.
 template <class Cell>
-Layer<Cell> layer_of(const Sequence& sequence, const float* projected, int gates, const float* below,
-                     Reader<ffi::RemainingArgs> in, Reader<ffi::RemainingRets> out) {
-  Step step{0, 0, sequence.batch, nullptr, nullptr, nullptr, {0, sequence.hidden}};
-  if (Cell::kHasMemory) step.memory = in.floats(), step.memory_after = out.floats();
-  step.hidden = in.floats();
-  float* outputs = out.floats();
-  Panels kernel = in.panels(sequence.hidden, sequence.hidden, gates);
-  const float* bias = in.floats();
-  float* own = out.floats();
-  Cell cell(sequence, below == nullptr ? projected : own, outputs, in, out);
-  if (below == nullptr) return {std::nullopt, std::move(cell), step, outputs};
-  return {InputProduct{std::move(kernel), below, bias, own}, std::move(cell), step, outputs};
+Layer<Cell> layer_of(const Sequence& sequence, const float* projected, const Layer<Cell>* below, In in, Out out) {
+  const int64_t B = sequence.batch, H = sequence.hidden, width = Cell::kGates * H;
+  Step step{0, 0, B, nullptr, nullptr, nullptr, {0, H}};
+  if (Cell::kHasMemory) step.memory = in.floats({B, H}), step.memory_after = out.floats({B, H});
+  step.hidden = in.floats({B, H});
+  float* outputs = out.floats({B, H});
+  std::optional<InputProduct> input;
+  if (below == nullptr) {
+    in.none(), in.none(), out.none();
+  } else {
+    Panels kernel = in.panels(H, H, Cell::kGates);
+    const float* bias = in.floats({width});
+    input = InputProduct{std::move(kernel), below->outputs, bias, out.floats({B, width})};
+  }
+  Cell cell(sequence, below == nullptr ? projected : input->projected, outputs, in, out);
+  in.finish();
+  while (out.remaining() > 0) out.none();  // what a backward pass would need
+  return {std::move(input), std::move(cell), step, outputs};
 }
 
 template <class Cell>
 ffi::Error step(ffi::ThreadPool pool, ffi::RemainingArgs args, ffi::RemainingRets rets, int64_t layers) {
   return guarded([&] {
-    const auto inputs = buffer(args, 0).dimensions(), state = buffer(args, 1).dimensions();
-    const Sequence sequence{1, state[0], state[1], false, nullptr, nullptr};
-    const float* projected = static_cast<float*>(buffer(args, 0).untyped_data());
+    In first(args, false);
+    require(layers > 0 && (first.remaining() - 1) % layers == 0 && rets.size() % layers == 0, "each layer takes as many arrays");
+    const auto inputs = first.dims(0, 2), state = first.dims(1, 2);
+    const Sequence sequence{1, inputs[0], state[1], false, nullptr, nullptr};
+    const float* projected = first.floats({sequence.batch, Cell::kGates * sequence.hidden});
     const size_t taken = (args.size() - 1) / layers, given = rets.size() / layers;
     std::vector<Layer<Cell>> stack;
+    stack.reserve(layers);
     for (size_t l = 0; l < static_cast<size_t>(layers); ++l) {
-      auto in = Reader<ffi::RemainingArgs>::of_step(args, 1 + l * taken, 1 + (l + 1) * taken);
-      auto out = Reader<ffi::RemainingRets>::of_step(rets, l * given, (l + 1) * given);
-      const float* below = l == 0 ? nullptr : stack.back().outputs;
-      stack.push_back(layer_of<Cell>(sequence, projected, static_cast<int>(inputs[1] / state[1]), below, in, out));
+      stack.push_back(layer_of<Cell>(sequence, projected, l == 0 ? nullptr : &stack.back(),
+                                     In::of_step(args, 1 + l * taken, 1 + (l + 1) * taken), Out::of_step(rets, l * given, (l + 1) * given)));
     }
     int64_t numbers = 0;
-    for (size_t i = 0; i < args.size(); ++i) numbers += buffer(args, i).element_count();
+    for (size_t i = 0; i < args.size(); ++i) numbers += args.get<ffi::AnyBuffer>(i).value().element_count();
     numbers *= std::max<int64_t>(1, sequence.batch / kRowsAsLongAsReading);
     Workers workers = workers_of(pool);
     workers.threads = std::clamp<int64_t>(numbers / kNumbersWorthAThread, 1, workers.threads);
@@ -186,14 +171,19 @@ ffi::Error step(ffi::ThreadPool pool, ffi::RemainingArgs args, ffi::RemainingRet
 using Numbers = ffi::Buffer<ffi::F32>;
 
 ffi::Error pack(ffi::ThreadPool pool, Numbers kernel, ffi::Result<Numbers> packed, int64_t units) {
-  const int64_t depth = kernel.dimensions()[0], width = kernel.dimensions()[1];
-  const Panels panels = Panels::at(packed->typed_data(), depth, units, static_cast<int>(width / units));
-  const int64_t all = (units + panels.units_a_panel() - 1) / panels.units_a_panel();
-  Split::run(all, depth * width / kNumbersWorthAThread, workers_of(pool), [&](Rows part) {
-    const int64_t end = std::min(units, part.end * panels.units_a_panel());
-    panels.fill_from(kernel.typed_data(), {part.begin * panels.units_a_panel(), end});
+  return guarded([&] {
+    require(kernel.dimensions().size() == 2 && units > 0 && kernel.dimensions()[1] % units == 0, "no kernel of that many units");
+    const int64_t depth = kernel.dimensions()[0], width = kernel.dimensions()[1];
+    const int gates = static_cast<int>(width / units);
+    require(static_cast<int64_t>(packed->element_count()) == packed_size(depth, units, gates),
+            "the packed kernel has another size");
+    const Panels panels = Panels::at(packed->typed_data(), depth, units, gates);
+    const int64_t all = (units + panels.units_a_panel() - 1) / panels.units_a_panel();
+    Split::run(all, depth * width / kNumbersWorthAThread, workers_of(pool), [&](Rows part) {
+      const int64_t end = std::min(units, part.end * panels.units_a_panel());
+      panels.fill_from(kernel.typed_data(), {part.begin * panels.units_a_panel(), end});
+    });
   });
-  return ffi::Error::Success();
 }
 
 #define SEQNETS_FUNCTION(symbol, implementation)                                                                  \

@@ -8,6 +8,7 @@ namespace seqnets {
 
 struct GruResetAfterForward {
   static constexpr bool kHasMemory = false;
+  static constexpr int kGates = 3;
   const float* projected;  // (T, B, 3H)
   float* outputs;          // (T, B, H)
   Panels kernel;
@@ -18,7 +19,8 @@ struct GruResetAfterForward {
   template <class In, class Out>
   GruResetAfterForward(const Sequence& sequence, const float* projected, float* outputs, In& in, Out& out)
       : projected(projected), outputs(outputs), kernel(in.panels(sequence.hidden, sequence.hidden, 3)),
-        bias(in.floats()), gates(out.floats()), products(out.floats()) {}
+        bias(in.floats({sequence.hidden})), gates(out.kept({sequence.time, sequence.batch, 3 * sequence.hidden})),
+        products(out.kept({sequence.time, sequence.batch, sequence.hidden})) {}
 
   int phases() const { return 1; }
   int64_t units_a_tile() const { return kernel.units_a_panel(); }
@@ -44,6 +46,7 @@ struct GruResetAfterForward {
 
 struct GruResetAfterBackward {
   static constexpr bool kHasMemory = false;
+  static constexpr int kGates = 3;
   float* d_projected;  // (T, B, 3H)
   Panels transposed;
   const float* gates;     // (T, B, 3H)
@@ -52,8 +55,11 @@ struct GruResetAfterBackward {
 
   template <class In, class Out>
   GruResetAfterBackward(const Sequence& sequence, const float*, float* d_projected, In& in, Out& out)
-      : d_projected(d_projected), transposed(Panels::of_transposed(in.floats(), 3 * sequence.hidden, sequence.hidden)),
-        gates(in.floats()), products(in.floats()), d_products(out.floats()) {}
+      : d_projected(d_projected),
+        transposed(Panels::of_transposed(in.floats({sequence.hidden, 3 * sequence.hidden}), 3 * sequence.hidden, sequence.hidden)),
+        gates(in.floats({sequence.time, sequence.batch, 3 * sequence.hidden})),
+        products(in.floats({sequence.time, sequence.batch, sequence.hidden})),
+        d_products(out.floats({sequence.time, sequence.batch, 3 * sequence.hidden})) {}
 
   void backward(const Pull& pull) const {
     const int64_t width = transposed.units();

@@ -9,6 +9,7 @@ namespace seqnets {
 
 struct GruResetBeforeForward {
   static constexpr bool kHasMemory = false;
+  static constexpr int kGates = 3;
   const float* projected;  // (T, B, 3H)
   float* outputs;          // (T, B, H)
   Panels gates_kernel, candidate_kernel;
@@ -19,8 +20,8 @@ struct GruResetBeforeForward {
   template <class In, class Out>
   GruResetBeforeForward(const Sequence& sequence, const float* projected, float* outputs, In& in, Out& out)
       : projected(projected), outputs(outputs), gates_kernel(in.panels(sequence.hidden, sequence.hidden, 2)),
-        candidate_kernel(in.panels(sequence.hidden, sequence.hidden, 1)), gates(out.floats()),
-        reset(out.floats()), history(out.training()) {}
+        candidate_kernel(in.panels(sequence.hidden, sequence.hidden, 1)), gates(out.worked(sequence, 3 * sequence.hidden)),
+        reset(out.worked(sequence, sequence.hidden)), history(out.training()) {}
 
   int phases() const { return 2; }
   int64_t units_a_tile() const { return candidate_kernel.units_a_panel(); }
@@ -56,14 +57,20 @@ struct GruResetBeforeForward {
 
 struct GruResetBeforeBackward {
   static constexpr bool kHasMemory = false;
+  static constexpr int kGates = 3;
   float* d_projected;  // (T, B, 3H)
   Panels gates_transposed, candidate_transposed;
   const float* gates;  // (T, B, 3H)
 
   template <class In, class Out>
   GruResetBeforeBackward(const Sequence& sequence, const float*, float* d_projected, In& in, Out&)
-      : d_projected(d_projected), gates_transposed(Panels::of_transposed(in.floats(), 2 * sequence.hidden, sequence.hidden)),
-        candidate_transposed(Panels::of_transposed(in.floats(), sequence.hidden, sequence.hidden)), gates(in.floats()) {}
+      : d_projected(d_projected),
+        gates_transposed(
+            Panels::of_transposed(in.floats({sequence.hidden, 2 * sequence.hidden}), 2 * sequence.hidden, sequence.hidden)),
+        candidate_transposed(Panels::of_transposed(in.floats({sequence.hidden, sequence.hidden}), sequence.hidden, sequence.hidden)),
+        gates(in.floats({sequence.time, sequence.batch, 3 * sequence.hidden})) {
+    in.floats({sequence.time, sequence.batch, sequence.hidden});  // r h, of which only the weights' gradient is made
+  }
 
   void backward(const Pull& pull) const {
     const int64_t width = gates_transposed.units();

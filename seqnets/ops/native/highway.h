@@ -11,6 +11,7 @@ namespace seqnets {
 
 struct HighwayForward {
   static constexpr bool kHasMemory = false;
+  static constexpr int kGates = 2;
   const float* projected;  // (T, B, 2H)
   float* outputs;          // (T, B, H)
   std::vector<Panels> kernels;
@@ -22,11 +23,11 @@ struct HighwayForward {
   template <class In, class Out>
   HighwayForward(const Sequence& sequence, const float* projected, float* outputs, In& in, Out& out)
       : projected(projected), outputs(outputs), history(out.training()) {
-    const int64_t layers = in.remaining() - 1;
+    const int64_t layers = std::max<int64_t>(1, in.remaining() - 1);
     for (int64_t l = 0; l < layers; ++l) kernels.push_back(in.panels(sequence.hidden, sequence.hidden, 2));
-    bias = in.floats();
-    for (int64_t l = 1; l < layers; ++l) states.push_back(out.floats());
-    for (int64_t l = 0; l < layers; ++l) gates.push_back(out.floats());
+    bias = in.floats({layers - 1, 2 * sequence.hidden});
+    for (int64_t l = 1; l < layers; ++l) states.push_back(out.worked(sequence, sequence.hidden));
+    for (int64_t l = 0; l < layers; ++l) gates.push_back(out.kept({sequence.time, sequence.batch, 2 * sequence.hidden}));
   }
 
   int phases() const { return static_cast<int>(kernels.size()); }
@@ -53,19 +54,19 @@ struct HighwayForward {
 
 struct HighwayBackward {
   static constexpr bool kHasMemory = false;
+  static constexpr int kGates = 2;
   std::vector<Panels> transposed;
   std::vector<const float*> states, gates;
   std::vector<float*> d_products;  // layers times (T, B, 2H); the first is d_projected
 
   template <class In, class Out>
   HighwayBackward(const Sequence& sequence, const float*, float* d_projected, In& in, Out& out) : d_products{d_projected} {
-    const int64_t layers = (in.remaining() + 1) / 3;
-    for (int64_t l = 0; l < layers; ++l) {
-      transposed.push_back(Panels::of_transposed(in.floats(), 2 * sequence.hidden, sequence.hidden));
-    }
-    for (int64_t l = 1; l < layers; ++l) states.push_back(in.floats());
-    for (int64_t l = 0; l < layers; ++l) gates.push_back(in.floats());
-    for (int64_t l = 1; l < layers; ++l) d_products.push_back(out.floats());
+    const int64_t T = sequence.time, B = sequence.batch, H = sequence.hidden;
+    const int64_t layers = std::max<int64_t>(1, (in.remaining() + 1) / 3);
+    for (int64_t l = 0; l < layers; ++l) transposed.push_back(Panels::of_transposed(in.floats({H, 2 * H}), 2 * H, H));
+    for (int64_t l = 1; l < layers; ++l) states.push_back(in.floats({T, B, H}));
+    for (int64_t l = 0; l < layers; ++l) gates.push_back(in.floats({T, B, 2 * H}));
+    for (int64_t l = 1; l < layers; ++l) d_products.push_back(out.floats({T, B, 2 * H}));
   }
 
   void backward(const Pull& pull) const {

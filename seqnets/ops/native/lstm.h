@@ -8,6 +8,7 @@ namespace seqnets {
 
 struct LstmForward {
   static constexpr bool kHasMemory = true;
+  static constexpr int kGates = 4;
   const float* projected;  // (T, B, 4H)
   float* outputs;          // (T, B, H)
   Panels kernel;
@@ -16,7 +17,7 @@ struct LstmForward {
   template <class In, class Out>
   LstmForward(const Sequence& sequence, const float* projected, float* outputs, In& in, Out& out)
       : projected(projected), outputs(outputs), kernel(in.panels(sequence.hidden, sequence.hidden, 4)),
-        gates(out.floats()) {}
+        gates(out.kept({sequence.time, sequence.batch, 4 * sequence.hidden})) {}
 
   int phases() const { return 1; }
   int64_t units_a_tile() const { return kernel.units_a_panel(); }
@@ -43,6 +44,7 @@ struct LstmForward {
 
 struct LstmBackward {
   static constexpr bool kHasMemory = true;
+  static constexpr int kGates = 4;
   Panels transposed;
   const float* memories;  // (T, B, H)
   const float* gates;     // (T, B, 4H)
@@ -50,8 +52,9 @@ struct LstmBackward {
 
   template <class In, class Out>
   LstmBackward(const Sequence& sequence, const float*, float* d_projected, In& in, Out&)
-      : transposed(Panels::of_transposed(in.floats(), 4 * sequence.hidden, sequence.hidden)), memories(in.floats()),
-        gates(in.floats()), d_projected(d_projected) {}
+      : transposed(Panels::of_transposed(in.floats({sequence.hidden, 4 * sequence.hidden}), 4 * sequence.hidden, sequence.hidden)),
+        memories(in.floats({sequence.time, sequence.batch, sequence.hidden})),
+        gates(in.floats({sequence.time, sequence.batch, 4 * sequence.hidden})), d_projected(d_projected) {}
 
   void backward(const Pull& pull) const {
     const int64_t width = transposed.units();

@@ -19,6 +19,7 @@ struct Relu {
 template <class Activation>
 struct VanillaForward {
   static constexpr bool kHasMemory = false;
+  static constexpr int kGates = 1;
   const float* projected;  // (T, B, H)
   float* outputs;          // (T, B, H)
   Panels kernel;
@@ -41,6 +42,7 @@ struct VanillaForward {
 template <class Activation>
 struct VanillaBackward {
   static constexpr bool kHasMemory = false;
+  static constexpr int kGates = 1;
   const float* outputs;  // (T, B, H)
   float* d_projected;    // (T, B, H)
   Panels transposed;
@@ -48,7 +50,7 @@ struct VanillaBackward {
   template <class In, class Out>
   VanillaBackward(const Sequence& sequence, const float* outputs, float* d_projected, In& in, Out&)
       : outputs(outputs), d_projected(d_projected),
-        transposed(Panels::of_transposed(in.floats(), sequence.hidden, sequence.hidden)) {}
+        transposed(Panels::of_transposed(in.floats({sequence.hidden, sequence.hidden}), sequence.hidden, sequence.hidden)) {}
 
   void backward(const Pull& pull) const {
     const int64_t width = transposed.units();
