@@ -47,11 +47,11 @@ def main(argv: Sequence[str]) -> int:
     found = _parser(CaptionConfig()).read(argv)
     config = _config(found, CaptionConfig)
     _check(found)
-    from seqnets.data.images.files import find_images
+    from seqnets.cli.image_arguments import named_images
 
     run = load_trained(found.run, "captioner")
     _check_captioner(run, found)
-    paths = find_images(found.images)
+    paths = named_images(found.images)
     seed = secrets.randbelow(_SEEDS) if found.seed is None else found.seed
     captioned = list(_shown(_captioned(run.model, paths, config, seed, found), paths, found))
     if config.method == "sample" and found.seed is None:
@@ -117,10 +117,9 @@ def _captioned(model: Any, paths: Sequence[Path], config: Any, seed: int, found:
 
 
 def _shown(results: Iterator[Any], paths: Sequence[Path], found: argparse.Namespace) -> Iterator[Captioned]:
-    for path, captions in zip(paths, results):
-        if isinstance(captions, UserError):
-            print(f"seqnets: left out: {captions}", file=sys.stderr)
-            continue
+    from seqnets.cli.image_arguments import usable
+
+    for path, captions in usable(paths, results):
         if not found.json:
             before = f"{path}\t" if len(paths) > 1 else ""
             print("\n".join(before + caption.text for caption in captions), flush=True)

@@ -2,7 +2,6 @@
 
 import argparse
 import json
-import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -25,10 +24,10 @@ examples:
 def main(argv: Sequence[str]) -> int:
     """Run the words after `seqnets classify`; see `seqnets classify --help`."""
     found = _parser().read(argv)
-    from seqnets.data.images.files import find_images
+    from seqnets.cli.image_arguments import named_images
 
     chosen = chosen_network(found)
-    paths = find_images(chosen.images)
+    paths = named_images(chosen.images)
     entries = list(_entries(chosen, paths, found))
     if found.json:
         print(json.dumps(entries))
@@ -49,16 +48,13 @@ _USAGE = "seqnets classify (RUN | --model NAME --weights PATH) IMAGES... [--labe
 
 
 def _entries(chosen: Chosen, paths: Sequence[Path], found: argparse.Namespace) -> Iterable[dict[str, Any]]:
-    from seqnets.data.images.files import ImageError
+    from seqnets.cli.image_arguments import usable
     from seqnets.data.images.labels import read_labels
     from seqnets.decode.classification import classify
 
     labels = read_labels(found.labels) if found.labels else chosen.labels
     size = min(found.batch_size, len(paths))
-    for path, guesses in zip(paths, classify(chosen.model, paths, labels=labels, top=found.top, batch_size=size)):
-        if isinstance(guesses, ImageError):
-            print(f"seqnets: left out: {guesses}", file=sys.stderr)
-            continue
+    for path, guesses in usable(paths, classify(chosen.model, paths, labels=labels, top=found.top, batch_size=size)):
         entry = {"file": str(path), "top": [guess._asdict() for guess in guesses]}
         if not found.json:
             _show(entry)

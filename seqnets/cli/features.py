@@ -26,12 +26,12 @@ In Python:
 def main(argv: Sequence[str]) -> int:
     """Run the words after `seqnets features`; see `seqnets features --help`."""
     found = _parser().read(argv)
-    from seqnets.data.images.files import find_images
+    from seqnets.cli.image_arguments import named_images
     from seqnets.decode.extraction import extract_features
 
     options = {"dtype": found.compute_dtype} if found.compute_dtype else {}
     chosen = chosen_network(found, **options)
-    paths = find_images(chosen.images)
+    paths = named_images(chosen.images)
     with image_progress("features") as progress:
         store = extract_features(
             chosen.model,

@@ -1,6 +1,7 @@
 """`seqnets classify`: JSON for programs, lines for people, and images that cannot be read left out."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -39,6 +40,7 @@ def test_json_tells_file_and_classes_and_a_damaged_image_is_left_out(seqnets, wo
     outcome = seqnets(*words, "--labels", "names.json", "images", "--json", "--batch-size", 2)
     assert outcome.code == 0
     assert outcome.err.startswith("seqnets: left out: 'images/b.png' is damaged or cut short")
+    assert outcome.err.endswith("seqnets: 1 of 4 images is left out\n")
     entries = json.loads(outcome.out)
     assert [entry["file"] for entry in entries] == ["images/a.png", "images/c.png", "images/d.png"]
     for entry in entries:
@@ -116,3 +118,16 @@ def test_the_forms_of_label_files(tmp_path):
         (tmp_path / "labels").write_text(form)
         with pytest.raises(UserError, match=message):
             read_labels(tmp_path / "labels")
+
+
+def test_a_thin_picture_and_files_of_another_ending_are_named_and_the_others_classified(seqnets, words, tmp_path):
+    (tmp_path / "rule.json").write_text(json.dumps(replace(RULE, resize=28).to_json()))
+    Image.new("RGB", (2_000_000, 1)).save(tmp_path / "images" / "thin.png")
+    for name in ("a.png", "c.png", "d.png", "b.png"):
+        Image.new("RGB", (28, 28)).save(tmp_path / "images" / name)
+    (tmp_path / "images" / "e.jpg_large").touch()
+    outcome = seqnets(*words, "images", "--json")
+    assert len(json.loads(outcome.out)) == 4
+    assert "1 file is passed over in 'images'" in outcome.err
+    assert "left out: 'images/thin.png' is too thin: it has 2,000,000 x 1 pixels" in outcome.err
+    assert "1 of 5 images is left out" in outcome.err

@@ -1,7 +1,9 @@
 """Labelled images of every kind, recognized by their files."""
 
 import gzip
+import re
 import struct
+import sys
 
 import numpy as np
 import pytest
@@ -190,3 +192,59 @@ def test_mnist_itself(shared_data):
     found = read_images(shared_data / "images/mnist_t10k").with_validation(0.15)
     assert sum(len(images) for images in found.splits.values()) == 10000
     assert abs(len(found.splits["validation"]) - 1500) <= 5
+
+
+def remarks(folder):
+    return "\n".join(read_images(folder).remarks)
+
+
+def test_loose_pictures_are_told(tmp_path):
+    write_photos(tmp_path, ["dog", "cat"])
+    Image.new("RGB", (4, 4)).save(tmp_path / "loose.png")
+    assert re.search(r"left out 1 image that lies in '.*' itself, in no class: 'loose.png'", remarks(tmp_path))
+
+
+def test_a_class_that_has_no_training_images_is_left_out_and_told(tmp_path):
+    write_photos(tmp_path / "train", ["dog", "cat"], count=2)
+    write_photos(tmp_path / "val", ["dog", "cat", "emu"], count=3)
+    write_photos(tmp_path / "test", ["unknown"], count=2)
+    found = read_images(tmp_path)
+    assert found.classes == ("cat", "dog")
+    assert {name: len(images) for name, images in found.splits.items()} == {"train": 4, "validation": 6}
+    assert "class 'emu' has no images to train on, and its 3 for validation are left out" in found.remarks[0]
+    assert "class 'unknown' has no images to train on, and its 2 for test are left out" in found.remarks[1]
+
+
+@pytest.mark.parametrize("name", ["train", "test", "val"])
+def test_a_class_may_be_called_as_a_split(tmp_path, name):
+    write_photos(tmp_path, [name, "bus", "car"])
+    found = read_images(tmp_path)
+    assert found.classes == tuple(sorted([name, "bus", "car"]))
+    assert not found.remarks
+
+
+def test_classes_beside_the_folder_of_the_split_are_told(tmp_path):
+    write_photos(tmp_path / "train", ["dog", "cat"])
+    write_photos(tmp_path, ["emu"])
+    assert "whose classes are in train/: emu/; move them there" in remarks(tmp_path)
+
+
+@pytest.mark.parametrize(("name", "content", "reason"), [
+    ("a.jpg", b"no picture", "is not an image"), ("a.heic", b"\0\0\0\x18ftypheic", "pillow-heif"), ("a.png", b"", "is empty"),
+])  # fmt: skip
+def test_a_class_without_a_readable_image_is_refused(monkeypatch, tmp_path, name, content, reason):
+    monkeypatch.setitem(sys.modules, "pillow_heif", None)
+    write_photos(tmp_path, ["dog", "cat"])
+    (tmp_path / "emu").mkdir()
+    (tmp_path / "emu" / name).write_bytes(content)
+    with pytest.raises(UserError, match=rf"the class 'emu' has no image that can be read, of 1: .*{reason}.*mend them"):
+        read_images(tmp_path)
+
+
+def test_a_folder_of_files_of_no_known_ending_is_no_class_and_told(tmp_path):
+    write_photos(tmp_path, ["dog", "cat"])
+    (tmp_path / "emu").mkdir()
+    (tmp_path / "emu" / "a.jpg_large").touch()
+    (tmp_path / "dog" / "b").touch()
+    assert "1 file is passed over" in remarks(tmp_path)
+    assert re.search(r"no class: the folder '.*emu' has no images; looked for .* 'a.jpg_large'", remarks(tmp_path))

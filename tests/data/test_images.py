@@ -2,7 +2,9 @@
 
 import contextlib
 import io
+import re
 import struct
+import sys
 import threading
 import tracemalloc
 import warnings
@@ -235,3 +237,60 @@ def test_a_name_with_brackets_is_a_file_before_it_is_a_pattern(tmp_path):
     path = tmp_path / "photo[1].png"
     path.touch()
     assert find_images([path]) == [path]
+
+
+@pytest.mark.parametrize(("bits", "values"), [(8, (0, 20, 255)), (10, (3, 1023)), (12, (0, 2048, 4095)), (14, (9, 16383))])
+def test_data_of_fewer_bits_in_sixteen_spans_black_to_white(bits, values):
+    deep = np.array([values], np.uint16)
+    np.testing.assert_array_equal(pixels(saved(Image.fromarray(deep)), "L"), np.floor(deep / (2**bits - 1) * 255 + 0.5))
+
+
+def test_heic_without_its_package_names_the_package(monkeypatch):
+    monkeypatch.setitem(sys.modules, "pillow_heif", None)
+    with pytest.raises(
+        ImageError, match=r"is a HEIC image, which the package pillow-heif reads; install it with pip install 'seq"
+    ):
+        open_image(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic")
+
+
+def test_heic_is_read_with_its_package():
+    heif = pytest.importorskip("pillow_heif")
+    file = io.BytesIO()
+    heif.from_pillow(Image.fromarray(ramp(32, 64))).save(file, quality=-1, chroma=444)
+    before = set(Image.OPEN)
+    assert np.abs(pixels(file.getvalue()).astype(int) - ramp(32, 64)).max() <= 6
+    assert set(Image.OPEN) <= before | {"AVIF"}
+    with pytest.raises(ImageError, match="damaged or cut short"):
+        open_image(file.getvalue()[:200])
+
+
+def test_avif_is_not_taken_for_heic():
+    file = io.BytesIO()
+    Image.fromarray(ramp(32, 64)).save(file, "AVIF", quality=100, subsampling="4:4:4")
+    for brand in (b"avif", b"mif1"):
+        found = pixels(file.getvalue().replace(b"ftypavif", b"ftyp" + brand))
+        assert np.abs(found.astype(int) - ramp(32, 64)).max() <= 12
+
+
+def test_files_with_the_ending_of_no_image_are_named(tmp_path):
+    for name in ("a.png", "b.jpg_large", "c", "d.heic", "notes.txt", ".x"):
+        (tmp_path / name).touch()
+    told = []
+    assert [path.name for path in find_images([tmp_path], tell=told.append)] == ["a.png", "d.heic"]
+    assert len(told) == 1
+    assert re.search(r"^2 files are passed over .* 'b.jpg_large', 'c'; rename", told[0])
+    for name in ("a.png", "d.heic"):
+        (tmp_path / name).unlink()
+    with pytest.raises(ImageError, match=r"has no images; looked for .*; 2 files are passed over"):
+        find_images([tmp_path])
+
+
+def test_memory_that_does_not_suffice_for_one_picture_is_told_of_this_picture(monkeypatch, tmp_path):
+    (tmp_path / "big.png").write_bytes(saved(ramp()))
+
+    def full(*arguments):
+        raise MemoryError
+
+    monkeypatch.setattr(ImageFile.ImageFile, "load", full)
+    with pytest.raises(ImageError, match=r"big\.png' takes more memory than there is; shrink it"):
+        open_image(tmp_path / "big.png")

@@ -1,6 +1,7 @@
 """One rule object says what torchvision, timm, Hugging Face and Caffe do to an image, to the pixel."""
 
 import json
+import resource
 import warnings
 
 import jax
@@ -8,6 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from seqnets.data.images.files import ImageError
 from seqnets.data.images.preprocessing import IMAGENET_MEAN, IMAGENET_STD, Preprocessing
 from seqnets.errors import UserError
 
@@ -166,3 +168,49 @@ def test_normalizing_in_a_compiled_function_gives_the_same():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         np.testing.assert_allclose(jax.jit(rule.normalize)(pixels), rule.normalize(pixels), atol=1e-6)
+
+
+@pytest.mark.parametrize("size", [(2000, 1), (60_000, 1), (1, 30_000), (300_000, 2)])
+def test_a_thin_picture_takes_no_more_memory_than_its_crop(size):
+    picture = Image.new("RGB", size, (9, 8, 7))
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    found = Preprocessing().pixels(picture)
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 40_000  # kB; 512,000 x 256 pixels would be 524 MB
+    assert found.shape == (224, 224, 3)
+    assert (found == (9, 8, 7)).all()
+
+
+@pytest.mark.parametrize("size", [(300, 40), (40, 300), (2000, 3), (500, 20)])
+@pytest.mark.parametrize(("shorter", "crop"), [(41, (60, 60)), (41, (30, 30)), (64, (20, 50)), (41, (60, 20))])
+def test_cropping_first_gives_what_resizing_all_gives(monkeypatch, size, shorter, crop):
+    picture = Image.fromarray(np.random.default_rng(0).integers(0, 256, (*size[::-1], 3), np.uint8))
+    rule = Preprocessing(resize=shorter, crop=crop)
+    whole = rule.pixels(picture).astype(int)
+    monkeypatch.setattr("seqnets.data.images.preprocessing._MOST_RESIZED", 0)
+    assert np.abs(rule.pixels(picture) - whole).max() <= 2
+
+
+def test_a_thin_picture_without_a_crop_is_named_and_refused(tmp_path):
+    Image.new("RGB", (2000, 1)).save(tmp_path / "thin.png")
+    with pytest.raises(
+        ImageError, match=r"thin\.png' is too thin: it has 2,000 x 1 pixels and would be resized to 512,000 x 256"
+    ):
+        Preprocessing(crop=None).pixels(tmp_path / "thin.png")
+    assert Preprocessing(resize=64, crop=None).pixels(tmp_path / "thin.png").shape == (64, 128_000, 3)
+
+
+def test_a_picture_that_fills_the_memory_is_an_image_error(monkeypatch, tmp_path):
+    Image.new("RGB", (20, 20)).save(tmp_path / "a.png")
+
+    def full(*arguments, **options):
+        raise MemoryError
+
+    monkeypatch.setattr(Image.Image, "resize", full)
+    with pytest.raises(ImageError, match=r"a\.png' takes more memory than there is"):
+        Preprocessing().pixels(str(tmp_path / "a.png"))
+
+
+@pytest.mark.parametrize("sizes", [{"resize": 100_000}, {"crop": (20_000, 20_000)}, {"resize": (1, 10**9)}])
+def test_a_rule_that_no_memory_holds_is_refused(sizes):
+    with pytest.raises(UserError, match="makes more than 100,000,000 pixels"):
+        Preprocessing(**sizes)

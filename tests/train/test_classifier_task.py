@@ -204,3 +204,11 @@ def test_a_model_that_does_not_fit_is_refused(change, message):
         setattr(model, name, value)
     with pytest.raises(UserError, match=message):
         ClassifierTask(model, IMAGES)
+
+
+def test_judging_the_training_split_first_leaves_its_variation_on():
+    judged, fresh = task(), task()
+    judged.evaluate(judged.model, "train")
+    for step in (0, 3):
+        np.testing.assert_array_equal(judged.batches(6, 0).batch(step).images, fresh.batches(6, 0).batch(step).images)
+    assert fresh.evaluate(fresh.model, "train") == judged.evaluate(judged.model, "train")

@@ -73,7 +73,8 @@ def look_up(questions: Sequence[Question], folder: str | Path, size: int) -> Ask
     Raises:
         UserError: no picture could be found and read.
     """
-    named = images_by_name(folder, find_images([folder]))
+    told: list[str] = []
+    named = images_by_name(folder, find_images([folder], tell=told.append))
     paths = list(dict.fromkeys(str(named[question.image]) for question in questions if question.image in named))
     errors = damaged(paths)
     readable = [path for path in paths if path not in errors]
@@ -83,7 +84,7 @@ def look_up(questions: Sequence[Question], folder: str | Path, size: int) -> Ask
         first = questions[0].image
         raise UserError(f"none of the pictures asked about is in '{folder}': no file there is called {first!r}, for one")
     rows = np.array([row_of[str(named[question.image])] for question in kept], np.int32)
-    return Asked(kept, rows, ImageFiles(readable, square(size)), _told(len(questions) - len(kept), list(errors.values())))
+    return Asked(kept, rows, ImageFiles(readable, square(size)), told + _told(len(questions) - len(kept), list(errors.values())))
 
 
 def _told(missing: int, errors: list[str]) -> list[str]:

@@ -1,8 +1,10 @@
 """Image files as an array whose rows are decoded when they are asked for."""
 
+import math
 import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
 
 import numpy as np
 
@@ -14,11 +16,12 @@ from seqnets.processes import shared_out
 
 
 class ImageFiles:
-    """Image files as an array `(N, H, W, C)` of uint8; each is decoded when it is first asked for, and kept.
+    """Image files as an array `(N, H, W, C)` of uint8, decoded when they are asked for; what fits into memory is kept.
 
     Args:
         paths: N files.
         rule: what brings them to one size.
+        megabytes: what is decoded is kept up to this size in all; the rest is decoded again each time.
 
     Raises:
         UserError: the rule leaves images of any size.
@@ -35,11 +38,12 @@ class ImageFiles:
 
     dtype = np.dtype(np.uint8)
 
-    def __init__(self, paths: Sequence[str], rule: Preprocessing) -> None:
+    def __init__(self, paths: Sequence[str], rule: Preprocessing, megabytes: int = 2048) -> None:
         if rule.image_size is None:
             raise UserError("the preprocessing gives images of any size; give it a crop")
         self.paths, self.shape = tuple(paths), (len(paths), *rule.image_size, rule.channel_count)
         self._rule, self._decoded = rule, dict[int, np.ndarray]()
+        self._most = megabytes * 1_000_000 // math.prod(self.shape[1:])
 
     def __len__(self) -> int:
         return len(self.paths)
@@ -47,8 +51,10 @@ class ImageFiles:
     def __getitem__(self, rows: slice | np.ndarray) -> np.ndarray:
         wanted = np.arange(len(self))[rows].tolist()
         missing = [row for row in dict.fromkeys(wanted) if row not in self._decoded]
-        self._decoded.update(zip(missing, read_ahead(self._rule.pixels, [self.paths[row] for row in missing])))
-        return np.stack([self._decoded[row] for row in wanted])
+        fresh = dict(zip(missing, read_ahead(self._rule.pixels, [self.paths[row] for row in missing])))
+        found = np.stack([fresh[row] if row in fresh else self._decoded[row] for row in wanted])
+        self._decoded.update(islice(fresh.items(), max(self._most - len(self._decoded), 0)))
+        return found
 
     @property
     def identity(self) -> np.ndarray:
@@ -68,14 +74,20 @@ def damaged(paths: Sequence[str]) -> dict[str, str]:
     return shared_out(_damaged, paths)
 
 
-def _damaged(paths: Sequence[str]) -> dict[str, str]:
-    with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
-        return {path: error for path, error in zip(paths, pool.map(_error, paths)) if error}
+def error_of(path: str) -> str:
+    """Return why an image cannot be read; nothing where it can be.
 
-
-def _error(path: str) -> str:
+    Example:
+        >>> error_of("no/such.jpg")
+        "'no/such.jpg' cannot be read: No such file or directory; check the path and the file"
+    """
     try:
         open_image(path).close()
     except ImageError as error:
         return str(error)
     return ""
+
+
+def _damaged(paths: Sequence[str]) -> dict[str, str]:
+    with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
+        return {path: error for path, error in zip(paths, pool.map(error_of, paths)) if error}

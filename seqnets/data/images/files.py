@@ -4,7 +4,7 @@ import io
 import os
 import threading
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from glob import glob, has_magic
 from pathlib import Path
@@ -20,11 +20,18 @@ Source = str | os.PathLike[str] | bytes | BinaryIO
 
 EXTENSIONS = frozenset(
     [".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".gif", ".bmp", ".dib", ".webp", ".tif", ".tiff", ".avif"]
-    + [".ppm", ".pgm", ".pbm", ".pnm", ".jp2", ".j2k"]
+    + [".ppm", ".pgm", ".pbm", ".pnm", ".jp2", ".j2k", ".heic", ".heif", ".hif"]
 )
 MAX_PIXELS = 100_000_000
 # formats that are pictures, not programs: PostScript, for one, would be run by an interpreter
 _FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "DIB", "TIFF", "MPO", "PPM", "JPEG2000", "AVIF")
+_HEIC = frozenset([b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"msf1"])
+# what lies beside pictures and is not missed when it is passed over
+_COMPANIONS = frozenset(
+    [".txt", ".json", ".jsonl", ".csv", ".tsv", ".xml", ".html", ".md", ".toml", ".yaml", ".yml", ".ini", ".db", ".gz", ".npz"]
+)
+_DEPTHS = (8, 10, 12, 14, 16)  # bits of cameras and scanners
+_NAMED = 5
 _WHITE = (255, 255, 255, 255)
 _ORIENTATION = 0x0112  # of EXIF
 _UPRIGHT = {
@@ -53,9 +60,11 @@ class ImageError(UserError):
 def open_image(source: Source, mode: ImageMode = "RGB", *, max_pixels: int = MAX_PIXELS, name: str = "") -> Image.Image:
     """Read an image file as people see it: upright, on white where it is transparent, with 8 bits a channel.
 
-    Grey, palette, CMYK, 1-bit and 16-bit images are converted (65535 becomes 255); of an animation the first picture is
-    taken. The size is looked up in the file's header, so that a small file that would unpack to gigabytes is refused
-    before any of it is decoded. No setting of Pillow is changed, and its warnings stay unsaid.
+    Grey, palette, CMYK, 1-bit and 16-bit images are converted; of an animation the first picture is taken. White of a grey
+    image of 16 bits is the largest number of 8, 10, 12, 14 or 16 bits, the fewest that hold its values: 4095 for the 12 bits
+    of an X-ray, 65535 where all 16 are used. HEIC needs the package `pillow-heif`. The size is looked up in the file's
+    header, so that a small file that would unpack to gigabytes is refused before any of it is decoded. No setting of Pillow
+    is changed, and its warnings stay unsaid.
 
     Args:
         source: a path, the bytes of a file, or an open file.
@@ -85,14 +94,18 @@ def open_image(source: Source, mode: ImageMode = "RGB", *, max_pixels: int = MAX
         return _decode(source, mode, max_pixels, name)
     except OSError as error:
         raise ImageError(f"{name} cannot be read: {error.strerror or error}; check the path and the file") from None
+    except MemoryError:  # one picture is left out; the others may fit
+        raise ImageError(f"{name} takes more memory than there is; shrink it") from None
 
 
-def find_images(sources: Iterable[str | os.PathLike[str]]) -> list[Path]:
+def find_images(sources: Iterable[str | os.PathLike[str]], *, tell: Callable[[str], None] = lambda sentence: None) -> list[Path]:
     """List image files.
 
     Args:
         sources: files (taken whatever they are called), folders (searched through and through for the extensions of
             images, hidden files left out) and glob patterns such as `photos/*.jpg` or `photos/**/*.png`.
+        tell: called with a sentence that names what is passed over in a folder: files with another ending or none, save
+            texts and tables.
 
     Returns:
         The paths, each once: those of a source in sorted order, the sources in the given order.
@@ -106,7 +119,7 @@ def find_images(sources: Iterable[str | os.PathLike[str]]) -> list[Path]:
         ...
         seqnets.data.images.files.ImageError: 'no/such' does not exist; give image files, folders or patterns such as '*.jpg'
     """
-    return list(dict.fromkeys(path for source in sources for path in _images_of(os.fspath(source))))
+    return list(dict.fromkeys(path for source in sources for path in _images_of(os.fspath(source), tell)))
 
 
 def as_mode(image: Image.Image, mode: ImageMode = "RGB", *, name: str = "the image") -> Image.Image:
@@ -146,16 +159,33 @@ def _decode(file: BinaryIO, mode: ImageMode, max_pixels: int, name: str) -> Imag
 def _opened(file: BinaryIO, name: str) -> Image.Image:
     try:
         with _unsaid_warnings():
+            if _is_heic(file):
+                return _heic(file, name)
             Image.init()
             return Image.open(file, formats=[kind for kind in _FORMATS if kind in Image.OPEN])
     except Image.DecompressionBombError as error:
         raise ImageError(f"{name} is too large: {_first_line(error)}") from None
     except Image.UnidentifiedImageError:
         raise ImageError(f"{name} is {_nothing_known(file)}") from None
-    except MemoryError:
+    except (ImageError, MemoryError):
         raise
     except Exception as error:
         raise ImageError(f"{name} is damaged or cut short: {_first_line(error)}") from None
+
+
+def _is_heic(file: BinaryIO) -> bool:
+    head = file.read(32)
+    file.seek(0)
+    return head[4:8] == b"ftyp" and head[8:12] in _HEIC and b"avif" not in head
+
+
+def _heic(file: BinaryIO, name: str) -> Image.Image:
+    try:
+        from pillow_heif import HeifImageFile  # pyright: ignore[reportMissingImports]
+    except ImportError:
+        advice = "install it with pip install 'seqnets[heif]', or save the image as JPEG"
+        raise ImageError(f"{name} is a HEIC image, which the package pillow-heif reads; {advice}") from None
+    return HeifImageFile(file)
 
 
 def _nothing_known(file: BinaryIO) -> str:
@@ -179,8 +209,8 @@ def _upright(image: Image.Image) -> Image.Image:
 
 def _eight_bits(image: Image.Image, name: str) -> Image.Image:
     values = np.asarray(image)
-    full = 1.0 if image.mode == "F" else 65535
     low, high = (values.min(), values.max()) if values.size else (0, 0)
+    full = 1.0 if image.mode == "F" else next((2**bits - 1 for bits in _DEPTHS if high < 2**bits), 65535)
     if not (low >= 0 and high <= full):
         raise ImageError(f"{name} has values from {low:g} to {high:g}, not 0 to {full:g}; save it with 8 or 16 bits a channel")
     return Image.fromarray(np.floor(values * (255 / full) + 0.5).astype(np.uint8))
@@ -195,10 +225,10 @@ def _unsaid_warnings() -> Iterator[None]:
         yield
 
 
-def _images_of(source: str) -> list[Path]:
+def _images_of(source: str, tell: Callable[[str], None]) -> list[Path]:
     path = Path(source)
     if path.is_dir():
-        return _of_folder(path)
+        return _of_folder(path, tell)
     if path.exists():
         return [path]
     if not has_magic(source):
@@ -209,15 +239,33 @@ def _images_of(source: str) -> list[Path]:
     return found
 
 
-def _of_folder(folder: Path) -> list[Path]:
-    found = []
+def _of_folder(folder: Path, tell: Callable[[str], None]) -> list[Path]:
+    files = list(_shown_files(folder))
+    found = [path for path in files if path.suffix.lower() in EXTENSIONS]
+    others = [path for path in files if path.suffix.lower() not in EXTENSIONS | _COMPANIONS]
+    passed_over = _passed_over(folder, others)
+    if not found:
+        raise ImageError(
+            f"the folder '{folder}' has no images; looked for {', '.join(sorted(EXTENSIONS))}"
+            + (passed_over and f"; {passed_over}")
+        )
+    if others:
+        tell(passed_over)
+    return sorted(found)
+
+
+def _shown_files(folder: Path) -> Iterator[Path]:
     for parent, folders, names in os.walk(folder):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
-        shown = (Path(parent, name) for name in names if not name.startswith("."))
-        found += [path for path in shown if path.suffix.lower() in EXTENSIONS]
-    if not found:
-        raise ImageError(f"the folder '{folder}' has no images; looked for {', '.join(sorted(EXTENSIONS))}")
-    return sorted(found)
+        yield from (Path(parent, name) for name in sorted(names) if not name.startswith("."))
+
+
+def _passed_over(folder: Path, others: Sequence[Path]) -> str:
+    if not others:
+        return ""
+    names = ", ".join(f"'{path.relative_to(folder).as_posix()}'" for path in others[:_NAMED])
+    files, more = "1 file is" if len(others) == 1 else f"{len(others):,} files are", ", ..." if len(others) > _NAMED else ""
+    return f"{files} passed over in '{folder}', whose names do not end as those of images do: {names}{more}; rename what is one"
 
 
 def _first_line(error: Exception) -> str:

@@ -1,6 +1,6 @@
 """Image files in folders: the name of a folder is the class of the images in it."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,8 +18,14 @@ class ImageFile(NamedTuple):
     name: str
 
 
-def list_images(folder: Path) -> dict[str, list[ImageFile]]:
+def list_images(folder: Path, tell: Callable[[str], None] = lambda sentence: None) -> dict[str, list[ImageFile]]:
     """List the images of each split; all are for training where there are no folders train/, val/ and test/.
+
+    A folder of such a name is a class where images lie in it, and other classes beside it.
+
+    Args:
+        folder: of the images.
+        tell: called with a sentence about files and folders that are passed over.
 
     Raises:
         UserError: no folder in it has images, or there is a val/ or test/ but no train/.
@@ -31,31 +37,54 @@ def list_images(folder: Path) -> dict[str, list[ImageFile]]:
         seqnets.errors.UserError: '...data' has no folders of images, one for each class; ...
     """
     parts = {name: part for name, words in SPLITS.items() if (part := _named(folder, words))}
-    if not parts:
-        return {"train": _classes(folder)}
+    beside = [part for part in _folders(folder) if part not in parts.values() and _has_images(part)]
+    if not parts or (beside and not any(_folders(part) for part in parts.values())):
+        return {"train": _classes(folder, tell)}
     if "train" not in parts:
         raise UserError(f"'{folder}' has a folder {min(part.name for part in parts.values())}/ but no train/; add one")
-    return {name: _classes(part) for name, part in parts.items()}
+    if beside:
+        names, train = ", ".join(f"{part.name}/" for part in beside), parts["train"].name
+        tell(f"passed over in '{folder}', whose classes are in {train}/: {names}; move them there if they are classes")
+    _tell_loose(folder, tell)
+    return {name: _classes(part, tell) for name, part in parts.items()}
 
 
-def _classes(folder: Path) -> list[ImageFile]:
-    found = [image for part in _folders(folder) for image in _images(part)]
+def _classes(folder: Path, tell: Callable[[str], None]) -> list[ImageFile]:
+    found = [image for part in _folders(folder) for image in _images(part, tell)]
     if not found:
-        loose = " (the images in it belong to no class)" if any(p.suffix.lower() in EXTENSIONS for p in folder.iterdir()) else ""
+        loose = " (the images in it belong to no class)" if _loose(folder) else ""
         raise UserError(
             f"'{folder}' has no folders of images, one for each class{loose}; "
             "give such a folder, or one with CIFAR's *.bin or MNIST's idx-ubyte files"
         )
+    _tell_loose(folder, tell)
     return found
 
 
-def _images(folder: Path) -> Iterator[ImageFile]:
+def _images(folder: Path, tell: Callable[[str], None]) -> Iterator[ImageFile]:
     try:
-        paths = find_images([folder])
-    except ImageError:  # an empty folder is no class
+        paths = find_images([folder], tell=tell)
+    except ImageError as error:  # an empty folder is no class
+        if any(path.is_file() for path in folder.rglob("*")):
+            tell(f"no class: {error}")
         return
     for path in paths:
         yield ImageFile(path, folder.name, path.relative_to(folder.parent).as_posix())
+
+
+def _has_images(folder: Path) -> bool:
+    return any(path.suffix.lower() in EXTENSIONS for path in folder.rglob("*"))
+
+
+def _loose(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.iterdir() if path.suffix.lower() in EXTENSIONS and not path.name.startswith("."))
+
+
+def _tell_loose(folder: Path, tell: Callable[[str], None]) -> None:
+    loose = _loose(folder)
+    if loose:
+        them = "1 image that lies" if len(loose) == 1 else f"{len(loose):,} images that lie"
+        tell(f"left out {them} in '{folder}' itself, in no class: '{loose[0].name}'; move each into the folder of its class")
 
 
 def _folders(folder: Path) -> list[Path]:

@@ -9,7 +9,7 @@ from typing import Any, Literal, TypeVar, get_args
 import numpy as np
 from PIL import Image
 
-from seqnets.data.images.files import as_mode, open_image
+from seqnets.data.images.files import MAX_PIXELS, ImageError, as_mode, open_image
 from seqnets.errors import UserError
 
 Interpolation = Literal["nearest", "bilinear", "bicubic", "lanczos", "box", "hamming"]
@@ -17,6 +17,9 @@ Channels = Literal["rgb", "bgr", "gray"]
 Rounding = Literal["down", "nearest"]
 Picture = Image.Image | np.ndarray | str | os.PathLike[str] | bytes
 Array = TypeVar("Array")
+
+# a picture that would be resized to more, a very thin one, is resized only where the crop looks
+_MOST_RESIZED = 1 << 24  # pixels
 
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
@@ -96,7 +99,8 @@ class Preprocessing:
             [H, W, C] of float32.
 
         Raises:
-            UserError: the image cannot be read, or the array is none of these.
+            ImageError: the image cannot be read, or would fill the memory, as a very thin one does that is not cropped.
+            UserError: the array is none of these.
         """
         return self.normalize(self.pixels(image))
 
@@ -110,8 +114,11 @@ class Preprocessing:
             >>> Preprocessing(resize=None, crop=(1, 1), channels="bgr").pixels(np.array([[[1, 2, 3]]], np.uint8)).tolist()
             [[[3, 2, 1]]]
         """
-        picture = _picture(image, "L" if self.channels == "gray" else "RGB")
-        array = np.asarray(self._cropped(self._resized(picture)))
+        name = f"'{os.fspath(image)}'" if isinstance(image, str | os.PathLike) else "the image"
+        try:
+            array = np.asarray(self._cut(_picture(image, "L" if self.channels == "gray" else "RGB"), name))
+        except (MemoryError, OverflowError, Image.DecompressionBombError):
+            raise ImageError(f"{name} takes more memory than there is; shrink it, or resize and crop to fewer pixels") from None
         array = array if array.ndim == 3 else array[:, :, None]
         return np.ascontiguousarray(array[:, :, ::-1] if self.channels == "bgr" else array)
 
@@ -189,26 +196,53 @@ class Preprocessing:
 
         return timm(config)
 
-    def _resized(self, image: Image.Image) -> Image.Image:
+    def _cut(self, image: Image.Image, name: str) -> Image.Image:
+        width, height = self._resized_size(image.size)
+        if width * height <= _MOST_RESIZED or not isinstance(self.resize, int):
+            return self._cropped(self._resized(image, (width, height)))
+        if self.crop is None:
+            return self._whole(image, (width, height), name)
+        return self._cropped_first(image, (width, height))
+
+    def _resized_size(self, size: tuple[int, int]) -> tuple[int, int]:
         if self.resize is None:
-            return image
-        if isinstance(self.resize, tuple):
-            height, width = self.resize
-        else:
-            width, height = self._proportional(image.size, self.resize)
-        return image.resize((width, height), Image.Resampling[self.interpolation.upper()])
+            return size
+        return self.resize[::-1] if isinstance(self.resize, tuple) else self._proportional(size, self.resize)
+
+    def _resized(
+        self, image: Image.Image, size: tuple[int, int], box: tuple[float, float, float, float] | None = None
+    ) -> Image.Image:
+        return image if self.resize is None else image.resize(size, Image.Resampling[self.interpolation.upper()], box)
 
     def _proportional(self, size: tuple[int, int], shorter: int) -> tuple[int, int]:
         whole = {"down": int, "nearest": round}[self.side_rounding]
         width, height = (shorter if side == min(size) else whole(shorter * side / min(size)) for side in size)
         return width, height
 
+    def _whole(self, image: Image.Image, size: tuple[int, int], name: str) -> Image.Image:
+        if size[0] * size[1] > 16 * min(size) ** 2:
+            now, then = (f"{width:,} x {height:,} pixels" for width, height in (image.size, size))
+            raise ImageError(f"{name} is too thin: it has {now} and would be resized to {then}; cut it, or set a crop")
+        return self._resized(image, size)
+
     def _cropped(self, image: Image.Image) -> Image.Image:
         if self.crop is None:
             return image
-        height, width = self.crop
-        left, top = self._corner(image.width, width), self._corner(image.height, height)
-        return image.crop((left, top, left + width, top + height))
+        left, top, right, bottom = self._window(image.size)
+        return image.crop((left, top, right, bottom))
+
+    def _cropped_first(self, image: Image.Image, size: tuple[int, int]) -> Image.Image:
+        window = self._window(size)
+        seen = [min(max(place, 0), side) for place, side in zip(window, size * 2)]
+        scales = [side / resized for side, resized in zip(image.size, size)] * 2
+        left, top, right, bottom = (place * scale for place, scale in zip(seen, scales))
+        part = self._resized(image, (seen[2] - seen[0], seen[3] - seen[1]), (left, top, right, bottom))
+        return part.crop([place - corner for place, corner in zip(window, seen[:2] * 2)])  # pyright: ignore[reportArgumentType]
+
+    def _window(self, size: tuple[int, int]) -> tuple[int, int, int, int]:
+        height, width = self.crop or size[::-1]
+        left, top = self._corner(size[0], width), self._corner(size[1], height)
+        return left, top, left + width, top + height
 
     def _corner(self, size: int, window: int) -> int:
         if self.crop_rounding == "nearest":
@@ -236,6 +270,8 @@ def _check_size(name: str, value: Any, kinds: tuple[type, ...]) -> None:
     sizes = value if isinstance(value, tuple) else () if value is None else (value,)
     if not isinstance(value, kinds) or any(type(size) is not int or size < 1 for size in sizes) or len(sizes) > 2:
         raise UserError(f"preprocessing: {name} must be pixels such as 224 or (224, 224), not {value!r}")
+    if sizes and sizes[0] * sizes[-1] > MAX_PIXELS:
+        raise UserError(f"preprocessing: {name} {value!r} makes more than {MAX_PIXELS:,} pixels; give a smaller one")
 
 
 def _check_numbers(name: str, values: Any, count: int) -> None:

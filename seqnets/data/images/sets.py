@@ -12,7 +12,10 @@ from seqnets.data.examples.held_out import held_out
 from seqnets.data.fingerprint import digest_of
 from seqnets.data.images import cifar, idx
 from seqnets.data.images import folder as image_folder
+from seqnets.data.images.array import error_of
+from seqnets.data.images.folder import ImageFile
 from seqnets.data.images.preprocessing import IMAGENET_MEAN, IMAGENET_STD, Preprocessing
+from seqnets.data.read_ahead import read_ahead
 from seqnets.errors import UserError
 
 _ARRAYS = {"MNIST": idx, "CIFAR": cifar}
@@ -52,11 +55,13 @@ class ImageSet:
         kind: what was found, in words: "image folders", "CIFAR", "MNIST", "drawn shapes".
         splits: "train", and "validation" and "test" where there are such.
         classes: their names.
+        remarks: sentences about what was left out.
     """
 
     kind: str
     splits: Mapping[str, LabelledImages]
     classes: tuple[str, ...]
+    remarks: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         parts = ", ".join(f"{len(images):,} for {name}" for name, images in self.splits.items())
@@ -113,7 +118,8 @@ def read_images(*sources: str | os.PathLike[str]) -> ImageSet:
             IDX files, plain or .gz. None for drawn shapes.
 
     Raises:
-        UserError: there is no such folder, or nothing in it is known; the message says what was looked for.
+        UserError: there is no such folder, nothing in it is known (the message says what was looked for), or none of the
+            images of a class can be read.
 
     Example:
         >>> str(read_images())
@@ -144,20 +150,54 @@ def _array_set(kind: str, folders: Sequence[Path]) -> ImageSet:
 
 
 def _folder_set(folders: Sequence[Path]) -> ImageSet:
-    listed = [image_folder.list_images(folder) for folder in folders]
-    classes = tuple(sorted({i.label for splits in listed for images in splits.values() for i in images}))
+    remarks: list[str] = []
+    listed = [image_folder.list_images(folder, remarks.append) for folder in folders]
+    files = {name: [image for found in listed for image in found.get(name, ())] for name in image_folder.SPLITS}
+    classes = tuple(sorted({image.label for image in files["train"]}))
     if len(classes) < 2:
         raise UserError(
             f"'{folders[0]}' has images of one class only ({', '.join(classes)}); put each class into a folder of its own"
         )
+    _check_classes(files["train"])
+    kept = {name: _of_classes(images, classes, name, remarks) for name, images in files.items()}
+    splits = {name: _labelled(images, classes) for name, images in kept.items() if images}
+    return ImageSet("image folders", splits, classes, tuple(remarks))
+
+
+def _check_classes(files: Sequence[ImageFile]) -> None:
+    by_class: dict[str, list[str]] = {}
+    for file in files:
+        by_class.setdefault(file.label, []).append(str(file.path))
+    for name, error in zip(by_class, read_ahead(_error_of_all, by_class.values())):
+        if error:
+            raise UserError(
+                f"the class {name!r} has no image that can be read, of {len(by_class[name]):,}: {error}; "
+                "mend them, or take its folder away"
+            )
+
+
+def _error_of_all(paths: Sequence[str]) -> str:
+    errors = []
+    for path in paths:
+        errors.append(error_of(path))
+        if not errors[-1]:
+            return ""
+    return errors[0]
+
+
+def _of_classes(images: Sequence[ImageFile], classes: tuple[str, ...], split: str, remarks: list[str]) -> list[ImageFile]:
+    for name in sorted({image.label for image in images} - set(classes)):
+        count = sum(image.label == name for image in images)
+        remarks.append(
+            f"the class {name!r} has no images to train on, and its {count:,} for {split} are left out; add it to train/"
+        )
+    return [image for image in images if image.label in classes]
+
+
+def _labelled(images: Sequence[ImageFile], classes: tuple[str, ...]) -> LabelledImages:
     number = {name: index for index, name in enumerate(classes)}
-    splits = {}
-    for name in image_folder.SPLITS:
-        images = [image for found in listed for image in found.get(name, ())]
-        if images:
-            labels = np.array([number[image.label] for image in images], np.int32)
-            splits[name] = LabelledImages(tuple(i.path for i in images), labels, tuple(i.name for i in images))
-    return ImageSet("image folders", splits, classes)
+    labels = np.array([number[image.label] for image in images], np.int32)
+    return LabelledImages(tuple(i.path for i in images), labels, tuple(i.name for i in images))
 
 
 def _size(path: Path) -> int:

@@ -46,8 +46,8 @@ class Ahead(Generic[Result]):
         """
         if not self._workers:
             return self._compute(number)
-        self._begin(number)
         try:
+            self._begin(number)
             return self._waiting.pop(number).result()
         except BrokenProcessPool:
             raise UserError(

@@ -65,7 +65,8 @@ def run_name(config: ClassifierRunConfig) -> str:
 def make_task(config: ClassifierRunConfig, tell: Callable[[str], None]) -> ClassifierTask:
     """Read the images and make the network."""
     images = read_images(*config.images).with_validation(config.data.validation_fraction)
-    tell(str(images))
+    for remark in (str(images), *images.remarks):
+        tell(remark)
     model = _network(config, images, tell)
     return ClassifierTask(
         model, images, config.data, describes=config.model, label_smoothing=config.loss.label_smoothing, tell=tell

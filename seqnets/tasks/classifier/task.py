@@ -90,7 +90,7 @@ class ClassifierTask:
             raise UserError(f"label_smoothing must be at least 0 and below 1, not {label_smoothing}")
         self.model, self.images, self.config = model, images, config or ImageConfig()
         self.label_smoothing, self._describes, self._tell = label_smoothing, describes or ClassifierConfig(), tell
-        self._rule, self._pictures, self._told = model.preprocessing, dict[str, Pictures](), set[str]()
+        self._rule, self._pictures, self._told = model.preprocessing, dict[tuple[str, bool], Pictures](), set[str]()
 
     def batches(self, batch_size: int, seed: int, rows: slice | np.ndarray = slice(None)) -> TrainingBatches:
         """Return some rows of the shuffled and varied images of the training split."""
@@ -165,13 +165,13 @@ class ClassifierTask:
         self._told.add(split)
 
     def _of(self, split: str, *, varied: bool = False) -> Pictures:
-        if split not in self._pictures:
+        if (split, varied) not in self._pictures:
             config = self.config
             size = self._rule.image_size or (0, 0)
             kind = Augmentation(config.augment if varied else "none", size, config.padding, config.least_area)
             found = pictures_of(self.images.splits[split], self._rule, kind, config.in_memory_megabytes)
-            self._pictures[split] = found
-        return self._pictures[split]
+            self._pictures[split, varied] = found
+        return self._pictures[split, varied]
 
 
 class _Tally(NamedTuple):
