@@ -15,7 +15,8 @@ from recurrent_peers.sizes import EMBEDDING, GATES, VOCABULARY, Size
 from seqnets.data import Vocabulary
 from seqnets.decode import stream_many
 from seqnets.models import CharLM
-from seqnets.ops.backends import native
+from seqnets.ops.backends import cudnn, native
+from seqnets.ops.backends.cudnn import Direction
 from seqnets.ops.linear import affine
 from seqnets.ops.recurrent import GRU, LSTM, VANILLA, LSTMState, RecurrentWeights, highway
 from seqnets.ops.sequence import sequence
@@ -26,7 +27,8 @@ RECURRENCES = {"lstm": LSTM, "gru": GRU["after"], "vanilla": VANILLA["tanh"], "h
 def work(size: Size, cell: str, name: str, backend: str):
     """Return a function without arguments that does the work once and waits for it.
 
-    The backend is one of `sequence`; "/2" behind it divides the batch over two CPU devices, "*16" takes 16 steps a call.
+    The backend is one of `sequence`, or "cudnn" for an LSTM; "/2" behind it divides the batch over two CPU devices, "*16" takes
+    16 steps a call.
     """
     if name == "sample":
         return _sampling(size, cell)
@@ -59,6 +61,8 @@ def _sampling(size: Size, cell: str):
 
 
 def _logits(cell, backend, parameters, carry, tokens):
+    if backend == "cudnn":
+        return _cudnn_logits(parameters, carry, tokens)
     below, last = parameters["embedding"][tokens], []
     for first, weights in zip(carry, parameters["layers"]):
         recurrent = RecurrentWeights((weights["recurrent_kernel"],), weights["vectors"])
@@ -66,6 +70,12 @@ def _logits(cell, backend, parameters, carry, tokens):
         below, after = sequence(RECURRENCES[cell], recurrent, first, projected, backend=backend)
         last.append(after)
     return affine(below, parameters["kernel"], parameters["bias"]), last
+
+
+def _cudnn_logits(parameters, carry, tokens):
+    layers = [Direction(weights["kernel"], weights["recurrent_kernel"], weights["bias"]) for weights in parameters["layers"]]
+    outputs, last = cudnn.run(layers, carry, parameters["embedding"][tokens].swapaxes(0, 1))
+    return affine(outputs.swapaxes(0, 1), parameters["kernel"], parameters["bias"]), list(last)
 
 
 def _parameters(size: Size, cell: str):

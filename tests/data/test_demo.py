@@ -4,7 +4,8 @@ import ast
 
 import pytest
 
-from seqnets.data import demo, read_text, standard_library
+from seqnets.data import read_text, standard_library
+from seqnets.data.demo import library_text as demo
 from seqnets.errors import UserError
 
 

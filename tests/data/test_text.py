@@ -255,6 +255,6 @@ def test_reading_text_needs_no_jax():
     # the package itself may well import JAX, so stand in for it
     package = "import sys, types; s = types.ModuleType('seqnets'); s.__path__ = [sys.argv[1]]; sys.modules['seqnets'] = s"
     code = f"{package}; import seqnets.data; print('jax' in sys.modules or 'flax' in sys.modules)"
-    command = [sys.executable, "-c", code, str(Path(encoding_module.__file__).parents[1])]
+    command = [sys.executable, "-c", code, str(Path(encoding_module.__file__).parents[2])]
     result = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
     assert result.stdout.strip() == "False"
