@@ -1,4 +1,4 @@
-"""Files that are found whole or not at all, JSON, and checksums of arrays."""
+"""Files that are found whole or not at all, JSON for people, and checksums of arrays."""
 
 import json
 import os
@@ -13,8 +13,6 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
-
-from seqnets.errors import UserError
 
 _PART = ".part"
 _LEFTOVER = re.compile(r"\..+\.[0-9a-f]{8}\.part")
@@ -111,18 +109,6 @@ def _beginning(name: str) -> str:
 def json_text(value: Any) -> str:
     """Return JSON for people to read."""
     return json.dumps(value, indent=2, ensure_ascii=False) + "\n"
-
-
-def read_json(path: Path) -> Any:
-    """Return the value of a JSON file.
-
-    Raises:
-        UserError: it cannot be read or is not JSON.
-    """
-    try:
-        return json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
-        raise UserError(f"'{path}' cannot be read: {error}") from None
 
 
 def checksum(array: np.ndarray) -> str:

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from seqnets.decoders import json_value, reading
+from seqnets.errors import UserError
 from seqnets.files import json_text, replace_file
 
 NAME = "files.json"
@@ -35,12 +37,15 @@ def is_sealed(folder: Path) -> bool:
 
 def broken(folder: Path) -> str | None:
     """Say what is wrong with a sealed folder, or return None if every bit is as it was."""
+    path = folder / NAME
     try:
-        text = (folder / NAME).read_text()
-        files = json.loads(text)["files"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        with reading(path):
+            text = path.read_text("utf-8")
+            files = dict[str, Any](json.loads(text)["files"])
+            fits = text == _listing(files)
+    except UserError as error:
         return f"its list of files cannot be read: {error}"
-    if text != _listing(files):
+    if not fits:
         return "its list of files does not fit its checksum"
     there = set(_names(folder))
     for name in sorted({*files, *there}):
@@ -76,8 +81,9 @@ def sealed_json(stated: Mapping[str, Any]) -> str:
 
 def is_whole(text: str) -> bool:
     """Say whether the text of `sealed_json` fits its checksum."""
-    stated = json.loads(text).get("checksum")
-    return stated == figures(_exchanged(text, stated, ""))
+    found = json_value(text, "the JSON")
+    stated = found.get("checksum") if isinstance(found, Mapping) else None
+    return stated is not None and stated == figures(_exchanged(text, stated, ""))
 
 
 def _exchanged(text: str, old: Any, new: str) -> str:

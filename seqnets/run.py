@@ -22,8 +22,9 @@ import numpy as np
 from flax import nnx
 
 from seqnets import manifest
+from seqnets.decoders import json_value, read_bytes, read_json, read_text, reading
 from seqnets.errors import UserError
-from seqnets.files import checksum, json_text, read_json, replace_file
+from seqnets.files import checksum, json_text, replace_file
 from seqnets.named_arrays import host_arrays, replace_arrays
 
 FORMAT, FORMAT_VERSION = "seqnets-run", 2  # format 1 had no checksums in config.json
@@ -114,7 +115,7 @@ def check_file(path: Path) -> None:
     listed = read_listed(path.parent).get(path.name)
     if listed and not path.is_file():
         raise UserError(f"'{path.parent}' has no {path.name}, which its {CONFIG} lists; put back a copy of it")
-    if listed and manifest.figures(path.read_bytes()) not in listed:
+    if listed and manifest.figures(read_bytes(path)) not in listed:
         raise UserError(f"'{path}' is damaged: it does not fit its checksum in {CONFIG}; put back a copy of it")
 
 
@@ -128,7 +129,7 @@ def _stated(directory: Path) -> tuple[dict[str, Any], dict[str, list[str]]]:
     if not isinstance(config, dict) or config.get("format") != FORMAT:
         raise UserError(f"'{path}' was not written by seqnets")
     found = config.get("format_version")
-    if (found == FORMAT_VERSION or "checksum" in config) and not manifest.is_whole(path.read_text("utf-8")):
+    if (found == FORMAT_VERSION or "checksum" in config) and not manifest.is_whole(read_text(path)):
         raise UserError(f"'{path}' is damaged: it does not fit its checksum; put back a copy of it")
     if found not in (1, FORMAT_VERSION):
         raise UserError(f"'{directory}' has format {found}, this seqnets reads {FORMAT_VERSION}; install the newer seqnets")
@@ -148,16 +149,14 @@ def read_weights(path: Path) -> dict[str, np.ndarray]:
     Raises:
         UserError: the file is absent, is not ours, or does not fit its checksums.
     """
-    from safetensors import SafetensorError, safe_open
+    from safetensors import safe_open
 
     if not path.is_file():
         raise UserError(f"'{path.parent}' has no {path.name} yet: its training has not reached a checkpoint; run it on")
-    try:
+    with reading(path, advice="put back a copy of it"):
         with safe_open(path, framework="numpy") as file:
             arrays, facts = {name: file.get_tensor(name) for name in file.keys()}, file.metadata() or {}  # noqa: SIM118
         checksums = json.loads(facts["seqnets_checksums"])
-    except (SafetensorError, OSError, ValueError, KeyError, TypeError) as error:
-        raise UserError(f"'{path}' is damaged or not of seqnets: {str(error)[:200]}") from None
     if checksums != {name: checksum(array) for name, array in arrays.items()}:
         raise UserError(f"'{path}' is damaged: an array does not fit its checksum")
     return arrays
@@ -180,11 +179,8 @@ def write_json(path: Path, value: Any) -> None:
 
 def read_lines(path: Path) -> list[dict[str, Any]]:
     """Return the objects of a JSON-lines file; a last line cut short is left out."""
-    try:
-        lines = path.read_text("utf-8").splitlines(keepends=True) if path.exists() else []
-        return [json.loads(line) for line in lines if line.endswith("\n")]
-    except (OSError, ValueError) as error:
-        raise UserError(f"'{path}' cannot be read: {error}") from None
+    lines = read_text(path).split("\n")[:-1] if path.exists() else []
+    return [json_value(line, path, line=number) for number, line in enumerate(lines, start=1)]
 
 
 def damage_of_metrics(path: Path, record: Mapping[str, Any]) -> str | None:
@@ -194,7 +190,7 @@ def damage_of_metrics(path: Path, record: Mapping[str, Any]) -> str | None:
         path: the file.
         record: that of the checkpoint.
     """
-    content = path.read_bytes()[: record["metrics_bytes"]] if path.is_file() else b""
+    content = read_bytes(path)[: record["metrics_bytes"]] if path.is_file() else b""
     if record.get("metrics_checksum", figures := manifest.figures(content)) != figures:
         return f"'{path}' is damaged: its first {record['metrics_bytes']:,} bytes do not fit their checksum"
     return None

@@ -4,15 +4,14 @@ import dataclasses
 import difflib
 import math
 import os
-import tomllib
 import types
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
-from pathlib import Path
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 import tomli_w
 
+from seqnets.decoders import read_text, read_toml
 from seqnets.errors import UserError
 
 Record = TypeVar("Record")
@@ -80,7 +79,7 @@ def loads(text: str, default: Record, where: str = "the settings") -> Record:
         >>> loads('vocabulary = "bytes"', TextConfig()).vocabulary
         'bytes'
     """
-    return replaced(default, _parsed_toml(text, where), where)
+    return replaced(default, read_toml(text, where), where)
 
 
 def read(path: str | os.PathLike[str]) -> dict[str, Any]:
@@ -95,13 +94,7 @@ def read(path: str | os.PathLike[str]) -> dict[str, Any]:
         ...
         seqnets.errors.UserError: cannot read the configuration 'no/such.toml': No such file or directory; check the path
     """
-    try:
-        text = Path(path).read_text(encoding="utf-8")
-    except OSError as error:
-        raise UserError(f"cannot read the configuration '{path}': {error.strerror}; check the path") from None
-    except UnicodeDecodeError as error:
-        raise UserError(f"the configuration '{path}' is not UTF-8 (at byte {error.start}); save it as UTF-8") from None
-    return _parsed_toml(text, str(path))
+    return read_toml(read_text(path, "the configuration"), str(path))
 
 
 def dumps(record: Any) -> str:
@@ -180,15 +173,6 @@ def nearest(name: str, known: Iterable[str]) -> str:
     by_end = [right for right in known if right.rpartition(".")[2] == name.rpartition(".")[2]]
     close = by_end or difflib.get_close_matches(name, known, n=1, cutoff=0.6)
     return f"; did you mean {close[0]!r}?" if close else f"; known are {', '.join(known)}"
-
-
-def _parsed_toml(text: str, where: str) -> dict[str, Any]:
-    try:
-        return tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise UserError(f"{where} is not valid TOML: {error}") from None
-    except RecursionError:
-        raise UserError(f"{where} is not valid TOML: it is nested too deeply") from None
 
 
 @cache

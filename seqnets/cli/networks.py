@@ -109,7 +109,8 @@ def _labels(run: Any) -> list[str] | None:
 
 def _labels_beside(weights: Path) -> list[str] | None:
     from seqnets.data.images.labels import read_labels
+    from seqnets.decoders import read_bytes
 
     config = (weights if weights.is_dir() else weights.parent) / "config.json"
-    stated = config.is_file() and '"id2label"' in config.read_text("utf-8", "replace")
+    stated = config.is_file() and b'"id2label"' in read_bytes(config)
     return read_labels(config) if stated else None

@@ -6,7 +6,6 @@ import re
 import secrets
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from seqnets.cli.options import add_fields, given_fields
@@ -87,12 +86,12 @@ def _check_beam(found: argparse.Namespace, drawing: Sequence[str]) -> None:
 def _prompt(found: argparse.Namespace, vocabulary: Any) -> str:
     if found.prompt_file is None:
         return found.prompt or ""
+    from seqnets.decoders import read_bytes, reading
+
     path = found.prompt_file
-    content = sys.stdin.buffer.read() if path == "-" else Path(path).read_bytes()
-    try:
-        return content.decode("utf-8", "surrogateescape" if vocabulary.kind == "bytes" else "strict")
-    except UnicodeDecodeError as error:
-        raise UserError(f"the prompt file '{path}' is not UTF-8 (at byte {error.start}); save it as UTF-8") from None
+    content = sys.stdin.buffer.read() if path == "-" else read_bytes(path, "the prompt file")
+    with reading(path, "the prompt file"):
+        return content.decode("utf-8-sig", "surrogateescape" if vocabulary.kind == "bytes" else "strict")
 
 
 def _pieces(run: Any, prompt: str, config: Any, samples: int, seed: int) -> Iterator[list[str]]:

@@ -97,8 +97,7 @@ def _tried(part: str, read: Callable[[Any], Any], argument: Any, *, checksum: bo
 
 
 def _read_every_line(path: Path) -> None:
-    for number, line in enumerate(path.read_bytes().splitlines() if path.exists() else [], 1):
-        try:
-            json.loads(line)
-        except ValueError as error:
-            raise UserError(f"line {number:,} is not JSON: {error}") from None
+    from seqnets.decoders import json_value, read_bytes
+
+    for number, line in enumerate(read_bytes(path).splitlines() if path.exists() else [], 1):
+        json_value(line, path, line=number)

@@ -3,9 +3,9 @@
 import json
 from collections.abc import Collection, Mapping
 from os import PathLike
-from pathlib import Path
 from typing import Any
 
+from seqnets.decoders import read_json
 from seqnets.errors import UserError
 from seqnets.metrics.scorer import ImageId
 
@@ -100,14 +100,7 @@ def check_images(results: Collection[ImageId], references: Mapping[ImageId, Any]
 
 
 def _read(path: str | PathLike[str], what: str) -> Any:
-    try:
-        return json.loads(Path(path).read_bytes())
-    except json.JSONDecodeError as error:
-        raise UserError(f"{what} '{path}' are not JSON: {error.msg} at line {error.lineno}, column {error.colno}") from None
-    except UnicodeDecodeError as error:
-        raise UserError(f"{what} '{path}' are not UTF-8 text (byte {error.start}); save them as UTF-8 JSON") from None
-    except (RecursionError, ValueError) as error:
-        raise UserError(f"{what} '{path}' cannot be read as JSON ({error}); save them anew") from None
+    return read_json(path, f"the file of {what}")
 
 
 def _entry(entry: Any, where: str) -> tuple[ImageId, str]:

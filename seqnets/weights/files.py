@@ -11,6 +11,7 @@ import numpy as np
 
 from seqnets import manifest
 from seqnets.data.images.preprocessing import Preprocessing
+from seqnets.decoders import read_arrays, read_json, reading
 from seqnets.errors import UserError
 from seqnets.files import checksum, replace_file
 
@@ -104,12 +105,8 @@ def _weight_file(path: Path) -> Path:
 
 
 def _guarded(read: Callable[[Path], tuple[Arrays, Any]], file: Path) -> tuple[Arrays, Any]:
-    try:
+    with reading(file):
         return read(file)
-    except UserError:
-        raise
-    except Exception as error:  # each reader fails in its own way, and a damaged file in any
-        raise UserError(f"'{file}' cannot be read as weights: {str(error)[:300]}") from None
 
 
 def _read_safetensors(path: Path) -> tuple[Arrays, Any]:
@@ -151,7 +148,7 @@ def _dtype(name: str) -> np.dtype:
 
 
 def _read_sharded(path: Path) -> tuple[Arrays, Any]:
-    shards = sorted(set(json.loads(path.read_text("utf-8"))["weight_map"].values()))
+    shards = sorted(set(read_json(path)["weight_map"].values()))
     arrays: Arrays = {}
     for shard in shards:
         if Path(shard).name != shard:
@@ -161,9 +158,7 @@ def _read_sharded(path: Path) -> tuple[Arrays, Any]:
 
 
 def _read_npz(path: Path) -> tuple[Arrays, Any]:
-    # opened here, since NumPy leaves a file open that it cannot read
-    with path.open("rb") as content, np.load(content, allow_pickle=False) as file:
-        return {name: file[name] for name in file.files}, {}
+    return read_arrays(path), {}
 
 
 def _read_torch(path: Path) -> tuple[Arrays, Any]:

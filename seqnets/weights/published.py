@@ -7,8 +7,8 @@ from typing import Any
 
 from seqnets import manifest
 from seqnets.data.images.preprocessing import Preprocessing
+from seqnets.decoders import read_json, read_text
 from seqnets.errors import UserError
-from seqnets.files import read_json
 from seqnets.weights.files import WeightFile
 
 TORCHVISION = Preprocessing()
@@ -57,7 +57,7 @@ def _of_config(config: Any, path: Path) -> Preprocessing | None:
     if config.get("downsample_in_bottleneck"):
         raise UserError(f"'{path}' sets downsample_in_bottleneck, but our bottlenecks stride in their 3 x 3 convolution")
     if config.get("format") == "seqnets-run":
-        if "checksum" in config and not manifest.is_whole(path.read_text("utf-8")):
+        if "checksum" in config and not manifest.is_whole(read_text(path)):
             raise UserError(f"'{path}' is damaged: it does not fit its checksum; put back a copy of it")
         stated = config.get("model", {}).get("preprocessing")
         return Preprocessing.from_json(stated) if stated else None

@@ -71,7 +71,7 @@ def test_the_exit_code_is_two_when_no_image_could_be_read(seqnets, words):
         ([], "no images are given"),
         (["none.png"], "'none.png' does not exist"),
         (["images", "--labels", "short.json"], "there are 2 labels, but the network has 10 classes"),
-        (["images", "--labels", "none.json"], "cannot read the labels 'none.json'"),
+        (["images", "--labels", "none.json"], "cannot read the file of labels 'none.json'"),
         (["images", "--preprocessing", "short.json"], "'short.json' states no preprocessing"),
         (["images", "--top", "0"], "top must be at least 1"),
         (["images", "--batch-size", "0"], "batch_size must be at least 1"),
@@ -112,7 +112,7 @@ def test_the_forms_of_label_files(tmp_path):
     for form, message in {
         '{"1": "b"}': "none for 0",
         "[1]": "must be a list of names",
-        "{": "not valid JSON",
+        "{": "is not JSON",
         " \n": "are empty",
     }.items():
         (tmp_path / "labels").write_text(form)

@@ -96,10 +96,10 @@ def entry(**fields):
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ({"results": b"{"}, "results 'results.json' are not JSON: Expecting property name enclosed in double quotes at line 1"),
-        ({"results": b""}, "results 'results.json' are not JSON: Expecting value at line 1, column 1"),
-        ({"results": b"\xff\xfe\xfa"}, "results 'results.json' are not UTF-8 text"),
-        ({"results": b"[" * 200_000}, "results 'results.json' cannot be read as JSON"),
+        ({"results": b"{"}, "line 1, column 2 of the file of results 'results.json' is not JSON: Expecting property name"),
+        ({"results": b""}, "line 1, column 1 of the file of results 'results.json' is not JSON: Expecting value"),
+        ({"results": b"\xff\xfe\xfa"}, "the file of results 'results.json' is not UTF-8 (at byte 0)"),
+        ({"results": b"[" * 200_000}, "the file of results 'results.json' cannot be read: it is nested too deeply"),
         ({"results": []}, "results 'results.json' hold no caption; give at least one"),
         ({"results": {}}, 'results \'results.json\' must be [{"image_id": 1, "caption": "a dog"}, ...], not an empty object'),
         ({"results": {"1": "a dog"}}, "results 'results.json' must be"),
@@ -124,7 +124,7 @@ def entry(**fields):
         ({"results": entry()}, "1 of 2 images in the references has no caption in the results ('b.jpg'); caption them, or"),
         ({"results": entry(image_id=9)}, "1 of 1 image in the results has no reference caption (9); caption only images of the"),
         ({"results": entry(image_id="1")}, "1 of 1 image in the results has no reference caption ('1'); image_id is a number in"),
-        ({"references": b"]"}, "references 'references.json' are not JSON: Expecting value at line 1, column 1"),
+        ({"references": b"]"}, "line 1, column 1 of the file of references 'references.json' is not JSON: Expecting value"),
         ({"references": RESULTS}, 'references \'references.json\' must be {"images": [...], "annotations"'),
         ({"references": {"images": []}}, 'references \'references.json\' must be {"images": [...], "annotations"'),
         ({"references": {"annotations": {}}}, 'references \'references.json\' must be {"images": [...], "annotations"'),
@@ -149,7 +149,8 @@ def test_absent_files_are_named(seqnets, files, words):
     files()
     outcome = seqnets("score", *words)
     assert (outcome.code, outcome.out) == (2, "")
-    assert outcome.err.startswith(f"seqnets: cannot use '{words['none.json' in words[1]] if words[0] != '.' else '.'}'")
+    what, name = ("references", words[1]) if words[1] == "none.json" else ("results", words[0])
+    assert outcome.err.startswith(f"seqnets: cannot read the file of {what} '{name}': ")
 
 
 def test_any_character_goes_through(seqnets, files):

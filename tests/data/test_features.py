@@ -174,9 +174,9 @@ def test_a_damaged_store_is_refused(store, files):
     with pytest.raises(UserError, match=r"pool-00000.bin' is damaged or missing"):
         FeatureStore(store.directory).get(files[0])
     index.write_bytes(b"{broken}\n" + whole["index.jsonl"])
-    with pytest.raises(UserError, match=r"index.jsonl' is damaged"):
+    with pytest.raises(UserError, match=r"index.jsonl' cannot be read"):
         FeatureStore(store.directory)
-    for text, message in (("{", "is damaged"), ('{"format": "zip", "format_version": 2}', "is of the kind 'zip 2'")):
+    for text, message in (("{", "is not JSON"), ('{"format": "zip", "format_version": 2}', "is of the kind 'zip 2'")):
         header.write_text(text)
         with pytest.raises(UserError, match=message):
             FeatureStore(store.directory)

@@ -55,12 +55,12 @@ def test_a_file_for_each_label(tmp_path):
         ("a.csv", "review,label\nx,y\n", "names no column 'text' but 'review, label'"),
         ("a.csv", "text,label\nx\n", "line 2 of .* has 1 columns"),
         ("a.jsonl", '{"text": "x"}\n', "line 1 of .* has no 'label'; it has text"),
-        ("a.jsonl", "text\n", "line 1 of .* is not JSON"),
+        ("a.jsonl", "text\n", "line 1, column 1 of .* is not JSON"),
         ("a.jsonl", "[1]\n", "is not a JSON object"),
         ("a.csv", "text,label\n", "has no rows"),
         ("a.txt", "\n \n", "holds no text"),
         ("a.csv", b"text,label\n\xff,x\n", "is not UTF-8 .at byte 11"),
-        ("a.csv.gz", b"text", "cannot read"),
+        ("a.csv.gz", b"text", "is not a whole gzip file"),
     ],
 )
 def test_what_is_wrong_is_told(tmp_path, name, content, message):

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from os import PathLike
 
+from seqnets import decoders
 from seqnets.data.captions.caption_set import CaptionSet, Entry, gathered, known_split
 from seqnets.data.captions.json_forms import json_value
 from seqnets.data.captions.splitting import SplitLists, split_by_hash, split_by_lists
@@ -68,13 +69,12 @@ def _entries(text: str, path: str) -> Iterator[Entry]:
 
 def _json(text: str, path: str) -> Iterator[Entry]:
     try:
-        return json_value(json.loads(text), path)
-    except json.JSONDecodeError as error:
+        found = decoders.json_value(text, path)
+    except UserError:
         if _is_json(text.lstrip().split("\n", 1)[0]):
             return json_lines(text, path)
-        raise UserError(f"line {error.lineno:,}, column {error.colno} of '{path}' is not JSON: {error.msg}") from None
-    except RecursionError:
-        raise UserError(f"'{path}' is JSON nested too deeply to be captions") from None
+        raise
+    return json_value(found, path)
 
 
 def _is_json(line: str) -> bool:

@@ -1,13 +1,12 @@
 """Captions in files of lines: CSV and its kin, JSON Lines, and the token files of Flickr8k and Flickr30k."""
 
-import csv
-import io
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from seqnets.data.captions.caption_set import Entry
+from seqnets.decoders import json_value, rows_of
 from seqnets.errors import UserError
 
 IMAGE = ("image", "image_name", "image_path", "image_file", "img", "file", "file_name", "filename", "filepath", "path", "name")
@@ -52,20 +51,14 @@ def table(text: str, path: str) -> Iterator[Entry]:
         UserError: the first line names no such columns, or a line has too few; the message says which.
     """
     delimiter = max(_DELIMITERS, key=text.split("\n", 1)[0].count)
-    quoting = csv.QUOTE_NONE if delimiter in "\t|" else csv.QUOTE_MINIMAL
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, quoting=quoting, strict=True)
-    try:
-        rows = ((reader.line_num, row) for row in reader if any(row))
-        _, header = next(rows, (0, []))
-        image, caption, split = _columns(header, path)
-        for number, row in rows:
-            where = f"line {number:,} of '{path}'"
-            last = delimiter.join(row[caption:]) if caption == len(header) - 1 else _cell(row, caption, header, where)
-            _cell(row, caption, header, where)
-            yield Entry(_cell(row, image, header, where), last, where, "" if split is None else _cell(row, split, header, where))
-    except csv.Error as error:
-        hint = "is a quotation mark not closed, or not doubled?"
-        raise UserError(f"line {reader.line_num:,} of '{path}' cannot be read as CSV ({error}); {hint}") from None
+    rows = rows_of(text, delimiter, path)
+    _, header = next(rows, (0, []))
+    image, caption, split = _columns(header, path)
+    for number, row in rows:
+        where = f"line {number:,} of '{path}'"
+        last = delimiter.join(row[caption:]) if caption == len(header) - 1 else _cell(row, caption, header, where)
+        _cell(row, caption, header, where)
+        yield Entry(_cell(row, image, header, where), last, where, "" if split is None else _cell(row, split, header, where))
 
 
 def json_lines(text: str, path: str) -> Iterator[Entry]:
@@ -77,13 +70,7 @@ def json_lines(text: str, path: str) -> Iterator[Entry]:
     for number, line in enumerate(text.split("\n"), start=1):
         if not line.strip():
             continue
-        try:
-            found = json.loads(line)
-        except json.JSONDecodeError as error:
-            raise UserError(f"line {number:,}, column {error.colno} of '{path}' is not JSON: {error.msg}") from None
-        except (RecursionError, ValueError) as error:
-            raise UserError(f"line {number:,} of '{path}' cannot be read as JSON: {error}") from None
-        yield from captioned_object(found, f"line {number:,} of '{path}'")
+        yield from captioned_object(json_value(line, path, line=number), f"line {number:,} of '{path}'")
 
 
 def captioned_object(found: Any, where: str) -> Iterator[Entry]:

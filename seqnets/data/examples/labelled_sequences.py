@@ -1,6 +1,5 @@
 """Sequences with a label for every step: CoNLL columns, JSON Lines, and numeric frames."""
 
-import zipfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -8,6 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from seqnets.data.examples.tables import JSON_LINES, json_lines, read_whole, table_kind
+from seqnets.decoders import read_arrays
 from seqnets.errors import UserError
 
 IGNORED = -1
@@ -66,7 +66,7 @@ def read_frames(path: str | Path) -> Frames:
     Raises:
         UserError: an array is missing or of the wrong shape or type; the message says which.
     """
-    arrays = _loaded(Path(path))
+    arrays = read_arrays(path)
     for name, rank, kinds in (("inputs", 3, "fiu"), ("labels", 2, "iu")):
         if name not in arrays:
             raise UserError(f"'{path}' has no array {name!r}, only {', '.join(arrays) or 'none'}; it needs inputs and labels")
@@ -95,7 +95,7 @@ def read_inputs(path: str | Path, features: int) -> list[np.ndarray]:
     Raises:
         UserError: the array is missing, or of another number of features.
     """
-    arrays = _loaded(Path(path))
+    arrays = read_arrays(path)
     inputs: Any = arrays["inputs"] if "inputs" in arrays else np.zeros(0)
     if inputs.ndim != 3 or inputs.shape[2] != features or inputs.dtype.kind not in "fiu":
         raise UserError(f"'{path}' needs the array inputs of shape [N, T, {features}]; it has {inputs.shape or 'none'}")
@@ -113,16 +113,6 @@ def _check_values(path: str | Path, inputs: np.ndarray, labels: np.ndarray, leng
     inside = np.arange(inputs.shape[1]) < lengths[:, None]
     if not np.isfinite(inputs[inside]).all():
         raise UserError(f"inputs in '{path}' hold numbers that are not finite; leave those sequences out")
-
-
-def _loaded(path: Path) -> dict[str, Any]:
-    try:
-        with Path(path).open("rb") as content, np.load(content, allow_pickle=False) as file:
-            return dict(file.items())
-    except OSError as error:
-        raise UserError(f"cannot read '{path}': {error.strerror or error}; check the path") from None
-    except (ValueError, AttributeError, zipfile.BadZipFile, EOFError) as error:
-        raise UserError(f"'{path}' is not an .npz file of plain arrays: {str(error)[:100]}") from None
 
 
 def _sequences(path: Path) -> Iterator[Labelled]:

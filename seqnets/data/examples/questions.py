@@ -1,11 +1,11 @@
 """Questions about pictures and their answers: easy_vqa, VQA v2, and tables."""
 
-import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from seqnets.data.examples.tables import JSON_LINES, SEPARATORS, read_table, read_whole, table_kind
+from seqnets.decoders import read_json
 from seqnets.errors import UserError
 
 
@@ -38,7 +38,7 @@ def read_questions(path: str | Path, annotations: str | Path = "") -> list[Quest
     if table_kind(path) in (*SEPARATORS, *JSON_LINES):
         found = [Question(*row) for row in read_table(path, ("image", "question", "answer"))]
     else:
-        content = _json(path)
+        content = read_json(path)
         found = list(_of_triples(content, path) if isinstance(content, list) else _of_objects(content, path, annotations))
     if not found:
         raise UserError(f"'{path}' holds no question")
@@ -71,14 +71,6 @@ def _names(path: Path, folder: Path) -> set[str]:
     return {within, path.name, path.stem, *([str(int(digits))] if digits else [])}
 
 
-def _json(path: Path) -> Any:
-    text = read_whole(path)
-    try:
-        return json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise UserError(f"'{path}' is not JSON: {error}; questions come as JSON, CSV, TSV or JSON Lines") from None
-
-
 def _of_triples(content: list, path: Path) -> Iterator[Question]:
     for place, entry in enumerate(content):
         if not isinstance(entry, list) or len(entry) != 3 or not all(isinstance(part, str) for part in entry[:2]):
@@ -90,7 +82,7 @@ def _of_objects(content: Any, path: Path, annotations: str | Path) -> Iterator[Q
     questions = _entries(content, "questions", path)
     if not annotations:
         raise UserError(f"'{path}' holds VQA questions without answers; give the file of answers as --annotations FILE")
-    answers = {entry.get("question_id"): entry for entry in _entries(_json(Path(annotations)), "annotations", Path(annotations))}
+    answers = {entry.get("question_id"): entry for entry in _entries(read_json(annotations), "annotations", Path(annotations))}
     for entry in questions:
         answer = answers.get(entry.get("question_id"), {}).get("multiple_choice_answer")
         if answer is None or "question" not in entry or "image_id" not in entry:

@@ -1,12 +1,9 @@
 """Rows of text columns out of CSV, TSV and JSON Lines files."""
 
-import csv
-import gzip
-import io
-import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from seqnets.decoders import json_value, read_text, rows_of
 from seqnets.errors import UserError
 
 SEPARATORS = {".csv": ",", ".tsv": "\t"}
@@ -62,15 +59,7 @@ def read_whole(path: str | Path) -> str:
     Raises:
         UserError: it cannot be read, or is not UTF-8.
     """
-    path = Path(path)
-    try:
-        content = path.read_bytes()
-        return (gzip.decompress(content) if path.suffix.lower() == ".gz" else content).decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise UserError(f"'{path}' is not UTF-8 (at byte {error.start:,}); save it as UTF-8") from None
-    except (OSError, EOFError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise UserError(f"cannot read '{path}': {reason}; check the path") from None
+    return read_text(path)
 
 
 def _objects(text: str, path: Path, columns: Sequence[str]) -> Iterator[Row]:
@@ -94,26 +83,21 @@ def json_lines(text: str, path: Path) -> Iterator[tuple[int, dict]]:
     for number, line in enumerate(text.split("\n"), start=1):
         if not line.strip():
             continue
-        try:
-            found = json.loads(line)
-        except (ValueError, RecursionError) as error:
-            raise UserError(f"line {number:,} of '{path}' is not JSON: {error}") from None
+        found = json_value(line, path, line=number)
         if not isinstance(found, dict):
             raise UserError(f"line {number:,} of '{path}' is not a JSON object but {line.strip()[:40]!r}")
         yield number, found
 
 
 def _lines(text: str, path: Path, columns: Sequence[str], separator: str, named: bool) -> Iterator[Row]:
-    quoting = csv.QUOTE_MINIMAL if separator == "," else csv.QUOTE_NONE  # a quotation mark in TSV is only a character
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, quoting=quoting)
-    rows = (row for row in reader if any(row))
-    first = next(rows, [])
+    rows = rows_of(text, separator, path)
+    number, first = next(rows, (0, []))
     places = _places(first, path, columns, named)
     if places is None:
         places = range(len(columns))
-        yield _cells(first, places, columns, path, reader.line_num)
-    for row in rows:
-        yield _cells(row, places, columns, path, reader.line_num)
+        yield _cells(first, places, columns, path, number)
+    for number, row in rows:
+        yield _cells(row, places, columns, path, number)
 
 
 def _places(first: list[str], path: Path, columns: Sequence[str], named: bool) -> list[int] | None:

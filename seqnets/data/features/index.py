@@ -11,6 +11,7 @@ from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 
+from seqnets.decoders import read_bytes, read_json, reading
 from seqnets.errors import UserError
 
 FORMAT, FORMAT_VERSION = "seqnets-features", 1
@@ -132,13 +133,11 @@ def read_header(directory: Path) -> Header | None:
     path = directory / STORE
     if not path.is_file():
         return None
-    try:
-        value = json.loads(path.read_text("utf-8"))
+    value = read_json(path)
+    with reading(path, advice="make the store anew"):
         if value["format"] == FORMAT and value["format_version"] == FORMAT_VERSION:
             return Header.from_json(value)
         kind = f"{value['format']} {value['format_version']}"
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise UserError(f"'{path}' is damaged: {error}") from None
     raise UserError(f"'{path}' is of the kind {kind!r}, this seqnets reads '{FORMAT} {FORMAT_VERSION}'")
 
 
@@ -149,13 +148,19 @@ def read_index(directory: Path) -> tuple[list[list[ImageRecord]], int]:
         UserError: a line other than the last, which may be cut short, is damaged.
     """
     path = directory / INDEX
-    content = path.read_bytes() if path.exists() else b""
+    content = read_bytes(path) if path.exists() else b""
     length = content.rfind(b"\n") + 1
-    try:
+    with reading(path, advice="make the store anew"):
         lines = content[:length].splitlines()
-        return [[ImageRecord(*record) for record in json.loads(line)["images"]] for line in lines], length
-    except (ValueError, KeyError, TypeError) as error:
-        raise UserError(f"'{path}' is damaged: {error}; make the store anew") from None
+        return [[_record(record) for record in json.loads(line)["images"]] for line in lines], length
+
+
+def _record(fields: list[Any]) -> ImageRecord:
+    found = ImageRecord(*fields)
+    texts, numbers = (found.path, found.digest or "", found.failure or ""), (found.bytes, found.modified)
+    if not all(isinstance(text, str) for text in texts) or not all(isinstance(number, int) for number in numbers):
+        raise TypeError(f"{str(fields)[:60]} is no record of an image")
+    return found
 
 
 def rows_of_content(batches: Iterable[Iterable[ImageRecord]]) -> dict[str, int]:

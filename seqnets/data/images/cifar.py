@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from seqnets.decoders import read_bytes, read_text
 from seqnets.errors import UserError
 
 Arrays = tuple[np.ndarray, np.ndarray]
@@ -59,10 +60,7 @@ def read_records(path: Path, label_bytes: int) -> Arrays:
     Raises:
         UserError: the file cannot be read or is not made of such records.
     """
-    try:
-        content = np.frombuffer(path.read_bytes(), np.uint8)
-    except OSError as error:
-        raise UserError(f"'{path}' cannot be read: {error}") from None
+    content = np.frombuffer(read_bytes(path), np.uint8)
     size = label_bytes + _PIXELS
     if not len(content) or len(content) % size:
         raise UserError(f"'{path}' has {len(content):,} bytes, no multiple of the {size:,} of a CIFAR record; get it again")
@@ -81,5 +79,5 @@ def _files(folder: Path, *patterns: str) -> list[Path]:
 
 
 def _names(path: Path, count: int) -> tuple[str, ...]:
-    lines = path.read_text("utf-8", "replace").split() if path.exists() else []
+    lines = read_text(path).split() if path.exists() else []
     return tuple(lines) if len(lines) == count else tuple(map(str, range(count)))

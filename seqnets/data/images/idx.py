@@ -5,13 +5,12 @@ References:
     Xiao, Rasul and Vollgraf, "Fashion-MNIST: a novel image dataset for benchmarking machine learning algorithms", 2017.
 """
 
-import gzip
 import re
-import zlib
 from pathlib import Path
 
 import numpy as np
 
+from seqnets.decoders import read_bytes
 from seqnets.errors import UserError
 
 Arrays = tuple[np.ndarray, np.ndarray]
@@ -58,10 +57,7 @@ def read_idx(path: Path) -> np.ndarray:
         >>> read_idx(path)
         array([7, 9], dtype=uint8)
     """
-    try:
-        content = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
-    except (OSError, EOFError, zlib.error) as error:
-        raise UserError(f"'{path}' cannot be read: {error}; get it again") from None
+    content = read_bytes(path)
     if len(content) < 4 or content[:2] != b"\0\0" or content[2] != _BYTES:
         raise UserError(f"'{path}' is not an IDX file of bytes; get it again")
     start = 4 + 4 * content[3]

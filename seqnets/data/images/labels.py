@@ -1,11 +1,10 @@
 """Names of classes from a file of any of the usual forms."""
 
-import json
 import os
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
+from seqnets.decoders import json_value, read_text
 from seqnets.errors import UserError
 
 
@@ -23,15 +22,10 @@ def read_labels(path: str | os.PathLike[str]) -> list[str]:
         >>> read_labels("no/such.json")
         Traceback (most recent call last):
         ...
-        seqnets.errors.UserError: cannot read the labels 'no/such.json': No such file or directory; check the path
+        seqnets.errors.UserError: cannot read the file of labels 'no/such.json': No such file or directory; check the path
     """
-    try:
-        text = Path(path).read_text("utf-8-sig")
-    except OSError as error:
-        raise UserError(f"cannot read the labels '{path}': {error.strerror}; check the path") from None
-    except UnicodeDecodeError as error:
-        raise UserError(f"the labels '{path}' are not UTF-8 (at byte {error.start}); save the file as UTF-8") from None
-    return _from_json(text, f"the labels '{path}'") if text.lstrip()[:1] in ("[", "{") else _lines(text, path)
+    text = read_text(path, "the file of labels")
+    return _from_json(text, path) if text.lstrip()[:1] in ("[", "{") else _lines(text, path)
 
 
 def _lines(text: str, path: str | os.PathLike[str]) -> list[str]:
@@ -41,11 +35,8 @@ def _lines(text: str, path: str | os.PathLike[str]) -> list[str]:
     return labels
 
 
-def _from_json(text: str, what: str) -> list[str]:
-    try:
-        value = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise UserError(f"{what} are not valid JSON: {error}") from None
+def _from_json(text: str, path: str | os.PathLike[str]) -> list[str]:
+    what, value = f"the labels '{path}'", json_value(text, path, "the file of labels")
     if isinstance(value, Mapping):
         value = _in_order(value.get("id2label", value), what)
     names: list[Any] = [name[-1] if isinstance(name, list) and name else name for name in value]

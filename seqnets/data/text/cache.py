@@ -14,6 +14,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from seqnets.data.text.vocabulary import Vocabulary
+from seqnets.decoders import reading
 from seqnets.errors import UserError
 from seqnets.files import is_leftover, whole_file
 
@@ -56,13 +57,13 @@ def cache_path(folder: Path, identity: Mapping[str, Any]) -> Path:
 def load(path: Path, identity: Mapping[str, Any]) -> CachedTokens | None:
     """Return what a cache file holds, or None if there is none, it is half-written or of another state of the text."""
     try:
-        with open(path, "rb") as file:
+        with reading(path), open(path, "rb") as file:
             trailer = _read_trailer(file)
-        if trailer is None or trailer["identity"] != json.loads(json.dumps(identity)):
-            return None
-        tokens = _mapped(path, trailer["dtype"], trailer["count"])
-        return CachedTokens(tokens, Vocabulary.from_json(trailer["vocabulary"]), trailer["sha256"])
-    except (OSError, ValueError, KeyError, TypeError):
+            if trailer is None or trailer["identity"] != json.loads(json.dumps(identity)):
+                return None
+            tokens = _mapped(path, trailer["dtype"], trailer["count"])
+            return CachedTokens(tokens, Vocabulary.from_json(trailer["vocabulary"]), trailer["sha256"])
+    except UserError:
         return None
 
 

@@ -2,18 +2,17 @@
 
 import codecs
 import glob
-import gzip
 import os
 import stat
 import sys
 import tempfile
-import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
+from seqnets.decoders import reading, unpacked
 from seqnets.errors import UserError
 
 Progress = Callable[[int, int], None]
@@ -58,20 +57,10 @@ class Source:
             for start in range(0, len(self.content), BLOCK_BYTES):
                 yield self.content[start : start + BLOCK_BYTES], min(start + BLOCK_BYTES, len(self.content))
             return
-        with _readable(self.name), open(self.path, "rb") as stored:
-            unpacked: BinaryIO = gzip.GzipFile(fileobj=stored) if self.is_gzip else stored  # pyright: ignore
-            while block := unpacked.read(BLOCK_BYTES):
+        with reading(self.name), open(self.path, "rb") as stored:
+            content = unpacked(stored, self.name) if self.is_gzip else stored
+            while block := content.read(BLOCK_BYTES):
                 yield block, stored.tell()
-
-
-@contextmanager
-def _readable(name: str) -> Iterator[None]:
-    try:
-        yield
-    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
-        raise UserError(f"{name!r} is not a whole gzip file ({error}); pack it again, or unpack it yourself") from None
-    except OSError as error:
-        raise UserError(f"cannot read {name!r}: {error.strerror or error}; check the path and its permissions") from None
 
 
 @contextmanager
@@ -99,7 +88,7 @@ def opened(names: Sequence[str | os.PathLike[str]], in_memory: int, spool: Calla
 @contextmanager
 def _held(path: str, in_memory: int, spool: Callable[[], Path]) -> Iterator[Source]:
     name = "standard input" if path == "-" else path
-    with _readable(name), _pipe(path) as pipe:
+    with reading(name), _pipe(path) as pipe:
         head = _read_up_to(pipe, in_memory + 1)
         if len(head) <= in_memory:
             copy = None
@@ -208,7 +197,7 @@ def _texts_in(folder: str) -> list[str]:
 def _files_in(folder: str, taken: set[tuple[int, int]]) -> Iterator[str]:
     if not _is_new(folder, taken):
         return
-    with _readable(folder):
+    with reading(folder):
         names = sorted(name for name in os.listdir(folder) if not name.startswith("."))
     for path in (os.path.join(folder, name) for name in names):
         if os.path.isdir(path):
@@ -226,8 +215,8 @@ def _is_new(path: str, taken: set[tuple[int, int]]) -> bool:
 
 def _looks_like_text(path: str) -> bool:
     source = Source(path, path)
-    with _readable(path), open(path, "rb") as stored:
-        head = (gzip.GzipFile(fileobj=stored) if source.is_gzip else stored).read(8192)
+    with reading(path), open(path, "rb") as stored:
+        head = (unpacked(stored, path) if source.is_gzip else stored).read(8192)
     return bool(head) and (b"\0" not in head or head.startswith(_UTF16_MARKS))
 
 

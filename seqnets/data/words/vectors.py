@@ -1,6 +1,5 @@
 """Pretrained word vectors for the words of a vocabulary, out of the text files of word2vec and GloVe."""
 
-import gzip
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,6 +9,7 @@ from typing import BinaryIO
 import numpy as np
 
 from seqnets.data.words.vocabulary import WordVocabulary
+from seqnets.decoders import reading, unpacked
 from seqnets.errors import UserError
 
 _GZIP = b"\x1f\x8b"
@@ -138,12 +138,7 @@ def _chain(first: _Line, rest: Iterator[_Line]) -> Iterator[_Line]:
 
 @contextmanager
 def _opened(path: str) -> Iterator[BinaryIO]:
-    try:
-        with open(path, "rb") as stored:
-            packed = stored.read(2) == _GZIP
-            stored.seek(0)
-            yield gzip.GzipFile(fileobj=stored) if packed else stored  # pyright: ignore[reportReturnType]
-    except (gzip.BadGzipFile, EOFError) as error:
-        raise UserError(f"'{path}' is not a whole gzip file ({error}); download it again") from None
-    except OSError as error:
-        raise UserError(f"cannot read '{path}': {error.strerror or error}; check the path") from None
+    with reading(path, advice="download it again"), open(path, "rb") as stored:
+        packed = stored.read(2) == _GZIP
+        stored.seek(0)
+        yield unpacked(stored, path) if packed else stored

@@ -1,0 +1,287 @@
+"""The border to files that strangers made: what they unpack to is bounded, and whatever a decoder raises becomes one sentence.
+
+Every reader of a file goes through `reading`, or through one of the functions below that do.
+"""
+
+import csv
+import gzip
+import io
+import json
+import lzma
+import os
+import re
+import sys
+import tomllib
+import zipfile
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, BinaryIO, cast
+
+import numpy as np
+
+from seqnets.errors import UserError
+
+# a packed file may unpack to this many times its size, as no real text or table does, and always to the second
+MAX_RATIO, ALWAYS_ALLOWED = 100, 256 << 20
+_UNPACKING = (gzip.BadGzipFile, zlib.error, lzma.LZMAError, EOFError)
+_CUT = 150
+_TERMINAL_CODE = re.compile(r"\x1b\[[0-9;]*m")
+
+AnyPath = str | os.PathLike[str]
+
+
+@contextmanager
+def reading(path: AnyPath, what: str = "", advice: str = "get it again") -> Iterator[None]:
+    """Turn whatever a decoder raises in the block into one sentence that names the file.
+
+    Args:
+        path: the file.
+        what: comes before its name, such as "the file of labels".
+        advice: what to do with a damaged file.
+
+    Raises:
+        UserError: something was raised.
+
+    Example:
+        >>> with reading("a.json", "the file of labels"):
+        ...     json.loads("[" * 100_000)
+        Traceback (most recent call last):
+        ...
+        seqnets.errors.UserError: the file of labels 'a.json' cannot be read: it is nested too deeply; get it again
+    """
+    name = named(path, what)
+    try:
+        yield
+    except UserError:
+        raise
+    except UnicodeDecodeError as error:
+        raise UserError(f"{name} is not UTF-8 (at byte {error.start:,}); save it as UTF-8") from None
+    except OSError as error:
+        if error.errno is None:  # a decoder's own
+            raise UserError(f"{name} cannot be read: {_shortened(error)}; {advice}") from error
+        raise UserError(f"cannot read {name}: {error.strerror}; check the path") from None
+    except RecursionError:
+        raise UserError(f"{name} cannot be read: it is nested too deeply; {advice}") from None
+    except MemoryError:
+        raise UserError(f"{name} cannot be read: it is too large for the memory; {advice}") from None
+    except Exception as error:  # each decoder fails in its own way, and a damaged file in any
+        raise UserError(f"{name} cannot be read: {_shortened(error)}; {advice}") from error
+
+
+def named(path: AnyPath, what: str = "") -> str:
+    """Return what sentences call a file.
+
+    Example:
+        >>> named("a.json", "the file of labels")
+        "the file of labels 'a.json'"
+    """
+    return f"{what} '{os.fspath(path)}'".lstrip()
+
+
+def read_bytes(path: AnyPath, what: str = "", *, packed: bool | None = None) -> bytes:
+    """Return the content of a file, unpacked if it is a gzip file.
+
+    Args:
+        path: the file.
+        what: as for `reading`.
+        packed: whether it is; told from the ending .gz where None.
+
+    Raises:
+        UserError: it cannot be read, or unpacks to far more than any text.
+    """
+    with reading(path, what), open(path, "rb") as stored:
+        packed = Path(path).suffix.lower() == ".gz" if packed is None else packed
+        return (unpacked(stored, path) if packed else stored).read()
+
+
+def read_text(path: AnyPath, what: str = "") -> str:
+    """Return the text of a file in UTF-8, unpacked if its name ends in .gz; a byte order mark is left out.
+
+    Raises:
+        UserError: it cannot be read, or is not UTF-8.
+
+    Example:
+        >>> read_text("no/such.txt")
+        Traceback (most recent call last):
+        ...
+        seqnets.errors.UserError: cannot read 'no/such.txt': No such file or directory; check the path
+    """
+    content = read_bytes(path, what)
+    with reading(path, what):
+        return content.decode("utf-8-sig")
+
+
+def read_json(path: AnyPath, what: str = "") -> Any:
+    """Return the value of a JSON file.
+
+    Raises:
+        UserError: it cannot be read or is not JSON.
+    """
+    return json_value(read_text(path, what), path, what)
+
+
+def json_value(text: str | bytes, path: AnyPath, what: str = "", *, line: int = 0) -> Any:
+    """Return the value of the JSON that stands in a file, or in one of its lines.
+
+    Args:
+        text: the JSON.
+        path: the file, for errors.
+        what: as for `reading`.
+        line: the number of the line; 0 for a whole file.
+
+    Raises:
+        UserError: it is not JSON.
+
+    Example:
+        >>> json_value("[1, 2", "a.json")
+        Traceback (most recent call last):
+        ...
+        seqnets.errors.UserError: line 1, column 6 of 'a.json' is not JSON: Expecting ',' delimiter
+    """
+    with reading(path, f"line {line:,} of {what}".rstrip() if line else what):
+        try:
+            return json.loads(text)
+        except json.JSONDecodeError as error:
+            at = f"line {error.lineno + max(0, line - 1):,}, column {error.colno} of {named(path, what)}"
+            raise UserError(f"{at} is not JSON: {error.msg}") from None
+
+
+def read_toml(text: str, where: str) -> dict[str, Any]:
+    """Return what TOML says.
+
+    Args:
+        text: the TOML.
+        where: what to call it.
+
+    Raises:
+        UserError: it is not TOML.
+    """
+    try:
+        return tomllib.loads(text)
+    except RecursionError:
+        raise UserError(f"{where} is not valid TOML: it is nested too deeply") from None
+    except ValueError as error:  # also of numbers with more digits than Python reads
+        raise UserError(f"{where} is not valid TOML: {_shortened(error)}") from None
+
+
+def read_arrays(path: AnyPath, what: str = "") -> dict[str, np.ndarray]:
+    """Return the arrays of an .npz file, none of which may hold Python objects.
+
+    Raises:
+        UserError: it cannot be read, is of another kind, or unpacks to far more than it should.
+    """
+    # opened here, since NumPy leaves a file open that it cannot read
+    with reading(path, what, "save it with numpy.savez"), open(path, "rb") as content:
+        with zipfile.ZipFile(content) as archive:
+            size = sum(entry.file_size for entry in archive.infolist())
+        _check_size(size, os.fstat(content.fileno()).st_size, path)
+        content.seek(0)
+        with np.load(content, allow_pickle=False) as file:
+            return {name: np.asarray(file[name]) for name in file.files}
+
+
+def rows_of(text: str, delimiter: str, path: AnyPath) -> Iterator[tuple[int, list[str]]]:
+    r"""Yield the rows of a table that are not empty, each with the number of its last line.
+
+    Between commas and semicolons cells may be quoted, and are of any length. A quotation mark between tabs or bars is only
+    a character, and a carriage return there is one, too, unless all lines end in it.
+
+    Raises:
+        UserError: a quotation is not closed or goes on behind its end.
+
+    Example:
+        >>> list(rows_of('a,"b\nc"\n', ",", "a.csv")), list(rows_of('a\t"b\n', "\t", "a.tsv"))
+        ([(2, ['a', 'b\nc'])], [(1, ['a', '"b'])])
+    """
+    if delimiter in "\t|":
+        lines = text.split("\n" if "\n" in text else "\r")
+        rows = [(number, line.removesuffix("\r").split(delimiter)) for number, line in enumerate(lines, start=1)]
+    else:
+        rows = _quoted_rows(text, delimiter, path)
+    return (row for row in rows if any(row[1]))
+
+
+def _quoted_rows(text: str, delimiter: str, path: AnyPath) -> list[tuple[int, list[str]]]:
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    limit = csv.field_size_limit(min(sys.maxsize, 2**31 - 1))  # of the process, and put back
+    try:
+        return [(reader.line_num, row) for row in reader]
+    except csv.Error as error:
+        hint = "is a quotation mark not closed, or not doubled?"
+        raise UserError(f"line {reader.line_num:,} of {named(path)} cannot be read as CSV ({error}); {hint}") from None
+    finally:
+        csv.field_size_limit(limit)
+
+
+def unpacked(stored: BinaryIO, path: AnyPath) -> BinaryIO:
+    """Return a stream of what a gzip file holds, which refuses to be read on where that is far more than any text.
+
+    Args:
+        stored: the file, at its beginning.
+        path: its name, for errors.
+    """
+    size = os.fstat(stored.fileno()).st_size
+    limit, name = _allowed(size), named(path)
+    return Bounded(gzip.GzipFile(fileobj=stored), limit, name=name, kind="gzip", too_much=_too_much(path, limit)).buffered()
+
+
+class Bounded(io.RawIOBase):
+    """A stream that may be read up to a limit.
+
+    Args:
+        stream: what is read.
+        limit: bytes; may be raised while it is read.
+        name: of the file, for errors.
+        kind: of the file, for errors.
+        too_much: what to say where there is more.
+    """
+
+    def __init__(self, stream: Any, limit: int, *, name: str, kind: str, too_much: str) -> None:
+        super().__init__()
+        self._stream, self._name, self._kind, self._too_much = stream, name, kind, too_much
+        self.limit, self.read_so_far = limit, 0
+
+    def readable(self) -> bool:
+        """Say that it can be read."""
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        """Fill a buffer.
+
+        Raises:
+            UserError: the file is damaged, or this is beyond the limit.
+        """
+        try:
+            block = self._stream.read(len(buffer))
+        except _UNPACKING as error:
+            raise UserError(f"{self._name} is not a whole {self._kind} file ({_shortened(error)}); get it again") from None
+        buffer[: len(block)] = block
+        self.read_so_far += len(block)
+        if self.read_so_far > self.limit:
+            raise UserError(self._too_much)
+        return len(block)
+
+    def buffered(self) -> BinaryIO:
+        """Return the stream with a buffer."""
+        return cast(BinaryIO, io.BufferedReader(self, 1 << 18))
+
+
+def _allowed(size: int) -> int:
+    return max(ALWAYS_ALLOWED, MAX_RATIO * size)
+
+
+def _check_size(size: int, stored: int, path: AnyPath) -> None:
+    if size > _allowed(stored):
+        raise UserError(_too_much(path, _allowed(stored)))
+
+
+def _too_much(path: AnyPath, limit: int) -> str:
+    return f"{named(path)} unpacks to more than {limit:,} bytes, far more than its size; unpack it yourself if that is right"
+
+
+def _shortened(error: Exception) -> str:
+    text = " ".join(_TERMINAL_CODE.sub("", str(error)).split()) or type(error).__name__
+    text = f"it has no {text}" if isinstance(error, KeyError) else text
+    return text if len(text) <= _CUT else f"{text[: _CUT - 3]}..."
