@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from seqnets import decoders, manifest, settings
-from seqnets.data.labels import read_labels
+from seqnets.data.images.labels import read_labels
 from seqnets.decoders import read_arrays, read_json, read_text, reading, rows_of
 from seqnets.errors import UserError
 
@@ -33,7 +33,7 @@ def test_whatever_a_decoder_raises_is_one_sentence_that_names_the_file(error):
 def test_interrupts_and_our_own_sentences_pass():
     with pytest.raises(KeyboardInterrupt), reading("a"):
         raise KeyboardInterrupt
-    with pytest.raises(UserError, match="^mine$"), reading("a"):
+    with pytest.raises(UserError, match=r"^mine$"), reading("a"):
         raise UserError("mine")
 
 

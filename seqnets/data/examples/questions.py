@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from seqnets.data.examples.tables import JSON_LINES, SEPARATORS, read_table, read_whole, table_kind
+from seqnets.data.examples.tables import JSON_LINES, SEPARATORS, read_table, table_kind
 from seqnets.decoders import read_json
 from seqnets.errors import UserError
 
