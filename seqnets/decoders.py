@@ -17,11 +17,12 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, BinaryIO, cast
-
-import numpy as np
+from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 from seqnets.errors import UserError
+
+if TYPE_CHECKING:
+    import numpy as np
 
 # a packed file may unpack to this many times its size, as no real text or table does, and always to the second
 MAX_RATIO, ALWAYS_ALLOWED = 100, 256 << 20
@@ -166,12 +167,14 @@ def read_toml(text: str, where: str) -> dict[str, Any]:
         raise UserError(f"{where} is not valid TOML: {_shortened(error)}") from None
 
 
-def read_arrays(path: AnyPath, what: str = "") -> dict[str, np.ndarray]:
+def read_arrays(path: AnyPath, what: str = "") -> "dict[str, np.ndarray]":
     """Return the arrays of an .npz file, none of which may hold Python objects.
 
     Raises:
         UserError: it cannot be read, is of another kind, or unpacks to far more than it should.
     """
+    import numpy as np  # here: settings and help are read without it
+
     # opened here, since NumPy leaves a file open that it cannot read
     with reading(path, what, "save it with numpy.savez"), open(path, "rb") as content:
         with zipfile.ZipFile(content) as archive:

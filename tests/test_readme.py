@@ -76,7 +76,7 @@ def test_the_exit_codes_are_told():
 
 def check_configuration(path):
     values = settings.read(path)
-    settings.replaced(TASKS[values.get("task", "text")].load().default(), values, path.name)
+    settings.replaced(TASKS[values.get("task", "text")].settings().default(), values, path.name)
 
 
 def test_the_configurations_named_in_it_exist_and_are_right():

@@ -23,7 +23,7 @@ after it is scored; its figure is told apart, and the run is not changed."""
 
 def main(argv: Sequence[str]) -> int:
     """Run the words after `seqnets evaluate`; see `seqnets evaluate --help`."""
-    from seqnets.decode.text.dynamic import DynamicConfig
+    from seqnets.decode.text.config import DynamicConfig
 
     found = _parser(DynamicConfig()).read(argv)
     changes = given_fields(found, DynamicConfig, prefix="dynamic.")
@@ -51,7 +51,7 @@ def _parser(default: Any) -> Parser:
 
 
 def _unknown() -> Any:
-    from seqnets.data.text.vocabulary import UnknownPolicy
+    from seqnets.data.token_kinds import UnknownPolicy
 
     return UnknownPolicy
 

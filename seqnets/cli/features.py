@@ -9,6 +9,7 @@ from seqnets.cli.image_progress import image_progress
 from seqnets.cli.networks import add_network, chosen_network
 from seqnets.cli.parser import Parser
 from seqnets.cli.verbs import VERBS
+from seqnets.data.features.dtypes import DTYPES
 
 _DONE, _NONE_READ = 0, 2
 _USAGE = "seqnets features (RUN | --model NAME --weights PATH) IMAGES... --out STORE [--layer NAME ...] [--dtype bfloat16]"
@@ -49,8 +50,6 @@ def main(argv: Sequence[str]) -> int:
 
 
 def _parser() -> Parser:
-    from seqnets.data.features.index import DTYPES
-
     parser = Parser("seqnets features", VERBS["features"].summary, epilog=_EPILOG, usage=_USAGE)
     add_network(parser)
     parser.add_argument("--out", required=True, metavar="STORE", help="the folder of the store, new or to be added to")

@@ -25,7 +25,7 @@ error. An empty prompt begins as after a newline (after the document separator, 
 
 def main(argv: Sequence[str]) -> int:
     """Run the words after `seqnets sample`; see `seqnets sample --help`."""
-    from seqnets.decode.text.sampling import SamplingConfig
+    from seqnets.decode.text.config import SamplingConfig
 
     found = _parser(SamplingConfig()).read(argv)
     given = given_fields(found, SamplingConfig, without=("stop",))

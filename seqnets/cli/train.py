@@ -7,52 +7,57 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, get_args
 
-import jax
-
 from seqnets import settings
 from seqnets.cli.options import add_settings, chosen
 from seqnets.cli.parser import Parser
 from seqnets.cli.restarts import supervise
 from seqnets.cli.verbs import VERBS
 from seqnets.errors import UserError
-from seqnets.run import CONFIG, SETTINGS, check_file
-from seqnets.tasks import TASKS
+from seqnets.tasks import TASKS, TaskEntry
 from seqnets.train.hosts import Hosts, join_hosts
-from seqnets.train.mesh import AUTO, request_devices
 
 
 def main(argv: Sequence[str]) -> int:
     """Run the words after `seqnets train`; see `seqnets train --help`."""
     words, name = _task_name(list(argv))
-    recipe = TASKS[name].load()
-    found = _parser(name, recipe).read(words)
-    config = getattr(recipe, "completed", _as_it_is)(_config(recipe, found))
+    task = TASKS[name].settings()
+    found = _parser(name, task).read(words)
+    config = getattr(task, "completed", _as_it_is)(_config(task, found))
     if found.restarts:
         return supervise(_without_restarts(words, name), found.restarts)
+    directory = found.out or str(Path("runs") / _run_name(task, config, found.config))
+    return _run(TASKS[name], config, found, directory)
+
+
+def _run(task: TaskEntry, config: Any, found: Any, directory: str) -> int:
+    from seqnets.train.mesh import request_devices
+
+    recipe = task.recipe()
     processes = join_hosts(found.hosts)
     config = _with_mesh(config, recipe, processes)
     request_devices(config.train.mesh, processes)  # before anything asks JAX what there is
-    directory = found.out or str(Path("runs") / _run_name(recipe, config, found.config))
     if found.dry_run:
         return _dry_run(recipe, config)
-    return _train(recipe, config, directory, found.resume, first=processes == 1 or jax.process_index() == 0)
+    text = settings.dumps(task.settings().resolved(config))
+    return _train(recipe, config, directory, found.resume, text, first=processes == 1 or _is_first_process())
 
 
 def _with_mesh(config: Any, recipe: Any, processes: int) -> Any:
     """Divide a batch over the cores where that is known to pay."""
+    from seqnets.train.mesh import AUTO
+
     if config.train.mesh or processes > 1 or not getattr(recipe, "prefers_mesh", lambda _: False)(config):
         return config
     return settings.replaced(config, {"train": {"mesh": AUTO}})
 
 
-def _train(recipe: Any, config: Any, directory: str, resume: Any, *, first: bool) -> int:
+def _train(recipe: Any, config: Any, directory: str, resume: Any, text: str, *, first: bool) -> int:
     from seqnets.train import fit
     from seqnets.train.resume import continues
 
     if first:
         continues(Path(directory), resume)  # before a long text is read
     task = recipe.make_task(config, _tell if first else _tell_nobody)
-    text = settings.dumps(recipe.resolved(config))
     run = fit(task, config.train, directory=directory, resume=resume, settings=text)
     if run.directory:  # of several processes only the first has it
         print(recipe.closing(run, config))
@@ -97,15 +102,15 @@ def _without_restarts(words: list[str], name: str) -> list[str]:
     return [name, *scout.parse_known_args(words)[1]]
 
 
-def _parser(name: str, recipe: Any) -> Parser:
-    tasks = "\n".join(f"  {task:12} {entry.summary}" for task, entry in TASKS.items())
+def _parser(name: str, task: Any) -> Parser:
+    tasks = "\n".join(f"  {each:12} {entry.summary}" for each, entry in TASKS.items())
     parser = Parser(
         f"seqnets train{'' if name == 'text' else ' ' + name}",
         VERBS["train"].summary,
         epilog=f"tasks (`seqnets train TASK --help` tells their settings; a file of that name is ./{name}):\n{tasks}",
-        usage=f"seqnets train [TASK] [{recipe.USAGE}] [--config FILE] [--out RUN] [--SECTION.NAME VALUE ...]",
+        usage=f"seqnets train [TASK] [{task.USAGE}] [--config FILE] [--out RUN] [--SECTION.NAME VALUE ...]",
     )
-    recipe.add_arguments(parser)
+    task.add_arguments(parser)
     parser.add_argument("--config", metavar="FILE", help="settings as TOML; options given here win")
     parser.add_argument("--out", metavar="RUN", help="the run folder [runs/NAME, after the data or the configuration]")
     parser.add_argument(
@@ -133,14 +138,14 @@ def _parser(name: str, recipe: Any) -> Parser:
         help="start again up to N times after a crash, from what is saved",
     )
     parser.add_argument("--dry-run", action="store_true", help="show sizes, memory and time per step, and train nothing")
-    add_settings(parser, recipe.default())
+    add_settings(parser, task.default())
     return parser
 
 
-def _config(recipe: Any, found: Any) -> Any:
+def _config(task: Any, found: Any) -> Any:
     sources = [(_file_settings(found.config), found.config)] if found.config else []
-    sources += [(recipe.given(found), "command line"), (chosen(found), "command line")]
-    default = recipe.default()
+    sources += [(task.given(found), "command line"), (chosen(found), "command line")]
+    default = task.default()
     config = settings.replaced(default, {"train": {"warmup_steps": 0}})
     for values, where in sources:
         config = settings.replaced(config, values, where)
@@ -151,6 +156,8 @@ def _config(recipe: Any, found: Any) -> Any:
 
 
 def _file_settings(path: str) -> dict[str, Any]:
+    from seqnets.run import CONFIG, SETTINGS, check_file
+
     if Path(path).name == SETTINGS and (Path(path).parent / CONFIG).exists():
         try:
             check_file(Path(path))
@@ -159,11 +166,17 @@ def _file_settings(path: str) -> dict[str, Any]:
     return settings.read(path)
 
 
-def _run_name(recipe: Any, config: Any, path: str | None) -> str:
+def _run_name(task: Any, config: Any, path: str | None) -> str:
     if path is None:
-        return recipe.run_name(config)
+        return task.run_name(config)
     file = Path(path).absolute()
     return file.parent.name if file.name == "config.toml" else file.stem
+
+
+def _is_first_process() -> bool:
+    import jax
+
+    return jax.process_index() == 0
 
 
 def _tell_nobody(sentence: str) -> None:

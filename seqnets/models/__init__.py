@@ -1,7 +1,8 @@
 """Floor 2: whole networks made of `seqnets.nn` and `seqnets.ops`, imported when first used."""
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from seqnets.exports import on_demand
 
 if TYPE_CHECKING:
     from seqnets.models.captioner import Captioner, CaptionerConfig
@@ -15,21 +16,6 @@ if TYPE_CHECKING:
     from seqnets.models.sequence.translator import Translator, TranslatorConfig
     from seqnets.models.sequence.vqa import VQA, VQAConfig
     from seqnets.models.summary import summarize
-
-_HOMES = {
-    "captioner": ("Captioner", "CaptionerConfig"),
-    "char_lm": ("CharLM", "CharLMConfig"),
-    "classifier": ("ClassifierConfig", "make_classifier"),
-    "patterned": ("pattern_network",),
-    "registry": ("abstract_model", "create_model", "model_names"),
-    "sequence.labeller": ("FrameScale", "Labeller"),
-    "sequence.recurrent": ("RecurrentConfig",),
-    "sequence.text_classifier": ("TextClassifier", "TextClassifierConfig"),
-    "sequence.translator": ("Translator", "TranslatorConfig"),
-    "sequence.vqa": ("VQA", "VQAConfig"),
-    "summary": ("summarize",),
-}
-_EXPORTS = {name: module for module, names in _HOMES.items() for name in names}
 
 __all__ = [
     "Captioner",
@@ -54,8 +40,19 @@ __all__ = [
     "summarize",
 ]
 
-
-def __getattr__(name: str) -> Any:
-    if name not in _EXPORTS:
-        raise AttributeError(f"module 'seqnets.models' has no attribute {name!r}; it has {', '.join(__all__)}")
-    return getattr(import_module(f"seqnets.models.{_EXPORTS[name]}"), name)
+__getattr__, __dir__ = on_demand(
+    __name__,
+    {
+        "captioner": ("Captioner", "CaptionerConfig"),
+        "char_lm": ("CharLM", "CharLMConfig"),
+        "classifier": ("ClassifierConfig", "make_classifier"),
+        "patterned": ("pattern_network",),
+        "registry": ("abstract_model", "create_model", "model_names"),
+        "sequence.labeller": ("FrameScale", "Labeller"),
+        "sequence.recurrent": ("RecurrentConfig",),
+        "sequence.text_classifier": ("TextClassifier", "TextClassifierConfig"),
+        "sequence.translator": ("Translator", "TranslatorConfig"),
+        "sequence.vqa": ("VQA", "VQAConfig"),
+        "summary": ("summarize",),
+    },
+)

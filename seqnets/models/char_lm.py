@@ -1,8 +1,8 @@
 """The character language model: characters in, the probability of the next one out."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields, replace
-from typing import Any, Literal, NamedTuple, cast
+from dataclasses import fields, replace
+from typing import Any, NamedTuple, cast
 
 import jax
 import jax.numpy as jnp
@@ -11,6 +11,7 @@ from jax import Array
 
 from seqnets.data.text.vocabulary import Vocabulary
 from seqnets.errors import UserError
+from seqnets.models.char_lm_config import CharLMConfig
 from seqnets.nn.cells import CELLS, Cell
 from seqnets.nn.initializers import input_kernel
 from seqnets.nn.regularize import dropout, locked_dropout
@@ -19,7 +20,6 @@ from seqnets.nn.stacked import StackedRNN
 from seqnets.ops.linear import affine, along_last_axis
 from seqnets.ops.lookup import take_rows
 from seqnets.ops.recurrent import Carry
-from seqnets.ops.sequence import Backend
 from seqnets.ops.stack_step import PackedStack
 
 
@@ -33,66 +33,6 @@ class PackedCharLM(NamedTuple):
 
     table: Array
     layers: PackedStack | None
-
-
-@dataclass(frozen=True)
-class CharLMConfig:
-    """The shape of a character model: section `[model]` of a configuration."""
-
-    cell: Literal["lstm", "gru", "vanilla", "highway", "mingru", "minlstm"] = "lstm"
-    """The recurrence."""
-    hidden_features: int = 256
-    """Units of each recurrent layer."""
-    layers: int = 1
-    """Recurrent layers on top of each other."""
-    embedding_features: int = 64
-    """Size of a character's vector; 0 feeds one-hot characters."""
-    tied: bool = False
-    """Use the embedding as the output layer's kernel too."""
-    residual: bool = False
-    """Add each layer's input to its output."""
-    layer_norm: bool = False
-    """Normalize inside the cells."""
-    forget_bias: float = 1.0
-    """Where the forget bias of the LSTM and the minLSTM starts."""
-    reset: Literal["after", "before"] = "after"
-    """Where the GRU's reset gate acts."""
-    activation: Literal["tanh", "relu"] = "tanh"
-    """Of the vanilla cell."""
-    depth: int = 2
-    """Highway layers in one step of the highway cell."""
-    carry_bias: float = 2.0
-    """How strongly the highway cell carries its state at the start."""
-    dropout: float = 0.0
-    """Rate between the layers and before the output."""
-    input_dropout: float = 0.0
-    """Rate on the characters' vectors."""
-    locked_dropout: bool = False
-    """Draw one dropout mask for the whole window instead of one a character."""
-    weight_dropout: float = 0.0
-    """Rate on the weights of the recurrent kernels."""
-    zoneout: float = 0.0
-    """Rate at which a unit keeps its old state."""
-    activation_penalty: float = 0.0
-    """Weight of the mean squared output in the loss (AR)."""
-    slowness_penalty: float = 0.0
-    """Weight of the mean squared change of the output in the loss (TAR)."""
-    dtype: Literal["float32", "bfloat16"] = "float32"
-    """Precision of the matrix products; weights and carry stay float32."""
-    remat: int = 0
-    """Keep the state only at every so many steps of the window and compute the rest again: long windows in little memory."""
-    backend: Backend = "auto"
-    """How the recurrence runs over time."""
-
-    def __post_init__(self):
-        for name, least in {"hidden_features": 1, "layers": 1, "embedding_features": 0, "depth": 1, "remat": 0}.items():
-            if getattr(self, name) < least:
-                raise UserError(f"model.{name} must be at least {least}, got {getattr(self, name)}")
-        for name in ("dropout", "input_dropout", "weight_dropout", "zoneout"):
-            if not 0 <= getattr(self, name) < 1:
-                raise UserError(f"model.{name} must lie in [0, 1), got {getattr(self, name)}")
-        if self.tied and not self.embedding_features:
-            raise UserError("model.tied shares the embedding with the output, but model.embedding_features is 0; set it above 0")
 
 
 class CharLM(nnx.Module):

@@ -2,36 +2,21 @@
 
 import inspect
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from importlib import import_module
-from typing import Any, Literal
+from typing import Any
 
 import jax.numpy as jnp
 from flax import nnx
 
 from seqnets.data.images.preprocessing import Preprocessing
 from seqnets.errors import UserError
+from seqnets.models.classifier_config import ClassifierConfig
 from seqnets.models.cnn.network import ConvNet
 from seqnets.models.registry import FAMILIES, abstract_model, create_model
 from seqnets.named_arrays import named_arrays
 
 _NEW_HEAD = 0.05
-
-
-@dataclass(frozen=True)
-class ClassifierConfig:
-    """The network of a classifier: section `[model]` of a configuration."""
-
-    name: str = "resnet20"
-    """A network of `seqnets summary --list`, such as lenet5, resnet20, squeezenet1_1 or resnet50."""
-    weights: str = ""
-    """Weights to start from: .safetensors, .npz, .pth, or a folder with one of them; empty for random ones."""
-    dropout: float | None = None
-    """Rate before the classifier, where the network has such a rate; none for that of the network."""
-    side_heads: bool = True
-    """Train the auxiliary classifiers of GoogLeNet and Inception-v3 too; only without weights."""
-    dtype: Literal["float32", "bfloat16"] = "float32"
-    """Of the arithmetic; parameters and batch statistics are float32."""
 
 
 def make_classifier(

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from functools import cache, partial
-from typing import Literal, get_args
+from typing import get_args
 
 import jax
 import jax.numpy as jnp
@@ -11,10 +11,9 @@ from jax import Array
 from seqnets.errors import UserError
 from seqnets.ops.across_devices import divided_by_rows, varying, varying_axes
 from seqnets.ops.backends import native, pallas, parallel, reference, scan
+from seqnets.ops.backends.names import Backend
 from seqnets.ops.recurrent import Carry, Recurrence, RecurrentWeights
 from seqnets.ops.timestep import TimeInputs
-
-Backend = Literal["auto", "reference", "scan", "native", "parallel", "pallas", "cudnn"]
 
 
 def sequence(

@@ -1,6 +1,6 @@
 """Floor 4: the tasks of `seqnets train TASK`, one folder each: its settings, its `Task`, its recipe, its default TOML.
 
-The recipe says what the loop, which knows no task, cannot:
+They say what the loop, which knows no task, cannot. config.py, which needs no JAX:
 
     default() -> config                     the settings when nothing is said, a frozen dataclass with a section `train`
     USAGE                                   those words in the usage line
@@ -8,8 +8,11 @@ The recipe says what the loop, which knows no task, cannot:
     given(found) -> mapping                 those words as settings
     completed(config) -> config             (if it has it) the settings with what follows from others
     run_name(config) -> str                 what to call the run's folder
-    make_task(config, tell) -> Task         the model and its data
     resolved(config) -> config              the settings as they mean the same from any folder
+
+recipe.py:
+
+    make_task(config, tell) -> Task         the model and its data
     closing(run, config) -> str             what to show at the end: a figure, a sample, the next commands
     prefers_mesh(config) -> bool            (if it has it) whether a CPU device for each core is faster than one for all
 """
@@ -44,31 +47,33 @@ __all__ = [
 
 @dataclass(frozen=True)
 class TaskEntry:
-    """One task: its module, what it learns in a line, and how its runs are used, with {run} for the folder."""
+    """One task: its package, what it learns in a line, and how its runs are used, with {run} for the folder."""
 
-    module: str
+    package: str
     summary: str
     use: str
 
-    def load(self) -> Any:
-        """Import the module."""
-        return import_module(self.module)
+    def settings(self) -> Any:
+        """Import what is known of the task without JAX."""
+        return import_module(f"{self.package}.config")
+
+    def recipe(self) -> Any:
+        """Import what trains it."""
+        return import_module(f"{self.package}.recipe")
 
 
 TASKS = {
-    "text": TaskEntry("seqnets.tasks.text.recipe", "a character model of any text (the default)", "sample {run}"),
-    "classifier": TaskEntry("seqnets.tasks.classifier.recipe", "the class of an image", "classify {run} IMAGES"),
-    "text-classifier": TaskEntry("seqnets.tasks.text_classifier.recipe", "the class of a text", "predict {run} --text TEXT"),
-    "labeller": TaskEntry("seqnets.tasks.labeller.recipe", "a label for every step of a sequence", "predict {run} --text TEXT"),
+    "text": TaskEntry("seqnets.tasks.text", "a character model of any text (the default)", "sample {run}"),
+    "classifier": TaskEntry("seqnets.tasks.classifier", "the class of an image", "classify {run} IMAGES"),
+    "text-classifier": TaskEntry("seqnets.tasks.text_classifier", "the class of a text", "predict {run} --text TEXT"),
+    "labeller": TaskEntry("seqnets.tasks.labeller", "a label for every step of a sequence", "predict {run} --text TEXT"),
     "captioner": TaskEntry(
-        "seqnets.tasks.captioner.recipe",
+        "seqnets.tasks.captioner",
         "sentences for images, with attention; without images, for drawings",
         "caption {run} IMAGES",
     ),
-    "translator": TaskEntry(
-        "seqnets.tasks.translator.recipe", "a text out of a text, with attention", "predict {run} --text TEXT"
-    ),
-    "vqa": TaskEntry("seqnets.tasks.vqa.recipe", "answers to questions about pictures", "answer {run} IMAGE QUESTION"),
+    "translator": TaskEntry("seqnets.tasks.translator", "a text out of a text, with attention", "predict {run} --text TEXT"),
+    "vqa": TaskEntry("seqnets.tasks.vqa", "answers to questions about pictures", "answer {run} IMAGE QUESTION"),
 }
 
 _HOMES = {

@@ -5,10 +5,12 @@ import shlex
 from collections.abc import Callable, Sequence
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from seqnets import settings
-from seqnets.run import Run
+
+if TYPE_CHECKING:
+    from seqnets.run import Run
 
 Config = TypeVar("Config")
 
@@ -40,7 +42,7 @@ def absolute(paths: Sequence[str]) -> list[str]:
     return [os.path.abspath(path) for path in paths]
 
 
-def last_words(run: Run, figures: str, commands: Sequence[str], *, choose: Callable[..., Any] = max) -> str:
+def last_words(run: "Run", figures: str, commands: Sequence[str], *, choose: Callable[..., Any] = max) -> str:
     """Return the figures of the best validation, where the run is, and what to try next.
 
     Args:

@@ -11,7 +11,7 @@ import pytest
 
 from seqnets.models import CharLMConfig
 from seqnets.tasks.text import recipe as text
-from seqnets.tasks.text.config import TextRunConfig
+from seqnets.tasks.text.config import TextRunConfig, run_name
 
 TINY = ("--train.steps", 4, "--train.batch-size", 2, "--data.window", 8, "--model.hidden-features", 4, "--train.log-every", 2)
 
@@ -115,7 +115,7 @@ def test_a_dry_run_tells_sizes_and_leaves_nothing(seqnets, corpus, tmp_path):
     ],
 )
 def test_the_folder_is_named_after_the_text(sources, name):
-    assert text.run_name(text.TextRunConfig(corpus=sources)) == name
+    assert run_name(TextRunConfig(corpus=sources)) == name
 
 
 MISTAKES = [

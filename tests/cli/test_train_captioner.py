@@ -8,8 +8,7 @@ from flax import nnx
 from PIL import Image
 
 from seqnets import settings
-from seqnets.tasks.captioner import recipe
-from seqnets.tasks.captioner.config import CaptionerRunConfig
+from seqnets.tasks.captioner.config import CaptionerRunConfig, completed
 from seqnets.tasks.captioner.sources import photographs
 
 QUICK = ["--train.steps", 2, "--train.batch-size", 2, "--model.hidden-features", 8, "--model.embedding-features", 4]
@@ -96,6 +95,6 @@ def test_a_network_without_weights_is_refused(seqnets, photos):
 
 def test_a_finetuned_encoder_moves_at_a_tenth_of_the_rate():
     changes = {"model": {"encoder": "resnet18"}, "learning": {"finetune_after": 3.0}}
-    config = recipe.completed(settings.replaced(CaptionerRunConfig(), changes))
+    config = completed(settings.replaced(CaptionerRunConfig(), changes))
     assert config.train.freeze == ()
     assert config.train.rate_multipliers == ("encoder=0.1",)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import get_args
 
-from seqnets.data.words.vocabulary import CaptionUnit
+from seqnets.data.token_kinds import CaptionUnit
 from seqnets.errors import UserError
 
 

@@ -1,22 +1,11 @@
 """Labelled texts out of tables, folders of one class each, and files of one class each."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
+from seqnets.data.examples.config import LabelledTextConfig
 from seqnets.data.examples.tables import JSON_LINES, SEPARATORS, read_table, read_whole, table_kind
-from seqnets.data.examples.texts import SequenceConfig
 from seqnets.errors import UserError
-
-
-@dataclass(frozen=True)
-class LabelledTextConfig(SequenceConfig):
-    """How labelled texts are read and split."""
-
-    text_column: str = "text"
-    """The column or key of tables that holds the text."""
-    label_column: str = "label"
-    """The column or key of tables that holds its label."""
 
 
 def read_labelled_texts(sources: Sequence[str | Path], config: LabelledTextConfig) -> tuple[list[str], list[str]]:

@@ -2,38 +2,21 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
+from seqnets.data.examples.config import QuestionConfig
 from seqnets.data.examples.examples import Examples
 from seqnets.data.examples.held_out import held_out
 from seqnets.data.examples.questions import Question, images_by_name
-from seqnets.data.examples.texts import SequenceConfig, split, text_column
+from seqnets.data.examples.texts import split, text_column
 from seqnets.data.images.array import ImageFiles, damaged
 from seqnets.data.images.files import find_images
 from seqnets.data.images.preprocessing import Preprocessing
-from seqnets.data.words.vocabulary import CaptionUnit, CaptionVocabulary, caption_vocabulary
+from seqnets.data.words.vocabulary import CaptionVocabulary, caption_vocabulary
 from seqnets.errors import UserError
-
-
-@dataclass(frozen=True)
-class QuestionConfig(SequenceConfig):
-    """How questions are read and split; pictures, not questions, are held out."""
-
-    vocabulary: CaptionUnit = "words"
-    """What a token of a question is."""
-    max_length: int = 32
-    """Tokens of a question at most; what is longer is cut for training."""
-    answers: int = 1000
-    """How many different answers are learned, the most frequent ones; questions with others are not trained on."""
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.answers < 2:
-            raise UserError(f"data.answers must be at least 2, not {self.answers}")
 
 
 class Asked(NamedTuple):

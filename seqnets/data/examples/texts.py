@@ -1,42 +1,14 @@
 """Texts and their labels, and pairs of texts, as examples to train on."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
+from seqnets.data.examples.config import SequenceConfig
 from seqnets.data.examples.examples import Column, Examples, Ragged
 from seqnets.data.examples.held_out import held_out
-from seqnets.data.words.vocabulary import CaptionUnit, CaptionVocabulary, caption_vocabulary
+from seqnets.data.words.vocabulary import CaptionVocabulary, caption_vocabulary
 from seqnets.errors import UserError
-
-
-@dataclass(frozen=True)
-class SequenceConfig:
-    """How sequences are read and split: what the section `[data]` of all sequence tasks shares.
-
-    Raises:
-        UserError: a setting is out of its range; the message names it.
-
-    Example:
-        >>> SequenceConfig(vocabulary="words").max_length
-        128
-    """
-
-    vocabulary: CaptionUnit = "chars"
-    """What a token is: a character, a byte, or a word (in lower case)."""
-    max_length: int = 128
-    """Tokens of a sequence at most; what is longer is cut for training."""
-    min_count: int = 1
-    """Words or characters that come less often are read as unknown."""
-    validation_fraction: float = 0.1
-    """Share of the different examples that is held out, chosen by the hash of their content; 0 for none."""
-
-    def __post_init__(self) -> None:
-        for name in ("max_length", "min_count"):
-            if getattr(self, name) < 1:
-                raise UserError(f"data.{name} must be at least 1, not {getattr(self, name)}")
-
 
 Splits = dict[str, Examples]
 

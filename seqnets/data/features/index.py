@@ -11,12 +11,12 @@ from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 
+from seqnets.data.features.dtypes import DTYPES
 from seqnets.decoders import read_bytes, read_json, reading
 from seqnets.errors import UserError
 
 FORMAT, FORMAT_VERSION = "seqnets-features", 1
 STORE, INDEX = "store.json", "index.jsonl"
-DTYPES = ("float32", "bfloat16", "float16")
 
 
 @dataclass(frozen=True)

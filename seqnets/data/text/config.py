@@ -5,7 +5,7 @@ import re
 from dataclasses import dataclass
 from typing import get_args
 
-from seqnets.data.text.vocabulary import VocabularyKind
+from seqnets.data.token_kinds import VocabularyKind
 from seqnets.errors import UserError
 
 _ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "0": "\0", "\\": "\\"}

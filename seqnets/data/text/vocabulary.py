@@ -6,15 +6,13 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Literal, get_args
+from typing import Any, get_args
 
 import numpy as np
 
 from seqnets.data.text.vocabulary_difference import describe_difference
+from seqnets.data.token_kinds import UnknownPolicy, VocabularyKind
 from seqnets.errors import UserError
-
-VocabularyKind = Literal["chars", "bytes"]
-UnknownPolicy = Literal["error", "skip", "replace"]
 
 _CODE_POINTS = 0x110000
 _REPLACEMENTS = "\ufffd? "

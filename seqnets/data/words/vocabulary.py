@@ -6,15 +6,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain, islice, takewhile
-from typing import Any, ClassVar, Literal, get_args
+from typing import Any, ClassVar, get_args
 
 import numpy as np
 
 from seqnets.data.text.vocabulary import Vocabulary, bytes_vocabulary
+from seqnets.data.token_kinds import CaptionUnit
 from seqnets.data.words.spelling import joined_words, word_tokens
 from seqnets.errors import UserError
 
-CaptionUnit = Literal["words", "chars", "bytes"]
 SIGNS = ("<pad>", "<begin>", "<end>", "<unknown>")
 _FIRST = len(SIGNS)
 

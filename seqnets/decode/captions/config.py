@@ -1,15 +1,15 @@
 """How captions are searched or drawn."""
 
+import math
 from dataclasses import dataclass, replace
-from typing import Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
-import jax.numpy as jnp
-import numpy as np
-
-from seqnets.decode.captions.rules import CaptionRules
-from seqnets.decode.filters import Filters
 from seqnets.decode.sizes import check_at_least_one
 from seqnets.errors import UserError
+
+if TYPE_CHECKING:
+    from seqnets.decode.captions.rules import CaptionRules
+    from seqnets.decode.filters import Filters
 
 CaptionMethod = Literal["beam", "greedy", "sample"]
 WORDS, LETTERS = 20, 150  # the greatest length where none is given
@@ -65,23 +65,29 @@ class CaptionConfig:
         if self.method == "greedy" and self.n_best > 1:
             raise UserError(f"greedy decoding gives one caption, not n_best {self.n_best}; use a beam, or draw samples")
         for name in ("max_length", "min_length", "length_penalty", "temperature"):
-            if not 0 <= getattr(self, name) < np.inf:
+            if not 0 <= getattr(self, name) < math.inf:
                 raise UserError(f"{name} must be at least 0, not {getattr(self, name)}")
         if 0 < self.max_length < self.min_length:
             raise UserError(f"min_length {self.min_length} is beyond max_length {self.max_length}; lower it")
         _check_filters(self)
 
-    def rules(self, vocabulary: Any) -> CaptionRules:
+    def rules(self, vocabulary: Any) -> "CaptionRules":
         """Return what the loops are compiled for."""
+        from seqnets.decode.captions.rules import CaptionRules  # here: the settings are read without JAX
+
         length = self.max_length or max(self.min_length, WORDS if vocabulary.kind == "words" else LETTERS)
         signs = (vocabulary.pad, vocabulary.begin, *(() if self.allow_unknown else (vocabulary.unknown,)))
         width = {"beam": self.beam, "greedy": 1, "sample": self.n_best}[self.method]
         return CaptionRules(vocabulary.begin, vocabulary.end, length, self.min_length, signs, width, self.n_best, self.attention)
 
-    def filters(self) -> Filters | None:
+    def filters(self) -> "Filters | None":
         """Return what stands between logits and drawing; None where nothing is drawn."""
         if self.method != "sample":
             return None
+        import jax.numpy as jnp
+
+        from seqnets.decode.filters import Filters
+
         given = {name: getattr(self, name) for name in ("temperature", "top_k", "top_p", "min_p")}
         dtypes = {"top_k": jnp.int32}
         return Filters(**{k: jnp.asarray(v, dtypes.get(k, jnp.float32)) for k, v in given.items() if v is not None})

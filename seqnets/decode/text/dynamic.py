@@ -1,8 +1,7 @@
 """Dynamic evaluation: a model that goes on learning from the text it is scored on, after each piece is scored."""
 
-from dataclasses import dataclass
 from functools import partial
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -10,40 +9,9 @@ import numpy as np
 from flax import nnx
 from jax import Array
 
+from seqnets.decode.text.config import DynamicConfig
 from seqnets.decode.text.prompt import Split
 from seqnets.decode.text.scoring import Passage, Progress, Score, check_tokens, tell, token_losses, unit_of
-from seqnets.errors import UserError
-
-
-@dataclass(frozen=True)
-class DynamicConfig:
-    """How a model adapts.
-
-    Raises:
-        UserError: a setting is out of its range.
-
-    Example:
-        >>> DynamicConfig(rule="sgd", learning_rate=0.1).segment
-        32
-    """
-
-    rule: Literal["rms", "sgd"] = "rms"
-    """Scale each gradient by its root mean square so far, or use it as it is."""
-    learning_rate: float = 5e-4
-    """Step size; about 5e-4 for "rms" and 0.1 for "sgd"."""
-    decay: float = 3e-3
-    """Share of the way back to the trained parameters that is gone after each segment."""
-    segment: int = 32
-    """Characters that are scored before the model learns from them."""
-    epsilon: float = 1e-5
-    """Added to the root mean square."""
-
-    def __post_init__(self) -> None:
-        for name, least in {"learning_rate": 0, "decay": 0, "segment": 1, "epsilon": 1e-30}.items():
-            if not least <= getattr(self, name) < float("inf"):
-                raise UserError(f"{name} must be at least {least}, not {getattr(self, name)}")
-        if self.rule not in ("rms", "sgd"):
-            raise UserError(f"rule must be 'rms' or 'sgd', not {self.rule!r}")
 
 
 def dynamic_score(

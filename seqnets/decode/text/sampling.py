@@ -11,67 +11,16 @@ import numpy as np
 from flax import nnx
 from jax import Array
 
-from seqnets.data.text.vocabulary import UnknownPolicy
 from seqnets.decode.filters import Filters, draw, filtered, noise_of
 from seqnets.decode.sizes import check_at_least_one
 from seqnets.decode.text import utf8
+from seqnets.decode.text.config import SamplingConfig
 from seqnets.decode.text.prompt import Split, prompt_tokens, read_prompt
 from seqnets.decode.text.streaming import TextStream
 from seqnets.errors import UserError
 
 _NOISE_NUMBERS = 1 << 24  # of one chunk; 64 MB
 _WEIGHT_BYTES = 1 << 32  # that a chunk reads: some tens of milliseconds on a CPU
-
-
-@dataclass(frozen=True)
-class SamplingConfig:
-    """How to draw characters, and when to end.
-
-    Raises:
-        UserError: a setting is out of its range.
-
-    Example:
-        >>> SamplingConfig(temperature=0.8, top_p=0.9).length
-        400
-    """
-
-    length: int = 400
-    """New characters. A model of bytes goes on until that many characters are whole."""
-    temperature: float = 1.0
-    """Divides the logits: below 1 safer, above 1 wilder, 0 always the likeliest character."""
-    top_k: int | None = None
-    """Draw from the k likeliest characters only."""
-    top_p: float | None = None
-    """Draw from the fewest characters whose probability reaches p (nucleus sampling), 0 < p <= 1."""
-    min_p: float | None = None
-    """Draw from the characters at least p times as likely as the likeliest, 0 < p <= 1."""
-    repetition_penalty: float | None = None
-    """Divide the positive logits of recent characters by this and multiply the negative ones; above 1 discourages."""
-    repetition_window: int = 16
-    """How many of the last characters, the prompt's included, the penalty looks at."""
-    stop: tuple[str, ...] = ()
-    """End just before the first of these strings; it is not part of the text."""
-    unknown: UnknownPolicy = "error"
-    """What to do with characters of the prompt that the vocabulary lacks."""
-
-    def __post_init__(self) -> None:
-        for name, (holds, wanted) in _RANGES.items():
-            value = getattr(self, name)
-            if value is not None and not holds(value):
-                raise UserError(f"{name} must be {wanted}, not {value!r}")
-        if isinstance(self.stop, str):
-            object.__setattr__(self, "stop", (self.stop,))
-
-
-_RANGES = {
-    "length": (lambda n: n == int(n) and n >= 0, "a whole number of at least 0"),
-    "temperature": (lambda t: 0 <= t < float("inf"), "a number of at least 0 (0 takes the likeliest character)"),
-    "top_k": (lambda k: k == int(k) and k >= 1, "a whole number of at least 1"),
-    "top_p": (lambda p: 0 < p <= 1, "above 0 and at most 1"),
-    "min_p": (lambda p: 0 < p <= 1, "above 0 and at most 1"),
-    "repetition_penalty": (lambda x: 0 < x < float("inf"), "a number above 0 (1 changes nothing)"),
-    "repetition_window": (lambda n: n == int(n) and n >= 1, "a whole number of at least 1"),
-}
 
 
 def sample(

@@ -1,7 +1,6 @@
 """One vector for a whole sequence."""
 
 from collections.abc import Callable
-from typing import Literal
 
 import jax.numpy as jnp
 from flax import nnx
@@ -11,8 +10,6 @@ from seqnets.nn.dense import Dense
 from seqnets.nn.initializers import input_kernel
 from seqnets.ops.attention import masked_softmax, weighted_sum
 from seqnets.ops.masking import valid_steps
-
-PoolName = Literal["last", "mean", "max", "attention"]
 
 
 class LastPool(nnx.Module):

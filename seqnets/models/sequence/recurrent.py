@@ -1,70 +1,19 @@
 """The recurrent encoder that all sequence models share, and its settings."""
 
-from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 from flax import nnx
 from jax import Array
 
-from seqnets.errors import UserError
+from seqnets.models.sequence.config import RecurrentConfig
 from seqnets.nn.cells import CELLS
 from seqnets.nn.regularize import dropout
 from seqnets.nn.rnn import RNN
 from seqnets.nn.stacked import BidirectionalRNN, StackedRNN
 from seqnets.ops.lookup import take_rows
 from seqnets.ops.recurrent import LSTMState
-from seqnets.ops.sequence import Backend
-
-
-@dataclass(frozen=True)
-class RecurrentConfig:
-    """The shape of a recurrent encoder: the settings in section `[model]` that sequence models share.
-
-    Raises:
-        UserError: a setting is out of its range; the message names it.
-
-    Example:
-        >>> RecurrentConfig(hidden_features=8, bidirectional=True).outputs
-        16
-    """
-
-    cell: Literal["lstm", "gru", "vanilla", "highway"] = "lstm"
-    """The recurrence."""
-    hidden_features: int = 128
-    """Units of each recurrent layer and direction."""
-    layers: int = 1
-    """Recurrent layers on top of each other."""
-    bidirectional: bool = True
-    """Read each sequence from both ends."""
-    embedding_features: int = 64
-    """Size of a token's vector."""
-    dropout: float = 0.0
-    """Rate on the tokens' vectors, between the layers and before the output."""
-    unknown_rate: float = 0.0
-    """Rate at which tokens are read as unknown ones in training, so that the model learns what to do with those."""
-    residual: bool = False
-    """Add each layer's input to its output where the sizes are equal."""
-    layer_norm: bool = False
-    """Normalize inside the cells."""
-    dtype: Literal["float32", "bfloat16"] = "float32"
-    """Precision of the recurrence's products; weights and carry stay float32."""
-    backend: Backend = "auto"
-    """How the recurrence runs over time."""
-
-    def __post_init__(self) -> None:
-        for name in ("hidden_features", "layers", "embedding_features"):
-            if getattr(self, name) < 1:
-                raise UserError(f"model.{name} must be at least 1, got {getattr(self, name)}")
-        for name in ("dropout", "unknown_rate"):
-            if not 0 <= getattr(self, name) < 1:
-                raise UserError(f"model.{name} must lie in [0, 1), got {getattr(self, name)}")
-
-    @property
-    def outputs(self) -> int:
-        """Features that the encoder gives for each step."""
-        return self.hidden_features * (2 if self.bidirectional else 1)
 
 
 class Embedding(nnx.Module):

@@ -1,28 +1,21 @@
 """Many to one: the class of a text."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Any
 
 from flax import nnx
 from jax import Array
 
 from seqnets.data.words.vocabulary import CaptionVocabulary
+from seqnets.models.sequence.config import TextClassifierConfig
 from seqnets.models.sequence.description import described, needed
-from seqnets.models.sequence.pooling import POOLS, PoolName
-from seqnets.models.sequence.recurrent import Embedding, RecurrentConfig, RecurrentEncoder
+from seqnets.models.sequence.pooling import POOLS
+from seqnets.models.sequence.recurrent import Embedding, RecurrentEncoder
 from seqnets.nn.chain import subkey
 from seqnets.nn.dense import Dense
 from seqnets.nn.initializers import input_kernel
 from seqnets.nn.regularize import dropout
-
-
-@dataclass(frozen=True)
-class TextClassifierConfig(RecurrentConfig):
-    """The shape of a text classifier: section `[model]` of a configuration."""
-
-    pooling: PoolName = "max"
-    """How the steps become one vector: the last state, their mean, their largest values, or attention."""
 
 
 class TextClassifier(nnx.Module):

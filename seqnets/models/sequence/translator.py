@@ -1,8 +1,8 @@
 """Many to many of another length: an encoder, attention, and a decoder that writes the target."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from typing import Any, Literal, NamedTuple, cast
+from dataclasses import asdict
+from typing import Any, NamedTuple, cast
 
 import jax
 import jax.numpy as jnp
@@ -11,9 +11,9 @@ from jax import Array
 
 from seqnets.data.words.kinds import vocabulary_from_json
 from seqnets.data.words.vocabulary import CaptionVocabulary
-from seqnets.errors import UserError
+from seqnets.models.sequence.config import TranslatorConfig
 from seqnets.models.sequence.description import described, needed
-from seqnets.models.sequence.recurrent import Embedding, RecurrentConfig, RecurrentEncoder
+from seqnets.models.sequence.recurrent import Embedding, RecurrentEncoder
 from seqnets.nn.attention import ATTENTIONS
 from seqnets.nn.cells import CELLS
 from seqnets.nn.chain import subkey
@@ -22,21 +22,6 @@ from seqnets.nn.initializers import input_kernel
 from seqnets.nn.regularize import dropout
 from seqnets.ops.masking import valid_steps
 from seqnets.ops.recurrent import Carry
-
-
-@dataclass(frozen=True)
-class TranslatorConfig(RecurrentConfig):
-    """The shape of a translator: section `[model]` of a configuration. The decoder has as many layers as the encoder."""
-
-    attention: Literal["additive", "dot", "none"] = "additive"
-    """How the decoder looks at the source; none sees only the state in which the encoder ends."""
-    attention_features: int = 128
-    """Size of the space in which states are compared."""
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.attention_features < 1:
-            raise UserError(f"model.attention_features must be at least 1, got {self.attention_features}")
 
 
 class Source(NamedTuple):

@@ -1,8 +1,8 @@
 """Answers to questions about pictures."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from dataclasses import asdict
+from typing import Any
 
 import jax.numpy as jnp
 from flax import nnx
@@ -11,43 +11,14 @@ from jax import Array
 from seqnets.data.words.vocabulary import CaptionVocabulary
 from seqnets.errors import UserError
 from seqnets.models.captioner.encoder import as_float, make_encoder
+from seqnets.models.sequence.config import VQAConfig
 from seqnets.models.sequence.description import described, needed
-from seqnets.models.sequence.recurrent import Embedding, RecurrentConfig, RecurrentEncoder
+from seqnets.models.sequence.recurrent import Embedding, RecurrentEncoder
 from seqnets.nn.attention import ATTENTIONS
 from seqnets.nn.chain import subkey
 from seqnets.nn.dense import Dense
 from seqnets.nn.initializers import input_kernel
 from seqnets.nn.regularize import dropout
-
-
-@dataclass(frozen=True)
-class VQAConfig(RecurrentConfig):
-    """The shape of a model that answers questions about pictures: section `[model]` of a configuration."""
-
-    bidirectional: bool = False
-    """Read each question from both ends."""
-    attention: Literal["none", "additive", "dot"] = "none"
-    """Multiply the question with the whole picture (none), or look where the question points to."""
-    pooling: Literal["max", "mean", "flatten"] = "max"
-    """Without attention: how the locations become one vector."""
-    glimpses: int = 2
-    """How often attention looks, each time with what it saw before."""
-    joint_features: int = 128
-    """Size of the space where question and picture meet."""
-    encoder: str = "small"
-    """The network that sees the picture: "small", or one of `seqnets summary`."""
-    encoder_layer: str = ""
-    """Which of its features to use; empty for the last that is a map."""
-    encoder_width: int = 16
-    """Features of the small network's first convolution; they double twice."""
-    image_size: int = 64
-    """Height and width that pictures are brought to."""
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        for name in ("glimpses", "joint_features", "encoder_width", "image_size"):
-            if getattr(self, name) < 1:
-                raise UserError(f"model.{name} must be at least 1, got {getattr(self, name)}")
 
 
 class VQA(nnx.Module):

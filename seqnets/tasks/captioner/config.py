@@ -1,12 +1,19 @@
 """What a captioner's training run is made of."""
 
+from argparse import ArgumentParser
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
+from seqnets import settings
 from seqnets.data.captions.config import CaptionDataConfig
-from seqnets.models.captioner.config import CaptionerConfig
+from seqnets.models.captioner.config import PRESETS, CaptionerConfig, preset
+from seqnets.tasks import recipe
 from seqnets.tasks.captioner.learning import CaptionLearning
 from seqnets.train.config import TrainConfig
+
+USAGE = "--images DIR --captions FILE"
+_OWN_ENCODERS = ("small", "features")
 
 
 @dataclass(frozen=True)
@@ -32,3 +39,71 @@ class CaptionerRunConfig:
     """What is minimized, and how the model is judged."""
     train: TrainConfig = field(default_factory=TrainConfig)
     """How it is trained."""
+
+
+def default() -> CaptionerRunConfig:
+    """Return the settings when nothing is said.
+
+    Example:
+        >>> default().model.attention
+        'additive'
+    """
+    return recipe.packaged("captioner", CaptionerRunConfig())
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """Add the words that name the images."""
+    parser.add_argument("--images", metavar="DIR", help="folder of the images; none for drawn scenes")
+    parser.add_argument(
+        "--captions", metavar="FILE", help="their captions: CSV, JSON Lines, Flickr8k's token file, COCO's or Karpathy's JSON"
+    )
+    parser.add_argument("--preset", choices=tuple(PRESETS), metavar="|".join(PRESETS), help="a published shape [sat-soft]")
+
+
+def given(found: Any) -> Mapping[str, Any]:
+    """Return the words that name the images, and those of a preset, as settings."""
+    words = {name: getattr(found, name) for name in ("images", "captions") if getattr(found, name)}
+    sections = preset(found.preset) if found.preset else {}
+    photos = {"objective": "CIDEr"} if found.captions else {}
+    learning = {**photos, **sections.get("learning", {})}
+    return {**words, **sections, **({"learning": learning} if learning else {})}
+
+
+def completed(config: CaptionerRunConfig) -> CaptionerRunConfig:
+    """Return the settings with what follows from others: a pretrained encoder is frozen, or trained slowly.
+
+    Example:
+        >>> completed(settings.replaced(default(), {"model": {"encoder": "squeezenet1_1"}})).train.freeze
+        ('encoder',)
+    """
+    if config.model.encoder in _OWN_ENCODERS:
+        return config
+    train = config.train
+    if config.learning.finetune_after:
+        slow = (f"encoder={config.learning.finetune_rate}", *train.rate_multipliers)
+        return settings.replaced(config, {"train": {"rate_multipliers": slow}})
+    return settings.replaced(config, {"train": {"freeze": tuple(dict.fromkeys(("encoder", *train.freeze)))}})
+
+
+def run_name(config: CaptionerRunConfig) -> str:
+    """Return what to call the run's folder.
+
+    Example:
+        >>> run_name(CaptionerRunConfig()), run_name(CaptionerRunConfig(captions="flickr/captions.txt"))
+        ('scenes-captioner', 'captions-captioner')
+    """
+    return f"{recipe.named_after([config.captions] if config.captions else [], 'scenes')}-captioner"
+
+
+def resolved(config: CaptionerRunConfig) -> CaptionerRunConfig:
+    """Return the settings as they mean the same from any folder."""
+    paths = {name: getattr(config, name) for name in ("images", "captions")}
+    sections = {
+        "model": {"encoder_weights": config.model.encoder_weights},
+        "data": {name: getattr(config.data, name) for name in ("split_lists", "word_vectors")},
+    }
+    return settings.replaced(config, {**_absolute(paths), **{name: _absolute(values) for name, values in sections.items()}})
+
+
+def _absolute(paths: Mapping[str, str]) -> dict[str, str]:
+    return {name: recipe.absolute([path])[0] for name, path in paths.items() if path}

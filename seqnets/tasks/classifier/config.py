@@ -1,11 +1,18 @@
 """What an image classifier's training run is made of."""
 
+import os
+from argparse import ArgumentParser
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
+from seqnets import settings
 from seqnets.data.images.config import ImageConfig
-from seqnets.models.classifier import ClassifierConfig
+from seqnets.models.classifier_config import ClassifierConfig
+from seqnets.tasks import recipe
 from seqnets.train.config import TrainConfig
+
+USAGE = "DATA ..."
 
 
 @dataclass(frozen=True)
@@ -38,3 +45,47 @@ class ClassifierRunConfig:
     """What is minimized."""
     train: TrainConfig = field(default_factory=TrainConfig)
     """How it is trained."""
+
+
+def default() -> ClassifierRunConfig:
+    """Return the settings when nothing is said.
+
+    Example:
+        >>> default().model.name
+        'resnet20'
+    """
+    return recipe.packaged("classifier", ClassifierRunConfig())
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """Add the words that name the images."""
+    parser.add_argument(
+        "images",
+        nargs="*",
+        metavar="DATA",
+        help="a folder with a folder of images for each class (or train/, val/ and test/ of such), CIFAR's binary files, or "
+        "MNIST's idx files; none for drawn shapes",
+    )
+
+
+def given(found: Any) -> Mapping[str, Any]:
+    """Return the words that name the images as settings."""
+    return {"images": found.images} if found.images else {}
+
+
+def run_name(config: ClassifierRunConfig) -> str:
+    """Return what to call the run's folder.
+
+    Example:
+        >>> run_name(ClassifierRunConfig(images=("photos/flowers",)))
+        'flowers-classifier'
+    """
+    return f"{recipe.named_after(config.images, 'shapes')}-classifier"
+
+
+def resolved(config: ClassifierRunConfig) -> ClassifierRunConfig:
+    """Return the settings as they mean the same from any folder."""
+    changes: dict[str, Any] = {"images": recipe.absolute(config.images)}
+    if config.model.weights:
+        changes["model"] = {"weights": os.path.abspath(config.model.weights)}
+    return settings.replaced(config, changes)

@@ -1,65 +1,23 @@
 """`seqnets train classifier`: a network that tells the class of an image."""
 
 import dataclasses
-import os
 import shlex
-from argparse import ArgumentParser
 from collections.abc import Callable, Mapping
-from typing import Any
 
 import numpy as np
 from flax import nnx
 
-from seqnets import settings
 from seqnets.data.images.preprocessing import Preprocessing
 from seqnets.data.images.sets import ImageSet, read_images
 from seqnets.errors import UserError
 from seqnets.models.classifier import make_classifier
 from seqnets.models.cnn.network import ConvNet, feature_shapes
 from seqnets.run import Run
-from seqnets.tasks import recipe
 from seqnets.tasks.classifier.config import ClassifierRunConfig
 from seqnets.tasks.classifier.task import ClassifierTask
 
-USAGE = "DATA ..."
 _CONFUSIONS = 5
 _FIGURES = {"top1": "top-1 accuracy", "top5": "top-5 accuracy", "nats": "nats"}
-
-
-def default() -> ClassifierRunConfig:
-    """Return the settings when nothing is said.
-
-    Example:
-        >>> default().model.name
-        'resnet20'
-    """
-    return recipe.packaged("classifier", ClassifierRunConfig())
-
-
-def add_arguments(parser: ArgumentParser) -> None:
-    """Add the words that name the images."""
-    parser.add_argument(
-        "images",
-        nargs="*",
-        metavar="DATA",
-        help="a folder with a folder of images for each class (or train/, val/ and test/ of such), CIFAR's binary files, or "
-        "MNIST's idx files; none for drawn shapes",
-    )
-
-
-def given(found: Any) -> Mapping[str, Any]:
-    """Return the words that name the images as settings."""
-    return {"images": found.images} if found.images else {}
-
-
-def run_name(config: ClassifierRunConfig) -> str:
-    """Return what to call the run's folder.
-
-    Example:
-        >>> run_name(ClassifierRunConfig(images=("photos/flowers",)))
-        'flowers-classifier'
-    """
-    return f"{recipe.named_after(config.images, 'shapes')}-classifier"
 
 
 def make_task(config: ClassifierRunConfig, tell: Callable[[str], None]) -> ClassifierTask:
@@ -71,14 +29,6 @@ def make_task(config: ClassifierRunConfig, tell: Callable[[str], None]) -> Class
     return ClassifierTask(
         model, images, config.data, describes=config.model, label_smoothing=config.loss.label_smoothing, tell=tell
     )
-
-
-def resolved(config: ClassifierRunConfig) -> ClassifierRunConfig:
-    """Return the settings as they mean the same from any folder."""
-    changes: dict[str, Any] = {"images": recipe.absolute(config.images)}
-    if config.model.weights:
-        changes["model"] = {"weights": os.path.abspath(config.model.weights)}
-    return settings.replaced(config, changes)
 
 
 def closing(run: Run, config: ClassifierRunConfig) -> str:

@@ -1,12 +1,9 @@
 """`seqnets train labeller`: a model that labels every step of a sequence."""
 
-from argparse import ArgumentParser
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable
 
 from flax import nnx
 
-from seqnets import settings
 from seqnets.data.demo.python_source import library_chunks
 from seqnets.data.examples.label_examples import frame_examples, frame_scale, token_examples
 from seqnets.data.examples.labelled_sequences import Labelled, read_frames, read_labelled_sequences
@@ -18,45 +15,7 @@ from seqnets.tasks import recipe
 from seqnets.tasks.labeller.config import LabellerRunConfig
 from seqnets.tasks.labeller.task import LabellerTask
 
-USAGE = "FILE ..."
 PIECES = 12_000
-
-
-def default() -> LabellerRunConfig:
-    """Return the settings when nothing is said.
-
-    Example:
-        >>> default().model.bidirectional
-        True
-    """
-    return recipe.packaged("labeller", LabellerRunConfig())
-
-
-def add_arguments(parser: ArgumentParser) -> None:
-    """Add the words that name the sequences."""
-    parser.add_argument(
-        "sequences",
-        nargs="*",
-        metavar="FILE",
-        help="files of a token, a tab and its label on each line, an empty line after each sequence; JSON Lines with tokens and "
-        "labels; or one .npz with inputs [N, T, F] and labels [N, T]; none for Python's standard library: what is each "
-        "character of its source?",
-    )
-
-
-def given(found: Any) -> Mapping[str, Any]:
-    """Return the words that name the sequences as settings."""
-    return {"sequences": found.sequences} if found.sequences else {}
-
-
-def run_name(config: LabellerRunConfig) -> str:
-    """Return what to call the run's folder.
-
-    Example:
-        >>> run_name(LabellerRunConfig())
-        'python-source-labeller'
-    """
-    return f"{recipe.named_after(config.sequences, 'python-source')}-labeller"
 
 
 def make_task(config: LabellerRunConfig, tell: Callable[[str], None]) -> LabellerTask:
@@ -65,11 +24,6 @@ def make_task(config: LabellerRunConfig, tell: Callable[[str], None]) -> Labelle
     kind = f"{len(reads.mean)} features a frame" if isinstance(reads, FrameScale) else str(reads)
     tell(f"{recipe.counted(splits, 'sequences')}, {kind}, {len(labels)} labels: {', '.join(labels)[:200]}")
     return LabellerTask(Labeller(reads, labels, config.model, rngs=nnx.Rngs(config.train.seed)), splits)
-
-
-def resolved(config: LabellerRunConfig) -> LabellerRunConfig:
-    """Return the settings as they mean the same from any folder."""
-    return settings.replaced(config, {"sequences": recipe.absolute(config.sequences)})
 
 
 def closing(run: Run, config: LabellerRunConfig) -> str:

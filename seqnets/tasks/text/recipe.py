@@ -1,67 +1,23 @@
 """`seqnets train text`: a character model of any text."""
 
-import os
 import shlex
-from argparse import ArgumentParser
-from collections.abc import Callable, Mapping
-from pathlib import Path
-from typing import Any
+from collections.abc import Callable
 
 import jax
 from flax import nnx
 
-from seqnets import settings
 from seqnets.data import read_text
 from seqnets.decode import sample
 from seqnets.models import CharLM
 from seqnets.ops.native import build
 from seqnets.run import Run
-from seqnets.tasks import CharLMTask, recipe
+from seqnets.tasks import CharLMTask
 from seqnets.tasks.text.config import TextRunConfig
 from seqnets.tasks.text.reading import reading
 
-USAGE = "CORPUS ..."
 MOST_DIVIDED_UNITS = 256  # beyond, each device packs a recurrent kernel larger than its cache anew at every step
 SAMPLE_CHARACTERS = 500
 PYTHON_OPENING = "import os\n\n\ndef "  # a bare "def " does not look like the beginning of a file to the model
-
-
-def default() -> TextRunConfig:
-    """Return the settings when nothing is said.
-
-    Example:
-        >>> default().model.cell
-        'lstm'
-    """
-    return recipe.packaged("text", TextRunConfig())
-
-
-def add_arguments(parser: ArgumentParser) -> None:
-    """Add the words that name the text."""
-    parser.add_argument(
-        "corpus",
-        nargs="*",
-        metavar="CORPUS",
-        help="files (also .gz), folders, globs, or - for standard input; none for the source of Python's standard library",
-    )
-
-
-def given(found: Any) -> Mapping[str, Any]:
-    """Return the words that name the text as settings."""
-    return {"corpus": found.corpus} if found.corpus else {}
-
-
-def run_name(config: TextRunConfig) -> str:
-    """Return what to call the run's folder.
-
-    Example:
-        >>> run_name(TextRunConfig(corpus=("texts/hamlet.txt.gz",)))
-        'hamlet'
-    """
-    if not config.corpus:
-        return "standard-library"
-    names = [_stem(source) for source in config.corpus]
-    return names[0] if len(names) == 1 else f"{names[0]}-and-{len(names) - 1}-more"
 
 
 def prefers_mesh(config: TextRunConfig) -> bool:
@@ -84,11 +40,6 @@ def make_task(config: TextRunConfig, tell: Callable[[str], None]) -> CharLMTask:
     tell(f"{_source(config)}: {len(corpus):,} characters ({parts}), {len(corpus.vocabulary)} different")
     model = CharLM(corpus.vocabulary, config.model, rngs=nnx.Rngs(config.train.seed))
     return CharLMTask(model, corpus, window=config.data.window)
-
-
-def resolved(config: TextRunConfig) -> TextRunConfig:
-    """Return the settings as they mean the same from any folder."""
-    return settings.replaced(config, {"corpus": [_absolute(source) for source in config.corpus]})
 
 
 def closing(run: Run, config: TextRunConfig) -> str:
@@ -124,15 +75,3 @@ def _source(config: TextRunConfig) -> str:
     if not config.corpus:
         return "the source of Python's standard library"
     return config.corpus[0] if len(config.corpus) == 1 else f"{config.corpus[0]} and {len(config.corpus) - 1} more"
-
-
-def _stem(source: str) -> str:
-    if source == "-":
-        return "standard-input"
-    fixed = [part for part in Path(source).absolute().parts if not set(part) & set("*?[")]
-    name = fixed[-1] if len(fixed) > 1 else "corpus"
-    return name.removesuffix(".gz").partition(".")[0] or name.strip(".") or "corpus"
-
-
-def _absolute(source: str) -> str:
-    return source if source == "-" else os.path.abspath(source)

@@ -1,11 +1,17 @@
 """What a translator's training run is made of."""
 
+from argparse import ArgumentParser
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
-from seqnets.data.examples.texts import SequenceConfig
-from seqnets.models.sequence.translator import TranslatorConfig
+from seqnets import settings
+from seqnets.data.examples.config import SequenceConfig
+from seqnets.models.sequence.config import TranslatorConfig
+from seqnets.tasks import recipe
 from seqnets.train.config import TrainConfig
+
+USAGE = "FILE ..."
 
 
 @dataclass(frozen=True)
@@ -27,3 +33,44 @@ class TranslatorRunConfig:
     """The shape of the model."""
     train: TrainConfig = field(default_factory=TrainConfig)
     """How it is trained."""
+
+
+def default() -> TranslatorRunConfig:
+    """Return the settings when nothing is said.
+
+    Example:
+        >>> default().model.attention
+        'additive'
+    """
+    return recipe.packaged("translator", TranslatorRunConfig())
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """Add the words that name the pairs."""
+    parser.add_argument(
+        "pairs",
+        nargs="*",
+        metavar="FILE",
+        help="files of a source, a tab and its target on each line, or tables (.csv, .jsonl) with the columns source and "
+        "target; none for dates as people write them, to be written in ISO 8601",
+    )
+
+
+def given(found: Any) -> Mapping[str, Any]:
+    """Return the words that name the pairs as settings."""
+    return {"pairs": found.pairs} if found.pairs else {}
+
+
+def run_name(config: TranslatorRunConfig) -> str:
+    """Return what to call the run's folder.
+
+    Example:
+        >>> run_name(TranslatorRunConfig())
+        'dates-translator'
+    """
+    return f"{recipe.named_after(config.pairs, 'dates')}-translator"
+
+
+def resolved(config: TranslatorRunConfig) -> TranslatorRunConfig:
+    """Return the settings as they mean the same from any folder."""
+    return settings.replaced(config, {"pairs": recipe.absolute(config.pairs)})

@@ -1,14 +1,11 @@
 """`seqnets train vqa`: a model that answers questions about pictures."""
 
-from argparse import ArgumentParser
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from flax import nnx
 
-from seqnets import settings
 from seqnets.data.examples.question_examples import Asked, encoded, look_up, question_examples
 from seqnets.data.examples.questions import read_questions
 from seqnets.errors import UserError
@@ -17,47 +14,6 @@ from seqnets.run import Run
 from seqnets.tasks import recipe
 from seqnets.tasks.vqa.config import VQARunConfig
 from seqnets.tasks.vqa.task import VQATask
-
-USAGE = "--images DIR --questions FILE"
-_OPTIONS = {
-    "images": ("DIR", "the folder of pictures"),
-    "questions": ("FILE", "easy_vqa's or VQA v2's JSON, or a table (.csv, .tsv, .jsonl) with image, question and answer"),
-    "annotations": ("FILE", "VQA v2's answers"),
-    "test_images": ("DIR", "the folder of the pictures to test on [that of --images]"),
-    "test_questions": ("FILE", "questions to test on, once, at the end"),
-    "test_annotations": ("FILE", "VQA v2's answers to those"),
-}
-
-
-def default() -> VQARunConfig:
-    """Return the settings when nothing is said.
-
-    Example:
-        >>> default().data.vocabulary
-        'words'
-    """
-    return recipe.packaged("vqa", VQARunConfig())
-
-
-def add_arguments(parser: ArgumentParser) -> None:
-    """Add the options that name the questions and the pictures."""
-    for name, (metavar, words) in _OPTIONS.items():
-        parser.add_argument(f"--{name.replace('_', '-')}", metavar=metavar, help=words)
-
-
-def given(found: Any) -> Mapping[str, Any]:
-    """Return the options that name the questions and the pictures as settings."""
-    return {name: getattr(found, name) for name in _OPTIONS if getattr(found, name)}
-
-
-def run_name(config: VQARunConfig) -> str:
-    """Return what to call the run's folder.
-
-    Example:
-        >>> run_name(VQARunConfig(questions="easy_vqa/train/questions.json"))
-        'questions-vqa'
-    """
-    return f"{recipe.named_after([config.questions] if config.questions else [], 'pictures')}-vqa"
 
 
 def make_task(config: VQARunConfig, tell: Callable[[str], None]) -> VQATask:
@@ -71,12 +27,6 @@ def make_task(config: VQARunConfig, tell: Callable[[str], None]) -> VQATask:
     pictures = f"about {len(asked.pictures):,} pictures, {vocabulary}, {len(answers):,} answers"
     tell(f"{recipe.counted(splits, 'questions')} {pictures}")
     return VQATask(VQA(vocabulary, answers, config.model, rngs=nnx.Rngs(config.train.seed)), splits)
-
-
-def resolved(config: VQARunConfig) -> VQARunConfig:
-    """Return the settings as they mean the same from any folder."""
-    named = {name: getattr(config, name) for name in _OPTIONS}
-    return settings.replaced(config, {name: recipe.absolute([path])[0] for name, path in named.items() if path})
 
 
 def closing(run: Run, config: VQARunConfig) -> str:

@@ -1,0 +1,60 @@
+"""The settings of labelled sequences, pairs and questions: the section [data] of their runs."""
+
+from dataclasses import dataclass
+
+from seqnets.data.token_kinds import CaptionUnit
+from seqnets.errors import UserError
+
+
+@dataclass(frozen=True)
+class SequenceConfig:
+    """How sequences are read and split: what the section `[data]` of all sequence tasks shares.
+
+    Raises:
+        UserError: a setting is out of its range; the message names it.
+
+    Example:
+        >>> SequenceConfig(vocabulary="words").max_length
+        128
+    """
+
+    vocabulary: CaptionUnit = "chars"
+    """What a token is: a character, a byte, or a word (in lower case)."""
+    max_length: int = 128
+    """Tokens of a sequence at most; what is longer is cut for training."""
+    min_count: int = 1
+    """Words or characters that come less often are read as unknown."""
+    validation_fraction: float = 0.1
+    """Share of the different examples that is held out, chosen by the hash of their content; 0 for none."""
+
+    def __post_init__(self) -> None:
+        for name in ("max_length", "min_count"):
+            if getattr(self, name) < 1:
+                raise UserError(f"data.{name} must be at least 1, not {getattr(self, name)}")
+
+
+@dataclass(frozen=True)
+class LabelledTextConfig(SequenceConfig):
+    """How labelled texts are read and split."""
+
+    text_column: str = "text"
+    """The column or key of tables that holds the text."""
+    label_column: str = "label"
+    """The column or key of tables that holds its label."""
+
+
+@dataclass(frozen=True)
+class QuestionConfig(SequenceConfig):
+    """How questions are read and split; pictures, not questions, are held out."""
+
+    vocabulary: CaptionUnit = "words"
+    """What a token of a question is."""
+    max_length: int = 32
+    """Tokens of a question at most; what is longer is cut for training."""
+    answers: int = 1000
+    """How many different answers are learned, the most frequent ones; questions with others are not trained on."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.answers < 2:
+            raise UserError(f"data.answers must be at least 2, not {self.answers}")

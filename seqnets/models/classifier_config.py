@@ -1,0 +1,20 @@
+"""The settings of an image classifier: the section [model] of its run."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True)
+class ClassifierConfig:
+    """The network of a classifier: section `[model]` of a configuration."""
+
+    name: str = "resnet20"
+    """A network of `seqnets summary --list`, such as lenet5, resnet20, squeezenet1_1 or resnet50."""
+    weights: str = ""
+    """Weights to start from: .safetensors, .npz, .pth, or a folder with one of them; empty for random ones."""
+    dropout: float | None = None
+    """Rate before the classifier, where the network has such a rate; none for that of the network."""
+    side_heads: bool = True
+    """Train the auxiliary classifiers of GoogLeNet and Inception-v3 too; only without weights."""
+    dtype: Literal["float32", "bfloat16"] = "float32"
+    """Of the arithmetic; parameters and batch statistics are float32."""

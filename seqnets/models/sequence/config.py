@@ -1,0 +1,111 @@
+"""The settings of sequence models: the section [model] of their runs."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from seqnets.errors import UserError
+from seqnets.ops.backends.names import Backend
+
+PoolName = Literal["last", "mean", "max", "attention"]
+
+
+@dataclass(frozen=True)
+class RecurrentConfig:
+    """The shape of a recurrent encoder: the settings in section `[model]` that sequence models share.
+
+    Raises:
+        UserError: a setting is out of its range; the message names it.
+
+    Example:
+        >>> RecurrentConfig(hidden_features=8, bidirectional=True).outputs
+        16
+    """
+
+    cell: Literal["lstm", "gru", "vanilla", "highway"] = "lstm"
+    """The recurrence."""
+    hidden_features: int = 128
+    """Units of each recurrent layer and direction."""
+    layers: int = 1
+    """Recurrent layers on top of each other."""
+    bidirectional: bool = True
+    """Read each sequence from both ends."""
+    embedding_features: int = 64
+    """Size of a token's vector."""
+    dropout: float = 0.0
+    """Rate on the tokens' vectors, between the layers and before the output."""
+    unknown_rate: float = 0.0
+    """Rate at which tokens are read as unknown ones in training, so that the model learns what to do with those."""
+    residual: bool = False
+    """Add each layer's input to its output where the sizes are equal."""
+    layer_norm: bool = False
+    """Normalize inside the cells."""
+    dtype: Literal["float32", "bfloat16"] = "float32"
+    """Precision of the recurrence's products; weights and carry stay float32."""
+    backend: Backend = "auto"
+    """How the recurrence runs over time."""
+
+    def __post_init__(self) -> None:
+        for name in ("hidden_features", "layers", "embedding_features"):
+            if getattr(self, name) < 1:
+                raise UserError(f"model.{name} must be at least 1, got {getattr(self, name)}")
+        for name in ("dropout", "unknown_rate"):
+            if not 0 <= getattr(self, name) < 1:
+                raise UserError(f"model.{name} must lie in [0, 1), got {getattr(self, name)}")
+
+    @property
+    def outputs(self) -> int:
+        """Features that the encoder gives for each step."""
+        return self.hidden_features * (2 if self.bidirectional else 1)
+
+
+@dataclass(frozen=True)
+class TextClassifierConfig(RecurrentConfig):
+    """The shape of a text classifier: section `[model]` of a configuration."""
+
+    pooling: PoolName = "max"
+    """How the steps become one vector: the last state, their mean, their largest values, or attention."""
+
+
+@dataclass(frozen=True)
+class TranslatorConfig(RecurrentConfig):
+    """The shape of a translator: section `[model]` of a configuration. The decoder has as many layers as the encoder."""
+
+    attention: Literal["additive", "dot", "none"] = "additive"
+    """How the decoder looks at the source; none sees only the state in which the encoder ends."""
+    attention_features: int = 128
+    """Size of the space in which states are compared."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.attention_features < 1:
+            raise UserError(f"model.attention_features must be at least 1, got {self.attention_features}")
+
+
+@dataclass(frozen=True)
+class VQAConfig(RecurrentConfig):
+    """The shape of a model that answers questions about pictures: section `[model]` of a configuration."""
+
+    bidirectional: bool = False
+    """Read each question from both ends."""
+    attention: Literal["none", "additive", "dot"] = "none"
+    """Multiply the question with the whole picture (none), or look where the question points to."""
+    pooling: Literal["max", "mean", "flatten"] = "max"
+    """Without attention: how the locations become one vector."""
+    glimpses: int = 2
+    """How often attention looks, each time with what it saw before."""
+    joint_features: int = 128
+    """Size of the space where question and picture meet."""
+    encoder: str = "small"
+    """The network that sees the picture: "small", or one of `seqnets summary`."""
+    encoder_layer: str = ""
+    """Which of its features to use; empty for the last that is a map."""
+    encoder_width: int = 16
+    """Features of the small network's first convolution; they double twice."""
+    image_size: int = 64
+    """Height and width that pictures are brought to."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for name in ("glimpses", "joint_features", "encoder_width", "image_size"):
+            if getattr(self, name) < 1:
+                raise UserError(f"model.{name} must be at least 1, got {getattr(self, name)}")

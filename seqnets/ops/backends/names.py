@@ -1,0 +1,5 @@
+"""The names of the ways to run a recurrence over time; `seqnets.ops.sequence` says what each is."""
+
+from typing import Literal
+
+Backend = Literal["auto", "reference", "scan", "native", "parallel", "pallas", "cudnn"]
