@@ -4,6 +4,7 @@ Every reader of a file goes through `reading`, or through one of the functions b
 """
 
 import csv
+import errno
 import gzip
 import io
 import json
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
 # a packed file may unpack to this many times its size, as no real text or table does, and always to the second
 MAX_RATIO, ALWAYS_ALLOWED = 100, 256 << 20
-_UNPACKING = (gzip.BadGzipFile, zlib.error, lzma.LZMAError, EOFError)
+_UNPACKING = (OSError, zlib.error, lzma.LZMAError, EOFError)
 _CUT = 150
 _TERMINAL_CODE = re.compile(r"\x1b\[[0-9;]*m")
 
@@ -60,6 +61,8 @@ def reading(path: AnyPath, what: str = "", advice: str = "get it again") -> Iter
     except UnicodeDecodeError as error:
         raise UserError(f"{name} is not UTF-8 (at byte {error.start:,}); save it as UTF-8") from None
     except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):  # of what is written, not of what is read
+            raise
         if error.errno is None:  # a decoder's own
             raise UserError(f"{name} cannot be read: {_shortened(error)}; {advice}") from error
         raise UserError(f"cannot read {name}: {error.strerror}; check the path") from None
@@ -259,6 +262,8 @@ class Bounded(io.RawIOBase):
         try:
             block = self._stream.read(len(buffer))
         except _UNPACKING as error:
+            if getattr(error, "errno", None) is not None:  # the disk's and not the decoder's
+                raise
             raise UserError(f"{self._name} is not a whole {self._kind} file ({_shortened(error)}); get it again") from None
         buffer[: len(block)] = block
         self.read_so_far += len(block)

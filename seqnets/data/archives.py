@@ -1,22 +1,34 @@
 """Archives unpacked with care: links, devices, names that lead elsewhere and too many bytes are refused."""
 
+import bz2
+import gzip
+import lzma
 import os
 import secrets
 import shutil
 import stat
 import tarfile
 import zipfile
-import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath, PureWindowsPath
-from typing import IO, NamedTuple
+from typing import IO, Any, NamedTuple
 
+from seqnets.decoders import Bounded, reading
 from seqnets.errors import UserError
 
 MAX_BYTES, MAX_FILES = 64 << 30, 2_000_000
 _BLOCK = 1 << 20
-_DAMAGE = (tarfile.TarError, zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedError, RuntimeError, ValueError)
+_SLACK, _HEADER_BYTES = 16 << 20, 4096  # what a tar archive may hold beside its files: in all, and for each
+_TAR_MARK, _TAR_MARK_AT = b"ustar", 257
+_MORE_HEADERS = (
+    tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.SOLARIS_XHDTYPE, tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK
+)  # fmt: skip
+_PACKED: dict[bytes, tuple[str, Any]] = {
+    b"\x1f\x8b": ("gzip", lambda file: gzip.GzipFile(fileobj=file)),
+    b"BZh": ("bzip2", bz2.BZ2File),
+    b"\xfd7zXZ\0": ("xz", lzma.LZMAFile),
+}
 
 
 class _Member(NamedTuple):
@@ -64,7 +76,7 @@ def extract_archive(
     staging = folder.parent / f".{folder.name}.{secrets.token_hex(4)}.part"
     staging.mkdir()  # with the mode that the umask gives
     try:
-        with _readable(archive), _members(archive) as members:
+        with _readable(archive), _members(archive, max_bytes) as members:
             _unpack(members, staging, str(archive), max_bytes, max_files)
         if folder.exists():
             folder.rmdir()
@@ -108,11 +120,13 @@ def _unpack(members: Iterator[_Member], folder: Path, archive: str, max_bytes: i
         if member.folder:
             path.mkdir(parents=True, exist_ok=True)
             continue
+        if path == folder:
+            raise UserError(f"'{archive}' holds a file without a name, {member.name!r}; do not unpack it")
         path.parent.mkdir(parents=True, exist_ok=True)
         with member.open() as content, open(path, "xb") as file:
             left -= _copied(content, file, left)
         if left < 0:
-            raise UserError(f"'{archive}' unpacks to more than the {max_bytes:,} bytes allowed; raise max_bytes if that is right")
+            raise UserError(_too_much(archive, max_bytes))
 
 
 def _copied(content: IO[bytes], file: IO[bytes], limit: int) -> int:
@@ -123,14 +137,26 @@ def _copied(content: IO[bytes], file: IO[bytes], limit: int) -> int:
     return done
 
 
+def _too_much(archive: str, max_bytes: int) -> str:
+    return f"'{archive}' unpacks to more than the {max_bytes:,} bytes allowed; raise max_bytes if that is right"
+
+
 @contextmanager
-def _members(archive: Path) -> Iterator[Iterator[_Member]]:
-    if zipfile.is_zipfile(archive):
-        with zipfile.ZipFile(archive) as file:
-            yield _of_zip(file)
-        return
-    with tarfile.open(archive) as file:
-        yield _of_tar(file)
+def _members(archive: Path, max_bytes: int) -> Iterator[Iterator[_Member]]:
+    with open(archive, "rb") as file:
+        start = file.read(8)
+        kind, unpack = next((found for mark, found in _PACKED.items() if start.startswith(mark)), ("tar", None))
+        file.seek(_TAR_MARK_AT)
+        is_tar = unpack is not None or file.read(len(_TAR_MARK)) == _TAR_MARK  # which may hold a zip archive at its end
+        if not is_tar and zipfile.is_zipfile(file):
+            with zipfile.ZipFile(file) as found:
+                yield _of_zip(found)
+            return
+        file.seek(0)
+        words = {"name": f"'{archive}'", "kind": kind, "too_much": _too_much(str(archive), max_bytes)}
+        stream = Bounded(unpack(file) if unpack else file, max_bytes + _SLACK, **words)
+        with tarfile.open(fileobj=stream.buffered(), mode="r|", tarinfo=_Header) as found:
+            yield _of_tar(found, stream)
 
 
 def _of_zip(file: zipfile.ZipFile) -> Iterator[_Member]:
@@ -138,13 +164,15 @@ def _of_zip(file: zipfile.ZipFile) -> Iterator[_Member]:
         kind = stat.S_IFMT(entry.external_attr >> 16)
         unsafe = "" if kind in (0, stat.S_IFREG, stat.S_IFDIR) else "a link" if kind == stat.S_IFLNK else "a device"
         # `filename` ends at a zero byte and has its separators changed; what the archive says is in `orig_filename`
-        yield _Member(entry.orig_filename, entry.is_dir(), unsafe, lambda entry=entry: file.open(entry))
+        yield _Member(entry.orig_filename, entry.filename.endswith("/"), unsafe, lambda entry=entry: file.open(entry))
 
 
-def _of_tar(file: tarfile.TarFile) -> Iterator[_Member]:
-    for entry in file:
+def _of_tar(file: tarfile.TarFile, stream: Bounded) -> Iterator[_Member]:
+    while (entry := file.next()) is not None:
         unsafe = "" if entry.isreg() or entry.isdir() else "a link" if entry.issym() or entry.islnk() else "a device"
         yield _Member(entry.name, entry.isdir(), unsafe, lambda entry=entry: _content(file, entry))
+        stream.limit += _HEADER_BYTES
+        file.members.clear()  # or all of them would be kept
     while file.fileobj is not None and file.fileobj.read(_BLOCK):
         pass  # to the very end, where the checksum of the packing is
 
@@ -156,19 +184,28 @@ def _content(file: tarfile.TarFile, entry: tarfile.TarInfo) -> IO[bytes]:
     return found
 
 
+class _Header(tarfile.TarInfo):
+    """A header of a tar archive: refused where tarfile would end in silence, or read it into memory whatever its size."""
+
+    @classmethod
+    def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> "_Header":
+        try:
+            header = super().frombuf(buf, encoding, errors)
+        except (tarfile.TruncatedHeaderError, tarfile.InvalidHeaderError):  # pyright: ignore[reportAttributeAccessIssue]
+            raise tarfile.ReadError("damaged header") from None
+        if header.type in _MORE_HEADERS and header.size > _SLACK // 4:
+            raise UserError(f"the archive has a header of {header.size:,} bytes; do not unpack it")
+        if header.type == tarfile.GNUTYPE_SPARSE or header.size < 0:
+            raise UserError("the archive has a file with holes, or of a negative size; pack it without --sparse")
+        return header
+
+
 @contextmanager
 def _readable(archive: Path) -> Iterator[None]:
-    try:
-        yield
-    except UserError:
-        raise
-    except FileExistsError as error:
-        raise UserError(f"'{archive}' holds {Path(error.filename).name!r} twice; do not unpack it") from None
-    except tarfile.ReadError:
-        raise UserError(f"'{archive}' is no whole zip or tar archive; download it again") from None
-    except FileNotFoundError as error:
-        raise UserError(f"cannot read '{archive}': {error.strerror}; check the path") from None
-    except _DAMAGE as error:
-        raise UserError(
-            f"'{archive}' cannot be unpacked: {str(error)[:120] or type(error).__name__}; download it again"
-        ) from None
+    with reading(archive, advice="download it again"):
+        try:
+            yield
+        except FileExistsError as error:
+            raise UserError(f"'{archive}' holds {Path(error.filename).name!r} twice; do not unpack it") from None
+        except tarfile.ReadError:
+            raise UserError(f"'{archive}' is no whole zip or tar archive; download it again") from None

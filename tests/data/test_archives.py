@@ -1,7 +1,9 @@
+import gzip
 import io
 import os
 import stat
 import tarfile
+import tracemalloc
 import zipfile
 
 import pytest
@@ -114,11 +116,11 @@ def test_damage(tmp_path, make):
     whole = archive.read_bytes()
     for cut in (0, 10, len(whole) // 2, len(whole) - 20):
         archive.write_bytes(whole[:cut])
-        refuse(archive, tmp_path, "no whole zip or tar archive|cannot be unpacked")
+        refuse(archive, tmp_path, "no whole zip or tar archive|not a whole gzip file|cannot be read")
     flipped = bytearray(whole)
     flipped[len(whole) // 2] ^= 0xFF
     archive.write_bytes(flipped)
-    refuse(archive, tmp_path, "no whole zip or tar archive|cannot be unpacked")
+    refuse(archive, tmp_path, "no whole zip or tar archive|not a whole gzip file|cannot be read")
 
 
 @pytest.mark.filterwarnings("ignore:Duplicate name")
@@ -148,6 +150,73 @@ def test_no_permissions_but_the_usual(tmp_path):
         file.addfile(entry)
     out = extract_archive(archive, tmp_path / "out")
     assert not (out / "run.sh").stat().st_mode & 0o7111
+
+
+class Zeros(io.RawIOBase):
+    def __init__(self, size):
+        self.left = size
+
+    def read(self, size):
+        count = min(size, self.left)
+        self.left -= count
+        return bytes(count)
+
+
+@pytest.mark.parametrize("mode", ["w", "w:gz", "w:bz2", "w:xz"])
+@pytest.mark.parametrize("kind", [tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.GNUTYPE_LONGNAME, tarfile.SOLARIS_XHDTYPE])
+def test_a_header_as_large_as_a_file_is_not_read(tmp_path, kind, mode):
+    with tarfile.open(tmp_path / "a", mode) as file:
+        header = tarfile.TarInfo("header")
+        header.type, header.size = kind, 24 << 20
+        file.addfile(header, Zeros(24 << 20))
+        file.addfile(tarfile.TarInfo("a"))
+    tracemalloc.start()
+    refuse(tmp_path / "a", tmp_path, "has a header of 25,165,824 bytes", max_bytes=1 << 20)
+    assert tracemalloc.get_traced_memory()[1] < 8 << 20
+    tracemalloc.stop()
+
+
+def test_many_large_headers_are_counted(tmp_path):
+    with tarfile.open(tmp_path / "a", "w:gz", format=tarfile.PAX_FORMAT) as file:
+        for number in range(20):
+            entry = tarfile.TarInfo(f"{number}")
+            entry.pax_headers = {"comment": "x" * (1 << 20)}
+            file.addfile(entry)
+    refuse(tmp_path / "a", tmp_path, "more than the 1,000,000 bytes allowed", max_bytes=1_000_000)
+
+
+def test_what_follows_the_last_file_is_counted(tmp_path):
+    tar_of(tmp_path / "plain", [("a", b"x")], "w")
+    (tmp_path / "a").write_bytes(gzip.compress((tmp_path / "plain").read_bytes() + bytes(40 << 20)))
+    (tmp_path / "plain").unlink()
+    refuse(tmp_path / "a", tmp_path, "more than the 1,000,000 bytes allowed", max_bytes=1_000_000)
+
+
+@pytest.mark.parametrize("name", ["", "."])
+@pytest.mark.parametrize("make", [tar_of, zip_of])
+def test_a_file_without_a_name(tmp_path, make, name):
+    refuse(make(tmp_path / "a", [(name, b"x")]), tmp_path, "holds a file without a name")
+
+
+def test_a_damaged_header_in_the_middle_does_not_end_the_archive_in_silence(tmp_path):
+    archive = tar_of(tmp_path / "a", [("a", b"x" * 600), ("b", b"y"), ("c", b"z")], "w")
+    content = bytearray(archive.read_bytes())
+    content[3 * 512 + 5] ^= 1
+    archive.write_bytes(content)
+    refuse(archive, tmp_path, "no whole zip or tar archive")
+
+
+def test_a_tar_archive_that_ends_in_a_zip_archive_is_a_tar_archive(tmp_path):
+    inner = zip_of(tmp_path / "inner.zip", [("x", b"x")]).read_bytes()
+    (tmp_path / "inner.zip").unlink()
+    assert files_of(extract_archive(tar_of(tmp_path / "a", [("inner.zip", inner)], "w"), tmp_path / "out")) == {
+        "inner.zip": inner
+    }
+
+
+def test_many_files_of_no_bytes_fit(tmp_path):
+    archive = tar_of(tmp_path / "a", [(f"{number:0150}", b"") for number in range(3000)])
+    assert len(files_of(extract_archive(archive, tmp_path / "out", max_bytes=0))) == 3000
 
 
 def refuse(archive, tmp_path, message, **limits):
