@@ -156,14 +156,19 @@ def read_weights(path: Path) -> dict[str, np.ndarray]:
     with reading(path, advice="put back a copy of it"):
         with safe_open(path, framework="numpy") as file:
             arrays, facts = {name: file.get_tensor(name) for name in file.keys()}, file.metadata() or {}  # noqa: SIM118
-        checksums = json.loads(facts["seqnets_checksums"])
+        checksums = json.loads(facts["seqnets_checksums"]) if "seqnets_checksums" in facts else None
+    if checksums is None:
+        raise UserError(
+            f"'{path}' was written by another program, without the checksums of seqnets; put back the run's own file, or "
+            "write the arrays with seqnets.run.write_weights(path, arrays)"
+        )
     if checksums != {name: checksum(array) for name, array in arrays.items()}:
         raise UserError(f"'{path}' is damaged: an array does not fit its checksum")
     return arrays
 
 
 def write_weights(path: Path, state: Any) -> None:
-    """Write a model's arrays (an `nnx.State`) under dotted names, with checksums, replacing the file at once."""
+    """Write a model's arrays (an `nnx.State`, or arrays by dotted names), with checksums, replacing the file at once."""
     from safetensors.numpy import save
 
     arrays = host_arrays(state)

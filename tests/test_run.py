@@ -7,6 +7,7 @@ import jax
 import numpy as np
 import pytest
 from flax import nnx
+from safetensors.numpy import load_file, save_file
 
 import seqnets as sn
 from seqnets.errors import UserError
@@ -135,6 +136,17 @@ def test_flipped_bits_in_the_weights_never_pass_unnoticed(folder):
         except UserError:
             refused += 1
     assert refused >= 297
+
+
+def test_weights_that_another_program_wrote_can_be_written_as_the_runs(run, folder):
+    path = folder / "model.safetensors"
+    original = path.read_bytes()
+    arrays = load_file(path)
+    save_file(arrays, path)
+    with pytest.raises(UserError, match=r"was written by another program, without the checksums of seqnets; .*write_weights\("):
+        load(folder)
+    write_weights(path, arrays)
+    assert path.read_bytes() == original
 
 
 def test_half_precision_and_keys_are_written_and_read(tmp_path):

@@ -1,7 +1,9 @@
 """Weights into a network and out of it, under the names of any library that has a table, and nothing skipped in silence."""
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,7 +15,7 @@ from seqnets.data.images.preprocessing import Preprocessing
 from seqnets.errors import UserError
 from seqnets.models.cnn.network import ConvNet
 from seqnets.weights.difference import differences
-from seqnets.weights.files import WeightFile, read_weight_file, write_weight_file
+from seqnets.weights.files import Arrays, WeightFile, read_weight_file, write_weight_file
 from seqnets.weights.naming import OURS, Naming, Target, targets
 from seqnets.weights.published import stated_preprocessing
 from seqnets.weights.tables import known_namings
@@ -37,7 +39,8 @@ def load_weights(
 
     What the weights expect of images comes along as `model.preprocessing`: from the metadata of a file that seqnets wrote,
     from the `config.json` or `preprocessor_config.json` beside the file, or else as the library states it for all its
-    networks of the family. It is None where nothing is known.
+    networks of the family. It is None where nothing is known. Auxiliary classifiers that only the file has are left out, and
+    so is a path such as `model.` or `_orig_mod.` before the names.
 
     Args:
         model: the network; changed in place. Its dtypes are kept: half-precision files are widened.
@@ -60,9 +63,9 @@ def load_weights(
     stated = stated_preprocessing(file)
     variables = network_variables(model)
     shapes = {name: variable.get_raw_value().shape for name, variable in variables.items()}
-    match = _recognize(matches(model, shapes, names), file)
+    file, match = _recognize(matches(model, shapes, names), file)
     left_out = (leave_out,) if isinstance(leave_out, str) else tuple(leave_out)
-    wanted, given = _without(left_out, match.targets, file.arrays)
+    wanted, given = _without(left_out, match.targets, _without_side_heads(match, file.arrays))
     _refuse_differences(file, match.naming, wanted, given)
     for name, target in wanted.items():
         dtype = variables[name].get_raw_value().dtype
@@ -139,8 +142,38 @@ def matches(model: ConvNet, shapes: Mapping[str, tuple[int, ...]], names: str | 
     return chosen
 
 
-def _recognize(candidates: list[Match], file: WeightFile) -> Match:
-    return max(candidates, key=lambda match: match.overlap(file.arrays))
+def _recognize(candidates: list[Match], file: WeightFile) -> tuple[WeightFile, Match]:
+    pairs = [(unwrapped(file.arrays, {target.name for target in match.targets.values()}), match) for match in candidates]
+    arrays, best = max(pairs, key=lambda pair: pair[1].overlap(pair[0]))
+    return replace(file, arrays=arrays), best
+
+
+def unwrapped(arrays: Arrays, wanted: Set[str]) -> Arrays:
+    """Return arrays without the path before their names, where more of them are then among those that are wanted.
+
+    Args:
+        arrays: by name, such as torch's modules give them that hold the network as a part.
+        wanted: the names looked for.
+
+    Example:
+        >>> list(unwrapped({"model.fc.weight": np.zeros(2), "model.fc.bias": np.zeros(2)}, {"fc.weight", "fc.bias"}))
+        ['fc.weight', 'fc.bias']
+    """
+    paths = Counter(path for name in arrays for path in _paths_before(name, wanted))
+    path, count = max(paths.items(), key=lambda item: item[1], default=("", 0))
+    if count <= len(wanted & arrays.keys()):
+        return arrays
+    return {name.removeprefix(path): array for name, array in arrays.items()}
+
+
+def _paths_before(name: str, wanted: Set[str]) -> Iterator[str]:
+    ends = [index + 1 for index, sign in enumerate(name) if sign == "."]
+    return (name[:end] for end in ends if name[end:] in wanted)
+
+
+def _without_side_heads(match: Match, arrays: Arrays) -> Arrays:
+    known = {target.name for target in match.targets.values()}
+    return {name: array for name, array in arrays.items() if name in known or not _within(name, match.naming.side_heads)}
 
 
 def _published(naming: Naming, model: ConvNet) -> Preprocessing | None:

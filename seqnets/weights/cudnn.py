@@ -10,6 +10,7 @@ import numpy as np
 
 from seqnets.errors import UserError
 from seqnets.nn import RNN, BidirectionalRNN, LSTMCell, StackedRNN
+from seqnets.weights.tensors import as_array
 from seqnets.weights.torch_rnn import load_torch_rnn, torch_rnn_state_dict
 
 Layer = StackedRNN | BidirectionalRNN | RNN | LSTMCell
@@ -52,7 +53,7 @@ def load_cudnn_weights(layer: Layer, flat: Any) -> None:
         >>> bool((a.kernel[...] == b.kernel[...]).all())
         True
     """
-    flat, parts = np.asarray(flat), _in_order(layer)
+    flat, parts = as_array(flat, "flat"), _in_order(layer)
     ends = np.cumsum([array.size for _, array in parts])
     if flat.shape != (ends[-1],):
         raise UserError(f"cuDNN weights for this layer must have the shape ({ends[-1]},), got {flat.shape}; check its sizes")

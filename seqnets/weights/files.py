@@ -2,6 +2,8 @@
 
 import json
 import os
+import pickle  # its error alone; nothing is unpickled here
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,10 +16,13 @@ from seqnets.data.images.preprocessing import Preprocessing
 from seqnets.decoders import read_arrays, read_json, reading
 from seqnets.errors import UserError
 from seqnets.files import checksum, replace_file
+from seqnets.weights.tensors import as_array
 
 Arrays = dict[str, np.ndarray]
 INDEX = ".safetensors.index.json"
-TORCH_SUFFIXES = (".pth", ".pt", ".th", ".bin", ".ckpt")
+TORCH_SUFFIXES = (".pth", ".pt", ".th", ".bin", ".ckpt", ".tar")
+# under what training scripts keep the weights beside their counters; the first that is there counts
+_KEYS = ("state_dict", "model_state_dict", "model", "net", "network", "module", "weights", "params")
 METADATA, RUN_CHECKSUMS = "seqnets", "seqnets_checksums"
 
 
@@ -37,7 +42,7 @@ class WeightFile:
 
 
 def read_weight_file(path: str | os.PathLike[str]) -> WeightFile:
-    """Read `.safetensors` (or the index of several), `.npz`, or torch's `.pth` and `.pt`; or the one such file of a folder.
+    """Read `.safetensors` (or the index of several), `.npz`, or torch's `.pth`, `.pt`, `.tar`; or the one such file of a folder.
 
     Numbers that batch norms of torch count batches with are left out.
 
@@ -57,7 +62,9 @@ def read_weight_file(path: str | os.PathLike[str]) -> WeightFile:
     for suffixes, read in _READERS.items():
         if file.name.endswith(suffixes):
             arrays, facts = _guarded(read, file)
-            return WeightFile(file, _without_wrapping(arrays), facts)
+            # torch counts batches in its batch norms
+            counted = {name: array for name, array in arrays.items() if name.rsplit(".")[-1] != "num_batches_tracked"}
+            return WeightFile(file, counted, facts)
     known = ", ".join(suffix for suffixes in _READERS for suffix in suffixes)
     raise UserError(f"'{file}' is not a kind of weight file that seqnets reads: {known}")
 
@@ -141,6 +148,9 @@ def _array(part: Mapping[str, Any]) -> np.ndarray:
 def _dtype(name: str) -> np.dtype:
     import ml_dtypes
 
+    eight_bits = {"F8_E4M3": "float8_e4m3fn", "F8_E5M2": "float8_e5m2"}
+    if name in eight_bits:
+        return np.dtype(getattr(ml_dtypes, eight_bits[name]))
     kinds = {"BF": "bfloat", "F": "float", "I": "int", "U": "uint", "BOOL": "bool"}
     kind = name.rstrip("0123456789")
     word = kinds[kind] + name.removeprefix(kind)
@@ -167,29 +177,48 @@ def _read_torch(path: Path) -> tuple[Arrays, Any]:
     except ImportError:
         advice = "`pip install torch`, or save the weights as .safetensors where they were made"
         raise UserError(f"'{path}' is a torch file, and torch is not installed; {advice}") from None
-    # weights_only refuses pickles that would run code
-    content = torch.load(path, map_location="cpu", weights_only=True)
-    for key in ("state_dict", "model"):
-        content = content[key] if isinstance(content.get(key), Mapping) else content
-    return {name: _from_tensor(path, name, tensor) for name, tensor in content.items()}, {}
+    try:
+        # weights_only refuses pickles that would run code
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        raise UserError(_refusal(path, str(error))) from None
+    except Exception:  # a damaged file fails in any way
+        raise UserError(_damaged(path)) from None
+    tensors = _weights_of(content)
+    if not isinstance(tensors, Mapping):
+        raise UserError(f"'{path}' holds a {type(tensors).__name__}, not weights by name; save the module's state_dict()")
+    return {str(name): _from_tensor(path, name, tensor) for name, tensor in tensors.items()}, {}
+
+
+def _damaged(path: Path) -> str:
+    return f"'{path}' is damaged, or no file of torch; copy it again from where it came"
+
+
+def _refusal(path: Path, said: str) -> str:
+    named = re.search(r"GLOBAL ([\w.]+)", said)
+    if not named and not re.search("nsupported|unrecognized|Can only", said):
+        return _damaged(path)
+    what = f" (the first is {named.group(1)})" if named else ""
+    return (
+        f"'{path}' holds more than weights: a whole pickled module, or other Python objects{what}, which could run any code when "
+        "read; where it was made, save the weights alone: torch.save(module.state_dict(), 'weights.pth')"
+    )
+
+
+def _weights_of(content: Any) -> Any:
+    inside = True
+    while inside and isinstance(content, Mapping):
+        inside = next((content[key] for key in _KEYS if isinstance(content.get(key), Mapping)), None)
+        content = inside or content
+    return content
 
 
 def _from_tensor(path: Path, name: str, tensor: Any) -> np.ndarray:
-    import ml_dtypes
     import torch
 
     if not isinstance(tensor, torch.Tensor):
         raise UserError(f"'{path}' holds a {type(tensor).__name__} under {name!r}; save the module's state_dict() alone")
-    if tensor.dtype == torch.bfloat16:
-        return tensor.contiguous().view(torch.int16).numpy().view(ml_dtypes.bfloat16)
-    return tensor.detach().numpy()
-
-
-def _without_wrapping(arrays: Arrays) -> Arrays:
-    # torch counts batches in its batch norms, and training on several devices puts `module.` before every name
-    arrays = {name: array for name, array in arrays.items() if name.rsplit(".")[-1] != "num_batches_tracked"}
-    wrapped = all(name.startswith("module.") for name in arrays)
-    return {name.removeprefix("module."): array for name, array in arrays.items()} if wrapped else arrays
+    return as_array(tensor, str(name))
 
 
 # the index of a sharded file comes first: a folder that has one holds its shards as well

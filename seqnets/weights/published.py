@@ -1,5 +1,6 @@
 """What published weights expect of images: from what travels with them, else from what their library states."""
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -9,13 +10,23 @@ from seqnets import manifest
 from seqnets.data.images.preprocessing import Preprocessing
 from seqnets.decoders import read_json, read_text
 from seqnets.errors import UserError
-from seqnets.weights.files import WeightFile
+from seqnets.weights.files import TORCH_SUFFIXES, WeightFile
 
 TORCHVISION = Preprocessing()
+TORCHVISION_V2 = Preprocessing(resize=232)
 # torchvision brings images from ImageNet's mean to these inside its two Inception networks
 TORCHVISION_INCEPTION_V1 = Preprocessing(mean=(0.5,) * 3, std=(0.5,) * 3)
 TORCHVISION_INCEPTION_V3 = replace(TORCHVISION_INCEPTION_V1, resize=342, crop=(299, 299))
 TIMM_INCEPTION_V4 = Preprocessing(resize=341, crop=(299, 299), interpolation="bicubic", mean=(0.5,) * 3, std=(0.5,) * 3)
+# files of torchvision that expect other images than the rest, by the first 32 bits of their SHA-256, which end their names
+_BY_DIGEST = {
+    **dict.fromkeys(["11ad3fa6", "cd907fc2", "f82ba261"], TORCHVISION_V2),  # ResNet-50, 101, 152
+    **dict.fromkeys(["1a0047aa", "110c445d", "173b62eb"], TORCHVISION_V2),  # ResNeXt-50, 101 32x8d, 101 64x4d
+    **dict.fromkeys(["9ba9bcbe", "d733dc28"], TORCHVISION_V2),  # Wide ResNet-50, 101
+    "7ebf99e0": TORCHVISION_V2,  # MobileNet v2
+    "88682ab5": Preprocessing(mean=(0.48235, 0.45882, 0.40784), std=(1 / 255,) * 3),  # VGG-16 of Amdegroot
+}
+_HASHED = 400_000_000  # bytes of a renamed file; larger ones are none of these
 CIFAR = Preprocessing(resize=None, crop=None)
 CAFFE_SQUEEZENET = Preprocessing(
     crop=(227, 227),
@@ -39,12 +50,25 @@ def stated_preprocessing(file: WeightFile) -> Preprocessing | None:
     """
     if file.facts.get("preprocessing"):
         return Preprocessing.from_json(file.facts["preprocessing"])
+    known = _by_digest(file.path)
+    if known is not None:
+        return known
     for name, read in _BESIDE.items():
         path = file.path.with_name(name)
         found = read(read_json(path), path) if path.is_file() else None
         if found is not None:
             return found
     return None
+
+
+def _by_digest(path: Path) -> Preprocessing | None:
+    if not path.name.endswith(TORCH_SUFFIXES):
+        return None
+    found = next((rule for digest, rule in _BY_DIGEST.items() if f"-{digest}." in path.name), None)
+    if found is not None or path.stat().st_size > _HASHED:
+        return found
+    with path.open("rb") as content:
+        return _BY_DIGEST.get(hashlib.file_digest(content, "sha256").hexdigest()[:8])
 
 
 def _of_huggingface(config: Any, path: Path) -> Preprocessing | None:

@@ -5,7 +5,7 @@ orders are the same as ours, so kernels are transposes. Torch's second bias is r
 in the two are added, on the way out the second holds zeros.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Literal
 
 import jax.numpy as jnp
@@ -13,8 +13,11 @@ import numpy as np
 from flax import nnx
 
 from seqnets.errors import UserError
-from seqnets.nn import CELLS, RNN, BidirectionalRNN, Cell, GRUCell, HighwayCell, StackedRNN, VanillaCell
+from seqnets.nn import CELLS, RNN, BidirectionalRNN, Cell, GRUCell, LSTMCell, StackedRNN, VanillaCell
+from seqnets.weights.tensors import as_array
 
+_PARTS = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
+_SHOWN = 8
 _KIND_OF_GATES = {1: "vanilla", 3: "gru", 4: "lstm"}
 
 StateDict = Mapping[str, Any]
@@ -28,7 +31,8 @@ def rnn_from_torch(
     Kind, sizes, depth and directions are read off the shapes and names.
 
     Args:
-        state_dict: names to arrays or CPU tensors, as `torch_module.state_dict()` gives them.
+        state_dict: names to arrays, tensors or parameters of any precision, as `torch_module.state_dict()` gives them;
+            of an nn.LSTM, nn.GRU or nn.RNN, or of one of their cells.
         prefix: of the names to read, e.g. "encoder.rnn.".
         activation: of an nn.RNN, which its weights do not tell.
         rngs: makes the weights that are then overwritten; any will do.
@@ -57,7 +61,7 @@ def load_torch_rnn(layer: StackedRNN | BidirectionalRNN | RNN | Cell, state_dict
 
     Args:
         layer: built with the same sizes as the torch module.
-        state_dict: names to arrays or CPU tensors.
+        state_dict: names to arrays, tensors or parameters of any precision.
         prefix: of the names to read.
 
     Raises:
@@ -74,7 +78,7 @@ def load_torch_rnn(layer: StackedRNN | BidirectionalRNN | RNN | Cell, state_dict
     arrays = _arrays(state_dict, prefix)
     _refuse_differences({name: a.shape for name, a in torch_rnn_state_dict(layer).items()}, arrays)
     for suffix, cell in _cells(layer):
-        _load_cell(cell, {part: arrays[f"{part}_{suffix}"] for part in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")})
+        _load_cell(cell, {part: arrays[f"{part}_{suffix}"] for part in _PARTS})
 
 
 def torch_rnn_state_dict(layer: StackedRNN | BidirectionalRNN | RNN | Cell) -> dict[str, np.ndarray]:
@@ -110,9 +114,10 @@ def _cells(layer: Any) -> Iterator[tuple[str, Cell]]:
 
 
 def _torch_like(cell: Any) -> Cell:
+    known = isinstance(cell, VanillaCell | LSTMCell | GRUCell)
     before = isinstance(cell, GRUCell) and cell.reset == "before"
-    if not isinstance(cell, Cell) or isinstance(cell, HighwayCell) or before or cell.layer_norm:
-        what = "a GRU with reset='before'" if before else f"{type(cell).__name__}{' with layer norm' * isinstance(cell, Cell)}"
+    if not known or before or cell.layer_norm:
+        what = "a GRU with reset='before'" if before else f"{type(cell).__name__}{' with layer norm' * known}"
         raise UserError(f"torch has no counterpart of {what}; it has vanilla, LSTM and GRU (reset='after') without layer norm")
     return cell
 
@@ -123,7 +128,7 @@ def _export_cell(cell: Cell) -> dict[str, np.ndarray]:
     if isinstance(cell, GRUCell):
         second[-cell.hidden_features :] = np.asarray(cell.recurrent_bias[...])
     kernels = (np.ascontiguousarray(np.asarray(kernel[...]).T) for kernel in (cell.kernel, cell.recurrent_kernel))
-    return dict(zip(("weight_ih", "weight_hh", "bias_ih", "bias_hh"), (*kernels, bias, second)))
+    return dict(zip(_PARTS, (*kernels, bias, second)))
 
 
 def _load_cell(cell: Cell, arrays: dict[str, np.ndarray]) -> None:
@@ -137,22 +142,48 @@ def _load_cell(cell: Cell, arrays: dict[str, np.ndarray]) -> None:
 
 
 def _arrays(state_dict: StateDict, prefix: str) -> dict[str, np.ndarray]:
-    arrays = {name.removeprefix(prefix): np.asarray(a) for name, a in state_dict.items() if name.startswith(prefix)}
+    if not isinstance(state_dict, Mapping):
+        raise UserError(
+            f"give torch's weights as names and arrays, such as module.state_dict(), not a {type(state_dict).__name__}"
+        )
+    found = {name.removeprefix(prefix): value for name, value in state_dict.items() if name.startswith(prefix)}
+    if prefix and not found:
+        raise UserError(f"no name begins with {prefix!r}; there are {_listed(state_dict)}")
+    arrays = {_of_layer(name): _widened(as_array(value, prefix + name)) for name, value in found.items()}
+    if any(name.startswith("weight_hr_") for name in arrays):
+        raise UserError("these weights are of an LSTM with projections (proj_size), which our LSTM does not have")
     for name in [name for name in arrays if name.startswith("weight_hh_")]:
         for bias in (name.replace("weight", "bias"), name.replace("weight_hh", "bias_ih")):
             arrays.setdefault(bias, np.zeros(arrays[name].shape[0], arrays[name].dtype))  # torch's bias=False
     return arrays
 
 
+def _of_layer(name: str) -> str:
+    # nn.LSTMCell and its kin name their arrays as layers do, without the layer's number
+    return f"{name}_l0" if name in _PARTS else name
+
+
+def _widened(array: np.ndarray) -> np.ndarray:
+    return array.astype(np.float32) if array.dtype.itemsize < 4 else array
+
+
+def _listed(names: Iterable[str]) -> str:
+    names = list(names)
+    return ", ".join(names[:_SHOWN]) + (", ..." if len(names) > _SHOWN else "") if names else "no names at all"
+
+
 def _build(arrays: dict[str, np.ndarray], activation: Literal["tanh", "relu"], rngs: nnx.Rngs) -> StackedRNN:
     depth = sum(f"weight_hh_l{k}" in arrays for k in range(len(arrays)))
     if not depth or f"weight_ih_l{depth - 1}" not in arrays:
-        raise UserError(f"no torch recurrent layer here: expected names like 'weight_ih_l0', got {sorted(arrays)[:4]}")
+        raise UserError(_no_layer(arrays))
 
     def layer(suffix: str) -> RNN:
+        for name in (f"weight_ih_{suffix}", f"weight_hh_{suffix}"):
+            if name not in arrays or arrays[name].ndim != 2:
+                raise UserError(f"{name} must be a matrix, and is {arrays[name].shape if name in arrays else 'not there'}")
         rows, hidden = arrays[f"weight_hh_{suffix}"].shape
-        kind = _KIND_OF_GATES.get(rows // hidden)
-        if kind is None or rows % hidden:
+        kind = _KIND_OF_GATES.get(rows // max(hidden, 1))
+        if kind is None or rows % max(hidden, 1):
             raise UserError(f"weight_hh_{suffix} has shape {(rows, hidden)}; its rows must be 1, 3 or 4 times its columns")
         options = {"activation": activation} if CELLS[kind] is VanillaCell else {}
         cell = CELLS[kind](arrays[f"weight_ih_{suffix}"].shape[1], hidden, rngs=rngs, **options)
@@ -161,6 +192,12 @@ def _build(arrays: dict[str, np.ndarray], activation: Literal["tanh", "relu"], r
     both = "weight_hh_l0_reverse" in arrays
     names = [f"l{k}" for k in range(depth)]
     return StackedRNN([BidirectionalRNN(layer(n), layer(f"{n}_reverse")) if both else layer(n) for n in names])
+
+
+def _no_layer(arrays: dict[str, np.ndarray]) -> str:
+    prefixes = dict.fromkeys(name.removesuffix("weight_ih_l0") for name in arrays if name.endswith(".weight_ih_l0"))
+    advice = f"pass prefix={next(iter(prefixes))!r}" if prefixes else "pass the prefix that stands before them, if there is one"
+    return f"no torch recurrent layer here: expected names like 'weight_ih_l0', got {_listed(arrays)}; {advice}"
 
 
 def _refuse_differences(expected: dict[str, tuple[int, ...]], arrays: dict[str, np.ndarray]) -> None:

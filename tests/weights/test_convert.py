@@ -1,9 +1,11 @@
 """Weight files of every kind come in whole or not at all, and what does not fit is told from both sides."""
 
+import hashlib
 import json
 import re
 import struct
 
+import jax
 import ml_dtypes
 import numpy as np
 import pytest
@@ -13,7 +15,7 @@ from seqnets.data.images.preprocessing import Preprocessing
 from seqnets.errors import UserError
 from seqnets.models.cnn.network import ConvNet
 from seqnets.models.registry import create_model
-from seqnets.weights import load_weights, save_weights
+from seqnets.weights import load_weights, published, save_weights
 from seqnets.weights.convert import network_variables
 from seqnets.weights.published import CAFFE_SQUEEZENET, TORCHVISION, TORCHVISION_INCEPTION_V1
 
@@ -99,7 +101,9 @@ def test_torch_files_are_read_with_their_usual_wrappings(tmp_path):
 def test_a_pickle_that_would_run_code_is_refused(tmp_path):
     torch = pytest.importorskip("torch")
     torch.save({"stem": re.compile("harmless here")}, tmp_path / "bad.pth")
-    with pytest.raises(UserError, match=r"'.*bad.pth' cannot be read"):
+    with pytest.raises(
+        UserError, match=r"'.*bad.pth' holds more than weights: .*\(the first is re._compile\), which could run any code"
+    ):
         load_weights(small_vgg(), tmp_path / "bad.pth")
 
 
@@ -271,3 +275,124 @@ def test_the_folder_of_a_training_run_is_a_weight_file_too(tmp_path):
     again = create_model("vgg11", weights=tmp_path, **SMALL)
     assert_same(again, model)
     assert again.preprocessing == rule
+
+
+def torch_file(tmp_path, name, content):
+    torch = pytest.importorskip("torch")
+    torch.save(content, tmp_path / name)
+    return tmp_path / name
+
+
+def tensors_of(model, tmp_path):
+    torch = pytest.importorskip("torch")
+    return {name: torch.from_numpy(array) for name, array in torchvision_arrays(model, tmp_path).items()}
+
+
+@pytest.mark.parametrize("prefix", ["module.", "_orig_mod.", "model.", "net.", "module._orig_mod.", "backbone.", "encoder.q.1."])
+def test_a_path_before_the_names_is_left_out(prefix, tmp_path):
+    model = small_vgg()
+    save_file({f"{prefix}{name}": a for name, a in torchvision_arrays(model, tmp_path).items()}, tmp_path / "p.safetensors")
+    assert_same(create_model("vgg11", weights=tmp_path / "p.safetensors", **SMALL), model)
+
+
+def test_what_stands_beside_the_path_is_told(tmp_path):
+    arrays = {f"model.{name}": array for name, array in torchvision_arrays(small_vgg(), tmp_path).items()}
+    save_file(arrays | {"criterion.weight": np.zeros(4, np.float32)}, tmp_path / "p.safetensors")
+    with pytest.raises(UserError, match=r"network; [^\n]*\n  only in the file: criterion: weight \(4,\)$"):
+        create_model("vgg11", weights=tmp_path / "p.safetensors", **SMALL)
+
+
+@pytest.mark.parametrize("keys", [
+    ["state_dict"], ["model_state_dict"], ["model"], ["net"], ["network"], ["model", "state_dict"], ["weights"],
+])  # fmt: skip
+@pytest.mark.parametrize("file", ["c.pth.tar", "c.ckpt"])
+def test_checkpoints_of_training_scripts_are_read(keys, file, tmp_path):
+    model, content = small_vgg(), {}
+    content = {f"_orig_mod.{name}": tensor for name, tensor in tensors_of(model, tmp_path).items()}
+    for key in reversed(keys):
+        content = {key: content, "epoch": 3, "optimizer": {"state": {}, "param_groups": []}}
+    assert_same(create_model("vgg11", weights=torch_file(tmp_path, file, content), **SMALL), model)
+
+
+def test_parameters_in_a_file_are_read_in_every_precision(tmp_path):
+    torch = pytest.importorskip("torch")
+    model = small_vgg()
+    for kind in (torch.float32, torch.float16, torch.bfloat16, torch.float64):
+        content = {name: torch.nn.Parameter(tensor.to(kind)) for name, tensor in tensors_of(model, tmp_path).items()}
+        loaded = arrays_of(create_model("vgg11", weights=torch_file(tmp_path, "p.pt", content), **SMALL))
+        for name, array in arrays_of(model).items():
+            np.testing.assert_array_equal(loaded[name], torch.from_numpy(array).to(kind).float().numpy())
+
+
+def test_a_pickled_module_is_refused_in_our_words(tmp_path):
+    torch = pytest.importorskip("torch")
+    with pytest.raises(UserError) as caught:
+        load_weights(small_vgg(), torch_file(tmp_path, "m.pth", torch.nn.Linear(2, 3)))
+    said = str(caught.value)
+    assert "holds more than weights: a whole pickled module" in said
+    assert "the first is torch.nn.modules.linear.Linear" in said
+    assert "torch.save(module.state_dict()" in said
+    assert not re.search(r"weights_only|\x1b|\n|add_safe_globals", said)
+
+
+@pytest.mark.parametrize(("content", "said"), [
+    ([1, 2], "holds a list, not weights by name"), ({"a": 3}, "a int under 'a'"), ({"model": {"a": "x"}}, "a str under 'a'"),
+])  # fmt: skip
+def test_other_contents_of_torch_files_are_refused(content, said, tmp_path):
+    with pytest.raises(UserError, match=said):
+        load_weights(small_vgg(), torch_file(tmp_path, "m.pth", content))
+
+
+def test_a_damaged_torch_file_is_one_sentence(tmp_path):
+    pytest.importorskip("torch")
+    path = torch_file(tmp_path, "m.pth", tensors_of(small_vgg(), tmp_path))
+    for content in (path.read_bytes()[:700], b"hello", b"PK\3\4", b""):
+        path.write_bytes(content)
+        with pytest.raises(UserError, match=r"m.pth' is damaged, or no file of torch"):
+            load_weights(small_vgg(), path)
+
+
+@pytest.mark.parametrize(("network", "heads"), [("googlenet", ("aux1.", "aux2.")), ("inception_v3", ("AuxLogits.",))])
+def test_published_auxiliary_heads_are_left_out_of_networks_without_them(network, heads, tmp_path):
+    from seqnets.models.registry import abstract_model
+
+    whole = abstract_model(network, side_heads=True, classes=2)
+    for variable in network_variables(whole).values():
+        variable.set_value(np.full(variable.get_raw_value().shape, 0.5, np.float32))
+    save_weights(whole, tmp_path / "w.safetensors", names="torchvision")
+    assert any(name.startswith(heads) for name in load_file(tmp_path / "w.safetensors"))
+    plain = create_model(network, weights=tmp_path / "w.safetensors", classes=2)
+    assert {float(np.asarray(v.get_raw_value()).ravel()[0]) for v in network_variables(plain).values()} == {0.5}
+    heads_too = abstract_model(network, side_heads=True, classes=2)
+    load_weights(heads_too, tmp_path / "w.safetensors")
+    assert all(isinstance(v.get_raw_value(), jax.Array) for v in network_variables(heads_too).values())
+    renamed = {name.replace("aux1", "aux3"): array for name, array in load_file(tmp_path / "w.safetensors").items()}
+    save_file(renamed | {"more.weight": np.zeros(1, np.float32)}, tmp_path / "w.safetensors")
+    with pytest.raises(UserError, match=r"only in the file: .*more"):
+        create_model(network, weights=tmp_path / "w.safetensors", classes=2)
+
+
+# what torchvision 0.24 states in its classes of weights: (file, resize), of the families that we have
+TORCHVISION_FILES = {
+    "alexnet-owt-7be5be79": 256, "googlenet-1378be20": 256, "mobilenet_v2-b0353104": 256, "mobilenet_v2-7ebf99e0": 232,
+    "resnet50-0676ba61": 256, "resnet50-11ad3fa6": 232, "resnet101-63fe2227": 256, "resnet101-cd907fc2": 232,
+    "resnet152-394f9c45": 256, "resnet152-f82ba261": 232, "resnext50_32x4d-7cdf4587": 256, "resnext50_32x4d-1a0047aa": 232,
+    "resnext101_32x8d-8ba56ff5": 256, "resnext101_32x8d-110c445d": 232, "resnext101_64x4d-173b62eb": 232,
+    "wide_resnet50_2-95faca4d": 256, "wide_resnet50_2-9ba9bcbe": 232, "wide_resnet101_2-32ee1156": 256,
+    "wide_resnet101_2-d733dc28": 232,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("file", TORCHVISION_FILES)
+def test_each_published_file_of_torchvision_has_the_resize_it_states(file, tmp_path):
+    model = small_vgg()
+    path = torch_file(tmp_path, f"{file}.pth", tensors_of(model, tmp_path))
+    loaded = create_model("vgg11", weights=path, **SMALL)
+    assert (loaded.preprocessing.resize, loaded.preprocessing.crop) == (TORCHVISION_FILES[file], (224, 224))
+
+
+def test_a_renamed_file_is_known_by_its_hash(tmp_path, monkeypatch):
+    path = torch_file(tmp_path, "mine.pth", tensors_of(small_vgg(), tmp_path))
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()[:8]
+    monkeypatch.setitem(published._BY_DIGEST, digest, published.TORCHVISION_V2)
+    assert create_model("vgg11", weights=path, **SMALL).preprocessing.resize == 232

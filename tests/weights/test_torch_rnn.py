@@ -8,6 +8,7 @@ from flax import nnx
 import seqnets.nn as snn
 from numerics import assert_close
 from seqnets.errors import UserError
+from seqnets.weights.cudnn import cudnn_weights, load_cudnn_weights
 from seqnets.weights.torch_rnn import load_torch_rnn, rnn_from_torch, torch_rnn_state_dict
 
 torch = pytest.importorskip("torch", reason="the torch oracle is an extra: pip install '.[torch]'")
@@ -89,3 +90,53 @@ def test_cells_that_torch_lacks_are_named():
 def test_other_names_are_refused():
     with pytest.raises(UserError, match="no torch recurrent layer here"):
         rnn_from_torch({"conv1.weight": np.zeros((3, 3))})
+
+
+@pytest.mark.parametrize("kind", ["vanilla", "lstm", "gru"])
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16, torch.float64])
+def test_every_precision_and_parameters_are_taken(kind, dtype):
+    module = KINDS[kind](4, 5, bidirectional=True, batch_first=True).to(dtype)
+    rounded = KINDS[kind](4, 5, bidirectional=True, batch_first=True)
+    rounded.load_state_dict({name: tensor.float() for name, tensor in module.state_dict().items()})
+    for state in (module.state_dict(), dict(module.named_parameters())):
+        assert_close(rnn_from_torch(state)(jnp.asarray(X)), run_torch(rounded)[0])
+
+
+@pytest.mark.parametrize(
+    ("kind", "cell"), [("vanilla", torch.nn.RNNCell), ("lstm", torch.nn.LSTMCell), ("gru", torch.nn.GRUCell)]
+)
+def test_the_names_of_torchs_cells_are_known(kind, cell):
+    module, ours = cell(4, 5), snn.CELLS[kind](4, 5, rngs=nnx.Rngs(0))
+    load_torch_rnn(ours, {f"dec.{name}": value for name, value in module.named_parameters()}, prefix="dec.")
+    found = module(torch.from_numpy(X[:, 0]))
+    expected = (found[0] if kind == "lstm" else found).detach().numpy()
+    assert_close(snn.RNN(ours)(jnp.asarray(X[:, :1]))[:, 0], expected)
+    assert_close(rnn_from_torch(module.state_dict())(jnp.asarray(X[:, :1]))[:, 0], expected)
+
+
+def test_what_is_no_recurrent_layer_of_ours_is_said_plainly():
+    lstm = torch.nn.LSTM(4, 5)
+    wrapped = {f"_orig_mod.rnn.{name}": value for name, value in lstm.state_dict().items()}
+    for call, message in [
+        (lambda: rnn_from_torch(torch.nn.LSTM(4, 5, proj_size=2).state_dict()), r"LSTM with projections \(proj_size\)"),
+        (lambda: rnn_from_torch(wrapped, prefix="enc."), r"no name begins with 'enc.'; there are _orig_mod.rnn.weight_ih_l0, "),
+        (lambda: rnn_from_torch(wrapped), r"got _orig_mod.rnn.weight_ih_l0, .*; pass prefix='_orig_mod.rnn.'"),
+        (lambda: rnn_from_torch(lstm), r"not a LSTM"),
+        (lambda: rnn_from_torch({}), "got no names at all"),
+        (lambda: rnn_from_torch({"weight_ih_l0": "text", "weight_hh_l0": None}), "'weight_ih_l0' must be an array of numbers"),
+        (lambda: rnn_from_torch({"weight_ih_l0": [[1], [1, 2]], "weight_hh_l0": 3}), "'weight_ih_l0' cannot be read as an array"),
+        (lambda: rnn_from_torch({"weight_ih_l0": np.zeros(3), "weight_hh_l0": np.zeros((4, 1))}), "must be a matrix"),
+        (lambda: load_torch_rnn(snn.MinGRUCell(4, 5, rngs=nnx.Rngs(0)), lstm.state_dict()), "counterpart of MinGRUCell;"),
+        (lambda: torch_rnn_state_dict(snn.MinLSTMCell(4, 5, rngs=nnx.Rngs(0))), "counterpart of MinLSTMCell;"),
+        (lambda: torch_rnn_state_dict(snn.HighwayCell(4, 5, rngs=nnx.Rngs(0))), "counterpart of HighwayCell;"),
+    ]:  # fmt: skip
+        with pytest.raises(UserError, match=message):
+            call()
+
+
+def test_cudnns_flat_weights_may_be_a_tensor():
+    one, other = (snn.LSTMCell(4, 5, rngs=nnx.Rngs(seed)) for seed in (0, 1))
+    load_cudnn_weights(one, torch.nn.Parameter(torch.from_numpy(cudnn_weights(other))))
+    np.testing.assert_array_equal(one.kernel[...], other.kernel[...])
+    with pytest.raises(UserError, match="'flat' must be an array of numbers"):
+        load_cudnn_weights(one, "weights")

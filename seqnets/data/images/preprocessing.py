@@ -207,7 +207,7 @@ class Preprocessing:
     def _resized_size(self, size: tuple[int, int]) -> tuple[int, int]:
         if self.resize is None:
             return size
-        return self.resize[::-1] if isinstance(self.resize, tuple) else self._proportional(size, self.resize)
+        return (self.resize[1], self.resize[0]) if isinstance(self.resize, tuple) else self._proportional(size, self.resize)
 
     def _resized(
         self, image: Image.Image, size: tuple[int, int], box: tuple[float, float, float, float] | None = None

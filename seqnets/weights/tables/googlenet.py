@@ -30,5 +30,6 @@ NAMINGS = (
         "torchvision",
         (*nested(STEM, CONV_NORM), *nested(MODULES, BRANCHES), *SIDE_HEADS, *rules({"logits": "fc"})),
         preprocessing=TORCHVISION_INCEPTION_V1,
+        side_heads=("aux1", "aux2"),
     ),
 )
