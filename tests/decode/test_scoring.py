@@ -11,7 +11,8 @@ from seqnets.decode import score
 from seqnets.decode.text import scoring
 from seqnets.errors import UserError
 from seqnets.models.char_lm import CharLM
-from seqnets.train import CharLMTask, TrainConfig, fit
+from seqnets.tasks.text.task import CharLMTask
+from seqnets.train import TrainConfig, fit
 
 
 def naive(model, tokens, separator=()) -> np.ndarray:
