@@ -7,7 +7,7 @@ import os
 import types
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
-from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import Any, Literal, NamedTuple, TypeVar, Union, get_args, get_origin, get_type_hints
 
 import tomli_w
 
@@ -18,6 +18,97 @@ Record = TypeVar("Record")
 
 _ARTICLES = {bool: "true or false", int: "a whole number", float: "a number", str: "a text", tuple: "a list"}
 WORDS = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
+
+
+class Range(NamedTuple):
+    """What a number may be.
+
+    Example:
+        >>> Range(above=0, most=1).check("top_p", 1.5)
+        Traceback (most recent call last):
+        ...
+        seqnets.errors.UserError: top_p must be above 0 and at most 1, not 1.5
+    """
+
+    least: float | None = None
+    above: float | None = None
+    most: float | None = None
+    below: float | None = None
+
+    def __str__(self) -> str:
+        words = {"at least": self.least, "above": self.above, "at most": self.most, "below": self.below}
+        return " and ".join(f"{word} {_in_words(bound)}" for word, bound in words.items() if bound is not None)
+
+    def check(self, name: str, value: float) -> None:
+        """Refuse a number outside of the range.
+
+        Raises:
+            UserError: naming it.
+        """
+        inside = (
+            (self.least is None or value >= self.least)
+            and (self.above is None or value > self.above)
+            and (self.most is None or value <= self.most)
+            and (self.below is None or value < self.below)
+        )
+        if not inside:
+            raise UserError(f"{name} must be {self}, not {value!r}")
+
+
+NOT_NEGATIVE, POSITIVE, ABOVE_ZERO = Range(least=0), Range(least=1), Range(above=0)
+RATE, SHARE = Range(least=0, below=1), Range(least=0, most=1)
+SEED = Range(least=0, below=1 << 32)  # beyond, JAX and NumPy would take another seed without a word
+WIDTH = Range(least=1, most=1 << 16)  # a layer of more has tens of gigabytes of weights
+LAYERS = Range(least=1, most=1000)
+
+
+def settle(record: Any, section: str = "", **ranges: Range) -> None:
+    """Check all settings of a frozen dataclass, and make NumPy's numbers plain; for its `__post_init__`.
+
+    Args:
+        record: each of its fields must be of the type it is annotated with; numbers must be finite.
+        section: stands before the names in errors.
+        **ranges: of single settings; None is in every range.
+
+    Raises:
+        UserError: a setting is of the wrong type or out of its range; the message names it.
+
+    Example:
+        >>> @dataclasses.dataclass(frozen=True)
+        ... class Model:
+        ...     layers: int = 1
+        ...     def __post_init__(self):
+        ...         settle(self, "model", layers=POSITIVE)
+        >>> Model(0)
+        Traceback (most recent call last):
+        ...
+        seqnets.errors.UserError: model.layers must be at least 1, not 0
+    """
+    prefix = f"{section}." if section else ""
+    for field, hint in _hints(type(record)).items():
+        value = _checked(getattr(record, field), hint, prefix + field)
+        if isinstance(value, float) and not math.isfinite(value):
+            raise UserError(f"{prefix}{field} must be a finite number, not {value!r}")
+        object.__setattr__(record, field, value)
+        if field in ranges and value is not None:
+            ranges[field].check(prefix + field, value)
+
+
+def whole(name: str, value: Any, allowed: Range = NOT_NEGATIVE) -> int:
+    """Return a whole number as a plain one.
+
+    Raises:
+        UserError: it is not a whole number, or out of its range.
+
+    Example:
+        >>> whole("samples", 2.5, POSITIVE)
+        Traceback (most recent call last):
+        ...
+        seqnets.errors.UserError: samples must be a whole number, not 2.5
+    """
+    number = _checked(value, int, name)
+    allowed.check(name, number)
+    return number
 
 
 def names(kind: type) -> Iterator[tuple[str, Any]]:
@@ -214,12 +305,20 @@ def _section(value: Any, where: str, name: str) -> Mapping[str, Any]:
 def _checked(value: Any, hint: Any, name: str) -> Any:
     try:
         return _converted(value, hint)
-    except (TypeError, ValueError):
-        raise UserError(f"{name} must be {described(hint)}, not {value!r}") from None
+    except (TypeError, ValueError, OverflowError):
+        raise UserError(f"{name} must be {described(hint)}, not {_plain_number(value)!r}") from None
+
+
+def _in_words(bound: float) -> str:
+    return "2^32" if bound == 1 << 32 else f"{bound:,}"
+
+
+def _plain_number(value: Any) -> Any:
+    return value.item() if getattr(value, "ndim", None) == 0 and hasattr(value, "item") else value  # NumPy's or JAX's
 
 
 def _converted(value: Any, hint: Any) -> Any:
-    options = _options(hint)
+    options, value = _options(hint), _plain_number(value)
     if type(None) in options and value in (None, "none"):
         return None
     for option in options:

@@ -1,6 +1,6 @@
 """What turns a model's logits into a character: penalty, temperature, top-k, top-p, min-p, and the draw."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -9,6 +9,8 @@ from jax.typing import ArrayLike
 
 # a power of two, so that dividing by it is exact and the order of the logits survives
 _COLDEST = 2.0**-20
+_LARGEST = {"top_k": 2**31 - 1}  # what no vocabulary reaches; of the others, the largest float32
+_SUMS_ALIKE = 1e-6
 
 
 class Filters(NamedTuple):
@@ -29,6 +31,26 @@ class Filters(NamedTuple):
     top_k: Array | None = None
     top_p: Array | None = None
     min_p: Array | None = None
+
+
+def filters_of(config: Any) -> Filters:
+    """Return the filters that a configuration has on, by the names of its fields.
+
+    Args:
+        config: its fields are numbers, or None for a filter that is off; a field that it lacks is off too.
+
+    Example:
+        >>> from types import SimpleNamespace
+        >>> filters_of(SimpleNamespace(temperature=0.5, top_k=10**12)).top_k.item()
+        2147483647
+    """
+    given = {name: getattr(config, name, None) for name in Filters._fields}
+    return Filters(**{name: _setting(name, value) for name, value in given.items() if value is not None})
+
+
+def _setting(name: str, value: float) -> Array:
+    dtype = jnp.int32 if name == "top_k" else jnp.float32
+    return jnp.asarray(min(value, _LARGEST.get(name, float(jnp.finfo(jnp.float32).max))), dtype)
 
 
 def filtered(filters: Filters, logits: Array, recent: Array) -> Array:
@@ -129,18 +151,22 @@ def penalize(logits: Array, recent: Array, penalty: Array) -> Array:
 
 
 def keep_top_k(logits: Array, k: Array) -> Array:
-    """Keep the k largest logits (and what equals the k-th); the others become -inf.
+    """Keep the k largest logits, of equal ones the first; the others become -inf.
 
     Example:
         >>> import jax.numpy as jnp
         >>> keep_top_k(jnp.array([[1.0, 3.0, 2.0]]), 2).tolist()
         [[-inf, 3.0, 2.0]]
+        >>> keep_top_k(jnp.array([[1.0, 1.0, 1.0]]), 2).tolist()
+        [[1.0, 1.0, -inf]]
     """
     return _keep(logits, _descending(logits), jnp.clip(k, 1, logits.shape[-1]))
 
 
 def keep_top_p(logits: Array, p: Array) -> Array:
     """Keep the smallest set of the likeliest tokens whose probability reaches p; the others become -inf.
+
+    Of equally likely tokens the first are kept. A sum within 1e-6 of p, the rounding of the sum, reaches it; p = 1 keeps all.
 
     References:
         Holtzman et al., The curious case of neural text degeneration, 2020.
@@ -151,9 +177,9 @@ def keep_top_p(logits: Array, p: Array) -> Array:
         -inf
     """
     ordered = _descending(logits)
-    probabilities = jax.nn.softmax(ordered, axis=-1)
-    before = jnp.cumsum(probabilities, axis=-1) - probabilities
-    return _keep(logits, ordered, jnp.maximum(1, jnp.sum(before < p, axis=-1, keepdims=True)))
+    reached = jnp.cumsum(jax.nn.softmax(ordered, axis=-1), axis=-1)
+    count = 1 + jnp.sum(reached < p - _SUMS_ALIKE, axis=-1, keepdims=True)
+    return _keep(logits, ordered, jnp.where(p < 1, jnp.minimum(count, logits.shape[-1]), logits.shape[-1]))
 
 
 def keep_min_p(logits: Array, p: Array) -> Array:
@@ -176,5 +202,8 @@ def _descending(logits: Array) -> Array:
 
 
 def _keep(logits: Array, ordered: Array, count: Array) -> Array:
-    last = jnp.broadcast_to(jnp.asarray(count) - 1, (*logits.shape[:-1], 1))
-    return jnp.where(logits >= jnp.take_along_axis(ordered, last, axis=-1), logits, -jnp.inf)
+    count = jnp.broadcast_to(jnp.asarray(count), (*logits.shape[:-1], 1))
+    last = jnp.take_along_axis(ordered, count - 1, axis=-1)
+    above, equal = logits > last, logits == last
+    room = count - jnp.sum(above, axis=-1, keepdims=True)
+    return jnp.where(above | (equal & (jnp.cumsum(equal, axis=-1) <= room)), logits, -jnp.inf)

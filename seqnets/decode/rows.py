@@ -9,6 +9,7 @@ import numpy as np
 from flax import nnx
 
 from seqnets.data.examples.examples import Examples, in_order
+from seqnets.decode.given import model_of
 
 ROWS = 128
 
@@ -35,7 +36,7 @@ def map_examples(function: Callable[[Any, Any], Any], model: nnx.Module, example
         >>> map_examples(scaled, model, examples, rows=2).tolist()
         [0.0, 2.0, 4.0, 6.0, 8.0]
     """
-    graphdef, state = nnx.split(model)
+    graphdef, state = nnx.split(model_of(model))
     rows = min(rows, len(examples))
     parts = []
     for batch, count in in_order(examples, rows):

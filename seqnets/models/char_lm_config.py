@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from seqnets import settings
 from seqnets.errors import UserError
 from seqnets.ops.backends.names import Backend
 
@@ -57,11 +58,15 @@ class CharLMConfig:
     """How the recurrence runs over time."""
 
     def __post_init__(self):
-        for name, least in {"hidden_features": 1, "layers": 1, "embedding_features": 0, "depth": 1, "remat": 0}.items():
-            if getattr(self, name) < least:
-                raise UserError(f"model.{name} must be at least {least}, got {getattr(self, name)}")
-        for name in ("dropout", "input_dropout", "weight_dropout", "zoneout"):
-            if not 0 <= getattr(self, name) < 1:
-                raise UserError(f"model.{name} must lie in [0, 1), got {getattr(self, name)}")
+        settings.settle(
+            self,
+            "model",
+            hidden_features=settings.WIDTH,
+            layers=settings.LAYERS,
+            embedding_features=settings.WIDTH._replace(least=0),
+            depth=settings.LAYERS,
+            remat=settings.NOT_NEGATIVE,
+            **dict.fromkeys(("dropout", "input_dropout", "weight_dropout", "zoneout"), settings.RATE),
+        )
         if self.tied and not self.embedding_features:
             raise UserError("model.tied shares the embedding with the output, but model.embedding_features is 0; set it above 0")

@@ -1,10 +1,10 @@
 """The settings of a training run."""
 
 import dataclasses
-import math
 from dataclasses import dataclass
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
+from seqnets import settings
 from seqnets.errors import UserError
 
 OptimizerName = Literal["sgd", "rmsprop", "adam", "adamw"]
@@ -99,11 +99,8 @@ class TrainConfig:
     """Also write TensorBoard files (needs `pip install 'seqnets[viz]'`)."""
 
     def __post_init__(self) -> None:
-        for names, low, high in _RANGES:
-            for name in names.split():
-                _check_range(name, getattr(self, name), low, high)
-        _check_choice("optimizer", self.optimizer, get_args(OptimizerName))
-        _check_choice("schedule", self.schedule, get_args(ScheduleName))
+        ranges = {name: allowed for names, allowed in _RANGES.items() for name in names.split()}
+        settings.settle(self, "train", **ranges)
         for setting in self.rate_multipliers:
             parsed_multiplier(setting)
         if self.warmup_steps > self.steps:
@@ -141,31 +138,14 @@ def parsed_multiplier(setting: str) -> tuple[str, float]:
     return pattern.strip(), factor
 
 
-_RANGES = (
-    ("steps batch_size max_bad_steps log_every keep plateau_patience", 1, math.inf),
-    (
-        "steps_per_dispatch seed warmup_steps decay_steps patience evaluate_every save_every weight_decay clip_norm clip_value",
-        0,
-        math.inf,
-    ),
-    ("learning_rate epsilon watchdog max_spike", 0, math.inf),
-    ("momentum beta1 beta2 averaging floor decay_rate plateau_factor", 0, 1),
-)
-_BELOW_ONE = {"momentum", "beta1", "beta2", "averaging", "plateau_factor"}
-_ABOVE_ZERO = {"learning_rate", "decay_rate", "plateau_factor", "epsilon"}
-_WHOLE = {field.name for field in dataclasses.fields(TrainConfig) if field.type in (int, "int")}
-
-
-def _check_range(name: str, value: Any, low: float, high: float) -> None:
-    kind = int if name in _WHOLE else int | float
-    if isinstance(value, bool) or not isinstance(value, kind) or not math.isfinite(value):
-        raise UserError(f"train.{name} must be a {'whole' if name in _WHOLE else 'finite'} number, not {value!r}")
-    if value < low or (value == 0 and name in _ABOVE_ZERO):
-        raise UserError(f"train.{name} must be {'above 0' if name in _ABOVE_ZERO else f'at least {low}'}, not {value!r}")
-    if value > high or (value == 1 and name in _BELOW_ONE):
-        raise UserError(f"train.{name} must be {'below' if name in _BELOW_ONE else 'at most'} {high}, not {value!r}")
-
-
-def _check_choice(name: str, value: Any, choices: tuple[str, ...]) -> None:
-    if value not in choices:
-        raise UserError(f"train.{name} must be one of {', '.join(choices)}, not {value!r}")
+_RANGES = {
+    "steps batch_size max_bad_steps log_every keep plateau_patience": settings.POSITIVE,
+    "steps_per_dispatch warmup_steps decay_steps patience evaluate_every save_every": settings.NOT_NEGATIVE,
+    "weight_decay clip_norm clip_value watchdog max_spike": settings.NOT_NEGATIVE,
+    "learning_rate epsilon": settings.ABOVE_ZERO,
+    "momentum beta1 beta2 averaging": settings.RATE,
+    "floor": settings.SHARE,
+    "decay_rate": settings.Range(above=0, most=1),
+    "plateau_factor": settings.Range(above=0, below=1),
+    "seed": settings.SEED,
+}

@@ -185,16 +185,16 @@ def test_without_attention(model):
 
 REFUSALS = {
     "method": ({"method": "guess"}, "method must be 'beam', 'greedy' or 'sample', not 'guess'"),
-    "beam": ({"beam": 0}, "beam must be a whole number of at least 1"),
+    "beam": ({"beam": 0}, "beam must be at least 1"),
     "n_best": ({"beam": 2, "n_best": 3}, "a beam of 2 finds 2 captions at most, fewer than n_best 3"),
     "greedy": ({"method": "greedy", "n_best": 2}, "greedy decoding gives one caption"),
     "lengths": ({"min_length": 5, "max_length": 4}, "min_length 5 is beyond max_length 4"),
     "penalty": ({"length_penalty": -1.0}, "length_penalty must be at least 0"),
-    "nan": ({"temperature": float("nan")}, "temperature must be at least 0, not nan"),
-    "top_k": ({"top_k": 0}, "top_k must be a whole number of at least 1"),
+    "nan": ({"temperature": float("nan")}, "temperature must be a finite number, not nan"),
+    "top_k": ({"top_k": 0}, "top_k must be at least 1"),
     "top_p": ({"top_p": 1.5}, "top_p must be above 0 and at most 1"),
     "unknown": ({"width": 3}, "captioning has no setting 'width'; it has method, beam"),
-    "batch": ({"batch": 0}, "batch must be a whole number of at least 1"),
+    "batch": ({"batch": 0}, "batch must be at least 1"),
 }
 
 

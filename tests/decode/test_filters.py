@@ -3,7 +3,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from seqnets.decode.filters import Filters, draw, filtered, keep_min_p, keep_top_k, keep_top_p, penalize
+from seqnets.decode.filters import Filters, draw, filtered, filters_of, keep_min_p, keep_top_k, keep_top_p, penalize
+from seqnets.decode.text.sampling import SamplingConfig
 
 LOGITS = np.random.default_rng(0).normal(size=(20, 13)).astype(np.float32) * 3
 
@@ -14,7 +15,7 @@ def softmax(x):
 
 
 def naive_top_k(row, k):
-    kept = sorted(range(len(row)), key=lambda i: -row[i])[:k]
+    kept = sorted(range(len(row)), key=lambda i: -row[i])[:k]  # of equal ones the first
     return np.array([x if i in kept else -np.inf for i, x in enumerate(row)])
 
 
@@ -48,6 +49,41 @@ def test_top_k(k):
 @pytest.mark.parametrize("p", [0.01, 0.3, 0.77, 0.95, 1.0])
 def test_top_p(p):
     np.testing.assert_array_equal(keep_top_p(jnp.asarray(LOGITS), jnp.float32(p)), [naive_top_p(row, p) for row in LOGITS])
+
+
+@pytest.mark.parametrize(
+    ("probabilities", "p", "kept"),
+    [
+        ([0.3, 0.1, 0.1, 0.5], 0.8, [0, 3]),
+        ([0.1] * 10, 0.35, [0, 1, 2, 3]),
+        ([0.25, 0.5, 0.25], 0.5, [1]),  # reached exactly: not one more
+        ([0.25, 0.5, 0.25], 0.75, [0, 1]),
+        ([0.25, 0.25, 0.25, 0.25], 0.5, [0, 1]),
+        ([0.5, 0.3, 0.2], 0.500001, [0]),  # within the rounding of the sum
+        ([0.5, 0.3, 0.2], 0.51, [0, 1]),
+        ([0.5, 0.3, 0.2], 1e-9, [0]),
+        ([1 - 3e-8, 1e-8, 1e-8, 1e-8], 1.0, [0, 1, 2, 3]),
+        ([1 - 3e-8, 1e-8, 1e-8, 1e-8], 0.999, [0]),
+    ],
+)
+def test_top_p_keeps_the_smallest_set(probabilities, p, kept):
+    found = keep_top_p(jnp.log(jnp.asarray([probabilities])), jnp.float32(p))
+    assert np.flatnonzero(np.isfinite(found[0])).tolist() == kept
+
+
+def test_of_equal_logits_top_k_keeps_k():
+    logits = jnp.asarray([[2.0, 1.0, 2.0, 2.0, 3.0], [1.0, 1.0, 1.0, 1.0, -np.inf]])
+    assert np.isfinite(keep_top_k(logits, jnp.int32(2))).tolist() == [
+        [True, False, False, False, True],
+        [True, True, *[False] * 3],
+    ]
+    assert np.isfinite(keep_top_k(logits, jnp.int32(5)))[1].tolist() == [True] * 4 + [False]
+
+
+def test_settings_beyond_every_number_are_clamped():
+    filters = filters_of(SamplingConfig(temperature=1e300, top_k=10**12, repetition_penalty=1e300))
+    got = filtered(filters, jnp.asarray([[3.0, -1.0, 2.0]]), jnp.zeros((1, 0), jnp.int32))
+    np.testing.assert_allclose(got, 0, atol=1e-30)
 
 
 @pytest.mark.parametrize("p", [0.001, 0.1, 0.5, 1.0])

@@ -11,6 +11,7 @@ from seqnets.decode import sample, sample_many, stream, stream_many
 from seqnets.decode.text import prompt as prompts
 from seqnets.decode.text.sampling import _chunk, _run
 from seqnets.errors import UserError
+from seqnets.run import Run
 
 KEY = jax.random.key(7)
 
@@ -58,6 +59,23 @@ def test_repetition_penalty_looks_at_the_window(model):
     expected = naive(model, "bad", 20, 0, penalty=1.7, window=3)
     assert sample(model, "bad", **options) == expected
     assert expected != naive(model, "bad", 20, 0)
+
+
+def test_the_penalty_sees_the_prompt(model):
+    options = {"length": 1, "temperature": 0, "repetition_penalty": 1e6}
+    assert sample(model, "bad", **options) == naive(model, "bad", 1, 0, penalty=1e6)
+    penalized = [prompt for prompt in ("bad", "cab", "fed", "h a", "gag") if naive(model, prompt, 1, 0) in prompt]
+    assert penalized  # prompts that the model would repeat
+    for prompt in penalized:
+        assert sample(model, prompt, **options) == naive(model, prompt, 1, 0, penalty=1e6) != naive(model, prompt, 1, 0)
+
+
+def test_the_window_of_the_penalty_is_not_that_of_the_separator(model):
+    separator = tuple(model.vocabulary.encode("h\n g").tolist())
+    options = {"length": 20, "temperature": 0, "repetition_penalty": 1.7, "repetition_window": 1}
+    expected = naive(model, "bad", 20, 0, penalty=1.7, window=1, separator=separator)
+    assert sample(model, "bad", **options, separator=separator) == expected
+    assert expected != naive(model, "bad", 20, 0, penalty=1.7, window=4, separator=separator)
 
 
 def test_carry_is_reset_after_a_separator_in_prompt_and_text(model):
@@ -197,6 +215,15 @@ def test_unknown_characters_follow_the_policy(model):
         {"stop": ("",)},
         {"unknown": "guess"},
         {"temprature": 1.0},
+        {"length": 5.0},
+        {"length": float("inf")},
+        {"length": True},
+        {"repetition_window": 8.0},
+        {"repetition_window": 10**9},
+        {"top_k": 2.5},
+        {"stop": ("Ω",)},
+        {"key": 3},
+        {"chunk": 2.0},
     ],
 )
 def test_impossible_settings_are_named(model, wrong):
@@ -205,5 +232,16 @@ def test_impossible_settings_are_named(model, wrong):
 
 
 def test_impossible_numbers_of_samples_are_named(model):
-    with pytest.raises(UserError, match="samples must be"):
-        stream_many(model, "abc", samples=0)
+    for samples in (0, 2.0, 2_000_000_000):
+        with pytest.raises(UserError, match="samples must be"):
+            stream_many(model, "abc", samples=samples)
+
+
+def test_numbers_of_numpy_are_numbers(model):
+    plain = sample(model, "abc", length=9, temperature=0.5, top_k=3, key=KEY)
+    assert sample(model, "abc", length=np.int64(9), temperature=np.float32(0.5), top_k=np.uint8(3), key=KEY) == plain
+
+
+def test_a_run_is_not_a_model(model):
+    with pytest.raises(UserError, match=r"not a run; give run\.model"):
+        sample(Run(model, {}, None, None, []), "abc")

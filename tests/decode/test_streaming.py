@@ -59,9 +59,32 @@ def test_length_zero_is_finished_at_once():
     assert TextStream(VOCABULARY, 0).finished
 
 
+@pytest.mark.parametrize(
+    ("stop", "text"),
+    [
+        (["bcabc", "ca"], "aab"),  # the first of the two begins first, the second is complete first
+        (["ca", "bcabc"], "aab"),
+        (["abc", "c"], "a"),  # complete at once: the longer
+        (["c", "abc"], "a"),
+    ],
+)
+def test_of_several_stop_strings_the_one_that_is_complete_first_counts(stop, text):
+    for size in (1, 2, 9):
+        stream, tokens = TextStream(VOCABULARY, 100, stop), VOCABULARY.encode("aabcabcab")
+        assert "".join(stream.push(tokens[start : start + size]) for start in range(0, 9, size)) == text
+        assert stream.finished
+
+
 def test_empty_stop_string_is_refused():
     with pytest.raises(UserError, match="at least one character"):
         TextStream(VOCABULARY, 10, [""])
+
+
+@pytest.mark.parametrize("stop", ["Ω", "aΩ", "\\0"])
+def test_a_stop_string_that_never_comes_is_refused(stop):
+    with pytest.raises(UserError, match=r"never comes: the model has no character .*; leave it out or correct it"):
+        TextStream(VOCABULARY, 10, ["a", stop])
+    assert TextStream(bytes_vocabulary(), 10, [stop]).push(list(f"é{stop}".encode())) == "é"
 
 
 def test_utf8_states_accept_what_python_accepts():

@@ -133,7 +133,7 @@ def test_penalty_is_size_and_change():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"layers": 0}, "model.layers must be at least 1, got 0"),
+        ({"layers": 0}, "model.layers must be at least 1, not 0"),
         ({"dropout": 1.0}, r"model.dropout must lie in \[0, 1\), got 1.0"),
         ({"tied": True, "embedding_features": 0}, "set it above 0"),
         ({"hiden_features": 9}, "CharLM has no setting 'hiden_features'"),

@@ -162,9 +162,9 @@ def test_settings_out_of_range_are_named():
     for settings, message in (
         ({"steps": 0}, "train.steps must be at least 1, not 0"),
         ({"steps": 1.5}, "train.steps must be a whole number, not 1.5"),
-        ({"averaging": 1.0}, "train.averaging must be below 1, not 1.0"),
+        ({"averaging": 1.0}, "train.averaging must be at least 0 and below 1, not 1.0"),
         ({"learning_rate": 0.0}, "train.learning_rate must be above 0, not 0.0"),
-        ({"optimizer": "lion"}, "train.optimizer must be one of sgd, rmsprop, adam, adamw, not 'lion'"),
+        ({"optimizer": "lion"}, "train.optimizer must be .sgd., .rmsprop., .adam. or .adamw., not 'lion'"),
         ({"warmup_steps": 9, "steps": 8}, r"train.warmup_steps \(9\) is more than train.steps \(8\)"),
         ({"clip_norm": math.nan}, "train.clip_norm must be a finite number, not nan"),
     ):

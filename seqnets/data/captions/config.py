@@ -1,10 +1,9 @@
 """The settings of captioned images: the section [data] of a captioner's run."""
 
 from dataclasses import dataclass
-from typing import get_args
 
+from seqnets import settings
 from seqnets.data.token_kinds import CaptionUnit
-from seqnets.errors import UserError
 
 
 @dataclass(frozen=True)
@@ -39,8 +38,4 @@ class CaptionDataConfig:
     """Where features of a frozen encoder are kept; empty for $SEQNETS_CACHE or ~/.cache/seqnets."""
 
     def __post_init__(self) -> None:
-        if self.unit not in get_args(CaptionUnit):
-            raise UserError(f"data.unit must be one of {', '.join(get_args(CaptionUnit))}, not {self.unit!r}")
-        for name in ("min_count", "scenes"):
-            if getattr(self, name) < 1:
-                raise UserError(f"data.{name} must be at least 1, not {getattr(self, name)}")
+        settings.settle(self, "data", min_count=settings.POSITIVE, scenes=settings.POSITIVE)

@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
+from seqnets import settings
 from seqnets.data.token_kinds import CaptionUnit
-from seqnets.errors import UserError
 
 
 @dataclass(frozen=True)
@@ -28,9 +28,8 @@ class SequenceConfig:
     """Share of the different examples that is held out, chosen by the hash of their content; 0 for none."""
 
     def __post_init__(self) -> None:
-        for name in ("max_length", "min_count"):
-            if getattr(self, name) < 1:
-                raise UserError(f"data.{name} must be at least 1, not {getattr(self, name)}")
+        share = settings.RATE
+        settings.settle(self, "data", max_length=settings.POSITIVE, min_count=settings.POSITIVE, validation_fraction=share)
 
 
 @dataclass(frozen=True)
@@ -56,5 +55,4 @@ class QuestionConfig(SequenceConfig):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.answers < 2:
-            raise UserError(f"data.answers must be at least 2, not {self.answers}")
+        settings.Range(least=2).check("data.answers", self.answers)

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal, get_args
 
+from seqnets import settings
 from seqnets.errors import UserError
 
 AugmentName = Literal["none", "flip", "pad-crop", "pad-crop-flip", "resized-crop-flip"]
@@ -40,12 +41,8 @@ class ImageConfig:
     """Processes that decode ahead what is not held in memory; 0 decodes in this one."""
 
     def __post_init__(self) -> None:
-        for name in ("size", "padding", "in_memory_megabytes", "workers"):
-            if getattr(self, name) < 0:
-                raise UserError(f"data.{name} must be at least 0, not {getattr(self, name)}")
-        if not 0 <= self.validation_fraction < 1:
-            raise UserError(f"data.validation_fraction must be at least 0 and below 1, not {self.validation_fraction}")
-        if not 0 < self.least_area <= 1:
-            raise UserError(f"data.least_area must be above 0 and at most 1, not {self.least_area}")
+        sizes = dict.fromkeys(("size", "padding", "in_memory_megabytes", "workers"), settings.NOT_NEGATIVE)
+        area = settings.Range(above=0, most=1)
+        settings.settle(self, "data", validation_fraction=settings.RATE, least_area=area, **sizes)
         if self.augment not in get_args(AugmentName):
             raise UserError(f"data.augment must be one of {', '.join(get_args(AugmentName))}, not {self.augment!r}")

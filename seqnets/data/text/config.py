@@ -3,8 +3,8 @@
 import codecs
 import re
 from dataclasses import dataclass
-from typing import get_args
 
+from seqnets import settings
 from seqnets.data.token_kinds import VocabularyKind
 from seqnets.errors import UserError
 
@@ -54,21 +54,21 @@ class TextConfig:
         Raises:
             UserError: a setting is out of range or contradicts another one; the message names it.
         """
-        if self.vocabulary not in get_args(VocabularyKind):
-            raise UserError(f"data.vocabulary must be 'chars' or 'bytes', not {self.vocabulary!r}")
-        if self.window < 1:
-            raise UserError(f"data.window must be at least 1, not {self.window}")
-        if self.in_memory_megabytes < 0:
-            raise UserError(f"data.in_memory_megabytes must be at least 0, not {self.in_memory_megabytes}")
+        share = settings.RATE
+        settings.settle(
+            self,
+            "data",
+            window=settings.POSITIVE,
+            in_memory_megabytes=settings.NOT_NEGATIVE,
+            validation_fraction=share,
+            test_fraction=share,
+        )
         _check_fractions(self.validation_fraction, self.test_fraction)
         _check_encoding(self.encoding, self.vocabulary)
         _ = self.separator_text
 
 
 def _check_fractions(validation: float, test: float) -> None:
-    for name, share in (("validation", validation), ("test", test)):
-        if not 0 <= share < 1:
-            raise UserError(f"data.{name}_fraction must be at least 0 and below 1, not {share}")
     if validation + test >= 1:
         raise UserError(
             f"data.validation_fraction ({validation}) and data.test_fraction ({test}) leave nothing to train on; "

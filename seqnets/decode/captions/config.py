@@ -1,10 +1,9 @@
 """How captions are searched or drawn."""
 
-import math
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal
 
-from seqnets.decode.sizes import check_at_least_one
+from seqnets import settings
 from seqnets.errors import UserError
 
 if TYPE_CHECKING:
@@ -55,21 +54,22 @@ class CaptionConfig:
     """Keep the attention maps."""
 
     def __post_init__(self) -> None:
-        if self.method not in get_args(CaptionMethod):
-            raise UserError(f"method must be 'beam', 'greedy' or 'sample', not {self.method!r}")
-        check_at_least_one(beam=self.beam, n_best=self.n_best)
+        share = settings.Range(above=0, most=1)
+        not_negative = ("max_length", "min_length", "length_penalty", "temperature")
+        settings.settle(
+            self,
+            **dict.fromkeys(("beam", "n_best", "top_k"), settings.POSITIVE),
+            **dict.fromkeys(not_negative, settings.NOT_NEGATIVE),
+            **dict.fromkeys(("top_p", "min_p"), share),
+        )
         if self.method == "beam" and self.n_best > self.beam:
             raise UserError(
                 f"a beam of {self.beam} finds {self.beam} captions at most, fewer than n_best {self.n_best}; widen it"
             )
         if self.method == "greedy" and self.n_best > 1:
             raise UserError(f"greedy decoding gives one caption, not n_best {self.n_best}; use a beam, or draw samples")
-        for name in ("max_length", "min_length", "length_penalty", "temperature"):
-            if not 0 <= getattr(self, name) < math.inf:
-                raise UserError(f"{name} must be at least 0, not {getattr(self, name)}")
         if 0 < self.max_length < self.min_length:
             raise UserError(f"min_length {self.min_length} is beyond max_length {self.max_length}; lower it")
-        _check_filters(self)
 
     def rules(self, vocabulary: Any) -> "CaptionRules":
         """Return what the loops are compiled for."""
@@ -84,22 +84,9 @@ class CaptionConfig:
         """Return what stands between logits and drawing; None where nothing is drawn."""
         if self.method != "sample":
             return None
-        import jax.numpy as jnp
+        from seqnets.decode.filters import filters_of
 
-        from seqnets.decode.filters import Filters
-
-        given = {name: getattr(self, name) for name in ("temperature", "top_k", "top_p", "min_p")}
-        dtypes = {"top_k": jnp.int32}
-        return Filters(**{k: jnp.asarray(v, dtypes.get(k, jnp.float32)) for k, v in given.items() if v is not None})
-
-
-def _check_filters(config: CaptionConfig) -> None:
-    if config.top_k is not None:
-        check_at_least_one(top_k=config.top_k)
-    for name in ("top_p", "min_p"):
-        value = getattr(config, name)
-        if value is not None and not 0 < value <= 1:
-            raise UserError(f"{name} must be above 0 and at most 1, not {value}")
+        return filters_of(self)
 
 
 def configured(config: CaptionConfig, overrides: dict[str, Any]) -> CaptionConfig:

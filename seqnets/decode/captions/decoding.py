@@ -11,12 +11,13 @@ import numpy as np
 from flax import nnx
 from jax import Array
 
+from seqnets import settings
 from seqnets.decode.captions.beam import beam_tokens
 from seqnets.decode.captions.config import CaptionConfig, CaptionMethod, configured
 from seqnets.decode.captions.drawing import draw_tokens
 from seqnets.decode.captions.hypothesis import Caption
 from seqnets.decode.captions.rules import CaptionRules, Hypotheses
-from seqnets.decode.sizes import check_at_least_one
+from seqnets.decode.given import key_of, model_of
 from seqnets.errors import UserError
 
 
@@ -52,8 +53,8 @@ def decode_captions(
         (True, True)
     """
     config = configured(config or CaptionConfig(), overrides)
-    check_at_least_one(batch=batch)
-    program = _Program(model, config, jax.random.key(0) if key is None else key)
+    batch = settings.whole("batch", batch, settings.POSITIVE)
+    program = _Program(model, config, key_of(key))
     parts = _ahead(program(images, span) for span in _spans(_rows(images), batch))
     return [captions for part in parts for captions in program.read(*part)]
 
@@ -62,7 +63,7 @@ class _Program:
     def __init__(self, model: Any, config: CaptionConfig, key: Array) -> None:
         self.config, self.key, self.vocabulary = config, key, model.vocabulary
         self.rules, self.filters = config.rules(model.vocabulary), config.filters()
-        self.graph, self.values = nnx.split(model)
+        self.graph, self.values = nnx.split(model_of(model))
         self.grid = getattr(model, "grid", None)
 
     def __call__(self, images: Any, span: "_Span") -> tuple[Hypotheses, int]:

@@ -15,6 +15,7 @@ from seqnets.data.read_ahead import read_ahead
 from seqnets.decode.captions.config import CaptionConfig, configured
 from seqnets.decode.captions.decoding import decode_captions
 from seqnets.decode.captions.hypothesis import Caption
+from seqnets.decode.given import key_of
 from seqnets.errors import UserError
 
 
@@ -68,7 +69,7 @@ def caption_images(
     Raises:
         UserError: the model reads stored features, not images.
     """
-    config, key = config or CaptionConfig(), jax.random.key(0) if key is None else key
+    config, key = config or CaptionConfig(), key_of(key)
     rule = image_rule(model)
     pixels = read_ahead(lambda image: _pixels(rule, image), images, ahead=2 * batch)
     size = 0

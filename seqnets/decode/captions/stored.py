@@ -17,6 +17,7 @@ from seqnets.decode.captions.config import CaptionConfig
 from seqnets.decode.captions.decoding import decode_captions
 from seqnets.decode.captions.hypothesis import Caption
 from seqnets.decode.captions.images import shown
+from seqnets.decode.given import key_of
 from seqnets.errors import UserError
 
 
@@ -48,7 +49,7 @@ def caption_stored(
         UserError: there is no such store or layer, or it is not what the model reads.
     """
     store = store if isinstance(store, FeatureStore) else FeatureStore.open(store)
-    config, key = config or CaptionConfig(), jax.random.key(0) if key is None else key
+    config, key = config or CaptionConfig(), key_of(key)
     rule = Preprocessing.from_json(store.header.made_by["preprocessing"]) if config.attention else None
     size = min(batch, max(1, len(paths)))
     for number, start in enumerate(range(0, len(paths), size)):

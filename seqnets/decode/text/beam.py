@@ -11,11 +11,12 @@ import numpy as np
 from flax import nnx
 from jax import Array
 
+from seqnets import settings
 from seqnets.data.text.vocabulary import UnknownPolicy
 from seqnets.decode.length_penalty import length_penalty as penalized
-from seqnets.decode.sizes import check_at_least_one
 from seqnets.decode.text import utf8
 from seqnets.decode.text.prompt import Split, prompt_tokens, read_prompt
+from seqnets.decode.text.streaming import stop_tokens
 
 
 @dataclass(frozen=True)
@@ -82,12 +83,12 @@ def beam_search(
         >>> len(best.text), len(others), best.log_prob >= others[0].log_prob
         (3, 7, True)
     """
-    check_at_least_one(length=length, width=width)
+    length, width = (settings.whole(*given, settings.POSITIVE) for given in (("length", length), ("width", width)))
     prompts = [prompt] if isinstance(prompt, str) else list(prompt)
     if not prompts:
         return []
     split = Split.of(model)
-    ending = tuple(split.vocabulary.encode(stop, name="the stop string").tolist())
+    ending = stop_tokens(split.vocabulary, stop)
     read = [prompt_tokens(split.vocabulary, text, unknown=unknown, separator=separator) for text in prompts]
     rules = _Rules(length, width, ending, tuple(separator), split.vocabulary.kind == "bytes")
     beams = _search(split.graph, rules, split.values, _starts(split, rules, read), jnp.float32(length_penalty))

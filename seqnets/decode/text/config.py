@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from seqnets import settings
 from seqnets.data.token_kinds import UnknownPolicy
-from seqnets.errors import UserError
 
 
 @dataclass(frozen=True)
@@ -39,23 +39,19 @@ class SamplingConfig:
     """What to do with characters of the prompt that the vocabulary lacks."""
 
     def __post_init__(self) -> None:
-        for name, (holds, wanted) in _RANGES.items():
-            value = getattr(self, name)
-            if value is not None and not holds(value):
-                raise UserError(f"{name} must be {wanted}, not {value!r}")
         if isinstance(self.stop, str):
             object.__setattr__(self, "stop", (self.stop,))
-
-
-_RANGES = {
-    "length": (lambda n: n == int(n) and n >= 0, "a whole number of at least 0"),
-    "temperature": (lambda t: 0 <= t < float("inf"), "a number of at least 0 (0 takes the likeliest character)"),
-    "top_k": (lambda k: k == int(k) and k >= 1, "a whole number of at least 1"),
-    "top_p": (lambda p: 0 < p <= 1, "above 0 and at most 1"),
-    "min_p": (lambda p: 0 < p <= 1, "above 0 and at most 1"),
-    "repetition_penalty": (lambda x: 0 < x < float("inf"), "a number above 0 (1 changes nothing)"),
-    "repetition_window": (lambda n: n == int(n) and n >= 1, "a whole number of at least 1"),
-}
+        share = settings.Range(above=0, most=1)
+        settings.settle(
+            self,
+            length=settings.NOT_NEGATIVE,
+            temperature=settings.NOT_NEGATIVE,
+            top_k=settings.POSITIVE,
+            top_p=share,
+            min_p=share,
+            repetition_penalty=settings.ABOVE_ZERO,
+            repetition_window=settings.Range(least=1, most=1 << 16),
+        )
 
 
 @dataclass(frozen=True)
@@ -82,8 +78,10 @@ class DynamicConfig:
     """Added to the root mean square."""
 
     def __post_init__(self) -> None:
-        for name, least in {"learning_rate": 0, "decay": 0, "segment": 1, "epsilon": 1e-30}.items():
-            if not least <= getattr(self, name) < float("inf"):
-                raise UserError(f"{name} must be at least {least}, not {getattr(self, name)}")
-        if self.rule not in ("rms", "sgd"):
-            raise UserError(f"rule must be 'rms' or 'sgd', not {self.rule!r}")
+        settings.settle(
+            self,
+            learning_rate=settings.NOT_NEGATIVE,
+            decay=settings.NOT_NEGATIVE,
+            segment=settings.POSITIVE,
+            epsilon=settings.Range(least=1e-30),
+        )

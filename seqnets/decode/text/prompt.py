@@ -11,6 +11,7 @@ from jax import Array
 
 from seqnets.data.text.streams import TokenStream
 from seqnets.data.text.vocabulary import UnknownPolicy, Vocabulary
+from seqnets.decode.given import model_of
 
 _CHUNK = 128
 
@@ -72,7 +73,7 @@ class Split:
     """A model taken apart once, so that compiled functions take its values and not the object."""
 
     def __init__(self, model: nnx.Module) -> None:
-        self.graph, self.values = nnx.split(model)
+        self.graph, self.values = nnx.split(model_of(model))
         self.vocabulary: Vocabulary = model.vocabulary  # pyright: ignore[reportAttributeAccessIssue]
 
     def initialize_carry(self, rows: int) -> Any:

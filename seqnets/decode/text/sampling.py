@@ -11,14 +11,16 @@ import numpy as np
 from flax import nnx
 from jax import Array
 
-from seqnets.decode.filters import Filters, draw, filtered, noise_of
-from seqnets.decode.sizes import check_at_least_one
+from seqnets import settings
+from seqnets.decode.filters import Filters, draw, filtered, filters_of, noise_of
+from seqnets.decode.given import key_of
 from seqnets.decode.text import utf8
 from seqnets.decode.text.config import SamplingConfig
 from seqnets.decode.text.prompt import Split, prompt_tokens, read_prompt
 from seqnets.decode.text.streaming import TextStream
 from seqnets.errors import UserError
 
+MOST_SAMPLES = 1 << 16  # side by side
 _NOISE_NUMBERS = 1 << 24  # of one chunk; 64 MB
 _WEIGHT_BYTES = 1 << 32  # that a chunk reads: some tens of milliseconds on a CPU
 
@@ -129,11 +131,11 @@ def stream_many(
     config = _replace(config or SamplingConfig(), overrides)
     split = Split.of(model)
     chunk = _chunk(split.values) if chunk is None else chunk
-    check_at_least_one(samples=samples, chunk=chunk)
+    samples = settings.whole("samples", samples, settings.Range(least=1, most=MOST_SAMPLES))
+    chunk = settings.whole("chunk", chunk, settings.POSITIVE)
     tokens = prompt_tokens(split.vocabulary, prompt, unknown=config.unknown, separator=separator)
     texts = [TextStream(split.vocabulary, config.length, config.stop) for _ in range(samples)]
-    key = jax.random.key(0) if key is None else key
-    return _stream(split, _Loop(split, config, samples, separator, chunk), tokens, texts, key)
+    return _stream(split, _Loop(split, config, samples, separator, chunk), tokens, texts, key_of(key))
 
 
 def _stream(split: Split, loop: "_Loop", tokens: np.ndarray, texts: list[TextStream], key: Array) -> Iterator[list[str]]:
@@ -166,6 +168,7 @@ class _Rules:
 
     steps: int
     separator: tuple[int, ...]
+    penalized: int  # of the recent tokens
     whole_utf8: bool
 
 
@@ -173,9 +176,10 @@ class _Loop:
     def __init__(self, split: Split, config: SamplingConfig, samples: int, separator: tuple[int, ...], chunk: int) -> None:
         self._split, self._samples, self.length = split, samples, config.length
         self.steps = min(chunk, max(1, _NOISE_NUMBERS // (samples * len(split.vocabulary))))
-        self._rules = _Rules(self.steps, tuple(separator), split.vocabulary.kind == "bytes")
-        self._filters = _filters(config)
-        self._window = max(len(separator), config.repetition_window if config.repetition_penalty is not None else 0)
+        penalized = config.repetition_window if config.repetition_penalty is not None else 0
+        self._rules = _Rules(self.steps, tuple(separator), penalized, split.vocabulary.kind == "bytes")
+        self._filters = filters_of(config)
+        self._window = max(len(separator), penalized)
         self._packed = _packed(split.graph, split.values)
 
     def start(self, tokens: np.ndarray) -> _State:
@@ -216,7 +220,8 @@ def _run(
     def step(state: _State, noise: Array) -> tuple[_State, Array]:
         carry = _reset_after(rules.separator, state)
         logits, carry = read(state.token, carry)
-        token = draw(filters, filtered(filters, _whole(rules, logits, state), state.recent), noise)
+        recent = state.recent[:, state.recent.shape[1] - rules.penalized :]
+        token = draw(filters, filtered(filters, _whole(rules, logits, state), recent), noise)
         after = _State(carry, token, _shifted(state.recent, token), _next_utf8(rules, state, token), state.position + 1)
         return after, token
 
@@ -243,12 +248,6 @@ def _whole(rules: _Rules, logits: Array, state: _State) -> Array:
 
 def _next_utf8(rules: _Rules, state: _State, token: Array) -> Array:
     return jnp.asarray(utf8.transitions())[state.utf8, token] if rules.whole_utf8 else state.utf8
-
-
-def _filters(config: SamplingConfig) -> Filters:
-    settings = {name: getattr(config, name) for name in Filters._fields}
-    dtypes = {"top_k": jnp.int32}
-    return Filters(**{k: jnp.asarray(v, dtypes.get(k, jnp.float32)) for k, v in settings.items() if v is not None})
 
 
 def _replace(config: SamplingConfig, overrides: dict[str, Any]) -> SamplingConfig:

@@ -12,9 +12,9 @@ import numpy as np
 from flax import nnx
 from jax import Array
 
+from seqnets import settings
 from seqnets.data.text.streams import TokenStream
 from seqnets.data.text.vocabulary import Vocabulary
-from seqnets.decode.sizes import check_at_least_one
 from seqnets.decode.text.prompt import Split
 from seqnets.errors import UserError
 
@@ -22,6 +22,7 @@ Progress = Callable[[int, int], None]
 
 _LOGITS_NUMBERS = 1 << 25  # of one chunk; 128 MB
 _ALIKE = 1e-5  # see score
+_MOST_STREAMS = 1 << 16
 
 
 @dataclass(frozen=True)
@@ -113,9 +114,8 @@ def score(
     """
     split = Split.of(model)
     text = Passage.of(tokens, context, separator)
-    check_at_least_one(streams=streams, chunk=chunk)
-    if warmup < 0:
-        raise UserError(f"warmup must be at least 0, not {warmup}")
+    streams = settings.whole("streams", streams, settings.Range(least=1, most=_MOST_STREAMS))
+    chunk, warmup = settings.whole("chunk", chunk, settings.POSITIVE), settings.whole("warmup", warmup)
     text.check()
     chunk = min(chunk, max(1, _LOGITS_NUMBERS // (streams * len(split.vocabulary))))
     plan = _Plan(text, streams, warmup, chunk)

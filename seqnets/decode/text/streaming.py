@@ -12,8 +12,8 @@ class TextStream:
     """Hands out text as soon as it is certain.
 
     The text ends after `length` characters, or just before the first stop string, whichever comes first. Of several
-    stop strings the one that is complete first counts. What may yet turn out to be the beginning of a stop string is
-    held back; so the text does not depend on how the tokens are cut into pieces.
+    stop strings the one that is complete first counts; of several that are complete at once, the longest. What may yet turn
+    out to be the beginning of a stop string is held back; so the text does not depend on how the tokens are cut into pieces.
 
     Args:
         vocabulary: of the tokens.
@@ -21,7 +21,7 @@ class TextStream:
         stop: strings that end the text and do not belong to it.
 
     Raises:
-        UserError: a stop string is empty.
+        UserError: a stop string is empty, or has a character that the vocabulary lacks.
 
     Example:
         >>> stream = TextStream(Vocabulary.from_text("abc"), length=10, stop=["cab"])
@@ -32,6 +32,8 @@ class TextStream:
     def __init__(self, vocabulary: Vocabulary, length: int, stop: Sequence[str] = ()) -> None:
         if "" in stop:
             raise UserError("a stop string must have at least one character; leave `stop` out for none")
+        for text in stop:
+            stop_tokens(vocabulary, text)
         self.finished = length == 0
         self._decoder = vocabulary.decoder()
         self._left = length
@@ -58,6 +60,27 @@ class TextStream:
     def _certain(self, text: str) -> int:
         match = self._begun.search(text) if self._begun else None
         return match.start() if match else len(text)
+
+
+def stop_tokens(vocabulary: Vocabulary, stop: str) -> tuple[int, ...]:
+    """Return the tokens of a stop string, which the model must be able to write.
+
+    Raises:
+        UserError: the vocabulary lacks one of its characters.
+
+    Example:
+        >>> stop_tokens(Vocabulary.from_text("abc"), "x")
+        Traceback (most recent call last):
+        ...
+        seqnets.errors.UserError: the stop string 'x' never comes: the model has no character 'x'; leave it out or correct it
+    """
+    known = vocabulary.encode(stop, unknown="skip")
+    if vocabulary.kind == "chars" and len(known) < len(stop):
+        unknown = next(character for character in stop if character not in vocabulary.characters)
+        raise UserError(
+            f"the stop string {stop!r} never comes: the model has no character {unknown!r}; leave it out or correct it"
+        )
+    return tuple(known.tolist())
 
 
 def _prefixes(stop: Sequence[str]) -> list[str]:

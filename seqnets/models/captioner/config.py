@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from seqnets import settings
 from seqnets.errors import UserError
 
 
@@ -83,12 +84,17 @@ class CaptionerConfig:
     """Precision of the matrix products; weights and carry stay float32."""
 
     def __post_init__(self) -> None:
-        for name in ("hidden_features", "layers", "embedding_features", "depth", "image_size", "encoder_width"):
-            if getattr(self, name) < 1:
-                raise UserError(f"model.{name} must be at least 1, got {getattr(self, name)}")
-        for name in ("dropout", "input_dropout", "feature_dropout", "context_dropout", "zoneout"):
-            if not 0 <= getattr(self, name) < 1:
-                raise UserError(f"model.{name} must lie in [0, 1), got {getattr(self, name)}")
+        widths = ("hidden_features", "embedding_features", "image_size", "encoder_width")
+        rates = ("dropout", "input_dropout", "feature_dropout", "context_dropout", "zoneout")
+        settings.settle(
+            self,
+            "model",
+            layers=settings.LAYERS,
+            depth=settings.LAYERS,
+            attention_features=settings.WIDTH._replace(least=0),
+            **dict.fromkeys(widths, settings.WIDTH),
+            **dict.fromkeys(rates, settings.RATE),
+        )
         if self.hard and not self.looks:
             raise UserError("model.hard is a kind of attention, but model.attention is 'none'; set it to 'additive' or 'dot'")
         if self.feature_map and (len(self.feature_map) != 3 or min(self.feature_map) < 1):

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from seqnets.errors import UserError
+from seqnets import settings
 from seqnets.ops.backends.names import Backend
 
 PoolName = Literal["last", "mean", "max", "attention"]
@@ -44,13 +44,12 @@ class RecurrentConfig:
     backend: Backend = "auto"
     """How the recurrence runs over time."""
 
+    _widths = ("hidden_features", "embedding_features")  # settings that are sizes of layers
+
     def __post_init__(self) -> None:
-        for name in ("hidden_features", "layers", "embedding_features"):
-            if getattr(self, name) < 1:
-                raise UserError(f"model.{name} must be at least 1, got {getattr(self, name)}")
-        for name in ("dropout", "unknown_rate"):
-            if not 0 <= getattr(self, name) < 1:
-                raise UserError(f"model.{name} must lie in [0, 1), got {getattr(self, name)}")
+        widths = dict.fromkeys(self._widths, settings.WIDTH)
+        rates = dict.fromkeys(("dropout", "unknown_rate"), settings.RATE)
+        settings.settle(self, "model", layers=settings.LAYERS, **widths, **rates)
 
     @property
     def outputs(self) -> int:
@@ -75,10 +74,7 @@ class TranslatorConfig(RecurrentConfig):
     attention_features: int = 128
     """Size of the space in which states are compared."""
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.attention_features < 1:
-            raise UserError(f"model.attention_features must be at least 1, got {self.attention_features}")
+    _widths = (*RecurrentConfig._widths, "attention_features")
 
 
 @dataclass(frozen=True)
@@ -104,8 +100,4 @@ class VQAConfig(RecurrentConfig):
     image_size: int = 64
     """Height and width that pictures are brought to."""
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        for name in ("glimpses", "joint_features", "encoder_width", "image_size"):
-            if getattr(self, name) < 1:
-                raise UserError(f"model.{name} must be at least 1, got {getattr(self, name)}")
+    _widths = (*RecurrentConfig._widths, "glimpses", "joint_features", "encoder_width", "image_size")

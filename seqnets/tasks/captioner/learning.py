@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from seqnets import settings
 from seqnets.errors import UserError
 
 CaptionObjective = Literal["CIDEr", "BLEU-4", "correct", "nats"]
@@ -50,19 +51,15 @@ class CaptionLearning:
     """Words (or letters) of a caption; longer ones are cut."""
 
     def __post_init__(self) -> None:
-        for name in ("scheduled_sampling", "baseline_decay"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise UserError(f"learning.{name} must lie in [0, 1], got {getattr(self, name)}")
-        for name in ("regularizer", "score_rate", "entropy", "self_critical_after", "finetune_after", "validation_images"):
-            if getattr(self, name) < 0:
-                raise UserError(f"learning.{name} must be at least 0, got {getattr(self, name)}")
-        for name, least in {
-            "scheduled_sampling_steps": 1,
-            "self_critical_samples": 2,
-            "validation_beam": 1,
-            "max_words": 1,
-        }.items():
-            if getattr(self, name) < least:
-                raise UserError(f"learning.{name} must be at least {least}, got {getattr(self, name)}")
+        not_negative = ("regularizer", "score_rate", "entropy", "self_critical_after", "finetune_after", "validation_images")
+        settings.settle(
+            self,
+            "learning",
+            self_critical_samples=settings.Range(least=2),
+            finetune_rate=settings.ABOVE_ZERO,
+            **dict.fromkeys(("scheduled_sampling", "baseline_decay"), settings.SHARE),
+            **dict.fromkeys(not_negative, settings.NOT_NEGATIVE),
+            **dict.fromkeys(("scheduled_sampling_steps", "validation_beam", "max_words"), settings.POSITIVE),
+        )
         if self.finetune_rate <= 0:
             raise UserError(f"learning.finetune_rate must be above 0, got {self.finetune_rate}")

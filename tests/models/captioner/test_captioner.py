@@ -203,7 +203,7 @@ def test_a_description_makes_the_same_model():
         ({"hidden_features": 0}, "model.hidden_features must be at least 1"),
         ({"attention": "none", "hard": True}, "model.hard is a kind of attention"),
         ({"feature_map": (2, 2)}, "model.feature_map must be height, width and features"),
-        ({"dropout": 1.0}, r"model.dropout must lie in \[0, 1\)"),
+        ({"dropout": 1.0}, "model.dropout must be at least 0 and below 1, not 1.0"),
     ],
 )
 def test_impossible_settings_are_refused(settings, message):
