@@ -192,4 +192,10 @@ lstm.defvjp(_lstm_forward, _lstm_backward)
 
 def _options(shape: Shape) -> dict[str, Any]:
     sizes = {"input_size": shape.in_features, "hidden_size": shape.hidden_features, "num_layers": shape.layers}
-    return {**sizes, "dropout": 0.0, "bidirectional": shape.bidirectional, "precision": None}
+    return {**sizes, "dropout": 0.0, "bidirectional": shape.bidirectional, "precision": _precision()}
+
+
+def _precision() -> jax.lax.Precision | None:
+    # None is what JAX's setting says; cuDNN multiplies in float32 or TF32, so where bfloat16 is enough it takes TF32
+    exact = jax.config.jax_default_matmul_precision in (None, "highest", "float32")
+    return None if exact else jax.lax.Precision.HIGH

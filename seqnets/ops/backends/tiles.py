@@ -9,6 +9,7 @@ leaves to themselves.
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 from jax import Array
 
@@ -83,7 +84,7 @@ def tiled_kernel(kernel: Array, units: int, count: int) -> Array:
     parts = apart.shape[1] // UNITS
     cut = apart.reshape(lefts, parts, UNITS, rights, parts, UNITS).transpose(4, 0, 1, 3, 5, 2)
     cut = cut.reshape(parts, lefts, parts, rights * UNITS, UNITS)
-    return jnp.stack(pieces(cut, count), axis=2).reshape(parts, -1, rights * UNITS, UNITS)
+    return jnp.stack(pieces(cut, count, _rounded), axis=2).reshape(parts, -1, rights * UNITS, UNITS)
 
 
 def pieces_of(dtype: Any) -> int:
@@ -91,13 +92,19 @@ def pieces_of(dtype: Any) -> int:
     return 1 if dtype == jnp.bfloat16 else 2
 
 
-def pieces(array: Array, count: int) -> list[Array]:
+def pieces(array: Array, count: int, rounded: Callable[[Array], Array] = lambda array: array.astype(jnp.bfloat16)) -> list[Array]:
     """Take an array apart in bfloat16 arrays that add up to it, the largest first."""
-    taken = [array.astype(jnp.bfloat16)]
-    for _ in range(count - 1):
-        array = array - taken[-1].astype(array.dtype)
-        taken.append(array.astype(jnp.bfloat16))
+    taken = []
+    for _ in range(count):
+        largest = rounded(array)
+        taken.append(largest.astype(jnp.bfloat16))
+        array = array - largest.astype(array.dtype)
     return taken
+
+
+def _rounded(array: Array) -> Array:
+    # XLA takes a conversion to bfloat16 and back for nothing lost, on a GPU, and so every smaller piece for zero
+    return jax.lax.reduce_precision(array, exponent_bits=8, mantissa_bits=7)
 
 
 def shared_bytes(kernels: Sequence[Any], units: int, count: int) -> int:
