@@ -47,8 +47,8 @@ def _like(leaf: Any, array: np.ndarray, name: str, source: str) -> jax.Array:
         raise UserError(
             f"{source} does not fit: {name!r} is {array.dtype} {array.shape}, the model's {expected.dtype} {expected.shape}"
         )
-    # an array taken from the host may share its memory, which donation would overwrite
-    own = jnp.array(array, copy=True)
+    # a copy, since donation overwrites what it shares memory with; made by NumPy, since `jnp.array` compiles for every shape
+    own = jax.device_put(np.array(array))
     return jax.random.wrap_key_data(own, impl=jax.random.key_impl(leaf)) if is_key(leaf) else own
 
 

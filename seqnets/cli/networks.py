@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from seqnets.cli import runtime
 from seqnets.cli.parser import Parser
 from seqnets.cli.trained import load_trained, wrong_run
 from seqnets.errors import UserError
@@ -76,10 +77,11 @@ def read_preprocessing(path: Path) -> "Preprocessing":
 
 
 def _of_registry(found: argparse.Namespace, options: dict[str, Any]) -> Chosen:
-    from seqnets.models import create_model
-
     if not found.weights:
         raise UserError(f"--model {found.model} needs --weights PATH: a network without its weights sees nothing")
+    runtime.start()
+    from seqnets.models import create_model
+
     model = create_model(found.model, weights=found.weights, **options)
     return Chosen(model, found.model, _labels_beside(Path(found.weights)), found.words)
 

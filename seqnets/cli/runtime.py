@@ -4,6 +4,7 @@ The library never does any of this. A program of your own may: call `seqnets.cli
 """
 
 import ctypes
+import gc
 import hashlib
 import math
 import os
@@ -13,9 +14,12 @@ from collections.abc import Mapping, MutableMapping
 from importlib.metadata import version
 from pathlib import Path
 
+from seqnets.errors import UserError
+
 # Unknown names with the prefix xla_ are ignored by XLA, so that this never stops an older, newer or GPU build from starting.
 _CPU_OPTIONS = "xla_cpu_use_multi_output_fusion"  # writes several results in one pass: 1.1 to 1.2 times the training speed
 _MALLOPT = {-4: 0, -1: 1 << 30, -2: 1 << 26}  # M_MMAP_MAX, M_TRIM_THRESHOLD, M_TOP_PAD of malloc.h
+_RESERVED, _RESERVED_BY_A_THREAD = 1_400_000_000, 20_000_000  # bytes of addresses; a tenth of them is ever used
 _CACHE_OFF = ("0", "off", "no", "false", "none")
 _CPU_QUOTA = Path("/sys/fs/cgroup/cpu.max")
 
@@ -43,6 +47,41 @@ def prepare(environment: MutableMapping[str, str] | None = None) -> None:
     for name, value in defaults.items():
         environment.setdefault(name, value)
     environment["XLA_FLAGS"] = xla_flags(environment.get("XLA_FLAGS", ""))
+
+
+def start() -> None:
+    """Load JAX and Flax, once the words of a command line are understood; most of the time before the first result goes here.
+
+    Raises:
+        UserError: the process may not have the memory that JAX reserves; it would end with an abort in the middle of something.
+    """
+    if "jax" in sys.modules:
+        return
+    _check_address_space()
+    collects = gc.isenabled()
+    gc.disable()  # nothing of what modules make is garbage; looking for some takes a tenth of the time
+    try:
+        import flax.nnx  # noqa: F401
+    finally:
+        gc.freeze()
+        if collects:
+            gc.enable()
+
+
+def _check_address_space() -> None:
+    try:
+        import resource
+    except ImportError:  # Windows has no such limit
+        return
+    limit = resource.getrlimit(resource.RLIMIT_AS)[0]
+    asked = os.environ.get("NPROC", "")
+    threads = int(asked) if asked.isdigit() else os.cpu_count() or 1
+    needed = _RESERVED + threads * _RESERVED_BY_A_THREAD
+    if limit != resource.RLIM_INFINITY and limit < needed:
+        raise UserError(
+            f"this process may reserve {limit / 1e9:.2g} GB of memory (`ulimit -v`), and JAX reserves {needed / 1e9:.2g} GB; "
+            "raise the limit, with `ulimit -v unlimited` for example"
+        )
 
 
 def xla_flags(given: str) -> str:

@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Sequence
 
+from seqnets.cli import runtime
 from seqnets.cli.parser import Parser
 from seqnets.cli.verbs import VERBS
 from seqnets.errors import UserError
@@ -34,6 +35,7 @@ def main(argv: Sequence[str]) -> int:
     if options.network is None:
         raise UserError("name a network, such as vgg16; `seqnets summary --list` tells the names")
     height, width, channels = _image_shape(options.input or _usual_shape(options.network))
+    runtime.start()
     from seqnets.models.registry import abstract_model
     from seqnets.models.summary import summarize
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 from seqnets import settings
+from seqnets.cli import runtime
 from seqnets.cli.options import add_settings, chosen
 from seqnets.cli.parser import Parser
 from seqnets.cli.restarts import supervise
@@ -30,6 +31,7 @@ def main(argv: Sequence[str]) -> int:
 
 
 def _run(task: TaskEntry, config: Any, found: Any, directory: str) -> int:
+    runtime.start()
     from seqnets.train.mesh import request_devices
 
     recipe = task.recipe()

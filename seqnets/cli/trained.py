@@ -5,6 +5,7 @@ import shlex
 from pathlib import Path
 from typing import Any
 
+from seqnets.cli import runtime
 from seqnets.errors import UserError
 from seqnets.tasks import TASKS
 
@@ -17,12 +18,24 @@ def load_trained(directory: str | os.PathLike[str], *wanted: str) -> Any:
     Raises:
         UserError: the folder is no run, or one of another task.
     """
-    from seqnets.run import load, read_config
+    task = task_of(directory)
+    from seqnets.run import load
 
-    task = read_config(Path(directory))["task"]
     if task in TASKS and task not in wanted:
         raise wrong_run(directory, task, *wanted)
     return load(directory)
+
+
+def task_of(directory: str | os.PathLike[str]) -> str:
+    """Return what a run was trained for, before its weights are read.
+
+    Raises:
+        UserError: the folder is no run.
+    """
+    runtime.start()
+    from seqnets.run import read_config
+
+    return read_config(Path(directory))["task"]
 
 
 def wrong_run(directory: str | os.PathLike[str], task: str, *wanted: str) -> UserError:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from seqnets.cli import runtime
 from seqnets.cli.parser import Parser
 from seqnets.cli.verbs import VERBS
 from seqnets.errors import UserError
@@ -29,6 +30,7 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("run", metavar="RUN", help="the folder of a run")
     parser.add_argument("--json", action="store_true", help="write a JSON list: part, damage or null, checksum or not")
     found = parser.read(argv)
+    runtime.start()
     findings = list(inspect(Path(found.run)))
     if found.json:
         print(json.dumps([finding._asdict() for finding in findings]))
