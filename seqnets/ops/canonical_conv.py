@@ -5,11 +5,14 @@ but not inside a loop on the device, which every training step is part of: there
 slower. Exchanging the axes beforehand costs next to nothing and is fast everywhere.
 """
 
-from functools import partial
+from collections.abc import Callable
+from functools import cache, partial
 
 import jax
 import jax.numpy as jnp
 from jax import lax
+
+from seqnets.ops.derivatives import differentiable
 
 LAYOUT = ("NHWC", "HWIO", "NHWC")
 
@@ -17,7 +20,6 @@ Two = tuple[int, int]
 Sides = tuple[Two, Two]
 
 
-@partial(jax.custom_vjp, nondiff_argnums=(2, 3, 4))
 def convolve(x: jax.Array, kernel: jax.Array, stride: Two, padding: Sides, dilation: Two) -> jax.Array:
     """Slide a dense kernel over images.
 
@@ -36,15 +38,20 @@ def convolve(x: jax.Array, kernel: jax.Array, stride: Two, padding: Sides, dilat
         >>> convolve(x, kernel, (1, 1), ((0, 0), (0, 0)), (1, 1))[0, :, :, 0].tolist()
         [[4.0, 4.0], [4.0, 4.0]]
     """
-    return _convolution(x, kernel, window_strides=stride, padding=padding, rhs_dilation=dilation)
+    return _of(stride, padding, dilation)(x, kernel)
 
 
-def _forward(x, kernel, stride, padding, dilation):
-    return convolve(x, kernel, stride, padding, dilation), (x, kernel)
+@cache  # JAX remembers what it traced by the identity of functions
+def _of(stride: Two, padding: Sides, dilation: Two) -> Callable[[jax.Array, jax.Array], jax.Array]:
+    definition = partial(_convolution, window_strides=stride, padding=padding, rhs_dilation=dilation)
+    return differentiable(
+        definition, lambda x, kernel: (definition(x, kernel), None), partial(_backward, stride, padding, dilation)
+    )
 
 
-def _backward(stride, padding, dilation, residuals, d_y):
-    x, kernel = residuals
+def _backward(stride: Two, padding: Sides, dilation: Two, arguments: tuple[jax.Array, jax.Array], y, kept, d_y):
+    del y, kept
+    x, kernel = arguments
     spans = [d * (k - 1) + 1 for d, k in zip(dilation, kernel.shape[:2])]
     reach = [s * (size - 1) + 1 for s, size in zip(stride, d_y.shape[1:3])]
     before = [span - low - 1 for span, (low, _) in zip(spans, padding)]
@@ -67,6 +74,3 @@ def _backward(stride, padding, dilation, residuals, d_y):
 
 def _convolution(x: jax.Array, kernel: jax.Array, **options) -> jax.Array:
     return lax.conv_general_dilated(x, kernel, dimension_numbers=LAYOUT, **options)
-
-
-convolve.defvjp(_forward, _backward)

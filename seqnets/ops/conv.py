@@ -52,7 +52,7 @@ def conv2d(
         output_size(x.shape[1 + axis], kernel.shape[axis], stride=stride[axis], padding=sides[axis], dilation=dilation[axis])
     kernel = kernel.astype(x.dtype)
     if groups == 1:
-        return add_bias(convolve(x, kernel, stride, tuple(map(tuple, sides)), dilation), bias)
+        return add_bias(convolve(x, kernel, stride, (sides[0], sides[1]), dilation), bias)
     y = lax.conv_general_dilated(
         x,
         kernel,

@@ -4,8 +4,9 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
+from seqnets.ops.derivatives import differentiable
 
-@jax.custom_vjp
+
 def take_rows(table: Array, tokens: Array) -> Array:
     """Return table[tokens].
 
@@ -24,17 +25,22 @@ def take_rows(table: Array, tokens: Array) -> Array:
         >>> take_rows(jnp.array([[1.0], [2.0]]), jnp.array([1, 0, 1])).tolist()
         [[2.0], [1.0], [2.0]]
     """
+    return _take_rows(table, tokens)
+
+
+def _definition(table: Array, tokens: Array) -> Array:
     return table[tokens]
 
 
-def _forward(table: Array, tokens: Array):
-    return table[tokens], (tokens, table.shape[0])
+def _forward(table: Array, tokens: Array) -> tuple[Array, None]:
+    return table[tokens], None
 
 
-def _backward(residuals, d_rows: Array):
-    tokens, size = residuals
-    one_hot = jax.nn.one_hot(tokens.reshape(-1), size, dtype=d_rows.dtype)
+def _backward(arguments: tuple[Array, Array], rows: Array, kept: None, d_rows: Array) -> tuple[Array, None]:
+    del rows, kept
+    table, tokens = arguments
+    one_hot = jax.nn.one_hot(tokens.reshape(-1), table.shape[0], dtype=d_rows.dtype)
     return jnp.matmul(one_hot.T, d_rows.reshape(-1, d_rows.shape[-1])), None
 
 
-take_rows.defvjp(_forward, _backward)
+_take_rows = differentiable(_definition, _forward, _backward)

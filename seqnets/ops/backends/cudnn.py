@@ -10,15 +10,19 @@ References:
     Appleyard, Kociský, Blunsom, "Optimizing performance of recurrent neural networks on GPUs", 2016.
 """
 
-from collections.abc import Sequence
-from functools import partial
+from collections.abc import Callable, Sequence
+from functools import cache, partial
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 from jax import Array
 
-from seqnets.ops.recurrent import LSTMState
+from seqnets.ops.backends import reference
+from seqnets.ops.derivatives import differentiable
+from seqnets.ops.linear import affine
+from seqnets.ops.recurrent import LSTM, LSTMState, RecurrentWeights
+from seqnets.ops.timestep import TimeInputs
 
 
 class Direction(NamedTuple):
@@ -159,10 +163,32 @@ def is_linked() -> bool:
     return hasattr(rnn.gpu_rnn, "compute_rnn_workspace_reserve_space_sizes")
 
 
-@partial(jax.custom_vjp, nondiff_argnums=(0,))
 def lstm(shape: Shape, x: Array, hidden: Array, cell: Array, flat: Array, lengths: Array) -> tuple[Array, Array, Array]:
     """Call cuDNN: `jax.experimental.rnn.lstm`, which JAX itself cannot vmap."""
-    return _lstm_forward(shape, x, hidden, cell, flat, lengths)[0]
+    return _of(shape)(x, hidden, cell, flat, lengths)
+
+
+@cache  # JAX remembers what it traced by the identity of functions
+def _of(shape: Shape) -> Callable:
+    passes: list[Any] = [partial(part, shape) for part in (lstm_definition, _lstm_forward, _lstm_backward)]
+    return differentiable(*passes)
+
+
+def lstm_definition(shape: Shape, x: Array, hidden: Array, cell: Array, flat: Array, lengths: Array) -> tuple[Array, ...]:
+    """Compute what `lstm` does in plain JAX: layer by layer, and each direction on its own."""
+    inputs, lasts, ways = x.swapaxes(0, 1), [], 2 if shape.bidirectional else 1
+    valid, parts = jnp.arange(inputs.shape[0])[:, None] < lengths[None, :], unpack(flat, shape)
+    for layer in range(shape.layers):
+        sides = []
+        for k in range(layer * ways, (layer + 1) * ways):
+            times = TimeInputs(affine(inputs, parts[k].kernel, parts[k].bias), valid=valid)
+            weights, start = RecurrentWeights((parts[k].recurrent_kernel,), {}), LSTMState(cell[k], hidden[k])
+            outputs, last = reference.run(LSTM, k % ways == 1, weights, start, times)
+            sides.append(outputs)
+            lasts.append(last)
+        inputs = jnp.concatenate(sides, axis=-1)
+    cells, hiddens = (jnp.stack(parts) for parts in zip(*lasts))
+    return inputs.swapaxes(0, 1), hiddens, cells
 
 
 def _lstm_forward(shape: Shape, *arrays: Array):
@@ -171,23 +197,19 @@ def _lstm_forward(shape: Shape, *arrays: Array):
     @jax.custom_batching.sequential_vmap
     def forward(x: Array, hidden: Array, cell: Array, flat: Array, lengths: Array):
         results, kept = rnn.lstm_fwd(x, hidden, cell, flat, lengths, **_options(shape))
-        return results, kept[-2:]
+        return results, kept[-1]
 
-    results, kept = forward(*arrays)
-    return results, (*arrays, *kept)
+    return forward(*arrays)
 
 
-def _lstm_backward(shape: Shape, kept: tuple[Any, ...], cotangents: tuple[Array, Array, Array]):
+def _lstm_backward(shape: Shape, arguments, results, kept, cotangents: tuple[Array, Array, Array]):
     from jax.experimental import rnn
 
     @jax.custom_batching.sequential_vmap
     def backward(kept: tuple[Array, ...], cotangents: tuple[Array, ...]):
         return rnn.lstm_bwd(**_options(shape), residuals=kept, gradients=cotangents)[:4]  # the fifth is of the lengths
 
-    return *backward(kept, cotangents), None
-
-
-lstm.defvjp(_lstm_forward, _lstm_backward)
+    return *backward((*arguments, results[0], kept), cotangents), None
 
 
 def _options(shape: Shape) -> dict[str, Any]:

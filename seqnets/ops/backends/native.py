@@ -9,12 +9,16 @@ lengths, also the state. Gates take the place of the projected input in memory, 
 """
 
 import ctypes
-from functools import partial
+from collections.abc import Callable
+from functools import cache, partial
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 from jax import Array
 
+from seqnets.ops.backends import reference
+from seqnets.ops.derivatives import differentiable
 from seqnets.ops.native.cells import CELLS, gradient
 from seqnets.ops.native.library import library
 from seqnets.ops.recurrent import Carry, Recurrence, RecurrentWeights, hidden_of
@@ -63,18 +67,30 @@ def set_threads(threads: int | None) -> None:
         kernels.seqnets_set_threads(ctypes.c_int64(threads or 0))
 
 
-@partial(jax.custom_vjp, nondiff_argnums=(0, 1))
 def run(
     recurrence: Recurrence, reverse: bool, weights: RecurrentWeights, carry: Carry, inputs: TimeInputs
 ) -> tuple[Array, Carry]:
     """Run `recurrence` over time; see `seqnets.ops.sequence.sequence`."""
+    return _of(recurrence, reverse)(weights, carry, inputs)
+
+
+@cache  # JAX remembers what it traced by the identity of functions
+def _of(recurrence: Recurrence, reverse: bool) -> Callable:
+    passes = (reference.run, _forward, _backward, _without_gradient)
+    bound: list[Any] = [partial(part, recurrence, reverse) for part in passes]
+    return differentiable(*bound)
+
+
+def _without_gradient(
+    recurrence: Recurrence, reverse: bool, weights: RecurrentWeights, carry: Carry, inputs: TimeInputs
+) -> tuple[Array, Carry]:
     outputs, last, _ = _call_forward(recurrence, reverse, weights, carry, inputs, training=False)
     return outputs, last
 
 
 def _forward(recurrence: Recurrence, reverse: bool, weights: RecurrentWeights, carry: Carry, inputs: TimeInputs):
     outputs, last, kept = _call_forward(recurrence, reverse, weights, carry, inputs, training=True)
-    return (outputs, last), (weights, carry, _masks(inputs), outputs, kept)
+    return (outputs, last), (_masks(inputs), kept)
 
 
 def _call_forward(recurrence, reverse, weights: RecurrentWeights, carry: Carry, inputs: TimeInputs, training: bool):
@@ -101,8 +117,9 @@ def _call_forward(recurrence, reverse, weights: RecurrentWeights, carry: Carry, 
     return outputs, last, rest[len(state) :]
 
 
-def _backward(recurrence: Recurrence, reverse: bool, residuals, cotangents):
-    weights, carry, masks, outputs, kept = residuals
+def _backward(recurrence: Recurrence, reverse: bool, arguments, results, kept, cotangents):
+    weights, carry, _ = arguments
+    (outputs, _), (masks, kept) = results, kept
     d_outputs, d_last = cotangents
     cell, parts = CELLS[recurrence.name], jax.tree.leaves(d_last)
     memories, hiddens, kept = kept[: len(parts) - 1], kept[len(parts) - 1], kept[len(parts) :]
@@ -122,9 +139,6 @@ def _backward(recurrence: Recurrence, reverse: bool, residuals, cotangents):
     learned = cell.learn(partial(gradient, lefts), kept, [d_projected, *rest[len(parts) :]])
     d_vectors = {name: learned.vectors.get(name, jnp.zeros_like(vector)) for name, vector in weights.vectors.items()}
     return RecurrentWeights(learned.kernels, d_vectors), d_carry, TimeInputs(d_projected)
-
-
-run.defvjp(_forward, _backward)
 
 
 def _before(reverse: bool, first: Array, outputs: Array) -> Array:

@@ -12,6 +12,7 @@ Memory kept for the backward pass, per step and row, in numbers: the state, what
 products.
 """
 
+from collections.abc import Callable
 from functools import cache, partial
 from typing import Any, NamedTuple
 
@@ -19,9 +20,10 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from seqnets.ops.backends import tiles
+from seqnets.ops.backends import reference, tiles
 from seqnets.ops.backends.plainly import plainly
 from seqnets.ops.backends.replay import Static, kernel_gradients, step_back
+from seqnets.ops.derivatives import differentiable
 from seqnets.ops.linear import multiply
 from seqnets.ops.platform import default_platform
 from seqnets.ops.recurrent import Carry, Recurrence, RecurrentWeights, hidden_of
@@ -102,21 +104,45 @@ def _lowering_failure(recurrence: Recurrence, structure: Any, shapes: tuple) -> 
     return None
 
 
-@partial(jax.custom_vjp, nondiff_argnums=(0, 1, 5))
 def run(
     recurrence: Recurrence, reverse: bool, weights: RecurrentWeights, carry: Carry, inputs: TimeInputs, interpret: Any = None
 ) -> tuple[Array, Carry]:
     """Run `recurrence` over time; see `seqnets.ops.sequence.sequence`. With `interpret`, on any device, slowly."""
-    outputs, last, _ = _call_forward(recurrence, reverse, weights, carry, inputs, interpret, keep=False)
+    return _of(recurrence, reverse, interpret)(weights, carry, inputs)
+
+
+@cache  # JAX remembers what it traced by the identity of functions
+def _of(recurrence: Recurrence, reverse: bool, interpret: Any) -> Callable:
+    options = (recurrence, reverse, interpret)
+    passes: list[Any] = [partial(part, *options) for part in (_forward, _backward, _without_gradient)]
+    if interpret is not None:
+        return _interpreted(*passes)
+    return differentiable(partial(reference.run, recurrence, reverse), *passes)
+
+
+def _interpreted(forward: Callable, backward: Callable, primal: Callable) -> Callable:
+    """Give the first derivative alone: the interpreter's callbacks happen in an order, which a linear map does not have."""
+
+    def forward_rule(*arguments):
+        results, kept = forward(*arguments)
+        return results, (arguments, results, kept)
+
+    run = jax.custom_vjp(primal)
+    run.defvjp(forward_rule, lambda residuals, cotangents: backward(*residuals, cotangents))
+    return run
+
+
+def _without_gradient(recurrence, reverse, interpret, weights, carry, inputs):
+    outputs, last, _ = _call_forward(recurrence, reverse, interpret, weights, carry, inputs, keep=False)
     return outputs, last
 
 
-def _forward(recurrence, reverse, weights, carry, inputs, interpret):
-    outputs, last, kept = _call_forward(recurrence, reverse, weights, carry, inputs, interpret, keep=True)
-    return (outputs, last), (weights, inputs, kept)
+def _forward(recurrence, reverse, interpret, weights, carry, inputs):
+    outputs, last, kept = _call_forward(recurrence, reverse, interpret, weights, carry, inputs, keep=True)
+    return (outputs, last), kept
 
 
-def _call_forward(recurrence, reverse, weights, carry, inputs, interpret, keep: bool):
+def _call_forward(recurrence, reverse, interpret, weights, carry, inputs, keep: bool):
     from seqnets.ops.backends import warpgroup  # Pallas takes a third of a second to import, and most runs do without
 
     rows, units = hidden_of(carry).shape
@@ -166,10 +192,11 @@ def _forward_kernel(recurrence: Recurrence, reverse: bool, group, given, results
     group.write(last, jax.lax.fori_loop(0, steps, kth_step, group.read(first)))
 
 
-def _backward(recurrence, reverse, interpret, residuals, cotangents):
+def _backward(recurrence, reverse, interpret, arguments, results, kept, cotangents):
     from seqnets.ops.backends import warpgroup
 
-    weights, inputs, (kept, order) = residuals
+    del results
+    (weights, _, inputs), (kept, order) = arguments, kept
     d_outputs, d_last = cotangents
     rows, units = hidden_of(d_last).shape
     given = _laid_out(weights, inputs, units)
@@ -218,9 +245,6 @@ def _backward_kernel(recurrence, reverse, group, given, results):
     for name, ref in d_vectors.items():
         for where, part in _layers(ref, d_sum[name]):
             group.write(ref, part, *where)
-
-
-run.defvjp(_forward, _backward)
 
 
 def _pieces(weights: RecurrentWeights) -> int:

@@ -17,6 +17,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
+from seqnets.ops.derivatives import differentiable
 from seqnets.ops.recurrent import Carry, Linear, Recurrence, RecurrentWeights
 from seqnets.ops.timestep import TimeInputs
 
@@ -61,7 +62,6 @@ def _terms(recurrence: Recurrence, dtype, inputs: TimeInputs) -> tuple[Array, Ar
     return decay, added
 
 
-@jax.custom_vjp
 def accumulate(decay: Array, added: Array, first: Array) -> Array:
     """Return h_t = decay_t h_{t-1} + added_t for all t, with h_{-1} = first.
 
@@ -77,16 +77,20 @@ def accumulate(decay: Array, added: Array, first: Array) -> Array:
         >>> accumulate(jnp.full((3, 1, 1), 0.5), jnp.ones((3, 1, 1)), jnp.zeros((1, 1))).ravel().tolist()
         [1.0, 1.5, 1.75]
     """
+    return _accumulate(decay, added, first)
+
+
+def _definition(decay: Array, added: Array, first: Array) -> Array:
     return jax.lax.platform_dependent(decay, added, first, cpu=one_by_one, default=in_rounds)
 
 
-def _forward(decay: Array, added: Array, first: Array):
-    hiddens = accumulate(decay, added, first)
-    return hiddens, (decay, hiddens, first)
+def _forward(decay: Array, added: Array, first: Array) -> tuple[Array, None]:
+    return _definition(decay, added, first), None
 
 
-def _backward(residuals, d_hiddens: Array):
-    decay, hiddens, first = residuals
+def _backward(arguments: tuple[Array, Array, Array], hiddens: Array, kept: None, d_hiddens: Array) -> tuple[Array, Array, Array]:
+    del kept
+    decay, _, first = arguments
     # the gradient of h_t is its own cotangent and what comes back from h_{t+1}: the recurrence again, from the end
     following = jnp.concatenate([decay[1:], jnp.zeros_like(decay[:1])])
     d_added = accumulate(following[::-1], d_hiddens[::-1], jnp.zeros_like(first))[::-1]
@@ -94,7 +98,7 @@ def _backward(residuals, d_hiddens: Array):
     return d_added * before, d_added, decay[0] * d_added[0]
 
 
-accumulate.defvjp(_forward, _backward)
+_accumulate = differentiable(_definition, _forward, _backward)
 
 
 def in_rounds(decay: Array, added: Array, first: Array) -> Array:

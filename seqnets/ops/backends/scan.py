@@ -9,24 +9,38 @@ Memory kept for the backward pass, per step and row, in numbers: the state, and 
 """
 
 from collections.abc import Callable
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 from jax import Array
 
+from seqnets.ops.backends import reference
 from seqnets.ops.backends.replay import Static, kernel_gradients, step_back
+from seqnets.ops.derivatives import differentiable
 from seqnets.ops.linear import multiply
 from seqnets.ops.recurrent import Carry, Recurrence, RecurrentWeights, hidden_of
 from seqnets.ops.timestep import TimeInputs, advance
 
 
-@partial(jax.custom_vjp, nondiff_argnums=(0, 1))
 def run(
     recurrence: Recurrence, reverse: bool, weights: RecurrentWeights, carry: Carry, inputs: TimeInputs
 ) -> tuple[Array, Carry]:
     """Run `recurrence` over time; see `seqnets.ops.sequence.sequence`."""
+    return _of(recurrence, reverse)(weights, carry, inputs)
+
+
+@cache  # JAX remembers what it traced by the identity of functions
+def _of(recurrence: Recurrence, reverse: bool) -> Callable:
+    passes = (reference.run, _forward, _backward, _without_gradient)
+    bound: list[Any] = [partial(part, recurrence, reverse) for part in passes]
+    return differentiable(*bound)
+
+
+def _without_gradient(
+    recurrence: Recurrence, reverse: bool, weights: RecurrentWeights, carry: Carry, inputs: TimeInputs
+) -> tuple[Array, Carry]:
     step = partial(advance, recurrence, weights.vectors, lambda k, a: multiply(a, weights.kernels[k]))
     last, outputs = jax.lax.scan(step, carry, inputs, reverse=reverse, unroll=_steps_a_slice(recurrence))
     return outputs, last
@@ -49,11 +63,13 @@ def _forward(recurrence: Recurrence, reverse: bool, weights: RecurrentWeights, c
         return after, (output, carry, lefts, products)
 
     last, (outputs, carries, lefts, products) = _scan(step, carry, inputs, reverse=reverse, unroll=_steps_a_slice(recurrence))
-    return (outputs, last), (weights, inputs, carries, lefts, products, Static(tuple(order)))
+    return (outputs, last), (carries, lefts, products, Static(tuple(order)))
 
 
-def _backward(recurrence: Recurrence, reverse: bool, residuals, cotangents):
-    weights, inputs, carries, lefts, products, order = residuals
+def _backward(recurrence: Recurrence, reverse: bool, arguments, results, kept, cotangents):
+    del results
+    weights, _, inputs = arguments
+    carries, lefts, products, order = kept
     d_outputs, d_last = cotangents
     transposed = tuple(kernel.T for kernel in weights.kernels)
 
@@ -74,9 +90,6 @@ def _backward(recurrence: Recurrence, reverse: bool, residuals, cotangents):
     (d_carry, d_vectors), (d_projected, d_products) = _scan(step, start, times, reverse=not reverse, unroll=unroll)
     d_kernels = kernel_gradients(weights.kernels, order.value, lefts, d_products)
     return RecurrentWeights(d_kernels, d_vectors), d_carry, TimeInputs(d_projected)
-
-
-run.defvjp(_forward, _backward)
 
 
 def _steps_a_slice(recurrence: Recurrence) -> int:
