@@ -17,6 +17,7 @@ from seqnets.nn.initializers import input_kernel
 from seqnets.nn.regularize import dropout, locked_dropout
 from seqnets.nn.rnn import RNN
 from seqnets.nn.stacked import StackedRNN
+from seqnets.ops import arguments
 from seqnets.ops.linear import affine, along_last_axis
 from seqnets.ops.lookup import take_rows
 from seqnets.ops.recurrent import Carry
@@ -97,6 +98,9 @@ class CharLM(nnx.Module):
 
         Returns:
             Logits `(B, T, V)` float32, and the carry after the window.
+
+        Raises:
+            UserError: the tokens are no integers `(B, T)`, or carry or resets do not fit them.
         """
         outputs, carry = self.features(tokens, carry, resets=resets, key=key)
         return self.logits(outputs, key=key), carry
@@ -105,6 +109,8 @@ class CharLM(nnx.Module):
         self, tokens: Array, carry: Carry, *, resets: Array | None = None, key: Array | None = None
     ) -> tuple[Array, Carry]:
         """Return the last layer's outputs `(B, T, H)` and the carry; arguments as for calling the model."""
+        tokens = arguments.tokens_of(tokens, ("batch", "time"))
+        carry = None if carry is None else arguments.carries(self._cells(), carry, tokens.shape[0])
         input_key, rnn_key = (None, None) if key is None else jax.random.split(key)
         raw = self._first_layer_is_residual() or (self.config.input_dropout and key is not None)
         projected = not raw and not self.config.remat  # which computes the projection of a chunk again, too
@@ -154,7 +160,11 @@ class CharLM(nnx.Module):
         table, layers = packed or PackedCharLM(self.input_table(), None)
         advance, output_kernels, residual = self.rnn.stepper(layers), self._output_kernels(), self._first_layer_is_residual()
 
+        cells = self._cells()
+
         def step(tokens: Array, carry: Carry) -> tuple[Array, Carry]:
+            tokens = arguments.tokens_of(tokens, ("batch",))
+            carry = arguments.carries(cells, carry, tokens.shape[0])
             inputs = self._embed(tokens, None) if residual else None
             outputs, carry = advance(table[tokens], carry, inputs)
             return self._logits(outputs, output_kernels), carry

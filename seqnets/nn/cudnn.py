@@ -10,6 +10,7 @@ from jax.core import Tracer
 
 from seqnets.errors import UserError
 from seqnets.nn.cells import LSTMCell
+from seqnets.ops import arguments
 from seqnets.ops.backends import cudnn
 from seqnets.ops.backends.cudnn import Direction
 from seqnets.ops.platform import default_platform
@@ -131,7 +132,7 @@ def run(layers: Layers, inputs: Array, starts: Any, lengths: Array | None) -> tu
     given = [start for directions in starts for start in directions]
     outputs, last = cudnn.run(
         [direction_of(cell) for cell in cells],
-        [cell.initialize_carry(inputs.shape[::2]) if start is None else start for cell, start in zip(cells, given)],
+        [_start(cell, inputs.shape[0], start) for cell, start in zip(cells, given, strict=True)],
         inputs.astype(jnp.float32),
         lengths=lengths,
         bidirectional=len(layers[0]) == 2,
@@ -139,6 +140,12 @@ def run(layers: Layers, inputs: Array, starts: Any, lengths: Array | None) -> tu
     )
     in_turn = iter(last)
     return outputs, [[next(in_turn) for _ in directions] for directions in layers]
+
+
+def _start(cell: LSTMCell, rows: int, carry: Any) -> LSTMState:
+    if carry is None:
+        return cell.initialize_carry((rows, cell.in_features))
+    return arguments.state(cell.recurrence, carry, rows, cell.hidden_features, name="initial_carry")
 
 
 def direction_of(cell: LSTMCell) -> Direction:

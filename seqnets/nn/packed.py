@@ -8,6 +8,7 @@ import jax.numpy as jnp
 
 from seqnets.nn.cells import Cell
 from seqnets.nn.rnn import RNN
+from seqnets.ops import arguments
 from seqnets.ops.backends import native
 from seqnets.ops.stack_step import LayerWeights, PackedStack, pack
 from seqnets.ops.timestep import TimeInputs
@@ -42,4 +43,5 @@ def _is_native(layer: Any) -> bool:
 
 def _weights(cell: Cell, number: int) -> LayerWeights:
     kernel, bias = (cell.kernel[...], cell.bias[...]) if number else (None, None)
-    return LayerWeights(kernel, bias, cell.weights())
+    weights = arguments.weights_of(cell.recurrence, cell.weights(), cell.hidden_features, jnp.float32)
+    return LayerWeights(kernel, bias, weights)

@@ -12,6 +12,7 @@ from seqnets.nn import cudnn
 from seqnets.nn.cells import Cell
 from seqnets.nn.regularize import drop_weights
 from seqnets.nn.remat import in_chunks
+from seqnets.ops import arguments
 from seqnets.ops.recurrent import Carry
 from seqnets.ops.sequence import Backend, sequence
 
@@ -84,9 +85,10 @@ class RNN(nnx.Module):
 
         Args:
             inputs: `(B, T, F)`, or `(T, B, F)` when time-major.
-            initial_carry: the state before the first step; zeros by default.
-            lengths: `(B,)` integers; what lies beyond a row's length changes neither outputs, which are zero there, nor carry.
-            resets: booleans `(B, T)`, or `(T, B)` when time-major: zero the state before this step.
+            initial_carry: the state before the first step; zeros by default. An LSTM takes a plain pair `(c, h)` too.
+            lengths: `(B,)` integers, or one for all rows; what lies beyond a row's length changes neither outputs, which are zero
+                there, nor carry.
+            resets: booleans `(B, T)`, or `(T, B)` when time-major, or of one row for all: zero the state before this step.
             key: a JAX key that switches zoneout and weight dropout on; None is inference.
             return_carry: overrides the layer's own setting.
             projected: the inputs went through `cell.project` already; their last axis is gates * H.
@@ -95,13 +97,16 @@ class RNN(nnx.Module):
             The outputs `(B, T, H)` (or time-major), and with `return_carry` also the carry after the last step.
 
         Raises:
-            UserError: when the inputs do not have three axes or not the number of features that the cell was built for.
+            UserError: when the inputs do not have three axes or not the number of features that the cell was built for, or when
+                carry, lengths or resets do not fit them.
         """
+        inputs = arguments.as_array("inputs", inputs)
         _check_inputs(inputs, self.cell, projected)
+        lengths, resets = arguments.masks_of(inputs.shape, lengths, resets, row_axis=1 if self.time_major else 0)
         if not self.time_major:
             inputs = inputs.swapaxes(0, 1)
             resets = None if resets is None else resets.T
-        carry = initialize_carry(self.cell, inputs.shape[1:]) if initial_carry is None else initial_carry
+        carry = _start(self.cell, inputs.shape[1:], initial_carry)
         if isinstance(self.cell, Cell):
             outputs, carry = self._run(inputs, carry, lengths, resets, key, projected)
         else:
@@ -163,6 +168,13 @@ def initialize_carry(cell: nnx.RNNCellBase, input_shape: tuple[int, ...]) -> Car
     return cell.initialize_carry(input_shape, rngs=nnx.Rngs(0))
 
 
+def _start(cell: nnx.RNNCellBase, input_shape: tuple[int, ...], carry: Carry | None) -> Carry:
+    if isinstance(cell, Cell) and carry is not None:
+        return arguments.state(cell.recurrence, carry, input_shape[0], cell.hidden_features, name="initial_carry")
+    zeros = initialize_carry(cell, input_shape)
+    return zeros if carry is None else arguments.alike(zeros, carry, name="initial_carry")
+
+
 def _scan_any_cell(cell, inputs, carry, lengths, resets, reverse: bool) -> tuple[Array, Carry]:
     start = jax.tree.map(jnp.zeros_like, initialize_carry(cell, inputs.shape[1:]))
     valid = None if lengths is None else jnp.arange(inputs.shape[0])[:, None] < lengths[None, :]
@@ -188,8 +200,10 @@ def _choose(rows: Array, if_true: Any, if_false: Any) -> Any:
 
 def _check_inputs(inputs: Array, cell: nnx.RNNCellBase, projected: bool) -> None:
     if not isinstance(cell, Cell):
+        if inputs.ndim < 3:
+            raise UserError(f"inputs must have the shape (batch, time, ...), got {inputs.shape}")
         return
-    features = cell.bias.shape[0] if projected else cell.in_features
+    features = cell.recurrence.gates * cell.hidden_features if projected else cell.in_features
     if inputs.ndim != 3 or inputs.shape[-1] != features:
         raise UserError(
             f"inputs must have the shape (batch, time, {features}) that {type(cell).__name__} was built for, got {inputs.shape}"

@@ -14,7 +14,7 @@ from seqnets.nn import cudnn
 from seqnets.nn.packed import pack_layers
 from seqnets.nn.regularize import dropout, locked_dropout
 from seqnets.nn.rnn import RNN
-from seqnets.ops import stack_step
+from seqnets.ops import arguments, stack_step
 from seqnets.ops.recurrent import Carry, Recurrence, hidden_of
 from seqnets.ops.stack_step import PackedStack
 
@@ -72,13 +72,16 @@ class StackedRNN(nnx.Module):
         projected: bool = False,
     ) -> Any:
         """Run all layers; arguments and result as for `RNN`, `initial_carry` with one entry a layer."""
-        starts = [None] * len(self.layers) if initial_carry is None else initial_carry
+        starts = (None,) * len(self.layers)
+        if initial_carry is not None:
+            starts = arguments.entries(initial_carry, len(self.layers), name="initial_carry")
+        inputs, lengths, resets = _batch_major(inputs, lengths, resets)
 
         def loop() -> tuple[Array, tuple[Carry, ...]]:
             return self._loop(inputs, starts, lengths, resets, key, projected)
 
         def whole() -> tuple[Array, tuple[Carry, ...]]:
-            nested = [start or (None, None) if len(both) == 2 else (start,) for both, start in zip(layers, starts)]
+            nested = [_pair(start) if len(both) == 2 else (start,) for both, start in zip(layers, starts, strict=True)]
             outputs, last = cudnn.run(layers, inputs, nested, lengths)
             return outputs, tuple(tuple(states) if len(states) == 2 else states[0] for states in last)
 
@@ -97,7 +100,7 @@ class StackedRNN(nnx.Module):
         only_first = {"projected": True} if projected else {}
         x, first = self.layers[0](inputs, initial_carry=starts[0], key=keys[0], **only_first, **shared)
         x, carry = x if projected else self.join(inputs, x), [first]
-        for layer, start, layer_key in zip(self.layers[1:], starts[1:], keys[1:]):
+        for layer, start, layer_key in zip(self.layers[1:], starts[1:], keys[1:], strict=True):
             x = self._between(x, layer_key)
             outputs, last = layer(x, initial_carry=start, key=layer_key, **shared)
             x = self.join(x, outputs)
@@ -129,16 +132,22 @@ class StackedRNN(nnx.Module):
         Returns:
             `(projected (B, gates * H), carries, inputs) -> (outputs (B, H), carries)`, where `projected` went through the lowest
             cell's `project`, and the inputs themselves, or None, are for the residual connection around it.
+
+        Raises:
+            UserError: a layer does not run forward over a seqnets cell; the function also for carries that do not fit.
         """
-        cells = [layer.cell for layer in self.layers]
+        cells = [getattr(layer, "cell", None) for layer in self.layers]
+        if any(layer.reverse for layer in self.layers if isinstance(layer, RNN)) or not all(hasattr(c, "stepper") for c in cells):
+            raise UserError("single steps need layers that are RNN, run forward and have a seqnets cell")
         if packed is not None:
             return partial(_step_at_once, cells[0].recurrence, packed)
         steps = [cell.stepper() for cell in cells]
 
         def step(projected: Array, carries: Sequence[Carry], inputs: Array | None) -> tuple[Array, tuple[Carry, ...]]:
+            carries = arguments.carries(cells, carries, projected.shape[0], of="inputs")
             first, x = steps[0](carries[0], projected)
             x, after = x if inputs is None else self.join(inputs, x), [first]
-            for cell, cell_step, carry in zip(cells[1:], steps[1:], carries[1:]):
+            for cell, cell_step, carry in zip(cells[1:], steps[1:], carries[1:], strict=True):
                 carry, outputs = cell_step(carry, cell.project(x))
                 x = self.join(x, outputs)
                 after.append(carry)
@@ -203,11 +212,23 @@ class BidirectionalRNN(nnx.Module):
         *,
         initial_carry: tuple[Carry, Carry] | None = None,
         lengths: Array | None = None,
+        resets: None = None,
         key: Array | None = None,
         return_carry: bool | None = None,
+        projected: bool = False,
     ) -> Any:
-        """Run both layers; arguments and result as for `RNN`, the carry a pair (forward, backward)."""
-        starts = (None, None) if initial_carry is None else initial_carry
+        """Run both layers; arguments and result as for `RNN`, the carry a pair (forward, backward).
+
+        Raises:
+            UserError: as for `RNN`; also for resets, which would begin a sequence for one direction and end it for the other, and
+                for projected inputs, which only one direction could have.
+        """
+        if resets is not None:
+            raise UserError("a bidirectional layer has no resets; give each sequence a row of its own, with lengths")
+        if projected:
+            raise UserError("a bidirectional layer takes raw inputs, and these were projected for one direction")
+        starts = _pair(initial_carry)
+        inputs, lengths, _ = _batch_major(inputs, lengths, None)
 
         def loop() -> tuple[Array, tuple[Carry, Carry]]:
             return self._loop(inputs, starts, lengths, key)
@@ -228,11 +249,24 @@ class BidirectionalRNN(nnx.Module):
         keys = (None, None) if key is None else jax.random.split(key)
         results = [
             layer(inputs, initial_carry=start, lengths=lengths, key=layer_key, return_carry=True)
-            for layer, start, layer_key in zip((self.forward, self.backward), starts, keys)
+            for layer, start, layer_key in zip((self.forward, self.backward), starts, keys, strict=True)
         ]
         (ahead, ahead_carry), (back, back_carry) = results
         outputs = jnp.concatenate([ahead, back], axis=-1) if self.merge == "concatenate" else ahead + back
         return outputs, (ahead_carry, back_carry)
+
+
+def _pair(carry: Any) -> tuple[Any, ...]:
+    if carry is None:
+        return (None, None)
+    return arguments.entries(carry, 2, name="initial_carry", whole="the bidirectional layer", part="direction")
+
+
+def _batch_major(inputs: Any, lengths: Any, resets: Any) -> tuple[Array, Array | None, Array | None]:
+    inputs = arguments.as_array("inputs", inputs)
+    if inputs.ndim < 3:
+        raise UserError(f"inputs must have the shape (batch, time, features), got {inputs.shape}")
+    return inputs, *arguments.masks_of(inputs.shape, lengths, resets, row_axis=0)
 
 
 def directions(layer: Any) -> tuple[RNN, ...]:

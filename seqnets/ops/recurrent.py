@@ -58,6 +58,9 @@ class Recurrence:
         step: `step(vectors, product, carry, projected) -> carry`.
         layer_norm: normalize the result of every recurrent product with the gains `vectors["recurrent_scale"]`, one a kernel.
         linear: for a recurrence h_t = d h_{t-1} + a: `linear(projected) -> (d, a)`, each `(..., H)`.
+        state: the class of a carry of several parts; None for one array.
+        kernels: widths of the recurrent kernels `(H, width * H)`; None where they are not stated.
+        vectors: names and shapes of the vectors that the step reads, the last axis in units of H.
     """
 
     name: str
@@ -65,6 +68,9 @@ class Recurrence:
     step: Callable[[Vectors, Product, Carry, Array], Carry]
     layer_norm: bool = False
     linear: Linear | None = None
+    state: type[LSTMState] | None = None
+    kernels: tuple[int, ...] | None = None
+    vectors: tuple[tuple[str, tuple[int, ...]], ...] = ()
 
 
 def hidden_of(carry: Carry) -> Array:
@@ -152,17 +158,17 @@ def positive(x: Array) -> Array:
 
 
 def _linear(name: str, gates: int, linear: Linear) -> Recurrence:
-    return Recurrence(name, gates, partial(linear_step, linear), linear=linear)
+    return Recurrence(name, gates, partial(linear_step, linear), linear=linear, kernels=())
 
 
 VANILLA = {
-    "tanh": Recurrence("vanilla_tanh", 1, partial(vanilla_step, jnp.tanh)),
-    "relu": Recurrence("vanilla_relu", 1, partial(vanilla_step, jax.nn.relu)),
+    "tanh": Recurrence("vanilla_tanh", 1, partial(vanilla_step, jnp.tanh), kernels=(1,)),
+    "relu": Recurrence("vanilla_relu", 1, partial(vanilla_step, jax.nn.relu), kernels=(1,)),
 }
-LSTM = Recurrence("lstm", 4, lstm_step)
+LSTM = Recurrence("lstm", 4, lstm_step, state=LSTMState, kernels=(4,))
 GRU = {
-    "after": Recurrence("gru_reset_after", 3, gru_reset_after_step),
-    "before": Recurrence("gru_reset_before", 3, gru_reset_before_step),
+    "after": Recurrence("gru_reset_after", 3, gru_reset_after_step, kernels=(3,), vectors=(("recurrent_bias", (1,)),)),
+    "before": Recurrence("gru_reset_before", 3, gru_reset_before_step, kernels=(2, 1)),
 }
 CANDIDATES: dict[str, Callable[[Array], Array]] = {"positive": positive, "tanh": jnp.tanh, "identity": lambda x: x}
 MIN_GRU = {name: _linear(f"min_gru_{name}", 2, partial(min_gru, candidate)) for name, candidate in CANDIDATES.items()}
@@ -177,7 +183,8 @@ def highway(depth: int) -> Recurrence:
         >>> highway(2) is highway(2)
         True
     """
-    return Recurrence("highway", 2, partial(highway_step, depth))
+    biases = (("depth_bias", (depth - 1, 2)),)
+    return Recurrence("highway", 2, partial(highway_step, depth), kernels=(2,) * depth, vectors=biases)
 
 
 def with_layer_norm(recurrence: Recurrence, layer_norm: bool) -> Recurrence:

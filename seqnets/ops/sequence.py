@@ -9,10 +9,11 @@ import jax.numpy as jnp
 from jax import Array
 
 from seqnets.errors import UserError
+from seqnets.ops import arguments
 from seqnets.ops.across_devices import divided_by_rows, varying, varying_axes
 from seqnets.ops.backends import native, pallas, parallel, reference, scan
 from seqnets.ops.backends.names import Backend
-from seqnets.ops.recurrent import Carry, Recurrence, RecurrentWeights
+from seqnets.ops.recurrent import Carry, Recurrence, RecurrentWeights, hidden_of
 from seqnets.ops.timestep import TimeInputs
 
 
@@ -35,8 +36,8 @@ def sequence(
         weights: its kernels and vectors.
         carry: the state before the first step; each leaf `(B, H)`.
         projected: `(T, B, gates * H)`: W x + b for every step, time first.
-        resets: `(T, B)` booleans: where True, the state is zeroed before this step reads its input.
-        lengths: `(B,)` integers: steps from `lengths[b]` on leave the state of row b as it is and put out zeros.
+        resets: `(T, B)` booleans, or `(T, 1)`: where True, the state is zeroed before this step reads its input.
+        lengths: `(B,)` integers, or `(1,)`: steps from `lengths[b]` on leave the state of row b as it is and put out zeros.
         zoneout: the structure of `carry` with leaves that broadcast to `(T, B, H)`: the share of the old state that stays.
         reverse: run from the last step to the first; outputs stay where their inputs were.
         backend: "reference" (a plain scan that JAX differentiates: the definition), "scan" (hand-written backward pass: the same
@@ -48,7 +49,7 @@ def sequence(
         The outputs `(T, B, H)` in the dtype of `projected`, and the carry after the last step.
 
     Raises:
-        UserError: for a backend that does not exist, or that cannot do what is asked.
+        UserError: for a backend that does not exist, or that cannot do what is asked; or for arrays that do not go together.
 
     Example:
         >>> import jax.numpy as jnp
@@ -58,9 +59,14 @@ def sequence(
         >>> outputs[:, 0, 0].tolist(), last.item()
         ([1.0, 1.5, 1.75], 1.75)
     """
-    steps = projected.shape[0]
+    projected = arguments.as_array("projected", projected)
+    hidden = arguments.hidden_features(recurrence, projected)
+    steps, rows = projected.shape[:2]
+    lengths, resets = arguments.masks_of(projected.shape, lengths, resets, row_axis=1)
+    carry = arguments.state(recurrence, carry, rows, hidden)
+    weights = arguments.weights_of(recurrence, weights, hidden, hidden_of(carry).dtype)
     valid = None if lengths is None else jnp.arange(steps)[:, None] < lengths[None, :]
-    zoneout = jax.tree.map(lambda share: jnp.broadcast_to(share, (steps, *share.shape[1:])), zoneout)
+    zoneout = arguments.zoneout_of(recurrence, zoneout, (steps, rows, hidden), hidden_of(carry).dtype)
     inputs = TimeInputs(projected, resets, valid, zoneout)
     run = _runner(_chosen(backend, recurrence, weights, carry, inputs), recurrence, reverse, backend == "auto")
     return divided_by_rows(lambda *held: run(*_varying_alike(held)), weights, carry, inputs)

@@ -5,12 +5,15 @@ product; here they are called once, and each weight is read once, in the order i
 """
 
 from collections.abc import Sequence
+from functools import cache
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 from jax import Array
 
+from seqnets.errors import UserError
+from seqnets.ops import arguments
 from seqnets.ops.backends import native
 from seqnets.ops.native.cells import CELLS
 from seqnets.ops.native.library import library
@@ -44,10 +47,13 @@ def pack(layers: Sequence[LayerWeights]) -> PackedStack:
 
     Args:
         layers: lowest first, all of one recurrence and H hidden features, in float32.
+
+    Raises:
+        UserError: a kernel is not for H hidden features, or not in float32.
     """
+    units = layers[0].recurrent.kernels[0].shape[0]
 
     def packed(layer: LayerWeights) -> LayerWeights:
-        units = layer.recurrent.kernels[0].shape[0]
         kernels = tuple(_packed(kernel, units) for kernel in layer.recurrent.kernels)
         kernel = None if layer.kernel is None else _packed(layer.kernel, units)
         return LayerWeights(kernel, layer.bias, layer.recurrent._replace(kernels=kernels))
@@ -67,16 +73,46 @@ def step(recurrence: Recurrence, stack: PackedStack, carries: Sequence[Carry], p
 
     Returns:
         The carries after the step.
+
+    Raises:
+        UserError: the arrays do not go together, or are not in float32.
     """
-    expected, arguments = [], [projected]
-    for layer, carry in zip(stack.layers, carries, strict=True):
+    expected, given = [], [projected]
+    for layer, carry in zip(stack.layers, _checked(recurrence, stack, carries, projected), strict=True):
         input_product = [jnp.zeros(0) if array is None else array for array in (layer.kernel, layer.bias)]
         recurrent = [*layer.recurrent.kernels, *native.vectors_of(recurrence, layer.recurrent)]
-        arguments += [*jax.tree.leaves(carry), *input_product, *recurrent]
+        given += [*jax.tree.leaves(carry), *input_product, *recurrent]
         expected.append((jax.tree.map(jax.typeof, carry), _scratch(recurrence, layer, projected)))
     results, structure = jax.tree.flatten(expected)
-    found = jax.ffi.ffi_call(f"seqnets_{recurrence.name}_step", results)(*arguments, layers=len(carries))
+    found = jax.ffi.ffi_call(f"seqnets_{recurrence.name}_step", results)(*given, layers=len(expected))
     return tuple(carry for carry, _ in jax.tree.unflatten(structure, found))
+
+
+def _checked(recurrence: Recurrence, stack: PackedStack, carries: Sequence[Carry], projected: Array) -> list[Carry]:
+    if projected.ndim != 2 or projected.shape[1] % recurrence.gates or not projected.shape[1]:
+        raise UserError(f"projected inputs must have the shape (batch, {recurrence.gates} * hidden), got {projected.shape}")
+    rows, hidden = projected.shape[0], projected.shape[1] // recurrence.gates
+    for number, layer in enumerate(stack.layers):
+        arrays = [layer.kernel, layer.bias, *layer.recurrent.kernels, *native.vectors_of(recurrence, layer.recurrent)]
+        found = [None if array is None else array.shape if array.size else (0,) for array in arrays]
+        if found != _shapes(recurrence, hidden, lowest=number == 0):
+            raise UserError(f"the packed weights of layer {number} are not for {hidden} hidden features of {recurrence.name}")
+    states = arguments.entries(carries, len(stack.layers))
+    states = [arguments.state(recurrence, carry, rows, hidden) for carry in states]
+    for leaf in jax.tree.leaves((projected, stack, states)):
+        if leaf.dtype != jnp.float32:
+            raise UserError(f"a step of packed layers computes in float32 only, and found {leaf.dtype}")
+    return states
+
+
+@cache
+def _shapes(recurrence: Recurrence, hidden: int, lowest: bool) -> list[tuple[int, ...] | None]:
+    """Return the shapes of a layer's input kernel and bias, its recurrent kernels and its vectors."""
+    width = recurrence.gates * hidden
+    own = (None, None) if lowest else (_room(hidden, width), (width,))
+    vectors = {name: (0,) if 0 in shape else (*shape[:-1], shape[-1] * hidden) for name, shape in recurrence.vectors}
+    kernels = [_room(hidden, each * hidden) for each in recurrence.kernels or ()]
+    return [*own, *kernels, *(vectors[name] for name in CELLS[recurrence.name].vectors)]
 
 
 def _scratch(recurrence: Recurrence, layer: LayerWeights, projected: Array) -> list[jax.ShapeDtypeStruct]:
@@ -88,6 +124,11 @@ def _scratch(recurrence: Recurrence, layer: LayerWeights, projected: Array) -> l
 
 
 def _packed(kernel: Array, units: int) -> Array:
-    depth, width = kernel.shape
-    room = jax.ShapeDtypeStruct((depth * width // units * (units + -units % _LANES),), jnp.float32)
+    if kernel.ndim != 2 or kernel.shape[0] != units or kernel.shape[1] % units or kernel.dtype != jnp.float32:
+        raise UserError(f"a kernel to pack must be ({units}, gates * {units}) in float32, got {kernel.shape} in {kernel.dtype}")
+    room = jax.ShapeDtypeStruct(_room(*kernel.shape), jnp.float32)
     return jax.ffi.ffi_call("seqnets_pack", room)(kernel, units=units)
+
+
+def _room(units: int, width: int) -> tuple[int]:
+    return (width * (units + -units % _LANES),)

@@ -16,6 +16,7 @@ from seqnets.models.captioner.decoder import Annotations, CaptionDecoder, Readin
 from seqnets.models.captioner.encoder import as_float, make_encoder
 from seqnets.nn.chain import subkey
 from seqnets.nn.regularize import locked_dropout
+from seqnets.ops import arguments
 from seqnets.ops.recurrent import Carry
 
 
@@ -96,6 +97,7 @@ class Captioner(nnx.Module):
         Raises:
             UserError: the shape is that of neither.
         """
+        images = arguments.as_array("images", images)
         features = self.features(images, train=train, key=subkey(key, 0)) if images.ndim == 4 else images
         rows, columns, width = self.feature_map
         if features.shape[1:] != (rows * columns, width):

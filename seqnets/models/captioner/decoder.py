@@ -17,6 +17,7 @@ from seqnets.nn.initializers import gate_blocks, input_kernel
 from seqnets.nn.regularize import dropout
 from seqnets.nn.rnn import RNN
 from seqnets.nn.stacked import StackedRNN
+from seqnets.ops import arguments
 from seqnets.ops.linear import affine, multiply
 from seqnets.ops.lookup import take_rows
 from seqnets.ops.masking import valid_steps
@@ -111,6 +112,9 @@ class CaptionDecoder(nnx.Module):
 
     def step(self, tokens: Array, carry: Carry, annotations: Annotations) -> tuple[Array, Carry, Array | None]:
         """Read one word a row: `(B,)` -> logits `(B, V)`, the state after, and the attention `(B, L)` or None."""
+        tokens = arguments.tokens_of(tokens, ("batch",))
+        carry = arguments.carries(self._cells(), carry, tokens.shape[0])
+        annotations = arguments.rows_of(annotations, tokens.shape[0], name="annotations", of="tokens")
         words = self._embed(tokens, None)
         projected = self._cells()[0].project(words)
         if self.sight is None:
@@ -128,7 +132,13 @@ class CaptionDecoder(nnx.Module):
             annotations: of `annotate`.
             lengths: `(B,)`, how many of the tokens count; attention is zero beyond.
             key: a JAX key that switches the noise of training on, and hard attention's drawing.
+
+        Raises:
+            UserError: tokens, annotations and lengths are not of one batch.
         """
+        tokens = arguments.tokens_of(tokens, ("batch", "time"))
+        lengths = arguments.lengths_of(lengths, tokens.shape[0])
+        annotations = arguments.rows_of(annotations, tokens.shape[0], name="annotations", of="tokens")
         words = self._embed(tokens, subkey(key, 0))
         projected = self._cells()[0].project(words)
         carry, output_key = self.initialize_carry(annotations), subkey(key, 1)
@@ -160,7 +170,7 @@ class CaptionDecoder(nnx.Module):
 
     def _advance(self, carry: Carry, projected: Array, key: Array | None = None) -> tuple[Carry, Array]:
         after, x = [], projected
-        for index, (cell, state) in enumerate(zip(self._cells(), carry)):
+        for index, (cell, state) in enumerate(zip(self._cells(), carry, strict=True)):
             if index:
                 x = cell.project(dropout(x, self.config.dropout, subkey(key, 2 * index)))
             state, x = _step(cell, state, x, subkey(key, 2 * index + 1))

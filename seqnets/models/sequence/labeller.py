@@ -9,12 +9,14 @@ from flax import nnx
 from jax import Array
 
 from seqnets.data.words.token_table import TokenTable
+from seqnets.errors import UserError
 from seqnets.models.sequence.description import described
 from seqnets.models.sequence.recurrent import Embedding, RecurrentConfig, RecurrentEncoder
 from seqnets.nn.chain import subkey
 from seqnets.nn.dense import Dense
 from seqnets.nn.initializers import input_kernel
 from seqnets.nn.regularize import dropout
+from seqnets.ops import arguments
 
 
 class FrameScale(NamedTuple):
@@ -69,7 +71,10 @@ class Labeller(nnx.Module):
 
     def _read(self, inputs: Array, key: Array | None) -> Array:
         if self.scale is None:
-            return self.embedding(inputs, key)
+            return self.embedding(arguments.tokens_of(inputs, ("batch", "time")), key)
+        inputs = arguments.as_array("inputs", inputs)
+        if inputs.ndim != 3 or inputs.shape[-1] != len(self.scale.mean):
+            raise UserError(f"frames must have the shape (batch, time, {len(self.scale.mean)}), got {inputs.shape}")
         mean, deviation = (jnp.asarray(numbers, jnp.float32).reshape(1, 1, -1) for numbers in self.scale)
         return (inputs - mean) / deviation
 

@@ -16,6 +16,7 @@ from seqnets.nn.chain import subkey
 from seqnets.nn.dense import Dense
 from seqnets.nn.initializers import input_kernel
 from seqnets.nn.regularize import dropout
+from seqnets.ops import arguments
 
 
 class TextClassifier(nnx.Module):
@@ -56,6 +57,8 @@ class TextClassifier(nnx.Module):
         Returns:
             Logits `(B, C)` float32.
         """
+        tokens = arguments.tokens_of(tokens, ("batch", "time"))
+        lengths = arguments.lengths_of(lengths, tokens.shape[0])
         outputs, last = self.encoder(self.embedding(tokens, subkey(key, 1)), lengths=lengths, key=subkey(key, 2))
         pooled = self.pool(outputs, last, lengths)
         return self.output(dropout(pooled, self.config.dropout, subkey(key, 3))).astype("float32")

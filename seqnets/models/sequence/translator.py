@@ -20,6 +20,7 @@ from seqnets.nn.chain import subkey
 from seqnets.nn.dense import Dense
 from seqnets.nn.initializers import input_kernel
 from seqnets.nn.regularize import dropout
+from seqnets.ops import arguments
 from seqnets.ops.masking import valid_steps
 from seqnets.ops.recurrent import Carry
 
@@ -87,6 +88,8 @@ class Translator(nnx.Module):
     def encode(self, sources: Source, *, key: Array | None = None) -> Annotations:
         """Read sources: what the decoder then looks at."""
         tokens, lengths = sources
+        tokens = arguments.tokens_of(tokens, ("batch", "length"), name="source tokens")
+        lengths = arguments.lengths_of(lengths, tokens.shape[0])
         embedded = self.source_embedding(tokens, subkey(key, 1))
         states, last = self.encoder(embedded, lengths=lengths, key=subkey(key, 2))
         projected = states[..., :0] if self.config.attention == "none" else self.attention.project(states)
@@ -99,6 +102,9 @@ class Translator(nnx.Module):
 
     def step(self, tokens: Array, carry: Carry, annotations: Annotations) -> tuple[Array, Carry, Array | None]:
         """Read one target token a row and predict the next: `(B,)` to logits `(B, V)`, states, attention `(B, L)`."""
+        tokens = arguments.tokens_of(tokens, ("batch",))
+        carry = arguments.carries(self.cells, carry, tokens.shape[0])
+        annotations = arguments.rows_of(annotations, tokens.shape[0], name="annotations", of="tokens")
         found, carry, weights = self._advance(self.embedding(tokens), carry, annotations)
         return self._logits(found), carry, weights
 
@@ -114,6 +120,8 @@ class Translator(nnx.Module):
             Logits `(B, T, V)` float32 and the attention `(B, T, L)`, None without one.
         """
         annotations = self.encode(sources, key=key)
+        tokens = arguments.tokens_of(tokens, ("batch", "time"))
+        annotations = arguments.rows_of(annotations, tokens.shape[0], name="sources", of="tokens")
         embedded = dropout(self.embedding(tokens, subkey(key, 3)), self.config.dropout, subkey(key, 4))
 
         def advance(carry: Carry, x: Array) -> tuple[Carry, tuple[Array, Array | None]]:
@@ -127,7 +135,7 @@ class Translator(nnx.Module):
     def _advance(self, x: Array, carry: Carry, annotations: Annotations) -> tuple[Array, Carry, Array | None]:
         context, weights = self._look(_hidden(carry[-1]), annotations)
         inputs, after = jnp.concatenate([x, context], axis=-1), []
-        for cell, state in zip(self.cells, carry):
+        for cell, state in zip(self.cells, carry, strict=True):
             state, inputs = cell(state, inputs)
             after.append(state)
         return jnp.concatenate([inputs, x, context], axis=-1), tuple(after), weights

@@ -19,6 +19,7 @@ from seqnets.nn.chain import subkey
 from seqnets.nn.dense import Dense
 from seqnets.nn.initializers import input_kernel
 from seqnets.nn.regularize import dropout
+from seqnets.ops import arguments
 
 
 class VQA(nnx.Module):
@@ -85,9 +86,11 @@ class VQA(nnx.Module):
         Returns:
             Logits `(B, answers)` float32, and what each glimpse looked at, `(B, glimpses, L)`; None without attention.
         """
+        tokens = arguments.tokens_of(tokens, ("batch", "time"))
         _, last = self.reader(self.embedding(tokens, subkey(key, 1)), lengths=lengths, key=subkey(key, 2))
         question = jnp.tanh(self.question(last))
         seen = self.eye(as_float(images), train=train, key=subkey(key, 3)).astype(jnp.float32)
+        seen = arguments.rows_of(seen, tokens.shape[0], name="images", of="tokens")
         joined, weights = self._multiply(question, seen) if self.config.attention == "none" else self._look(question, seen)
         hidden = jnp.tanh(self.hidden(dropout(joined, self.config.dropout, subkey(key, 4))))
         return self.output(dropout(hidden, self.config.dropout, subkey(key, 5))), weights

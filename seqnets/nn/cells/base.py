@@ -14,6 +14,7 @@ from jax.typing import DTypeLike
 from seqnets.errors import UserError
 from seqnets.nn.initializers import gate_blocks, input_kernel, recurrent_kernel
 from seqnets.nn.regularize import zoneout_shares
+from seqnets.ops import arguments
 from seqnets.ops.linear import affine, layer_norm, multiply
 from seqnets.ops.recurrent import Carry, Recurrence, RecurrentWeights, Vectors
 from seqnets.ops.timestep import TimeInputs, advance
@@ -112,7 +113,7 @@ class Cell(nnx.RNNCellBase):
 
     def project(self, x: Array) -> Array:
         """Return all that depends on the input alone: W x + b for every gate, `(..., F)` -> `(..., gates * H)`."""
-        x = x.astype(self.dtype)
+        x = self._checked(arguments.as_array("inputs", x)).astype(self.dtype)
         if not self.layer_norm:
             return affine(x, self.kernel[...], self.bias[...])
         product = multiply(x, self.kernel[...].astype(self.dtype))
@@ -120,12 +121,14 @@ class Cell(nnx.RNNCellBase):
 
     def stepper(self) -> Callable[[Carry, Array], tuple[Carry, Array]]:
         """Return `step` with the weights prepared, for loops that must not prepare them at every step."""
-        weights = self.weights()
+        recurrence = self.recurrence
+        weights = arguments.weights_of(recurrence, self.weights(), self.hidden_features, jnp.dtype(self.param_dtype))
         shares = jax.tree.map(lambda share: share[0], self.zoneout_shares(None))
 
         def step(carry: Carry, projected: Array) -> tuple[Carry, Array]:
+            carry = arguments.single_step(recurrence, carry, projected, self.hidden_features)
             inputs = TimeInputs(projected, zoneout=shares)
-            return advance(self.recurrence, weights.vectors, lambda k, a: multiply(a, weights.kernels[k]), carry, inputs)
+            return advance(recurrence, weights.vectors, lambda k, a: multiply(a, weights.kernels[k]), carry, inputs)
 
         return step
 
@@ -172,6 +175,19 @@ class Cell(nnx.RNNCellBase):
 
     def _carry_of(self, parts: list[Array]) -> Carry:
         return parts[0]
+
+    def _checked(self, x: Array) -> Array:
+        name, width = type(self).__name__, self.recurrence.gates * self.hidden_features
+        if x.shape[-1:] != (self.in_features,):
+            raise UserError(f"{name} was built for inputs of {self.in_features} features, got the shape {x.shape}")
+        if jnp.issubdtype(x.dtype, jnp.complexfloating) or not (x.dtype == bool or jnp.issubdtype(x.dtype, jnp.number)):
+            raise UserError(f"{name} takes real numbers, got {x.dtype}")
+        if (self.kernel.shape, self.bias.shape) != ((self.in_features, width), (width,)):
+            raise UserError(
+                f"the kernel and bias of this {name} must have the shapes {(self.in_features, width)} and {(width,)}, "
+                f"got {self.kernel.shape} and {self.bias.shape}"
+            )
+        return x
 
 
 def check_sizes(**sizes: int) -> None:

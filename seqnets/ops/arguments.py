@@ -1,0 +1,452 @@
+"""What a recurrence is called with: checked once, where it comes in, and brought into one form.
+
+JAX's own operations notice arrays that do not agree; a kernel in another language would read past the end of one. So whatever
+takes arrays from a caller and may hand them to such a kernel passes them through here. Shapes and dtypes are known while a
+function is traced: a compiled one pays nothing.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+
+from seqnets.errors import UserError
+from seqnets.ops.recurrent import Carry, LSTMState, Recurrence, RecurrentWeights, Vectors
+
+_OF_LAYER_NORM = {"cell_scale": (1,), "cell_bias": (1,)}  # of an LSTM that has them, in units of H
+
+
+def as_array(name: str, value: Any) -> Array:
+    """Return an array, a NumPy array or a list of numbers as an array of JAX's.
+
+    Args:
+        name: of the argument.
+        value: what came.
+
+    Raises:
+        UserError: it is something else.
+
+    Example:
+        >>> as_array("lengths", [3, 1]).tolist()
+        [3, 1]
+        >>> as_array("lengths", "three")
+        Traceback (most recent call last):
+        ...
+        seqnets.errors.UserError: lengths must be an array of numbers, got str
+    """
+    if isinstance(value, Array):
+        return value
+    try:
+        return jnp.asarray(value)
+    except (TypeError, ValueError, OverflowError):
+        raise UserError(f"{name} must be an array of numbers, got {type(value).__name__}") from None
+
+
+def state(recurrence: Recurrence, carry: Any, rows: int, hidden: int, *, name: str = "carry", of: str = "inputs") -> Carry:
+    """Return the state before a step in the recurrence's own structure; a plain pair becomes an `LSTMState`.
+
+    Args:
+        recurrence: which one.
+        carry: what came, leaves `(B, H)`.
+        rows: B.
+        hidden: H.
+        name: of the argument.
+        of: what has the B rows.
+
+    Raises:
+        UserError: it has another structure, shape or kind of numbers.
+
+    Example:
+        >>> from seqnets.ops.recurrent import LSTM
+        >>> state(LSTM, (jnp.zeros((2, 3)), jnp.zeros((2, 3))), 2, 3).hidden.shape
+        (2, 3)
+        >>> state(LSTM, (jnp.zeros((1, 3)), jnp.zeros((1, 3))), 2, 3)
+        Traceback (most recent call last):
+        ...
+        seqnets.errors.UserError: carry is for 1 row, the inputs have 2; give it one row for each of theirs
+    """
+    carry = state_of(recurrence, carry, name)
+    for leaf in jax.tree.leaves(carry):
+        if leaf.shape != (rows, hidden):
+            raise UserError(_unlike(leaf.shape, rows, hidden, name, of))
+    return carry
+
+
+def _unlike(shape: tuple[int, ...], rows: int, hidden: int, name: str, of: str) -> str:
+    if len(shape) != 2:
+        return f"{name} must have the shape ({rows}, {hidden}), got {shape}"
+    if shape[1] != hidden:
+        return f"{name} is for {_count(shape[1], 'hidden feature')}, the layer has {hidden}"
+    return f"{name} is for {_count(shape[0], 'row')}, the {of} have {rows}; give it one row for each of theirs"
+
+
+def state_of(recurrence: Recurrence, carry: Any, name: str = "carry") -> Carry:
+    """Return a state of any shape in the recurrence's own structure.
+
+    Args:
+        recurrence: which one.
+        carry: what came.
+        name: of the argument.
+
+    Raises:
+        UserError: it has another structure, or is not of one precision.
+
+    Example:
+        >>> from seqnets.ops.recurrent import LSTM
+        >>> state_of(LSTM, jnp.zeros((2, 3)))
+        Traceback (most recent call last):
+        ...
+        seqnets.errors.UserError: carry must be an LSTMState(cell, hidden), got one array of the shape (2, 3)
+    """
+    carry = _structured(recurrence, carry, name)
+    kinds = {leaf.dtype for leaf in jax.tree.leaves(carry)}
+    if len(kinds) > 1 or not all(jnp.issubdtype(kind, jnp.floating) for kind in kinds):
+        raise UserError(f"{name} must hold floating-point numbers of one precision, got {' and '.join(sorted(map(str, kinds)))}")
+    return carry
+
+
+def _structured(recurrence: Recurrence, parts: Any, name: str) -> Any:
+    kind = recurrence.state
+    if kind is None:
+        if isinstance(parts, (tuple, dict)):
+            raise UserError(f"{name} must be one array, got {_described(parts)}")
+        return as_array(name, parts)
+    if not isinstance(parts, (tuple, list)) or len(parts) != len(kind._fields):
+        raise UserError(f"{name} must be an {kind.__name__}({', '.join(kind._fields)}), got {_described(parts)}")
+    return kind(*(as_array(name, part) for part in parts))
+
+
+def alike(zeros: Any, carry: Any, *, name: str) -> Any:
+    """Return a carry in the structure of another, for cells of which no more is known.
+
+    Args:
+        zeros: a carry that fits.
+        carry: what came.
+        name: of the argument.
+
+    Raises:
+        UserError: it has other parts, or parts of other shapes.
+
+    Example:
+        >>> alike(jnp.zeros((2, 3)), jnp.zeros((1, 3)), name="carry")
+        Traceback (most recent call last):
+        ...
+        seqnets.errors.UserError: carry must hold arrays of the shapes [(2, 3)], got [(1, 3)]
+    """
+    leaves = [as_array(name, leaf) for leaf in jax.tree.leaves(carry)]
+    wanted, found = ([leaf.shape for leaf in tree] for tree in (jax.tree.leaves(zeros), leaves))
+    if wanted != found:
+        raise UserError(f"{name} must hold arrays of the shapes {wanted}, got {found}")
+    return jax.tree.unflatten(jax.tree.structure(zeros), leaves)
+
+
+def single_step(recurrence: Recurrence, carry: Any, projected: Array, hidden: int) -> Carry:
+    """Return the state before one step in plain JAX, where any leading axes may be and what broadcasts does.
+
+    Args:
+        recurrence: which one.
+        carry: what came, leaves `(..., H)`.
+        projected: `(..., gates * H)`.
+        hidden: H.
+
+    Raises:
+        UserError: they do not go together.
+    """
+    width = recurrence.gates * hidden
+    if projected.shape[-1:] != (width,):
+        raise UserError(f"projected inputs must have the shape (batch, {width}), got {projected.shape}")
+    carry = state_of(recurrence, carry)
+    for leaf in jax.tree.leaves(carry):
+        if leaf.shape[-1:] != (hidden,) or not _broadcasts(leaf.shape[:-1], projected.shape[:-1]):
+            raise UserError(f"carry must have the shape {(*projected.shape[:-1], hidden)}, got {leaf.shape}")
+    return carry
+
+
+def entries(carry: Any, count: int, *, name: str = "carry", whole: str = "the stack", part: str = "layer") -> tuple[Any, ...]:
+    """Return what is one entry a layer, or a direction.
+
+    Args:
+        carry: what came.
+        count: how many there must be.
+        name: of the argument.
+        whole: what has the parts.
+        part: what each entry is for.
+
+    Raises:
+        UserError: there are more, or fewer, or it is no tuple.
+
+    Example:
+        >>> entries((0,), 2, name="initial_carry")
+        Traceback (most recent call last):
+        ...
+        seqnets.errors.UserError: initial_carry has 1 entry, the stack 2 layers
+    """
+    if not isinstance(carry, Sequence) or isinstance(carry, (str, bytes, LSTMState)):
+        raise UserError(f"{name} must be a tuple with one entry a {part}, got {_described(carry)}")
+    if len(carry) != count:
+        raise UserError(f"{name} has {_count(len(carry), 'entry')}, {whole} {_count(count, part)}")
+    return tuple(carry)
+
+
+def lengths_of(lengths: Any, rows: int) -> Array:
+    """Return lengths as `(B,)` integers; one length is that of every row.
+
+    Args:
+        lengths: what came.
+        rows: B.
+
+    Raises:
+        UserError: they are no integers, or for another number of rows.
+
+    Example:
+        >>> lengths_of([2], 3).tolist()
+        [2, 2, 2]
+    """
+    lengths = as_array("lengths", lengths)
+    if not jnp.issubdtype(lengths.dtype, jnp.integer):
+        raise UserError(f"lengths must be integers, got {lengths.dtype}")
+    if lengths.shape not in ((), (1,), (rows,)):
+        raise UserError(f"lengths must have the shape ({rows},), one for each row of the inputs, got {lengths.shape}")
+    return _broadcast(lengths, (rows,))
+
+
+def masks_of(shape: tuple[int, ...], lengths: Any, resets: Any, *, row_axis: int) -> tuple[Array | None, Array | None]:
+    """Return lengths as `(B,)` integers and resets as booleans of the inputs' first two axes; one row is every row.
+
+    Args:
+        shape: of the inputs.
+        lengths: what came, or None.
+        resets: what came, or None.
+        row_axis: which axis is the batch.
+
+    Raises:
+        UserError: they do not fit the inputs.
+
+    Example:
+        >>> masks_of((2, 3, 8), None, [[1, 0, 0]], row_axis=0)[1].astype(int).tolist()
+        [[1, 0, 0], [1, 0, 0]]
+    """
+    lengths = None if lengths is None else lengths_of(lengths, shape[row_axis])
+    return lengths, None if resets is None else _resets_of(resets, shape[:2], row_axis)
+
+
+def _resets_of(resets: Any, shape: tuple[int, ...], row_axis: int) -> Array:
+    resets = as_array("resets", resets)
+    one_row = tuple(1 if axis == row_axis else size for axis, size in enumerate(shape))
+    if resets.shape not in (shape, one_row):
+        raise UserError(f"resets must have the shape {shape}, as the inputs, got {resets.shape}")
+    if resets.dtype != bool:
+        if not jnp.issubdtype(resets.dtype, jnp.number):
+            raise UserError(f"resets must be booleans, got {resets.dtype}")
+        resets = resets.astype(bool)
+    return _broadcast(resets, shape)
+
+
+def tokens_of(tokens: Any, shape: tuple[int | str, ...], *, name: str = "tokens") -> Array:
+    """Return tokens as an array of integers.
+
+    Args:
+        tokens: what came.
+        shape: its axes: a size, or a word for one of any size.
+        name: of the argument.
+
+    Raises:
+        UserError: they are no integers, or of another shape.
+
+    Example:
+        >>> tokens_of([3, 1], ("batch", "time"))
+        Traceback (most recent call last):
+        ...
+        seqnets.errors.UserError: tokens must have the shape (batch, time), got (2,)
+    """
+    tokens = as_array(name, tokens)
+    if tokens.ndim != len(shape) or any(isinstance(want, int) and want != got for want, got in zip(shape, tokens.shape)):
+        wanted = ", ".join(map(str, shape)) + "," * (len(shape) == 1)
+        raise UserError(f"{name} must have the shape ({wanted}), got {tokens.shape}")
+    if not jnp.issubdtype(tokens.dtype, jnp.integer):
+        raise UserError(f"{name} must be integers, got {tokens.dtype}")
+    return tokens
+
+
+def rows_of(tree: Any, rows: int, *, name: str, of: str) -> Any:
+    """Return a tree of arrays with B rows each; one row is every row.
+
+    Args:
+        tree: leaves `(B, ...)`.
+        rows: B.
+        name: of the argument.
+        of: what has the B rows.
+
+    Raises:
+        UserError: an array has another number of rows.
+
+    Example:
+        >>> rows_of({"a": jnp.ones((1, 2))}, 3, name="annotations", of="tokens")["a"].shape
+        (3, 2)
+    """
+
+    def broadcast(leaf: Any) -> Array:
+        leaf = as_array(name, leaf)
+        if leaf.ndim == 0 or leaf.shape[0] not in (1, rows):
+            found = _count(leaf.shape[0], "row") if leaf.ndim else "no rows"
+            raise UserError(f"{name} have {found}, the {of} {rows}; both must be of the same batch")
+        return _broadcast(leaf, (rows, *leaf.shape[1:]))
+
+    return jax.tree.map(broadcast, tree)
+
+
+def hidden_features(recurrence: Recurrence, projected: Array) -> int:
+    """Return H of the projected inputs `(T, B, gates * H)`.
+
+    Args:
+        recurrence: which one.
+        projected: what came.
+
+    Raises:
+        UserError: they have another shape, or are no floating-point numbers.
+
+    Example:
+        >>> from seqnets.ops.recurrent import LSTM
+        >>> hidden_features(LSTM, jnp.zeros((7, 2, 20)))
+        5
+    """
+    gates = recurrence.gates
+    if projected.ndim != 3 or projected.shape[-1] % gates or not projected.shape[-1]:
+        raise UserError(f"projected inputs must have the shape (time, batch, {gates} * hidden), got {projected.shape}")
+    if not jnp.issubdtype(projected.dtype, jnp.floating):
+        raise UserError(f"projected inputs must be floating-point numbers, got {projected.dtype}")
+    return projected.shape[-1] // gates
+
+
+def weights_of(recurrence: Recurrence, weights: RecurrentWeights, hidden: int, precision: Any) -> RecurrentWeights:
+    """Return the weights of a recurrence of H hidden features; a vector that broadcasts does.
+
+    Args:
+        recurrence: which one; where it does not state its kernels, nothing is checked.
+        weights: what came.
+        hidden: H.
+        precision: the dtype of the state.
+
+    Raises:
+        UserError: there are others than the recurrence reads, or they have other shapes.
+
+    Example:
+        >>> from seqnets.ops.recurrent import LSTM
+        >>> weights_of(LSTM, RecurrentWeights((jnp.zeros((4, 16)),), {}), 5, jnp.float32)
+        Traceback (most recent call last):
+        ...
+        seqnets.errors.UserError: recurrent kernel 1 must have the shape (5, 20), got (4, 16)
+    """
+    widths = recurrence.kernels
+    if widths is None:
+        return weights
+    if len(weights.kernels) != len(widths):
+        raise UserError(f"{recurrence.name} has {_count(len(widths), 'recurrent kernel')}, got {len(weights.kernels)}")
+    kernels = tuple(as_array("recurrent kernels", kernel) for kernel in weights.kernels)
+    for number, (kernel, width) in enumerate(zip(kernels, widths), start=1):
+        if kernel.shape != (hidden, width * hidden):
+            raise UserError(f"recurrent kernel {number} must have the shape {(hidden, width * hidden)}, got {kernel.shape}")
+        if not jnp.issubdtype(kernel.dtype, jnp.floating):
+            raise UserError(f"recurrent kernel {number} must hold floating-point numbers, got {kernel.dtype}")
+    return RecurrentWeights(kernels, _vectors_of(recurrence, weights.vectors, hidden, precision))
+
+
+def _vectors_of(recurrence: Recurrence, vectors: Vectors, hidden: int, precision: Any) -> Vectors:
+    shapes = dict(recurrence.vectors)
+    if _OF_LAYER_NORM.keys() & vectors.keys():
+        shapes |= _OF_LAYER_NORM
+    checked = dict(vectors)
+    for name, shape in shapes.items():
+        shape = (*shape[:-1], shape[-1] * hidden)
+        if name in vectors:
+            checked[name] = _vector(name, vectors[name], shape, precision)
+        elif 0 not in shape:
+            raise UserError(f"{recurrence.name} needs the vector {name!r} of the shape {shape}, which is missing")
+    if recurrence.layer_norm and recurrence.kernels is not None:
+        name, widths = "recurrent_scale", [(width * hidden,) for width in recurrence.kernels]
+        scales = entries(vectors.get(name, ()), len(widths), name=name, whole=recurrence.name, part="kernel")
+        checked[name] = tuple(_vector(name, *each, precision) for each in zip(scales, widths))
+    return checked
+
+
+def _vector(name: str, vector: Any, shape: tuple[int, ...], precision: Any) -> Array:
+    vector = as_array(name, vector)
+    if not _broadcasts(vector.shape, shape):
+        raise UserError(f"{name} must have the shape {shape}, got {vector.shape}")
+    if jnp.result_type(vector.dtype, precision) != precision:
+        raise UserError(f"{name} is {vector.dtype} and the carry {precision}; give the carry in {vector.dtype}")
+    return _broadcast(vector, shape)
+
+
+def zoneout_of(recurrence: Recurrence, zoneout: Any, shape: tuple[int, int, int], precision: Any) -> Any:
+    """Return shares of the old state that have the time axis in full, and otherwise broadcast to `(T, B, H)`.
+
+    Args:
+        recurrence: which one.
+        zoneout: what came, in the structure of the carry, or None.
+        shape: `(T, B, H)`.
+        precision: the dtype of the state.
+
+    Raises:
+        UserError: it has another structure, or a part does not broadcast.
+
+    Example:
+        >>> from seqnets.ops.recurrent import VANILLA
+        >>> zoneout_of(VANILLA["tanh"], 0.5, (7, 2, 5), jnp.float32).shape
+        (7, 1, 1)
+    """
+    if zoneout is None:
+        return None
+
+    def full_time(share: Array) -> Array:
+        if not _broadcasts(share.shape, shape):
+            raise UserError(f"zoneout must broadcast to the shape {shape}, got {share.shape}")
+        share = share.reshape((1,) * (3 - share.ndim) + share.shape).astype(precision)
+        return _broadcast(share, (shape[0], *share.shape[1:]))
+
+    return jax.tree.map(full_time, _structured(recurrence, zoneout, "zoneout"))
+
+
+def carries(cells: Sequence[Any], carry: Any, rows: int, *, name: str = "carry", of: str = "tokens") -> tuple[Carry, ...]:
+    """Return the states of cells on top of each other; see `state`.
+
+    Args:
+        cells: each with a `recurrence` and `hidden_features`.
+        carry: what came, one entry a cell.
+        rows: B.
+        name: of the argument.
+        of: what has the B rows.
+
+    Raises:
+        UserError: a state is missing or one too many, or does not fit its cell.
+    """
+    states = entries(carry, len(cells), name=name)
+    return tuple(state(cell.recurrence, each, rows, cell.hidden_features, name=name, of=of) for cell, each in zip(cells, states))
+
+
+def _broadcasts(shape: tuple[int, ...], to: tuple[int, ...]) -> bool:
+    try:
+        return np.broadcast_shapes(shape, to) == to
+    except ValueError:
+        return False
+
+
+def _broadcast(array: Array, shape: tuple[int, ...]) -> Array:
+    return array if array.shape == shape else jnp.broadcast_to(array, shape)
+
+
+def _count(number: int, word: str) -> str:
+    many = word[:-1] + "ies" if word.endswith("y") else word + "s"
+    return f"{number} {word if number == 1 else many}"
+
+
+def _described(value: Any) -> str:
+    if isinstance(value, (Array, np.ndarray)):
+        return f"one array of the shape {value.shape}"
+    if isinstance(value, (tuple, list)):
+        kind = type(value).__name__
+        return f"{'an' if kind[0] in 'AEIOUL' else 'a'} {kind} of {len(value)}"
+    return type(value).__name__
