@@ -69,7 +69,8 @@ def create_model(
 
     Args:
         name: one of `model_names()`.
-        classes: size of the logits; that of the published network when None (1000 for ImageNet's, 10 for CIFAR's).
+        classes: size of the logits; that of the published network when None (1000 for ImageNet's, 10 for CIFAR's); 0 for
+            the pooled features in their place.
         in_channels: channels of the images; those of the published network when None.
         weights: a file or folder of weights, as for `seqnets.weights.load_weights`, which also sets `model.preprocessing`.
         leave_out: layers that get random weights all the same: `"logits"` for a head of another size.

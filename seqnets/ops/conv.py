@@ -6,7 +6,7 @@ from jax import lax
 
 from seqnets.errors import UserError
 from seqnets.ops.canonical_conv import LAYOUT, convolve
-from seqnets.ops.geometry import Padding, Pair, output_size, pair, resolve_padding
+from seqnets.ops.geometry import Padding, Pair, check_positive, output_size, pair, resolve_padding
 from seqnets.ops.im2col import im2col
 
 
@@ -103,6 +103,7 @@ def conv_transpose2d(
     """
     _check_features(x, kernel.shape[2] * groups, f"kernel {kernel.shape} in {groups} group(s)")
     stride, padding, extra, dilation = pair(stride), pair(padding), pair(output_padding), pair(dilation)
+    check_positive(stride=stride, dilation=dilation)
     reach = [d * (k - 1) for d, k in zip(dilation, kernel.shape[:2])]
     for size, s, r, p, e in zip(x.shape[1:3], stride, reach, padding, extra):
         _check_transposed(size, s, r, p, e)

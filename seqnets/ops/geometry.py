@@ -2,7 +2,8 @@
 
 import math
 from collections.abc import Iterable, Sequence
-from typing import Literal
+from operator import index
+from typing import Literal, SupportsIndex
 
 from seqnets.errors import UserError
 
@@ -22,7 +23,26 @@ def pair(value: Pair) -> tuple[int, int]:
         >>> pair(3), pair((1, 7))
         ((3, 3), (1, 7))
     """
-    return (value, value) if isinstance(value, int) else (value[0], value[1])
+    try:
+        first, second = (value, value) if isinstance(value, SupportsIndex) else value
+        return index(first), index(second)
+    except (TypeError, ValueError):
+        raise UserError(f"give a whole number, or two of them for (height, width), not {value!r}") from None
+
+
+def check_positive(**sizes: Iterable[int]) -> None:
+    """Refuse windows, strides and dilations below 1.
+
+    Example:
+        >>> check_positive(stride=(2, 0))
+        Traceback (most recent call last):
+        ...
+        seqnets.errors.UserError: stride must be at least 1, not 0
+    """
+    for name, values in sizes.items():
+        for value in values:
+            if value < 1:
+                raise UserError(f"{name} must be at least 1, not {value}")
 
 
 def output_size(
@@ -60,11 +80,13 @@ def output_size(
         seqnets.errors.UserError: output size (10 - 3 + 0 + 0)/2 + 1 = 4.5 is not a whole number; change the stride or
         the padding, or round with floor or ceil
     """
+    check_positive(window=[window], stride=[stride], dilation=[dilation])
     before, after = pair(padding)
     extent = dilation * (window - 1) + 1
     steps = size - extent + before + after
     arithmetic = f"({size} - {extent} + {before} + {after})/{stride} + 1"
-    if steps < 0:
+    positions = -(-steps // stride) + 1 if rounding == "ceil" else steps // stride + 1
+    if positions < 1 or (steps < 0 and rounding != "ceil"):
         raise UserError(
             f"output size {arithmetic} = {steps / stride + 1:g} is impossible: a window of {extent} does not fit into "
             f"{size} + {before} + {after} = {size + before + after} pixels; give a larger image or more padding"
@@ -74,10 +96,8 @@ def output_size(
             f"output size {arithmetic} = {steps / stride + 1:g} is not a whole number; "
             "change the stride or the padding, or round with floor or ceil"
         )
-    if rounding != "ceil":
-        return steps // stride + 1
-    positions = math.ceil(steps / stride) + 1
-    return positions - 1 if (positions - 1) * stride >= size + before else positions
+    overhangs = rounding == "ceil" and positions > 1 and (positions - 1) * stride >= size + before
+    return positions - 1 if overhangs else positions
 
 
 def receptive_field(layers: Iterable[tuple[int, ...]]) -> int:
@@ -128,6 +148,7 @@ def resolve_padding(
         >>> resolve_padding("SAME", size=(224, 224), window=(7, 7), stride=(2, 2))
         ((2, 3), (2, 3))
     """
+    check_positive(window=window, stride=stride, dilation=dilation)
     match padding:
         case "VALID":
             return (0, 0), (0, 0)

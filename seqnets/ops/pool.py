@@ -6,7 +6,7 @@ import numpy as np
 from jax import lax
 
 from seqnets.errors import UserError
-from seqnets.ops.geometry import Padding, Pair, Rounding, output_size, pair, resolve_padding
+from seqnets.ops.geometry import Padding, Pair, Rounding, check_positive, output_size, pair, resolve_padding
 from seqnets.ops.im2col import im2col
 from seqnets.ops.largest import largest
 
@@ -136,6 +136,7 @@ def adaptive_average_pool(x: jax.Array, size: Pair) -> jax.Array:
         Array([1., 3.], dtype=float32)
     """
     height, width = pair(size)
+    check_positive(size=(height, width))
     if x.shape[1:3] == (height, width):
         return x
     rows, columns = (jnp.asarray(_bins(have, want), x.dtype) for have, want in zip(x.shape[1:3], (height, width)))
@@ -173,7 +174,10 @@ def max_pool_with_indices(
     patches = im2col(x, window, stride=stride, padding=sides, fill=-jnp.inf)
     patches = patches.reshape(*patches.shape[:3], -1, channels)
     sources = im2col(places, window, stride=stride, padding=sides, fill=-1)[..., None]
-    winner = jnp.argmax(jnp.where(sources >= 0, patches, -jnp.inf), axis=3, keepdims=True)
+    inside = sources >= 0
+    best = jnp.max(patches, axis=3, keepdims=True, where=inside, initial=-jnp.inf)
+    # not the largest of all: where a window holds -inf alone, the padding would win
+    winner = jnp.argmax(inside & ((patches == best) | jnp.isnan(patches)), axis=3, keepdims=True)
     values = jnp.take_along_axis(patches, winner, axis=3)
     indices = jnp.take_along_axis(jnp.broadcast_to(sources, patches.shape), winner, axis=3)
     return values.squeeze(3), indices.squeeze(3)
@@ -191,7 +195,8 @@ def unpool_by_indices(x: jax.Array, indices: jax.Array, size: tuple[int, int]) -
         [B, H, W, C].
 
     Raises:
-        UserError: `indices` has not the shape of `x`.
+        UserError: `indices` has not the shape of `x`, or some lie outside of the image (which is seen outside of `jax.jit`
+            alone; inside, their values are lost).
 
     Example:
         >>> unpool_by_indices(jnp.full((1, 1, 1, 1), 5.0), jnp.array([[[[1]]]]), (2, 2))[0, :, :, 0]
@@ -203,6 +208,7 @@ def unpool_by_indices(x: jax.Array, indices: jax.Array, size: tuple[int, int]) -
     """
     if indices.shape != x.shape:
         raise UserError(f"indices has shape {indices.shape} but x has {x.shape}; give the indices of the same pooling")
+    _check_places(indices, size)
     batch, channels = x.shape[0], x.shape[3]
     flat = jnp.zeros((batch, size[0] * size[1], channels), x.dtype)
     images, features = jnp.arange(batch)[:, None, None], jnp.arange(channels)[None, None, :]
@@ -225,6 +231,7 @@ def unpool_nearest(x: jax.Array, factor: Pair) -> jax.Array:
         Array([1., 1., 2., 2.], dtype=float32)
     """
     rows, columns = pair(factor)
+    check_positive(factor=(rows, columns))
     return jnp.repeat(jnp.repeat(x, rows, axis=1), columns, axis=2)
 
 
@@ -243,8 +250,19 @@ def unpool_bed_of_nails(x: jax.Array, factor: Pair) -> jax.Array:
         Array([1., 0., 2., 0.], dtype=float32)
     """
     rows, columns = pair(factor)
+    check_positive(factor=(rows, columns))
     blanks = [(0, 0, 0), (0, rows - 1, rows - 1), (0, columns - 1, columns - 1), (0, 0, 0)]
     return lax.pad(x, jnp.zeros((), x.dtype), blanks)
+
+
+def _check_places(indices: jax.Array, size: tuple[int, int]) -> None:
+    check_positive(size=size)
+    if isinstance(indices, jax.core.Tracer) or not indices.size:
+        return
+    low, high = int(jnp.min(indices)), int(jnp.max(indices))
+    if low < 0 or high >= size[0] * size[1]:
+        wrong = low if low < 0 else high
+        raise UserError(f"index {wrong} lies outside of an image of {size[0]} x {size[1]}; give the size from before the pooling")
 
 
 def _frame(
@@ -255,6 +273,10 @@ def _frame(
     window = pair(window)
     stride = window if stride is None else pair(stride)
     declared = resolve_padding(padding, size=x.shape[1:3], window=window, stride=stride)
+    for axis, name in enumerate(("rows", "columns")):
+        if max(declared[axis]) >= window[axis]:
+            reason = f"a window of {window[axis]} {name} would see padding alone"
+            raise UserError(f"padding {padding!r} is too large: {reason}; give less than {window[axis]}")
     rows, columns = (_overhang(x.shape[1 + axis], window[axis], stride[axis], declared[axis], rounding) for axis in (0, 1))
     return window, stride, (rows, columns), declared
 

@@ -39,8 +39,9 @@ def load_weights(
 
     What the weights expect of images comes along as `model.preprocessing`: from the metadata of a file that seqnets wrote,
     from the `config.json` or `preprocessor_config.json` beside the file, or else as the library states it for all its
-    networks of the family. It is None where nothing is known. Auxiliary classifiers that only the file has are left out, and
-    so is a path such as `model.` or `_orig_mod.` before the names.
+    networks of the family. It is None where nothing is known. Auxiliary classifiers that only the file has are left out, a
+    network without classes leaves out the file's classifier, and a path such as `model.` or `_orig_mod.` before the names
+    does not count.
 
     Args:
         model: the network; changed in place. Its dtypes are kept: half-precision files are widened.
@@ -65,7 +66,7 @@ def load_weights(
     shapes = {name: variable.get_raw_value().shape for name, variable in variables.items()}
     file, match = _recognize(matches(model, shapes, names), file)
     left_out = (leave_out,) if isinstance(leave_out, str) else tuple(leave_out)
-    wanted, given = _without(left_out, match.targets, _without_side_heads(match, file.arrays))
+    wanted, given = _without(left_out, match.targets, _without_heads(match, file.arrays))
     _refuse_differences(file, match.naming, wanted, given)
     for name, target in wanted.items():
         dtype = variables[name].get_raw_value().dtype
@@ -171,9 +172,18 @@ def _paths_before(name: str, wanted: Set[str]) -> Iterator[str]:
     return (name[:end] for end in ends if name[end:] in wanted)
 
 
-def _without_side_heads(match: Match, arrays: Arrays) -> Arrays:
+def _without_heads(match: Match, arrays: Arrays) -> Arrays:
+    # what a network without side heads, or without classes, has no use for
     known = {target.name for target in match.targets.values()}
-    return {name: array for name, array in arrays.items() if name in known or not _within(name, match.naming.side_heads)}
+    heads = [*match.naming.side_heads, *_classifiers(match)]
+    return {name: array for name, array in arrays.items() if name in known or not _within(name, heads)}
+
+
+def _classifiers(match: Match) -> list[str]:
+    ours = ("logits", "maps.1")  # dense, or a convolution before a pooling
+    if any(_within(name, ours) for name in match.targets):
+        return []
+    return [*(ours if match.naming is OURS else ()), *(rule.theirs for rule in match.naming.rules if rule.ours in ours)]
 
 
 def _published(naming: Naming, model: ConvNet) -> Preprocessing | None:

@@ -158,6 +158,20 @@ def test_every_function_was_compiled_once(case):
 
 
 @pytest.mark.parametrize("family", TINY)
+def test_no_classes_give_the_features_that_a_classifier_would_read(family):
+    name, options = TINY[family]
+    graphdef, state = nnx.split(abstract_model(name, **options, classes=0, in_channels=3))
+    features = nnx.merge(graphdef, values(state))(IMAGES)
+    head = next((features[name] for name in ("pool", "fc7", "fc6") if name in features and features[name].ndim == 2), None)
+    last = [array for name, array in features.items() if array.ndim == 4][-1]
+    expected = np.mean(last, (1, 2)) if head is None else head
+    assert_close(features["logits"], np.asarray(expected, np.float32))
+    assert features["logits"].shape[1] == expected.shape[1] > 1
+    with pytest.raises(UserError, match="classes must be at least"):
+        abstract_model(name, **options, classes=-1)
+
+
+@pytest.mark.parametrize("family", TINY)
 def test_bfloat16_computes_in_bfloat16_and_keeps_float32(family):
     name, options = TINY[family]
     model = abstract_model(name, dtype=jnp.bfloat16, classes=5, in_channels=3, **options)

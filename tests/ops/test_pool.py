@@ -117,3 +117,83 @@ def test_impossible_pools_are_refused():
         pool.average_pool(jnp.zeros((2, 2, 1)), 2)
     with pytest.raises(UserError, match="same pooling"):
         pool.unpool_by_indices(jnp.zeros((1, 2, 2, 1)), jnp.zeros((1, 1, 1, 1), jnp.int32), (4, 4))
+
+
+@pytest.mark.parametrize("low", [-np.inf, -1.0])
+def test_a_window_of_nothing_but_the_lowest_points_into_the_image_as_torchs(low):
+    x = np.full((1, 4, 5, 2), -np.inf, np.float32)
+    x[0, 2:, 2:, 1] = low
+    for window, stride, padding in [(3, 2, 1), (2, 2, 1), (3, 3, (1, 0))]:
+        theirs, places = functional.max_pool2d(to_torch(x), window, stride, padding, return_indices=True)
+        values, ours = pool.max_pool_with_indices(x, window, stride=stride, padding=padding)
+        np.testing.assert_array_equal(values, from_torch(theirs))
+        np.testing.assert_array_equal(ours, from_torch(places))
+        pool.unpool_by_indices(values, ours, (4, 5))
+
+
+def test_nan_wins_and_is_found():
+    x = images(5)
+    x[0, 1, 1, 0] = np.nan
+    theirs, places = functional.max_pool2d(to_torch(x), 3, 2, 1, return_indices=True)
+    values, ours = pool.max_pool_with_indices(x, 3, stride=2, padding=1)
+    np.testing.assert_array_equal(values, from_torch(theirs))
+    np.testing.assert_array_equal(ours, from_torch(places))
+
+
+@pytest.mark.parametrize(("shape", "window", "stride", "padding"), [
+    ((1, 2, 6, 1), (4, 1), None, 0), ((2, 2, 6, 2), (4, 3), (3, 2), 0), ((2, 3, 3, 1), 4, 4, 0),
+    ((1, 1, 5, 1), (5, 2), 3, (1, 1)),
+])  # fmt: skip
+def test_ceil_lets_a_window_be_larger_than_the_image_as_torch_does(shape, window, stride, padding):
+    x = np.random.default_rng(0).normal(size=shape).astype(np.float32)
+    options = {"stride": stride, "padding": padding, "rounding": "ceil"}
+    theirs, places = functional.max_pool2d(to_torch(x), window, stride, padding, ceil_mode=True, return_indices=True)
+    np.testing.assert_array_equal(pool.max_pool(x, window, **options), from_torch(theirs))
+    values, ours = pool.max_pool_with_indices(x, window, **options)
+    np.testing.assert_array_equal(values, from_torch(theirs))
+    np.testing.assert_array_equal(ours, from_torch(places))
+    for counted in (True, False):
+        mean = functional.avg_pool2d(to_torch(x), window, stride, padding, ceil_mode=True, count_include_pad=counted)
+        found = pool.average_pool(x, window, **options, count_padding=counted)
+        np.testing.assert_allclose(found, from_torch(mean), rtol=1e-5, atol=1e-6)
+
+
+POOLS = [pool.max_pool, pool.max_pool_with_indices, pool.average_pool]
+
+
+@pytest.mark.parametrize("function", POOLS)
+@pytest.mark.parametrize(("options", "message"), [
+    ({"window": 2, "stride": 0}, "stride must be at least 1, not 0"),
+    ({"window": 2, "stride": 0, "padding": "SAME"}, "stride must be at least 1, not 0"),
+    ({"window": (0, 2)}, "window must be at least 1, not 0"),
+    ({"window": 2, "stride": -1}, "stride must be at least 1, not -1"),
+    ({"window": 2, "padding": 2}, "padding 2 is too large: a window of 2 rows would see padding alone; give less than 2"),
+    ({"window": (3, 1), "padding": (1, 1)}, r"padding \(1, 1\) is too large: a window of 1 columns"),
+    ({"window": 2.5}, r"give a whole number, or two of them for \(height, width\), not 2.5"),
+    ({"window": (2, 2, 2)}, r"give a whole number, or two"),
+    ({"window": 4, "stride": 1, "rounding": "ceil"}, "a window of 4 does not fit into 3"),
+])  # fmt: skip
+def test_windows_without_a_meaning_are_refused(function, options, message):
+    with pytest.raises(UserError, match=message):
+        function(jnp.ones((1, 3, 3, 1)), **options)
+
+
+def test_whole_numbers_of_numpy_are_numbers():
+    x = images(6)
+    np.testing.assert_array_equal(pool.max_pool(x, np.int64(2)), pool.max_pool(x, 2))
+
+
+@pytest.mark.parametrize(("place", "size"), [(9, (3, 3)), (-1, (3, 3)), (8, (2, 4)), (0, (0, 2))])
+def test_unpooling_refuses_to_lose_a_value(place, size):
+    with pytest.raises(UserError, match=r"lies outside of an image|size must be at least 1"):
+        pool.unpool_by_indices(jnp.ones((1, 1, 1, 1)), jnp.full((1, 1, 1, 1), place), size)
+
+
+def test_sizes_and_factors_below_one_are_refused():
+    for call in (
+        lambda x: pool.unpool_nearest(x, 0),
+        lambda x: pool.unpool_bed_of_nails(x, (1, 0)),
+        lambda x: pool.adaptive_average_pool(x, 0),
+    ):
+        with pytest.raises(UserError, match="must be at least 1, not 0"):
+            call(jnp.ones((1, 2, 2, 1)))

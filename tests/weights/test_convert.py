@@ -372,6 +372,15 @@ def test_published_auxiliary_heads_are_left_out_of_networks_without_them(network
         create_model(network, weights=tmp_path / "w.safetensors", classes=2)
 
 
+@pytest.mark.parametrize("names", ["seqnets", "torchvision"])
+def test_a_network_without_classes_leaves_the_classifier_of_the_file_out(names, tmp_path):
+    model = small_vgg()
+    save_weights(model, tmp_path / "w.safetensors", names=names)
+    plain = create_model("vgg11", weights=tmp_path / "w.safetensors", **SMALL | {"classes": 0})
+    x = np.random.default_rng(0).normal(size=(2, 8, 8, 3)).astype(np.float32)
+    np.testing.assert_allclose(plain(x)["logits"], model(x)["fc7"], rtol=1e-5, atol=1e-6)
+
+
 # what torchvision 0.24 states in its classes of weights: (file, resize), of the families that we have
 TORCHVISION_FILES = {
     "alexnet-owt-7be5be79": 256, "googlenet-1378be20": 256, "mobilenet_v2-b0353104": 256, "mobilenet_v2-7ebf99e0": 232,

@@ -68,7 +68,7 @@ def alexnet(
     """Build an AlexNet for images of 224 x 224; others are averaged onto the same grid before the dense layers.
 
     Args:
-        classes: size of the logits.
+        classes: size of the logits; 0 for the pooled features in their place.
         in_channels: channels of the images.
         stages: name to rows of convolutions, poolings and normalizations.
         grid: rows and columns the dense layers see.

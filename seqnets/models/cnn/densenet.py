@@ -96,7 +96,7 @@ def densenet(
     """Build a DenseNet; a stage begins with the transition from the one before, the last ends with norm and ReLU.
 
     Args:
-        classes: size of the logits.
+        classes: size of the logits; 0 for the pooled features in their place.
         in_channels: channels of the images.
         depths: layers of each stage.
         growth: features each layer adds.

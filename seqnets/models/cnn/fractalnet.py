@@ -98,7 +98,7 @@ def fractalnet(
     """Build a FractalNet for images of 32 x 32; a stage begins with the pooling behind the one before.
 
     Args:
-        classes: size of the logits.
+        classes: size of the logits; 0 for the pooled features in their place.
         in_channels: channels of the images.
         columns: of each stage's fractal; the network is len(features) * 2^(columns - 1) convolutions deep.
         features: of each stage.

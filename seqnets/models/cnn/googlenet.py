@@ -15,7 +15,7 @@ from flax import nnx
 from jax.typing import DTypeLike
 
 from seqnets.models.cnn.branches import NormRow, Row, branch_stages
-from seqnets.models.cnn.heads import pooled_head
+from seqnets.models.cnn.heads import classifier, pooled_head
 from seqnets.models.cnn.network import ConvNet
 from seqnets.nn.chain import Chain
 from seqnets.nn.conv_norm import ConvNorm
@@ -79,7 +79,7 @@ def googlenet(
     """Build a GoogLeNet.
 
     Args:
-        classes: size of the logits.
+        classes: size of the logits; 0 for the pooled features in their place.
         in_channels: channels of the images.
         stages: name to rows.
         side_heads: add the auxiliary classifiers `aux1` and `aux2` behind stages 2 and 3, which run in training.
@@ -110,6 +110,6 @@ def _side_head(features: int, classes: int, rngs: nnx.Rngs) -> Chain:
             Dense(16 * 128, 1024, rngs=rngs),
             jax.nn.relu,
             Dropout(0.7),
-            Dense(1024, classes, rngs=rngs),
+            classifier(1024, classes, rngs=rngs),
         ]
     )

@@ -3,12 +3,57 @@
 import jax
 from flax import nnx
 
+from seqnets.errors import UserError
 from seqnets.nn.chain import Chain
+from seqnets.nn.conv import Conv
 from seqnets.nn.dense import Dense, Flatten
 from seqnets.nn.pool import GlobalAveragePool
 from seqnets.nn.stochastic_depth import Dropout
 
 Stages = dict[str, nnx.Module]
+
+
+def classifier(features: int, classes: int, *, rngs: nnx.Rngs) -> Dense | Chain:
+    """Make the dense layer that gives the logits; with no classes nothing, so that the logits are the features themselves.
+
+    Args:
+        features: what the layer reads.
+        classes: size of the logits, or 0.
+        rngs: `params` is used.
+
+    Raises:
+        UserError: there are fewer than no classes.
+
+    Example:
+        >>> classifier(4, 0, rngs=nnx.Rngs(0))(jax.numpy.ones((1, 4))).shape
+        (1, 4)
+    """
+    _check(classes)
+    return Dense(features, classes, rngs=rngs) if classes else Chain([])
+
+
+def class_maps(features: int, classes: int, *, rngs: nnx.Rngs) -> Chain:
+    """Make the 1 x 1 convolution that gives a map for each class, to be averaged; with no classes nothing.
+
+    Args:
+        features: channels it reads.
+        classes: of the maps, or 0.
+        rngs: `params` is used.
+
+    Raises:
+        UserError: there are fewer than no classes.
+
+    Example:
+        >>> class_maps(4, 10, rngs=nnx.Rngs(0))(jax.numpy.ones((1, 2, 2, 4))).shape
+        (1, 2, 2, 10)
+    """
+    _check(classes)
+    return Chain([Conv(features, classes, 1, rngs=rngs), jax.nn.relu] if classes else [])
+
+
+def _check(classes: int) -> None:
+    if classes < 0:
+        raise UserError(f"classes must be at least 1, or 0 for pooled features in place of logits, not {classes}")
 
 
 def pooled_head(features: int, classes: int, *, dropout: float = 0.0, rngs: nnx.Rngs) -> Stages:
@@ -26,7 +71,7 @@ def pooled_head(features: int, classes: int, *, dropout: float = 0.0, rngs: nnx.
     """
     return {
         "pool": Chain([GlobalAveragePool(), Dropout(dropout)]),
-        "logits": Dense(features, classes, rngs=rngs),
+        "logits": classifier(features, classes, rngs=rngs),
     }
 
 
@@ -61,5 +106,5 @@ def dense_head(
     return {
         "fc6": Chain([Flatten(), *hidden(in_features)]),
         "fc7": Chain(hidden(hidden_features)),
-        "logits": Dense(hidden_features, classes, rngs=rngs),
+        "logits": classifier(hidden_features, classes, rngs=rngs),
     }

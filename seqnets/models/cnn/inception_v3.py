@@ -13,11 +13,10 @@ from flax import nnx
 from jax.typing import DTypeLike
 
 from seqnets.models.cnn.branches import NormRow, Row, branch_stages
-from seqnets.models.cnn.heads import pooled_head
+from seqnets.models.cnn.heads import classifier, pooled_head
 from seqnets.models.cnn.network import ConvNet
 from seqnets.nn.chain import Chain
 from seqnets.nn.conv_norm import ConvNorm
-from seqnets.nn.dense import Dense
 from seqnets.nn.pool import AveragePool, GlobalAveragePool, MaxPool
 
 N = NormRow
@@ -101,7 +100,7 @@ def inception_v3(
     """Build an Inception v3, made for images of 299 x 299.
 
     Args:
-        classes: size of the logits.
+        classes: size of the logits; 0 for the pooled features in their place.
         in_channels: channels of the images.
         stages: name to rows.
         side_heads: add the auxiliary classifier `aux` behind stage 2, which runs in training.
@@ -129,6 +128,6 @@ def _side_head(features: int, classes: int, rngs: nnx.Rngs) -> Chain:
             ConvNorm(features, 128, 1, epsilon=1e-3, rngs=rngs),
             ConvNorm(128, 768, 5, epsilon=1e-3, rngs=rngs),
             GlobalAveragePool(),
-            Dense(768, classes, rngs=rngs),
+            classifier(768, classes, rngs=rngs),
         ]
     )

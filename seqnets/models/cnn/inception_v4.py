@@ -86,7 +86,7 @@ def inception_v4(
     """Build an Inception v4, made for images of 299 x 299.
 
     Args:
-        classes: size of the logits.
+        classes: size of the logits; 0 for the pooled features in their place.
         in_channels: channels of the images.
         stages: name to rows.
         dropout: rate before the classifier.

@@ -12,6 +12,7 @@ import jax.numpy as jnp
 from flax import nnx
 from jax.typing import DTypeLike
 
+from seqnets.models.cnn.heads import classifier
 from seqnets.models.cnn.network import ConvNet
 from seqnets.nn.chain import Chain
 from seqnets.nn.conv import Conv
@@ -42,7 +43,7 @@ def lenet(
     a linear layer.
 
     Args:
-        classes: size of the logits.
+        classes: size of the logits; 0 for the pooled features in their place.
         in_channels: channels of the images.
         activation: after every convolution and hidden layer.
         pool: the class of the 2 x 2 pooling layers.
@@ -65,6 +66,6 @@ def lenet(
         "pool": pool(2),
         "fc5": Chain([Flatten(), Dense(25 * c3, c5, rngs=rngs), activation]),
         "fc6": Chain([Dense(c5, f6, rngs=rngs), activation]),
-        "logits": Dense(f6, classes, rngs=rngs),
+        "logits": classifier(f6, classes, rngs=rngs),
     }
     return ConvNet(stages, in_channels=in_channels, dtype=dtype)

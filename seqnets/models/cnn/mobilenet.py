@@ -121,7 +121,7 @@ def mobilenet(
     """Build a MobileNet.
 
     Args:
-        classes: size of the logits.
+        classes: size of the logits; 0 for the pooled features in their place.
         in_channels: channels of the images.
         block: makes a block: `Separable` or `InvertedResidual`.
         stages: features, number of blocks, stride of the first, expansion.

@@ -12,8 +12,9 @@ import jax.numpy as jnp
 from flax import nnx
 from jax.typing import DTypeLike
 
+from seqnets.models.cnn.heads import class_maps
 from seqnets.models.cnn.network import ConvNet
-from seqnets.models.cnn.rows import ConvRow, Row, build_rows, row_stages
+from seqnets.models.cnn.rows import ConvRow, Row, row_stages
 from seqnets.nn.pool import AveragePool, GlobalAveragePool, MaxPool
 from seqnets.nn.stochastic_depth import Dropout
 
@@ -53,7 +54,7 @@ def nin(
     """Build a Network in Network; the last 1 x 1 convolution makes a map for each class.
 
     Args:
-        classes: size of the logits.
+        classes: size of the logits; 0 for the pooled features in their place.
         in_channels: channels of the images.
         stages: name to rows of convolutions, poolings and dropout.
         dtype: of the arithmetic.
@@ -66,6 +67,6 @@ def nin(
         {'stem': (7, 7, 4), 'maps': (7, 7, 10), 'logits': (10,)}
     """
     layers, features = row_stages(in_channels, stages, rngs=rngs)
-    layers["maps"] = build_rows(features, [C(classes, 1)], rngs=rngs)
+    layers["maps"] = class_maps(features, classes, rngs=rngs)
     layers["logits"] = GlobalAveragePool()
     return ConvNet(layers, in_channels=in_channels, dtype=dtype)

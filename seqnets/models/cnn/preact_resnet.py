@@ -169,7 +169,7 @@ def preact_resnet(
     """Build a pre-activation ResNet; the last stage ends with the batch norm and ReLU that the blocks leave open.
 
     Args:
-        classes: size of the logits.
+        classes: size of the logits; 0 for the pooled features in their place.
         in_channels: channels of the images.
         depths: blocks of each stage.
         block: makes a block: `PreactBlock` or `PreactBottleneck`.

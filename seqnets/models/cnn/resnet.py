@@ -71,7 +71,7 @@ def resnet(
     """Build a ResNet; every stage but the first halves the image and doubles the features.
 
     Args:
-        classes: size of the logits.
+        classes: size of the logits; 0 for the pooled features in their place.
         in_channels: channels of the images.
         depths: blocks of each stage.
         block: makes a block: `BasicBlock`, `Bottleneck`, or one of them with its groups set.

@@ -12,6 +12,7 @@ import jax.numpy as jnp
 from flax import nnx
 from jax.typing import DTypeLike
 
+from seqnets.models.cnn.heads import class_maps
 from seqnets.models.cnn.network import ConvNet
 from seqnets.models.cnn.rows import ConvRow, build_rows
 from seqnets.nn.chain import Chain
@@ -77,7 +78,7 @@ def squeezenet(
     """Build a SqueezeNet; its classifier is a 1 x 1 convolution whose maps are averaged.
 
     Args:
-        classes: size of the logits.
+        classes: size of the logits; 0 for the pooled features in their place.
         in_channels: channels of the images.
         stem: the first convolution.
         stages: (squeeze, expand) of each fire module of each stage; a stage begins with a pooling.
@@ -99,6 +100,6 @@ def squeezenet(
             stage.append(Fire(features, squeeze, expand, rngs=rngs))
             features = 2 * expand
         layers[f"stage{number}"] = stage
-    layers["maps"] = Chain([Dropout(dropout), Conv(features, classes, 1, rngs=rngs), jax.nn.relu])
+    layers["maps"] = Chain([Dropout(dropout), *class_maps(features, classes, rngs=rngs)])
     layers["logits"] = GlobalAveragePool()
     return ConvNet(layers, in_channels=in_channels, dtype=dtype)

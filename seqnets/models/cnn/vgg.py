@@ -50,7 +50,7 @@ def vgg(
     A stage ends before the pooling that follows it: `stage5` is the 14 x 14 x 512 map that captioners attend to.
 
     Args:
-        classes: size of the logits.
+        classes: size of the logits; 0 for the pooled features in their place.
         in_channels: channels of the images.
         depths: convolutions of each stage.
         features: channels of each stage.
