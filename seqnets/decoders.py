@@ -3,7 +3,6 @@
 Every reader of a file goes through `reading`, or through one of the functions below that do.
 """
 
-import csv
 import errno
 import gzip
 import io
@@ -11,7 +10,6 @@ import json
 import lzma
 import os
 import re
-import sys
 import tomllib
 import zipfile
 import zlib
@@ -188,37 +186,49 @@ def read_arrays(path: AnyPath, what: str = "") -> "dict[str, np.ndarray]":
             return {name: np.asarray(file[name]) for name in file.files}
 
 
-def rows_of(text: str, delimiter: str, path: AnyPath) -> Iterator[tuple[int, list[str]]]:
-    r"""Yield the rows of a table that are not empty, each with the number of its last line.
+def rows_of(text: str, delimiter: str) -> Iterator[tuple[int, list[str]]]:
+    r"""Yield the rows of a table that are not empty, each with the number of its first line.
 
-    Between commas and semicolons cells may be quoted, and are of any length. A quotation mark between tabs or bars is only
-    a character, and a carriage return there is one, too, unless all lines end in it.
-
-    Raises:
-        UserError: a quotation is not closed or goes on behind its end.
+    Between commas and semicolons cells may be quoted, and are of any length; a quotation mark that does not enclose its
+    whole cell is a character like others, as every one is between tabs or bars. So is a carriage return, unless all lines
+    end in it.
 
     Example:
-        >>> list(rows_of('a,"b\nc"\n', ",", "a.csv")), list(rows_of('a\t"b\n', "\t", "a.tsv"))
-        ([(2, ['a', 'b\nc'])], [(1, ['a', '"b'])])
+        >>> list(rows_of('a,"b\nc"\n', ",")), list(rows_of('"a" dog,b\n', ",")), list(rows_of('a\t"b\n', "\t"))
+        ([(1, ['a', 'b\nc'])], [(1, ['"a" dog', 'b'])], [(1, ['a', '"b'])])
     """
-    if delimiter in "\t|":
-        lines = text.split("\n" if "\n" in text else "\r")
-        rows = [(number, line.removesuffix("\r").split(delimiter)) for number, line in enumerate(lines, start=1)]
-    else:
-        rows = _quoted_rows(text, delimiter, path)
-    return (row for row in rows if any(row[1]))
+    text = text if "\n" in text else text.replace("\r", "\n")
+    place, number = 0, 1
+    while place < len(text):
+        end = text.find("\n", place)
+        end = len(text) if end < 0 else end
+        cells, end = _row(text, place, end, delimiter)
+        if any(cells):
+            yield number, cells
+        number += 1 + text.count("\n", place, end)
+        place = end + 1
 
 
-def _quoted_rows(text: str, delimiter: str, path: AnyPath) -> list[tuple[int, list[str]]]:
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
-    limit = csv.field_size_limit(min(sys.maxsize, 2**31 - 1))  # of the process, and put back
-    try:
-        return [(reader.line_num, row) for row in reader]
-    except csv.Error as error:
-        hint = "is a quotation mark not closed, or not doubled?"
-        raise UserError(f"line {reader.line_num:,} of {named(path)} cannot be read as CSV ({error}); {hint}") from None
-    finally:
-        csv.field_size_limit(limit)
+def _row(text: str, place: int, end: int, delimiter: str) -> tuple[list[str], int]:
+    """Return the cells that begin at a place, and where their line ends, which may be further on in quoted cells."""
+    if delimiter in "\t|" or text.find('"', place, end) < 0:
+        return text[place:end].removesuffix("\r").split(delimiter), end
+    quoted = re.compile(rf'"((?:[^"]++|"")*+)"(?={re.escape(delimiter)}|\r?\n|\r?\Z)')
+    plain = re.compile(rf"[^{re.escape(delimiter)}\n]*")
+    cells: list[str] = []
+    while True:
+        match = quoted.match(text, place)
+        if match:
+            cells.append(match[1].replace('""', '"'))
+        else:
+            match = plain.match(text, place)
+            cells.append(match[0])  # pyright: ignore[reportOptionalSubscript]  # it may be empty
+        place = match.end()  # pyright: ignore[reportOptionalMemberAccess]
+        if text[place : place + 1] != delimiter:
+            break
+        place += 1
+    cells[-1] = cells[-1].removesuffix("\r")
+    return cells, place + (text[place : place + 1] == "\r")
 
 
 def unpacked(stored: BinaryIO, path: AnyPath) -> BinaryIO:

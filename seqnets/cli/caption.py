@@ -21,10 +21,10 @@ _DONE, _NONE_READ = 0, 2
 _EPILOG = """\
 IMAGES are files, folders (searched through and through) and patterns such as 'photos/*.jpg'. The captions go to standard
 output, a line each: of one image the caption alone, of several the file, a tab and the caption. An image that cannot be
-read is told on standard error and left out; the exit code is 2 when none could be read.
+read is reported on standard error and left out; the exit code is 2 when none could be read.
 
 --out writes COCO's results form, which `seqnets score` reads: image_id is the number in a name such as
-COCO_val2014_000000391895.jpg, else the file's name. --figure and --html show, for every word, what the model looked at.
+COCO_val2014_000000391895.jpg, else the path as given. --figure and --html show, for every word, what the model looked at.
 A setting of drawing (--temperature, --top-k, ...) draws captions instead of searching the likeliest ones.
 
 examples:
@@ -48,10 +48,11 @@ def main(argv: Sequence[str]) -> int:
     config = _config(found, CaptionConfig)
     _check(found)
     from seqnets.cli.image_arguments import named_images
+    from seqnets.data.images.names import path_as_given
 
     run = load_trained(found.run, "captioner")
     _check_captioner(run, found)
-    paths = named_images(found.images)
+    paths = list({path_as_given(str(path)): path for path in reversed(named_images(found.images))}.values())[::-1]
     seed = secrets.randbelow(_SEEDS) if found.seed is None else found.seed
     captioned = list(_shown(_captioned(run.model, paths, config, seed, found), paths, found))
     if config.method == "sample" and found.seed is None:
@@ -128,7 +129,7 @@ def _shown(results: Iterator[Any], paths: Sequence[Path], found: argparse.Namesp
 
 def _write(captioned: Sequence[Captioned], found: argparse.Namespace) -> None:
     if found.json:
-        print(json.dumps(list(map(_entry, captioned))))
+        print(json.dumps(list(_entries(captioned))))
     if not captioned:
         return
     if found.out:
@@ -139,26 +140,24 @@ def _write(captioned: Sequence[Captioned], found: argparse.Namespace) -> None:
         _write_page(captioned, Path(found.html))
 
 
-def _entry(captioned: Captioned) -> dict[str, Any]:
-    from seqnets.data.captions import image_id
+def _entries(captioned: Sequence[Captioned]) -> Iterator[dict[str, Any]]:
+    for each, number in zip(captioned, _ids(captioned)):
+        captions = [
+            {"caption": one.text, "log_prob": one.log_prob, "score": one.score, "ended": one.ended} for one in each.captions
+        ]
+        yield {"file": str(each.path), "image_id": number, "captions": captions}
 
-    captions = [
-        {"caption": each.text, "log_prob": each.log_prob, "score": each.score, "ended": each.ended} for each in captioned.captions
-    ]
-    return {"file": str(captioned.path), "image_id": image_id(captioned.path.as_posix()), "captions": captions}
+
+def _ids(captioned: Sequence[Captioned]) -> list[Any]:
+    from seqnets.data.captions import image_ids
+
+    return image_ids([each.path.as_posix() for each in captioned])
 
 
 def _write_results(captioned: Sequence[Captioned], path: Path) -> None:
-    from seqnets.data.captions import image_id
     from seqnets.run import replace_file
 
-    results: dict[Any, str] = {}
-    for each in captioned:
-        name = image_id(each.path.as_posix())
-        if name in results:
-            raise UserError(f"two images are called {name!r}, and --out knows names alone; caption one folder at a time")
-        results[name] = each.captions[0].text
-    entries = [{"image_id": name, "caption": text} for name, text in results.items()]
+    entries = [{"image_id": number, "caption": each.captions[0].text} for number, each in zip(_ids(captioned), captioned)]
     replace_file(path, json.dumps(entries, ensure_ascii=False, indent=1) + "\n")
 
 

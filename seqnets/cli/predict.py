@@ -15,9 +15,10 @@ from seqnets.errors import UserError
 from seqnets.viz.figure_file import check_figure, write_figure
 
 _EPILOG = """\
-Every line of FILE is a text. A text's class is printed as label, probability and text, parted by tabs; its labels as
-lines of token, tab and label with an empty line after each text (of a model of characters: runs of characters with one
-label); its translation as a line. A labeller of numeric frames takes .npz files with inputs [N, T, F].
+Every line of FILE is a text; a blank line has a blank result. A text's class is printed as label, probability and text,
+separated by tabs; its labels as lines of token, tab and label with an empty line after each text (of a model of
+characters: runs of characters with one label); its translation as a line. A labeller of numeric frames takes .npz files
+with inputs [N, T, F].
 
 examples:
   seqnets predict runs/reviews-classifier --text 'never again' --json
@@ -65,7 +66,7 @@ def _check(found: argparse.Namespace, task: str) -> None:
     for name in ("beam", "n_best", "max_length", "figure"):
         if getattr(found, name) is not None and task != "translator":
             raise UserError(f"--{name.replace('_', '-')} is for translators; '{found.run}' holds a {task}")
-    if found.figure and (found.file or len(found.text) != 1):
+    if found.figure and (found.file or len(found.text) != 1 or not found.text[0].strip()):
         raise UserError("--figure shows a single translation; give one --text and no FILE")
     check_figure(found.figure)
 
@@ -81,24 +82,35 @@ def _inputs(model: Any, found: argparse.Namespace) -> list[Any]:
 
 
 def _lines(path: str) -> list[str]:
-    from seqnets.data.examples.tables import read_whole
+    from seqnets.data.examples.tables import read_whole, text_lines
 
-    text = sys.stdin.read() if path == "-" else read_whole(path)
-    return [line for line in text.splitlines() if line.strip()]
+    return text_lines(sys.stdin.read().removeprefix("\ufeff") if path == "-" else read_whole(path))
+
+
+def _beside(items: Sequence[Any], results: Callable[[list[Any]], Sequence[Any]], nothing: Any) -> Iterator[tuple[Any, Any]]:
+    """Yield every item with its result; an empty one has none but keeps its place."""
+    found = iter(results([item for item in items if _is_there(item)]))
+    for item in items:
+        yield item, next(found) if _is_there(item) else nothing
+
+
+def _is_there(item: Any) -> bool:
+    return bool(item.strip()) if isinstance(item, str) else len(item) > 0
 
 
 def _classes(model: Any, texts: list[str], found: argparse.Namespace) -> Iterator[Entry]:
-    from seqnets.decode.text_classes import classify_texts
+    from seqnets.decode.text_classes import Classified, classify_texts
 
-    for text, guess in zip(texts, classify_texts(model, texts)):
-        yield {"text": text, **guess._asdict()}
+    nothing = dict.fromkeys(Classified._fields)
+    for text, guess in _beside(texts, lambda there: [each._asdict() for each in classify_texts(model, there)], nothing):
+        yield {"text": text, **guess}
 
 
 def _labels(model: Any, inputs: list[Any], found: argparse.Namespace) -> Iterator[Entry]:
     from seqnets.decode.step_labels import label_sequences
 
     sequences = inputs if model.vocabulary is None else [model.vocabulary.cut(text) for text in inputs]
-    for sequence, labels in zip(sequences, label_sequences(model, sequences)):
+    for sequence, labels in _beside(sequences, lambda there: label_sequences(model, there), []):
         tokens = {} if model.vocabulary is None else {"tokens": sequence}
         names, shares = (list(part) for part in zip(*labels)) if labels else ([], [])
         yield {**tokens, "labels": names, "probabilities": [round(share, 6) for share in shares]}
@@ -108,18 +120,18 @@ def _translations(model: Any, texts: list[str], found: argparse.Namespace) -> It
     from seqnets.decode.translation import translate
 
     given = {name: getattr(found, name) for name in ("beam", "n_best", "max_length") if getattr(found, name) is not None}
-    all_found = translate(model, texts, **given, attention=bool(found.figure))
+    all_found = list(_beside(texts, lambda there: translate(model, there, **given, attention=bool(found.figure)), []))
     if found.figure:
         from seqnets.viz.alignment import alignment_figure
 
         source = model.source.pieces(model.source.encode(texts[0]))
-        write_figure(alignment_figure(source, all_found[0][0]), Path(found.figure))
-    for text, best in zip(texts, all_found):
+        write_figure(alignment_figure(source, all_found[0][1][0]), Path(found.figure))
+    for text, best in all_found:
         yield {"source": text, "translations": [{"text": one.text, "log_prob": one.log_prob} for one in best]}
 
 
 def _show_class(entry: Entry) -> str:
-    return f"{entry['label']}\t{entry['probability']:.4f}\t{entry['text']}"
+    return f"{entry['label']}\t{entry['probability']:.4f}\t{entry['text']}" if entry["label"] is not None else ""
 
 
 def _show_labels(entry: Entry) -> str:

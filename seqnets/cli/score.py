@@ -2,29 +2,39 @@
 
 import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from seqnets.cli.parser import Parser
 from seqnets.cli.verbs import VERBS
 
 _EPILOG = """\
-RESULTS is a JSON list [{"image_id": 1, "caption": "a dog"}, ...]; REFERENCES is a JSON object
-{"images": [...], "annotations": [{"image_id": 1, "caption": "a brown dog"}, ...]}: the forms of COCO.
-The figures are those of the COCO caption evaluation, without Java. CIDEr weighs words by how many
-of the images scored have them, so it does not compare between different sets of images."""
+RESULTS is a JSON list [{"image_id": 1, "caption": "a dog"}, ...], as COCO has it and `seqnets caption --out` writes it.
+REFERENCES is a captions file of any form that `seqnets train captioner` reads: COCO's
+{"images": [...], "annotations": [{"image_id": 1, "caption": "a brown dog"}, ...]}, Karpathy's JSON, a CSV table, ...
+An image_id is what REFERENCES calls the image, or the path of its file, of which as much counts as both files give.
+
+The figures are those of the COCO caption evaluation, without Java; METEOR and SPICE are not among them. CIDEr weighs
+words by how many of the images scored have them, so it does not compare between different sets of images."""
+UNITS = ("auto", "words", "chars")
 
 
 def main(argv: Sequence[str]) -> int:
     """Run the words after `seqnets score`; see `seqnets score --help`."""
     found = _parser().read(argv)
+    from seqnets.data.captions import read_references
     from seqnets.metrics import Scorer
-    from seqnets.metrics.coco import check_images, read_references, read_results
+    from seqnets.metrics.coco import check_images, read_results, reference_ids
 
     results, references = read_results(found.results), read_references(found.references)
-    check_images(results, references, partial=found.partial)
-    scores = Scorer({image: references[image] for image in references if image in results})(results)
-    _remark(results)
+    captions = dict(zip(references.ids, references.captions))
+    image_of = reference_ids(results, references.ids, references.names)
+    check_images(list(image_of.values()), captions, partial=found.partial)
+    words = _words(found.unit, references.captions)
+    scorer = Scorer({result: captions[image] for result, image in image_of.items()}, words=words)
+    scores = scorer(results)
+    for remark in (*references.remarks, *_remarks(results, scorer, words, found.unit)):
+        print(f"seqnets: {remark}", file=sys.stderr)
     if found.json:
         print(json.dumps(scores.to_json(per_image=found.per_image)))
     else:
@@ -39,17 +49,34 @@ def _parser() -> Parser:
     parser.add_argument("--json", action="store_true", help="write the figures as one JSON object")
     parser.add_argument("--per-image", action="store_true", help="also the figures of every image")
     parser.add_argument("--partial", action="store_true", help="score the images that have a caption; do not ask for all")
+    unit = "what counts as a word [auto: characters in scripts without spaces, such as Chinese, else words]"
+    parser.add_argument("--unit", choices=UNITS, default="auto", metavar="|".join(UNITS), help=unit)
     return parser
 
 
-def _remark(results: Mapping[Any, str]) -> None:
-    from seqnets.metrics import caption_words
+def _words(unit: str, captions: Sequence[Sequence[str]]) -> Callable[[str], list[str]]:
+    from seqnets.metrics import caption_characters, caption_words, words_for
 
-    bare = sum(not caption_words(caption) for caption in results.values())
+    if unit == "auto":
+        return words_for(text for texts in captions for text in texts)
+    return caption_words if unit == "words" else caption_characters
+
+
+def _remarks(results: Mapping[Any, str], scorer: Any, words: Callable[[str], list[str]], unit: str) -> Iterator[str]:
+    from seqnets.metrics import caption_words, words_for
+
+    unspaced = words_for(results.values()) is not caption_words
+    if unit == "auto" and words is not caption_words:
+        yield "the references are in a script without spaces, so each character counts as a word; --unit words undoes that"
+    elif unspaced and words is caption_words:
+        yield "the captions are in a script without spaces, of which a whole sentence is one word here; try --unit chars"
+    bare = sum(not words(caption) for caption in results.values())
     if bare:
-        print(f"seqnets: {bare:,} of {len(results):,} captions have no word and score 0", file=sys.stderr)
+        yield f"{bare:,} of {len(results):,} captions have no word and score 0"
+    if scorer.wordless:
+        yield f"{len(scorer.wordless):,} of {len(results):,} images have no reference with a word and score 0"
     if len(results) == 1:
-        print("seqnets: CIDEr of a single image is always 0; score at least two", file=sys.stderr)
+        yield "CIDEr of a single image is always 0; score at least two"
 
 
 def _show(scores: Any, found: Any) -> None:

@@ -5,7 +5,7 @@ from seqnets.metrics.cider import CiderReward, cider
 from seqnets.metrics.references import Comparison, References
 from seqnets.metrics.rouge import rouge_l
 from seqnets.metrics.scorer import METRICS, CaptionScores, Scorer
-from seqnets.metrics.tokenizer import caption_words, treebank_tokens
+from seqnets.metrics.tokenizer import caption_characters, caption_words, treebank_tokens, words_for
 
 __all__ = [
     "METRICS",
@@ -15,8 +15,10 @@ __all__ = [
     "References",
     "Scorer",
     "bleu",
+    "caption_characters",
     "caption_words",
     "cider",
     "rouge_l",
     "treebank_tokens",
+    "words_for",
 ]

@@ -61,4 +61,5 @@ def _bleu(correct: np.ndarray, guessed: np.ndarray, length: np.ndarray, closest:
     precision = (correct + _TINY) / (guessed + _SMALL)
     ratio = (length + _TINY) / (closest + _SMALL)
     penalty = np.exp(np.minimum(0, 1 - 1 / ratio))
-    return penalty[..., None] * np.exp(np.cumsum(np.log(precision), -1) / np.arange(1, LONGEST + 1))
+    found = penalty[..., None] * np.exp(np.cumsum(np.log(precision), -1) / np.arange(1, LONGEST + 1))
+    return np.where(found < _SMALL, 0.0, found)  # what is left of the tiny numbers where nothing matches

@@ -1,16 +1,17 @@
-"""Captions in the JSON files of COCO: results to be scored, and references."""
+"""Results in the JSON of COCO, and the references that they belong to."""
 
 import json
-from collections.abc import Collection, Mapping
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
 from os import PathLike
 from typing import Any
 
+from seqnets.data.images.names import match_names
 from seqnets.decoders import read_json
 from seqnets.errors import UserError
 from seqnets.metrics.scorer import ImageId
 
 RESULTS_FORM = '[{"image_id": 1, "caption": "a dog"}, ...]'
-REFERENCES_FORM = '{"images": [...], "annotations": [{"image_id": 1, "caption": "a dog"}, ...]}'
 
 _KINDS = {dict: "an object", list: "a list", str: "a text", bool: "true or false", float: "a fraction", int: "a number"}
 
@@ -45,31 +46,39 @@ def read_results(path: str | PathLike[str]) -> dict[ImageId, str]:
     return captions
 
 
-def read_references(path: str | PathLike[str]) -> dict[ImageId, list[str]]:
-    """Read captions in COCO's captions form: {"images": [...], "annotations": [{"image_id": 1, "caption": "a dog"}, ...]}.
-
-    Only the annotations are read; an image that has none does not appear.
+def reference_ids(results: Collection[ImageId], ids: Sequence[ImageId], names: Sequence[str]) -> dict[ImageId, ImageId]:
+    """Return which image of the references each result is of: by what files call it, else by the name of its file.
 
     Args:
-        path: a JSON file.
+        results: what the results call their images.
+        ids: what the references call theirs.
+        names: the files of those.
 
     Returns:
-        The captions of each image, in the order of the file.
+        For each result the image of the references; the result's own name where there is none.
 
     Raises:
-        UserError: the file is not of that form, or holds no caption.
+        UserError: a name fits several images, or two results are of one image.
+
+    Example:
+        >>> reference_ids([7, "photos/b.jpg", "c.jpg"], [7, 9], ["a.jpg", "b.jpg"])
+        {7: 7, 'photos/b.jpg': 9, 'c.jpg': 'c.jpg'}
     """
-    found = _read(path, "references")
-    annotations = found.get("annotations") if isinstance(found, dict) else None
-    if not isinstance(annotations, list):
-        raise UserError(f"references '{path}' must be {REFERENCES_FORM}, not {_shown(found)}")
-    if not annotations:
-        raise UserError(f"references '{path}' hold no annotation; give at least one caption: {REFERENCES_FORM}")
-    captions: dict[ImageId, list[str]] = {}
-    for place, entry in enumerate(annotations):
-        image, caption = _entry(entry, f"annotation {place} of references '{path}'")
-        captions.setdefault(image, []).append(caption)
-    return captions
+    known = set(ids)
+    paired = {result: next((each for each in (result, _other_type(result)) if each in known), result) for result in results}
+    # where the references number their images, a number that they lack is not the end of a file's name
+    numbered = any(isinstance(each, int) for each in known)
+    others = [str(each) for each in results if paired[each] not in known and not (numbered and str(each).isdecimal())]
+    found = match_names(others, names)
+    if found.shared:
+        raise UserError(f"image {found.shared[0]!r} of the results fits several images of the references; give more of its path")
+    by_name = {result: ids[place] for result, place in zip(others, found.places) if place is not None}
+    paired = {result: by_name.get(str(result), image) for result, image in paired.items()}
+    twice = next((image for image, count in Counter(paired.values()).items() if count > 1), None)
+    if twice is not None:
+        names_of = " and ".join(repr(result) for result, image in paired.items() if image == twice)
+        raise UserError(f"{names_of} in the results are both image {twice!r} of the references; keep one caption an image")
+    return paired
 
 
 def check_images(results: Collection[ImageId], references: Mapping[ImageId, Any], *, partial: bool = False) -> None:
@@ -92,7 +101,7 @@ def check_images(results: Collection[ImageId], references: Mapping[ImageId, Any]
     bare = [image for image in results if image not in references]
     if bare:
         what = f"{_some(bare, len(results), 'results')} no reference caption ({_listed(bare)})"
-        raise UserError(f"{what}; {_hint(bare, references)}")
+        raise UserError(f"{what}; caption only images of the references")
     missing = [] if partial else [image for image in references if image not in results]
     if missing:
         what = f"{_some(missing, len(references), 'references')} no caption in the results ({_listed(missing)})"
@@ -106,6 +115,8 @@ def _read(path: str | PathLike[str], what: str) -> Any:
 def _entry(entry: Any, where: str) -> tuple[ImageId, str]:
     if not isinstance(entry, dict):
         raise UserError(f'{where} must be {{"image_id": ..., "caption": ...}}, not {_shown(entry)}')
+    named = next((entry[name] for name in ("image_id", "file_name", "image", "file") if name in entry), None)
+    entry = {**entry, "image_id": named} if named is not None else entry
     for name in ("image_id", "caption"):
         if name not in entry:
             raise UserError(f"{where} has no '{name}', only {_listed(list(entry)) or 'nothing'}; give it one")
@@ -134,11 +145,7 @@ def _listed(values: list[Any]) -> str:
     return ", ".join(repr(value)[:40] for value in values[:3]) + ", ..." * (len(values) > 3)
 
 
-def _hint(bare: list[ImageId], references: Mapping[ImageId, Any]) -> str:
-    if any((str(image) if isinstance(image, int) else _number(image)) in references for image in bare):
-        return "image_id is a number in one file and a text in the other; write it alike in both"
-    return "caption only images of the references"
-
-
-def _number(text: str) -> int | None:
-    return int(text) if text.isdecimal() and len(text) < 20 else None
+def _other_type(image: ImageId) -> ImageId | None:
+    if isinstance(image, int):
+        return str(image)
+    return int(image) if image.isdecimal() and len(image) < 20 else None

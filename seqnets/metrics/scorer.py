@@ -50,6 +50,7 @@ class CaptionScores:
 class Scorer:
     """Scores captions against the references of their images; the references are read once.
 
+    An image none of whose references has a word counts, and scores 0; `wordless` names such images.
     Document frequencies, which CIDEr needs, are those of all references given here, whichever images are scored.
 
     Args:
@@ -57,7 +58,7 @@ class Scorer:
         words: how a caption becomes words; Penn Treebank tokens without punctuation where left out.
 
     Raises:
-        UserError: there is no image, or an image has no reference with a word.
+        UserError: there is no image, or an image has no reference.
 
     Example:
         >>> score = Scorer({"a.jpg": ["A dog runs.", "The dog is running!"], "b.jpg": ["A cat sleeps on a sofa."]})
@@ -72,9 +73,10 @@ class Scorer:
         self._words = words
         self._places = {image: place for place, image in enumerate(references)}
         captions = [[words(caption) for caption in captions] for captions in references.values()]
-        bare = next((image for image, words in zip(references, captions) if not any(words)), None)
+        bare = next((image for image, words in zip(references, captions) if not words), None)
         if bare is not None:
-            raise UserError(f"no reference caption of image {bare!r} has a word; give it one, or leave the image out")
+            raise UserError(f"image {bare!r} has no reference caption; give it one, or leave the image out")
+        self.wordless = tuple(image for image, words in zip(references, captions) if not any(words))
         self.references = References(captions)
 
     def __call__(self, captions: Mapping[ImageId, str]) -> CaptionScores:

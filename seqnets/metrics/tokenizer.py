@@ -1,10 +1,11 @@
 """Penn Treebank tokens of a caption, as the COCO caption evaluation counts them: lower case, without punctuation."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import lru_cache
 from itertools import chain, starmap
 
+from seqnets.data.words.scripts import characters_apart, is_unspaced
 from seqnets.metrics.treebank import CHARACTERS, CLITIC, COMPOUND, ENTITIES, SPELLING, STARTERS, TOKEN
 
 PUNCTUATION = frozenset(["''", "'", "``", "`", ".", "?", "!", ",", ":", "-", "--", "...", ";"])
@@ -56,6 +57,30 @@ def caption_words(text: str) -> list[str]:
         Chen et al., Microsoft COCO Captions: data collection and evaluation server (2015).
     """
     return list(chain.from_iterable(starmap(_words, _chunks(text))))
+
+
+def caption_characters(text: str) -> list[str]:
+    """Return the words of a caption with every character of a script without spaces alone, for Chinese, Japanese or Thai.
+
+    Args:
+        text: a caption.
+
+    Example:
+        >>> caption_characters("一只狗，2 dogs。")
+        ['一', '只', '狗', '2', 'dogs']
+    """
+    pieces = chain.from_iterable(map(characters_apart, caption_words(text)))
+    return [piece for piece in pieces if any(map(str.isalnum, piece))]
+
+
+def words_for(captions: Iterable[str]) -> Callable[[str], list[str]]:
+    """Return what makes words of captions like these: characters where their script has no spaces.
+
+    Example:
+        >>> words_for(["一只狗在草地上"]) is caption_characters, words_for(["a dog"]) is caption_words
+        (True, True)
+    """
+    return caption_characters if is_unspaced(captions) else caption_words
 
 
 def _chunks(text: str) -> Iterable[tuple[str] | tuple[str, str]]:

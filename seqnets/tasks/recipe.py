@@ -47,19 +47,23 @@ def last_words(run: "Run", figures: str, commands: Sequence[str], *, choose: Cal
 
     Args:
         run: of training.
-        figures: names of validation figures to show, parted by spaces; the first chose the model.
-        commands: with {run} for the folder.
+        figures: names of validation figures to show, separated by spaces; the first chose the model.
+        commands: with {run} for the folder; other braces are what they are.
         choose: `max` or `min`, whichever is best.
     """
     shown = figures.split()
-    lines = [line for line in run.metrics if f"validation_{shown[0]}" in line]
+    lines = [line for line in run.metrics if line.get(f"validation_{shown[0]}") is not None]
     words = [f"the run is in {run.directory}; now try"]
     if lines:
         best = choose(lines, key=lambda line: line[f"validation_{shown[0]}"])
-        told = ", ".join(f"{name.replace('_', ' ')} {best[f'validation_{name}']:.4f}" for name in shown)
+        told = ", ".join(f"{name.replace('_', ' ')} {_shown(best.get(f'validation_{name}'))}" for name in shown)
         words.insert(0, f"validation: {told} at step {best['step']:,}")
     folder = shlex.quote(str(run.directory))
-    return "\n".join([*words, *(f"  {command.format(run=folder)}" for command in commands)])
+    return "\n".join([*words, *(f"  {command.replace('{run}', folder)}" for command in commands)])
+
+
+def _shown(figure: float | None) -> str:
+    return "not finite" if figure is None else f"{figure:.4f}"
 
 
 def counted(splits: Any, what: str) -> str:

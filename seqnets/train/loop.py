@@ -206,11 +206,13 @@ class Training:
 
     def _judge(self, figures: dict[str, float], preview: str) -> bool:
         value = -figures[self.task.objective] if self.task.maximize else figures[self.task.objective]
-        best = math.isfinite(value) and (self.best is None or value < self.best["value"])
+        better = math.isfinite(value) and (self.best is None or value < self.best["value"])
+        # of equally good weights the later are kept, which have seen more; patience counts them as no better
+        best = better or (self.best is not None and value == self.best["value"])
         self.store.log({"step": self.step, **{f"validation_{name}": figure for name, figure in figures.items()}})
         if self.config.schedule == "plateau":
             self.state = observe(self.state, self.config, value)
-        self.stale = 0 if best else self.stale + 1
+        self.stale = 0 if better else self.stale + 1
         if best:
             self.best = {"step": self.step, "value": value}
             self.store.export(weights_of(*self._evaluated_weights()))

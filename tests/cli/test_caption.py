@@ -80,7 +80,7 @@ def test_only_broken_images(seqnets, run, photos):
 def test_results_are_what_score_reads(seqnets, run, photos, tmp_path):
     seqnets("caption", run, photos, "--out", "captions.json")
     results = json.loads((tmp_path / "captions.json").read_text())
-    assert [entry["image_id"] for entry in results] == ["a.png", 42, "b.jpg"]
+    assert [entry["image_id"] for entry in results] == [str(photos / "a.png"), 42, str(photos / "more/b.jpg")]
     annotations = [{"image_id": entry["image_id"], "id": 0, "caption": entry["caption"]} for entry in results]
     (tmp_path / "references.json").write_text(json.dumps({"images": [], "annotations": annotations}))
     outcome = seqnets("score", "captions.json", "references.json", "--json")
@@ -91,7 +91,7 @@ def test_results_are_what_score_reads(seqnets, run, photos, tmp_path):
 def test_json_and_n_best(seqnets, run, photos):
     outcome = seqnets("caption", run, photos / "a.png", "--json", "--n-best", "3", "--beam", "4", "--max-length", 5)
     (entry,) = json.loads(outcome.out)
-    assert entry["image_id"] == "a.png"
+    assert entry["image_id"] == str(photos / "a.png")
     scores = [caption["score"] for caption in entry["captions"]]
     assert len(scores) == 3
     assert scores == sorted(scores, reverse=True)
@@ -147,12 +147,21 @@ def test_misuse_is_one_sentence(seqnets, run, photos, case):
     assert "Traceback" not in outcome.err
 
 
-def test_two_images_of_one_name(seqnets, run, photos):
+def test_two_images_of_one_name(seqnets, run, photos, tmp_path):
     Image.new("RGB", (8, 8)).save(photos / "more" / "a.png")
-    outcome = seqnets("caption", run, photos, "--out", "captions.json")
-    assert outcome.code == 2
-    assert "two images are called 'a.png'" in outcome.err
-    assert not (photos.parent / "captions.json").exists()
+    for folder in "xy":  # as cameras number the pictures of each day
+        (photos / folder).mkdir()
+        Image.new("RGB", (8, 8), (folder == "x" and "red") or "blue").save(photos / folder / "000000000001.png")
+    outcome = seqnets("caption", run, "photos", "./photos/a.png", "--out", "c.json", "--html", "p.html", "--figure", "f.png")
+    assert outcome.code == 0, outcome.err
+    results = json.loads((tmp_path / "c.json").read_text())
+    names = ["a.png", "more/a.png", "more/b.jpg", "x/000000000001.png", "y/000000000001.png"]
+    assert [each["image_id"] for each in results] == ["photos/a.png", 42, *(f"photos/{name}" for name in names[1:])]
+    assert (tmp_path / "p.html").read_text().count("<article") == len(results) == len(list(tmp_path.glob("f*.png")))
+    lines = ["image,caption", *(f"{each['image_id']},{each['caption']}" for each in results if each["image_id"] != 42)]
+    (tmp_path / "c.csv").write_text("\n".join([*lines, f"COCO_val2014_000000000042.jpg,{results[1]['caption']}"]))
+    scores = seqnets("score", "c.json", "c.csv", "--json")
+    assert json.loads(scores.out)["BLEU-1"] == pytest.approx(1)
 
 
 def test_without_attention(seqnets, photos, tmp_path):

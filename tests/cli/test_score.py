@@ -83,6 +83,69 @@ def test_captions_without_a_word_are_told(seqnets, files):
     assert (outcome.code, outcome.err) == (0, "seqnets: 1 of 2 captions have no word and score 0\n")
 
 
+def test_references_without_a_word_end_nothing(seqnets, files):
+    annotations = [*ANNOTATIONS, {"image_id": 3, "caption": "🐕"}, {"image_id": 3, "caption": "..."}]
+    results = [*RESULTS, {"image_id": 3, "caption": "a dog"}]
+    outcome = seqnets("score", *files(results, annotations), "--json", "--per-image")
+    assert (outcome.code, outcome.err) == (0, "seqnets: 1 of 3 images have no reference with a word and score 0\n")
+    assert {**json.loads(outcome.out)["per_image"][2], "image_id": 0} == {"image_id": 0, **dict.fromkeys(KEYS[:-1], 0)}
+
+
+FORMS = {
+    "coco": {
+        "images": [{"id": n, "file_name": f"{folder}/1.jpg"} for n, folder in enumerate("ab")],
+        "annotations": [{"image_id": 0, "caption": "a red dog runs"}, {"image_id": 1, "caption": "two cats sleep here"}],
+    },
+    "karpathy": {
+        "images": [
+            {"filename": f"{folder}/1.jpg", "split": "test", "sentences": [{"raw": text}]}
+            for folder, text in (("a", "a red dog runs"), ("b", "two cats sleep here"))
+        ]
+    },
+    "csv": b"image,caption\na/1.jpg,a red dog runs\nb/1.jpg,two cats sleep here\n",
+    "without a header": b"a/1.jpg,a red dog runs\nb/1.jpg,two cats sleep here\n",
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("before", ["", "photos/", "/data/photos/", ".\\"])
+def test_results_by_file_name(seqnets, files, form, before):
+    texts = {"a": "A red dog runs.", "b": "Two cats sleep here!"}
+    results = [{"image_id": f"{before}{folder}/1.jpg", "caption": text} for folder, text in texts.items()]
+    outcome = seqnets("score", *files(results, references=FORMS[form]), "--json")
+    assert (outcome.code, outcome.err) == (0, "")
+    assert json.loads(outcome.out)["CIDEr"] == pytest.approx(10)
+
+
+def test_a_file_name_of_two_images(seqnets, files):
+    outcome = seqnets("score", *files([{"image_id": "1.jpg", "caption": "a dog"}], references=FORMS["coco"]), "--partial")
+    assert outcome.code == 2
+    assert "image '1.jpg' of the results fits several images of the references; give more of its path" in outcome.err
+    advised = files([{"image_id": "a/1.jpg", "caption": "a dog"}], references=FORMS["coco"])
+    assert seqnets("score", *advised, "--partial").code == 0
+
+
+def test_scripts_without_spaces(seqnets, files):
+    texts = ["一只棕色的狗在草地上奔跑", "两只猫睡在沙发上"]
+    annotations = [{"image_id": number, "caption": text} for number, text in enumerate(texts)]
+    results = [{"image_id": number, "caption": f"{text}吧。"} for number, text in enumerate(texts)]
+    outcome = seqnets("score", *files(results, annotations), "--json")
+    assert json.loads(outcome.out)["CIDEr"] > 5
+    assert "each character counts as a word; --unit words undoes that" in outcome.err
+    words = seqnets("score", *files(results, annotations), "--json", "--unit", "words")
+    assert json.loads(words.out)["BLEU-4"] == json.loads(words.out)["CIDEr"] == 0
+    assert "a whole sentence is one word here; try --unit chars" in words.err
+    assert seqnets("score", *files(results, annotations), "--json", "--unit", "chars").out == outcome.out
+
+
+def test_one_bad_annotation_of_many_is_reported(seqnets, files):
+    many = [{"image_id": 1, "caption": f"a dog runs {n} times"} for n in range(200)]
+    for bad in ({"image_id": 1, "caption": None}, {"image_id": None, "caption": "a"}, 3):
+        outcome = seqnets("score", *files(RESULTS, [*ANNOTATIONS, *many, bad]), "--json")
+        assert outcome.code == 0
+        assert outcome.err.startswith("seqnets: 1 of 204 captions cannot be used and is left out: annotation 203 of")
+
+
 def test_cider_of_one_image_is_told(seqnets, files):
     outcome = seqnets("score", *files(RESULTS[:1]), "--json", "--partial")
     assert (outcome.code, json.loads(outcome.out)["CIDEr"]) == (0, 0)
@@ -123,18 +186,18 @@ def entry(**fields):
         ({"results": entry() * 2}, "results 'results.json' caption image 1 twice (again at entry 1); keep one caption an image"),
         ({"results": entry()}, "1 of 2 images in the references has no caption in the results ('b.jpg'); caption them, or"),
         ({"results": entry(image_id=9)}, "1 of 1 image in the results has no reference caption (9); caption only images of the"),
-        ({"results": entry(image_id="1")}, "1 of 1 image in the results has no reference caption ('1'); image_id is a number in"),
-        ({"references": b"]"}, "line 1, column 1 of the file of references 'references.json' is not JSON: Expecting value"),
-        ({"references": RESULTS}, 'references \'references.json\' must be {"images": [...], "annotations"'),
-        ({"references": {"images": []}}, 'references \'references.json\' must be {"images": [...], "annotations"'),
-        ({"references": {"annotations": {}}}, 'references \'references.json\' must be {"images": [...], "annotations"'),
-        ({"annotations": []}, "references 'references.json' hold no annotation; give at least one caption"),
-        ({"annotations": [{"image_id": 1}]}, "annotation 0 of references 'references.json' has no 'caption', only 'image_id'"),
-        ({"annotations": [*ANNOTATIONS[:2], 3]}, "annotation 2 of references 'references.json' must be"),
         (
-            {"results": entry(), "annotations": entry(caption=" .")},
-            "no reference caption of image 1 has a word; give it one, or leave the image out",
+            {"results": entry(image_id="9")},
+            "1 of 1 image in the results has no reference caption ('9'); caption only images of the",
         ),
+        ({"results": [*entry(), *entry(image_id="1")]}, "1 and '1' in the results are both image 1 of the references; keep one"),
+        ({"references": b"{]"}, "line 1, column 2 of 'references.json' is not JSON: Expecting property name"),
+        ({"references": []}, "'references.json' holds no caption; give COCO's captions JSON, Karpathy's JSON"),
+        ({"references": {"images": []}}, "'references.json' holds no caption; give COCO's captions JSON"),
+        ({"references": {"annotations": {}}}, "'references.json' is JSON, but of no known form; give COCO's captions JSON"),
+        ({"annotations": []}, "'references.json' holds no caption; give COCO's captions JSON"),
+        ({"annotations": [{"image_id": 1}]}, "annotation 0 of 'references.json' has no text 'caption'"),
+        ({"annotations": [*ANNOTATIONS[:2], 3]}, "annotation 2 of 'references.json' must be"),
     ],
 )
 def test_files_that_cannot_be_used(seqnets, files, given, message):
@@ -149,8 +212,8 @@ def test_absent_files_are_named(seqnets, files, words):
     files()
     outcome = seqnets("score", *words)
     assert (outcome.code, outcome.out) == (2, "")
-    what, name = ("references", words[1]) if words[1] == "none.json" else ("results", words[0])
-    assert outcome.err.startswith(f"seqnets: cannot read the file of {what} '{name}': ")
+    sentence = "cannot read 'none.json': " if "none.json" in words[1] else f"cannot read the file of results '{words[0]}': "
+    assert outcome.err.startswith(f"seqnets: {sentence}")
 
 
 def test_any_character_goes_through(seqnets, files):

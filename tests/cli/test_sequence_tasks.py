@@ -36,9 +36,11 @@ def test_texts_are_classified(seqnets, files):
     entry = json.loads(found.out)
     assert (entry["text"], set(entry["probabilities"])) == ("so good", {"yes", "no"})
     assert sum(entry["probabilities"].values()) == pytest.approx(1)
-    Path("lines.txt").write_text("one\n\ntwo\n")
-    lines = seqnets("predict", "runs/reviews-classifier", "lines.txt").out.splitlines()
-    assert [line.split("\t")[2] for line in lines] == ["one", "two"]
+    Path("lines.txt").write_bytes("one\r\n\ntwo\u2028two\x0c\x85\rthree".encode())
+    lines = seqnets("predict", "runs/reviews-classifier", "lines.txt").out.removesuffix("\n").split("\n")
+    assert [line.split("\t")[2:] for line in lines] == [["one"], [], ["two\u2028two\x0c\x85"], ["three"]]
+    entries = seqnets("predict", "runs/reviews-classifier", "lines.txt", "--json").out.split("\n")[:-1]
+    assert [json.loads(entry)["label"] is None for entry in entries] == [False, True, False, False]
     assert tomllib.loads(Path("runs/reviews-classifier/config.toml").read_text())["texts"] == [
         str(Path("reviews.csv").absolute())
     ]
@@ -48,6 +50,9 @@ def test_tokens_are_labelled(seqnets, files):
     assert seqnets("train", "labeller", "names.tsv", *TINY).code == 0
     found = seqnets("predict", "runs/names-labeller", "--text", "Mr Smith3 left")
     assert [line.split("\t")[0] for line in found.out.splitlines()] == ["Mr", "Smith3", "left", ""]
+    Path("lines.txt").write_text("\nMr\n\n \n")
+    entries = seqnets("predict", "runs/names-labeller", "lines.txt", "--json").out.split("\n")[:-1]
+    assert [json.loads(entry)["tokens"] for entry in entries] == [[], ["Mr"], [], []]
     entry = json.loads(seqnets("predict", "runs/names-labeller", "--text", "Mr Smith3", "--json").out)
     assert len(entry["labels"]) == len(entry["probabilities"]) == 2
 

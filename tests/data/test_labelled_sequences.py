@@ -72,7 +72,7 @@ def test_frames_with_lengths(tmp_path):
     [
         ({"inputs": np.zeros((2, 3, 1))}, "no array 'labels', only inputs"),
         ({"inputs": np.zeros((2, 3)), "labels": np.zeros((2, 3), int)}, "inputs .* must have 3 axes"),
-        ({"inputs": np.zeros((2, 3, 1)), "labels": np.zeros((2, 4), int)}, "do not fit together"),
+        ({"inputs": np.zeros((2, 3, 1)), "labels": np.zeros((2, 4), int)}, "differ in sequences or frames"),
         ({"inputs": np.zeros((1, 2, 1)), "labels": np.ones((1, 2), int), "lengths": np.array([3])}, "must lie in .1, 2."),
         ({"inputs": np.full((1, 2, 1), np.nan), "labels": np.ones((1, 2), int)}, "not finite"),
         ({"inputs": np.zeros((1, 2, 1)), "labels": np.ones((1, 2), int), "classes": ["one"]}, "classes names only 1"),
@@ -83,6 +83,44 @@ def test_wrong_arrays_are_told(tmp_path, arrays, message):
     np.savez(tmp_path / "a.npz", **arrays)
     with pytest.raises(UserError, match=message):
         read_frames(tmp_path / "a.npz")
+
+
+@pytest.mark.parametrize(
+    ("lengths", "message"),
+    [
+        ([2, 1], r"lengths in .* is int64 of shape \(2,\); it must hold 3 whole numbers"),
+        ([[1], [1], [1]], "one for each sequence"),
+        (2, "it must hold 3 whole numbers"),
+        ([1.0, 2.0, 2.0], "lengths in .* is float64"),
+        ([True, True, True], "lengths in .* is bool"),
+        ([1, -1, 2], r"go from -1 to 2; they must lie in \[[01], 4\]"),
+        ([1, 2, 99], "go from 1 to 99"),
+    ],
+)
+def test_lengths_are_one_for_each_sequence(tmp_path, lengths, message):
+    arrays = {"inputs": np.zeros((3, 4, 2)), "labels": np.zeros((3, 4), int), "lengths": np.array(lengths)}
+    np.savez(tmp_path / "a.npz", **arrays)
+    for read in (read_frames, lambda path: read_inputs(path, 2)):
+        with pytest.raises(UserError, match=message):
+            read(tmp_path / "a.npz")
+
+
+def test_inputs_to_label_are_checked(tmp_path):
+    np.savez(tmp_path / "a.npz", inputs=np.full((2, 3, 1), np.nan), lengths=np.zeros(2, int))
+    assert [len(row) for row in read_inputs(tmp_path / "a.npz", 1)] == [0, 0]
+    np.savez(tmp_path / "a.npz", inputs=np.full((2, 3, 1), np.nan), lengths=np.array([0, 1]))
+    with pytest.raises(UserError, match="not finite, first in sequence 1"):
+        read_inputs(tmp_path / "a.npz", 1)
+
+
+def test_an_array_without_its_archive(tmp_path):
+    inputs = np.ones((2, 3, 1))
+    np.save(tmp_path / "a.npy", inputs)
+    for read in (read_frames, lambda path: read_inputs(path, 1)):
+        with pytest.raises(UserError, match=r"save it with numpy\.savez"):
+            read(tmp_path / "a.npy")
+    np.savez(tmp_path / "a.npz", inputs=np.load(tmp_path / "a.npy"))  # the advice
+    assert len(read_inputs(tmp_path / "a.npz", 1)) == 2
 
 
 def test_no_array_file_at_all(tmp_path):

@@ -53,7 +53,7 @@ def test_a_file_for_each_label(tmp_path):
     ("name", "content", "message"),
     [
         ("a.csv", "review,label\nx,y\n", "names no column 'text' but 'review, label'"),
-        ("a.csv", "text,label\nx\n", "line 2 of .* has 1 columns"),
+        ("a.csv", "text,label\nx\n", "line 2 of .* has 1 column"),
         ("a.jsonl", '{"text": "x"}\n', "line 1 of .* has no 'label'; it has text"),
         ("a.jsonl", "text\n", "line 1, column 1 of .* is not JSON"),
         ("a.jsonl", "[1]\n", "is not a JSON object"),
@@ -101,7 +101,7 @@ def test_pairs(tmp_path, name, content):
 
 def test_a_line_without_a_target_is_told(tmp_path):
     (tmp_path / "a.tsv").write_text("ein Hund\ta dog\neine Katze\n")
-    with pytest.raises(UserError, match=r"line 2 of .* has 1 columns; it needs source and target"):
+    with pytest.raises(UserError, match=r"line 2 of .* has 1 column; it needs source and target"):
         read_pairs([tmp_path / "a.tsv"])
 
 

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from seqnets.data.examples.question_examples import Asked, QuestionConfig, look_up, question_examples
-from seqnets.data.examples.questions import Question, images_by_name, read_questions
+from seqnets.data.examples.questions import Question, read_questions
 from seqnets.errors import UserError
 
 TWO = [Question("7", "is it red?", "no"), Question("12", "what is it?", "a circle")]
@@ -44,7 +44,13 @@ def test_a_table(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("content", "message"), [("[[1, 2]]", "entry 0"), ("{}", "no list 'questions'"), ("{", "is not JSON"), ("[]", "no question")]
+    ("content", "message"),
+    [
+        ("[[1, 2]]", "entry 0"),
+        ("{}", "of no known form; give easy_vqa's JSON, CLEVR's JSON"),
+        ("{", "is not JSON"),
+        ("[]", "no question"),
+    ],
 )
 def test_what_is_wrong_is_told(tmp_path, content, message):
     (tmp_path / "q.json").write_text(content)
@@ -53,8 +59,15 @@ def test_what_is_wrong_is_told(tmp_path, content, message):
 
 
 def test_a_name_of_two_pictures_is_none(tmp_path):
-    found = images_by_name(tmp_path, [tmp_path / "a" / "1.png", tmp_path / "b" / "1.png", tmp_path / "b" / "dog.png"])
-    assert set(found) == {"a/1.png", "b/1.png", "b/dog.png", "dog.png", "dog"}
+    for name in ("a/1.png", "b/1.png", "b/dog.png", "COCO_val2014_000000000042.jpg"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        Image.new("RGB", (2, 2)).save(tmp_path / name)
+    names = ["1", "1.png", "a/1.png", "pics/b/1", "dog", "42"]
+    asked = look_up([Question(name, "?", "a") for name in names], tmp_path, 2)
+    files = [asked.pictures.paths[row].removeprefix(f"{tmp_path}/") for row in asked.rows]
+    assert [question.image for question in asked.questions] == names[2:]
+    assert files == ["a/1.png", "b/1.png", "b/dog.png", "COCO_val2014_000000000042.jpg"]
+    assert asked.left_out[0] == "2 names of pictures fit several files and go to none, for one '1'"
 
 
 def test_pictures_are_read_once_and_damaged_ones_left_out(tmp_path):

@@ -22,7 +22,7 @@ import seqnets as sn
 from seqnets import settings
 from seqnets.checkpoint import Checkpoint, Checkpoints
 from seqnets.data.archives import extract_archive
-from seqnets.data.captions import read_captions
+from seqnets.data.captions import read_captions, read_references
 from seqnets.data.examples.pairs import read_pairs
 from seqnets.data.examples.questions import read_questions
 from seqnets.data.images.files import open_image
@@ -30,7 +30,7 @@ from seqnets.data.images.sets import read_images
 from seqnets.data.words.vectors import read_vectors
 from seqnets.data.words.vocabulary import WordVocabulary
 from seqnets.errors import UserError
-from seqnets.metrics.coco import read_references, read_results
+from seqnets.metrics.coco import read_results
 from seqnets.tasks import TASKS
 from seqnets.weights.files import read_weight_file
 

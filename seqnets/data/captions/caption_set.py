@@ -1,23 +1,22 @@
 """Images, the captions of each, and the split it belongs to."""
 
 import json
-import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from itertools import compress
-from pathlib import PurePosixPath
 from typing import Any, NamedTuple
 
+from seqnets.data.examples.tables import attempts, sifted
+from seqnets.data.images.names import ImageId, image_ids, path_as_given
+from seqnets.data.images.names import image_id as image_id
 from seqnets.errors import UserError
 
 SPLITS = ("train", "validation", "test")
 _SPLIT_NAMES = {"restval": "train", "training": "train", "val": "validation", "valid": "validation", "dev": "validation"} | (
     dict.fromkeys(("unassigned", "none", "unused"), "")
 )
-_COCO_NAME = re.compile(r"(?:COCO_\w+_)?(\d{12})")
-
-ImageId = int | str
+_NOT_SAID = {"nan", "NaN", "NAN", "None", "null", "NULL", "N/A", "#N/A", "<NA>"}  # what programs write for a missing value
 
 
 class Entry(NamedTuple):
@@ -38,8 +37,9 @@ class CaptionSet:
         images: the file of each: a name as the captions file has it or, after `with_pictures`, a path.
         captions: of each at least one.
         splits: "train", "validation" or "test" for each; "" before they are split.
-        ids: what the files of COCO call each image.
+        ids: what the files of COCO call each image, no two alike.
         remarks: what was left out and why, in sentences for people.
+        names: by which images are told apart: their paths as the captions file has them; `images` where left out.
 
     Example:
         >>> dogs = CaptionSet(("a.jpg", "b.jpg"), (("a dog",), ("two dogs", "dogs")), ("train", "test"), ("a.jpg", "b.jpg"))
@@ -52,6 +52,11 @@ class CaptionSet:
     splits: tuple[str, ...]
     ids: tuple[ImageId, ...]
     remarks: tuple[str, ...] = ()
+    names: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not self.names:
+            object.__setattr__(self, "names", self.images)
 
     def __len__(self) -> int:
         return len(self.images)
@@ -63,8 +68,7 @@ class CaptionSet:
     @property
     def digest(self) -> str:
         """A short hash of names, captions and splits, equal only for equal sets."""
-        names = [PurePosixPath(image).name for image in self.images]
-        content = json.dumps([names, self.captions, self.splits]).encode("utf-8", "surrogatepass")
+        content = json.dumps([self.names, self.captions, self.splits]).encode("utf-8", "surrogatepass")
         return sha256(content).hexdigest()[:16]
 
     def split(self, name: str) -> "CaptionSet":
@@ -78,7 +82,7 @@ class CaptionSet:
             kept: one for each image.
         """
         kept = list(kept)
-        columns = {name: tuple(compress(getattr(self, name), kept)) for name in ("images", "captions", "splits", "ids")}
+        columns = {name: tuple(compress(getattr(self, name), kept)) for name in ("images", "captions", "splits", "ids", "names")}
         return replace(self, **columns)
 
     def to_coco(self) -> dict[str, Any]:
@@ -90,44 +94,61 @@ class CaptionSet:
         """
         pairs = [(image, caption) for image, captions in zip(self.ids, self.captions) for caption in captions]
         return {
-            "images": [{"id": number, "file_name": PurePosixPath(name).name} for number, name in zip(self.ids, self.images)],
+            "images": [{"id": number, "file_name": name} for number, name in zip(self.ids, self.names)],
             "annotations": [{"id": i, "image_id": image, "caption": caption} for i, (image, caption) in enumerate(pairs)],
         }
 
 
-def image_id(name: str) -> ImageId:
-    """Return what the files of COCO call an image: the number in a name as COCO has them, else the name.
-
-    Example:
-        >>> image_id("val2014/COCO_val2014_000000391895.jpg"), image_id("000000391895.jpg"), image_id("photos/dog_12.jpg")
-        (391895, 391895, 'dog_12.jpg')
-    """
-    path = PurePosixPath(name)
-    number = _COCO_NAME.fullmatch(path.stem)
-    return int(number[1]) if number else path.name
-
-
-def gathered(entries: Iterable[Entry]) -> CaptionSet:
+def gathered(entries: Iterable[Entry | UserError]) -> CaptionSet:
     """Put together what belongs to one image, in the order of its first caption; captions without a text are left out.
 
+    Args:
+        entries: captions, with an error in place of each that cannot be used.
+
     Raises:
-        UserError: an image has two splits, a split's name is not known, or nothing is left.
+        UserError: more than 1% cannot be used, among them those that name no image or put it into two splits.
     """
-    captions: dict[str, list[str]] = {}
-    splits: dict[str, str] = {}
-    ids: dict[str, ImageId] = {}
-    empty = 0
-    for entry in entries:
+    found = _Gathered()
+    _, remarks = sifted(attempts(found.add, ((entry,) if isinstance(entry, Entry) else entry for entry in entries)), "captions")
+    names = [name for name, texts in found.captions.items() if texts]
+    texts = tuple(tuple(found.captions[name]) for name in names)
+    ids = image_ids(names, [found.ids[name] for name in names])
+    remarks += [*found.remarks()]
+    return CaptionSet(tuple(names), texts, tuple(found.splits[name] for name in names), tuple(ids), tuple(remarks))
+
+
+class _Gathered:
+    def __init__(self) -> None:
+        self.captions: dict[str, list[str]] = {}
+        self.splits: dict[str, str] = {}
+        self.ids: dict[str, ImageId | None] = {}
+        self._blank = self._not_said = 0
+
+    def add(self, entry: Entry) -> Iterator[str]:
         name, text = _name(entry), " ".join(entry.caption.split())
-        empty += not text
-        splits[name] = _split(entry, splits.get(name))
-        ids.setdefault(name, image_id(name) if entry.image_id is None else entry.image_id)
-        captions.setdefault(name, []).extend([text] if text else [])
-    names = [name for name, texts in captions.items() if texts]
-    remarks = (f"{empty:,} caption{'s have' if empty > 1 else ' has'} no text and {'are' if empty > 1 else 'is'} left out",)
-    texts = tuple(tuple(captions[name]) for name in names)
-    columns = tuple(splits[name] for name in names), tuple(ids[name] for name in names)
-    return CaptionSet(tuple(names), texts, *columns, remarks=remarks if empty else ())
+        self.splits[name] = _split(entry, self.splits.get(name))
+        self.ids.setdefault(name, entry.image_id)
+        self._blank += not text
+        self._not_said += text in _NOT_SAID
+        self.captions.setdefault(name, []).extend([text] if text and text not in _NOT_SAID else [])
+        yield name
+
+    def remarks(self) -> Iterator[str]:
+        if self._blank:
+            yield f"{_of_captions(self._blank, 'has', 'have')} no text and {_is(self._blank)} left out"
+        if self._not_said:
+            yield f"{_of_captions(self._not_said, 'is', 'are')} only a word for a missing value, such as nan, and left out"
+        again = sum(len(texts) - len(set(texts)) for texts in self.captions.values())
+        if again:
+            yield f"{_of_captions(again, 'repeats', 'repeat')} another of the same image and {_is(again)} kept"
+
+
+def _of_captions(count: int, one: str, several: str) -> str:
+    return f"{count:,} caption{'s'[: count != 1]} {one if count == 1 else several}"
+
+
+def _is(count: int) -> str:
+    return "is" if count == 1 else "are"
 
 
 def known_split(name: str, where: str) -> str:
@@ -148,7 +169,7 @@ def known_split(name: str, where: str) -> str:
 
 
 def _name(entry: Entry) -> str:
-    name = entry.image.strip().replace("\\", "/")
+    name = path_as_given(entry.image)
     if not name:
         raise UserError(f"{entry.where} names no image; give its file name")
     return name

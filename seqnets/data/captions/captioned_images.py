@@ -1,5 +1,6 @@
 """Images with reference captions, as a captioner learns from them."""
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -18,11 +19,11 @@ class CaptionedImages:
     Args:
         images: uint8 or float `(N, H, W, C)`, or features `(N, L, D)`; or what reads either from files (`ImageFiles`).
         captions: of each image, one or more.
-        names: of each image; numbers if empty.
+        names: of each image, no two alike; numbers if empty.
         claims: of each image, what is true of it and where (`seqnets.data.demo.scenes.Scene`), if that is known.
 
     Raises:
-        UserError: the numbers of images, captions and names differ, or an image has no caption.
+        UserError: the numbers of images, captions and names differ, two names are alike, or an image has no caption.
 
     Example:
         >>> pictures = CaptionedImages(np.zeros((2, 8, 8, 3), np.uint8), [["a dog", "the dog"], ["a cat"]])
@@ -41,7 +42,10 @@ class CaptionedImages:
         }
         if len(set(counts.values())) != 1:
             raise UserError(f"images, captions and names must be equally many, got {counts}")
-        bare = next((name for name, captions in zip(self._names, self.captions) if not captions), None)
+        twice = next((name for name, count in Counter(self.names).items() if count > 1), None)
+        if twice is not None:
+            raise UserError(f"two images are called {twice!r}; tell them apart, for instance by their paths")
+        bare = next((name for name, captions in zip(self.names_shown, self.captions) if not captions), None)
         if bare is not None:
             raise UserError(f"image {bare!r} has no caption; give it one, or leave the image out")
 
@@ -56,7 +60,7 @@ class CaptionedImages:
     @property
     def references(self) -> dict[str, tuple[str, ...]]:
         """The captions by the image's name."""
-        return {name: tuple(captions) for name, captions in zip(self._names, self.captions)}
+        return {name: tuple(captions) for name, captions in zip(self.names_shown, self.captions)}
 
     def first(self, count: int) -> "CaptionedImages":
         """Return the first images; all of them for 0."""
@@ -79,7 +83,8 @@ class CaptionedImages:
         return Examples(columns, shared={"image": self.images})
 
     @property
-    def _names(self) -> Sequence[str]:
+    def names_shown(self) -> Sequence[str]:
+        """The name of each image, or its number where none was given."""
         return self.names or [str(number) for number in range(len(self.images))]
 
     def _texts(self) -> Iterator[str]:

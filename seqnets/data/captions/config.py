@@ -1,6 +1,7 @@
 """The settings of captioned images: the section [data] of a captioner's run."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 from seqnets import settings
 from seqnets.data.token_kinds import CaptionUnit
@@ -18,8 +19,8 @@ class CaptionDataConfig:
         1
     """
 
-    unit: CaptionUnit = "words"
-    """What a token is: a word, a character or a byte."""
+    unit: CaptionUnit | Literal["auto"] = "auto"
+    """What a token is: a word, a character or a byte; auto is characters in scripts without spaces, else words."""
     min_count: int = 1
     """Words (or characters) that come less often in training captions are unknown."""
     punctuation: bool = False

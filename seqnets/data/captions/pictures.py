@@ -1,13 +1,13 @@
 """The image files that captions speak of: where they lie, which are missing, which cannot be read."""
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 from seqnets.data.captions.caption_set import CaptionSet
 from seqnets.data.images.array import damaged
-from seqnets.data.images.files import EXTENSIONS
+from seqnets.data.images.names import match_names
 from seqnets.errors import UserError
 
 _SHOWN = 3
@@ -21,6 +21,7 @@ class Absent:
         missing: names without a file.
         damaged: what is wrong with each file that cannot be read.
         among: the number of all images.
+        shared: names that several files, or several names of one file, share.
 
     Example:
         >>> str(Absent(("a.jpg", "b.jpg"), (), 100))
@@ -30,20 +31,23 @@ class Absent:
     missing: tuple[str, ...]
     damaged: tuple[str, ...]
     among: int
+    shared: tuple[str, ...] = ()
 
     def __bool__(self) -> bool:
-        return bool(self.missing or self.damaged)
+        return bool(self.missing or self.damaged or self.shared)
 
     def __str__(self) -> str:
-        parts = [("missing", self.missing, ", "), ("damaged", self.damaged, "; ")]
+        ambiguous = "named in a way that fits several files, or a file of another image"
+        parts = [("missing", self.missing, ", "), (ambiguous, self.shared, ", "), ("damaged", self.damaged, "; ")]
         said = (f"{_of(len(names), self.among)} {what} ({_listed(names, between)})" for what, names, between in parts if names)
         return ", ".join(said)
 
 
 def with_pictures(captions: CaptionSet, folder: str | os.PathLike[str], *, decode: bool = True) -> tuple[CaptionSet, Absent]:
-    """Find the image files of captions; images that are missing or cannot be read are left out and told.
+    """Find the image files of captions; images that are missing or cannot be read are left out and reported.
 
-    A name is looked up as a path below the folder, then as a file name anywhere below it, then without its ending.
+    A name is looked up as a path below the folder, then from its end, part by part, as `match_names` does; a name that fits
+    several files equally goes to none of them.
 
     Args:
         captions: names of images.
@@ -59,27 +63,28 @@ def with_pictures(captions: CaptionSet, folder: str | os.PathLike[str], *, decod
     folder = Path(folder)
     if not folder.is_dir():
         raise UserError(f"'{folder}' is not a folder; give the folder with the images")
-    paths = _located(captions.images, folder)
-    missing = tuple(name for name, path in zip(captions.images, paths) if path is None)
+    paths, shared = _located(captions.images, folder)
+    missing = tuple(name for name, path in zip(captions.images, paths) if path is None and name not in set(shared))
     if len(missing) == len(captions):
         names = _listed(missing, ", ")
         raise UserError(f"none of the {len(captions):,} images with captions is in '{folder}' (looked for {names})")
     there = dict.fromkeys(str(path) for path in paths if path is not None)
     errors = damaged(list(there)) if decode else {}
     kept = [path is not None and str(path) not in errors for path in paths]
-    absent = Absent(missing, tuple(errors.values()), len(captions))
+    absent = Absent(missing, tuple(errors.values()), len(captions), shared)
     if not any(kept):
         raise UserError(f"none of the images in '{folder}' can be used: {absent}")
     found = replace(captions, images=tuple("" if path is None else str(path) for path in paths)).where(kept)
     return replace(found, remarks=(*found.remarks, *([str(absent)] if absent else []))), absent
 
 
-def _located(names: tuple[str, ...], folder: Path) -> list[Path | None]:
+def _located(names: tuple[str, ...], folder: Path) -> tuple[list[Path | None], tuple[str, ...]]:
     direct = [_below(folder, name) for name in names]
     if all(path is not None for path in direct):
-        return direct
-    index = _index(folder)
-    return [path or _indexed(index, PurePosixPath(name)) for name, path in zip(names, direct)]
+        return direct, ()
+    paths = sorted(_files(folder))
+    found = match_names(names, [path.relative_to(folder).as_posix() for path in paths], root=os.path.abspath(folder))
+    return [None if place is None else paths[place] for place in found.places], found.shared
 
 
 def _below(folder: Path, name: str) -> Path | None:
@@ -90,23 +95,10 @@ def _below(folder: Path, name: str) -> Path | None:
     return path if path.is_file() else None
 
 
-def _index(folder: Path) -> Mapping[str, Path]:
-    found: dict[str, Path] = {}
-    for path in sorted(_files(folder), reverse=True):  # of equal names, the first counts
-        found[path.name.lower()] = path
-        if path.suffix.lower() in EXTENSIONS:
-            found[f"{path.stem.lower()}\0"] = path
-    return found
-
-
 def _files(folder: Path) -> Iterator[Path]:
-    for parent, _, names in os.walk(folder):
-        yield from (Path(parent, name) for name in names)
-
-
-def _indexed(index: Mapping[str, Path], name: PurePosixPath) -> Path | None:
-    found = index.get(name.name.lower())
-    return found or (index.get(f"{name.name.lower()}\0") if name.suffix.lower() not in EXTENSIONS else None)
+    for parent, folders, names in os.walk(folder):
+        folders[:] = (name for name in folders if not name.startswith("."))
+        yield from (Path(parent, name) for name in names if not name.startswith("."))
 
 
 def _of(count: int, among: int) -> str:

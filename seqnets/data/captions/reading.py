@@ -1,21 +1,24 @@
-"""Captions files of every usual form, told apart by what is in them."""
+"""Captions files of every usual form, recognized by what is in them."""
 
-import json
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from itertools import chain
 from os import PathLike
+from pathlib import Path
 
-from seqnets import decoders
+from seqnets.data.captions import json_forms
 from seqnets.data.captions.caption_set import CaptionSet, Entry, gathered, known_split
-from seqnets.data.captions.json_forms import json_value
+from seqnets.data.captions.forms import Content, form_names, read_form
 from seqnets.data.captions.splitting import SplitLists, split_by_hash, split_by_lists
-from seqnets.data.captions.text_forms import is_token_file, json_lines, table, token_file
-from seqnets.data.examples.tables import read_whole
 from seqnets.errors import UserError
+
+Source = str | PathLike[str]
+_SPLIT_IN_NAME = re.compile(r"(?<![a-z])(train|val|valid|validation|dev|test)(?![a-z])", re.IGNORECASE)
 
 
 def read_captions(
-    path: str | PathLike[str],
+    path: Source | Sequence[Source],
     *,
     split: str = "",
     lists: SplitLists | None = None,
@@ -24,13 +27,14 @@ def read_captions(
 ) -> CaptionSet:
     """Read images and captions.
 
-    The form is told from the content: a table with a first line such as `image,caption`; JSON Lines; the token files of
-    Flickr8k and Flickr30k; COCO's captions; Karpathy's splits; a JSON list of images with captions. An image may have any
-    number of captions, on as many lines. A name that ends in .gz is unpacked.
+    The form is recognized from the content; `seqnets.data.captions.forms.FORMS` lists all of them. An image may have any
+    number of captions, on as many lines. A name that ends in .gz is unpacked. Up to 1% of the captions may be unusable:
+    they are left out, and a remark says so.
 
     Args:
-        path: the file, UTF-8.
-        split: the split that all its images belong to, as in COCO's captions_train2014.json.
+        path: the file, UTF-8; or several, whose names say the split of each where nothing else does, as COCO's
+            captions_train2014.json and captions_val2014.json.
+        split: the split that all images belong to, as in COCO's captions_train2014.json.
         lists: lists of the images of each split: a folder, or a file for each split.
         validation_fraction: share of the images to validate on where neither file nor lists say.
         test_fraction: share of the images to test on, likewise.
@@ -47,9 +51,11 @@ def read_captions(
         ...
         seqnets.errors.UserError: cannot read 'no/such.csv': No such file or directory; check the path
     """
-    found = gathered(_entries(read_whole(str(path)), str(path)))
+    paths = [str(path)] if isinstance(path, str | PathLike) else list(map(str, path))
+    found = gathered(chain.from_iterable(map(read_form, paths) if lists or split else _with_splits(paths)))
     if not len(found):
-        raise UserError(f"'{path}' has no captions; give lines such as: dog.jpg,a dog runs (after a first line: image,caption)")
+        shown = ", ".join(f"'{path}'" for path in paths)
+        raise UserError(f"{shown} has no captions; give lines such as: dog.jpg,a dog runs (after a first line: image,caption)")
     if split:
         return replace(found, splits=(known_split(split, "the setting"),) * len(found))
     if lists is not None:
@@ -59,29 +65,39 @@ def read_captions(
     return split_by_hash(found, validation_fraction=validation_fraction, test_fraction=test_fraction)
 
 
-def _entries(text: str, path: str) -> Iterator[Entry]:
-    start = text.lstrip()
-    if start[:1] in ("{", "["):
-        return _json(text, path)
-    first = start.split("\n", 1)[0].rstrip("\r")
-    return token_file(text, path) if is_token_file(first) else table(start, path)
+def read_references(path: Source) -> CaptionSet:
+    """Read images and captions of any form, whatever their splits; the images of COCO's files need no names.
+
+    Args:
+        path: the file, UTF-8.
+
+    Raises:
+        UserError: the file cannot be read; the message says at which line.
+
+    Example:
+        >>> read_references("no/such.csv")
+        Traceback (most recent call last):
+        ...
+        seqnets.errors.UserError: cannot read 'no/such.csv': No such file or directory; check the path
+    """
+    content = Content(str(path))
+    is_coco = isinstance(content.json, dict) and isinstance(content.json.get("annotations"), list)
+    found = gathered(json_forms.coco(content.json, content.path, listed=False) if is_coco else read_form(content.path))
+    if not len(found):
+        raise UserError(f"'{path}' holds no caption; give {form_names()}")
+    return found
 
 
-def _json(text: str, path: str) -> Iterator[Entry]:
-    try:
-        found = decoders.json_value(text, path)
-    except UserError:
-        if _is_json(text.lstrip().split("\n", 1)[0]):
-            return json_lines(text, path)
-        raise
-    return json_value(found, path)
+def _with_splits(paths: Sequence[str]) -> Iterator[Iterator[Entry | UserError]]:
+    """Yield the captions of each file; of several whose names all say a split, with that."""
+    named = [_SPLIT_IN_NAME.search(Path(path).name) for path in paths]
+    for path, name in zip(paths, named):
+        entries = read_form(path)
+        yield _in_split(entries, name[1]) if name and len(paths) > 1 and all(named) else entries
 
 
-def _is_json(line: str) -> bool:
-    try:
-        return isinstance(json.loads(line), dict)
-    except (ValueError, RecursionError):
-        return False
+def _in_split(entries: Iterator[Entry | UserError], split: str) -> Iterator[Entry | UserError]:
+    return (entry._replace(split=entry.split or split) if isinstance(entry, Entry) else entry for entry in entries)
 
 
 def _assigned(found: CaptionSet) -> CaptionSet:

@@ -1,6 +1,7 @@
 """Which images train, validate and test: by the captions file, by lists of names, or by the hash of each name."""
 
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from os import PathLike
 from pathlib import Path, PurePosixPath
@@ -9,7 +10,8 @@ import numpy as np
 
 from seqnets.data.captions.caption_set import SPLITS, CaptionSet, known_split
 from seqnets.data.examples.held_out import held_out
-from seqnets.data.examples.tables import read_whole
+from seqnets.data.examples.tables import read_whole, text_lines
+from seqnets.data.images.names import match_names, path_as_given
 from seqnets.errors import UserError
 
 SplitLists = Mapping[str, str | PathLike[str]] | str | PathLike[str]
@@ -28,7 +30,7 @@ def split_by_hash(captions: CaptionSet, *, validation_fraction: float = 0.1, tes
     """
     if validation_fraction + test_fraction >= 1:
         raise UserError(f"shares of {validation_fraction} and {test_fraction} to validate and to test leave nothing to train on")
-    names = [PurePosixPath(image).name for image in captions.images]
+    names = _hashed(captions.names)
     test = held_out(names, test_fraction)
     rest = [name for name, out in zip(names, test) if not out]
     validation = np.zeros(len(names), bool)
@@ -37,13 +39,20 @@ def split_by_hash(captions: CaptionSet, *, validation_fraction: float = 0.1, tes
     return replace(captions, splits=tuple(splits))
 
 
+def _hashed(names: Sequence[str]) -> list[str]:
+    """Return file names, so that a folder may move; paths where several images have one file name."""
+    bare = [PurePosixPath(name).name for name in names]
+    counts = Counter(bare)
+    return [name if counts[short] > 1 else short for name, short in zip(names, bare)]
+
+
 def split_by_lists(captions: CaptionSet, lists: SplitLists) -> CaptionSet:
     """Split by lists of image names, one name a line, as Flickr8k and Flickr30k have them; an image in no list is left out.
 
     Args:
         captions: the images.
         lists: the file of each split, or a folder with files such as Flickr_8k.trainImages.txt, train.txt, dev.txt, test.txt.
-            Names may lack their ending.
+            Names may lack their ending, or the folders before them where one image alone is called so.
 
     Raises:
         UserError: a list is missing, an image is in two, or no image is in any.
@@ -53,22 +62,35 @@ def split_by_lists(captions: CaptionSet, lists: SplitLists) -> CaptionSet:
         for name in _names(path):
             if split_of.setdefault(name, split) != split:
                 raise UserError(f"image {name!r} is in two lists, {split_of[name]} and {split}; keep it in one")
-    paths = map(PurePosixPath, captions.images)
-    splits = [split_of.get(path.name, split_of.get(path.stem, "")) for path in paths]
+    listed = list(split_of)
+    matches = match_names(listed, captions.names)
+    splits = [""] * len(captions)
+    for name, place in zip(listed, matches.places):
+        if place is not None:
+            if splits[place] not in ("", split_of[name]):
+                raise UserError(
+                    f"image {captions.names[place]!r} is in two lists, {splits[place]} and {split_of[name]}; keep it in one"
+                )
+            splits[place] = split_of[name]
     if not any(splits):
         raise UserError(f"none of the {len(splits):,} images with captions is in the lists; the lists must name their files")
     kept = replace(captions, splits=tuple(splits)).where(map(bool, splits))
-    return replace(kept, remarks=(*kept.remarks, *_remarks(captions, kept, split_of)))
+    bare = [name for name, place in zip(listed, matches.places) if place is None and name not in set(matches.shared)]
+    return replace(kept, remarks=(*kept.remarks, *_remarks(captions, kept, len(listed), bare, matches.shared)))
 
 
-def _remarks(captions: CaptionSet, kept: CaptionSet, split_of: Mapping[str, str]) -> Iterator[str]:
+def _remarks(captions: CaptionSet, kept: CaptionSet, listed: int, bare: Sequence[str], shared: Sequence[str]) -> Iterator[str]:
     if len(kept) < len(captions):
         yield f"{len(captions) - len(kept):,} of {len(captions):,} images are in no list and left out"
-    known = {part for image in captions.images for part in (PurePosixPath(image).name, PurePosixPath(image).stem)}
-    bare = [name for name in split_of if name not in known]
     if bare:
-        shown = ", ".join([*bare[:3], *(["..."] if len(bare) > 3 else [])])
-        yield f"{len(bare):,} of {len(split_of):,} images in the lists have no caption ({shown})"
+        yield f"{len(bare):,} of {listed:,} images in the lists have no caption ({_shown(bare)})"
+    if shared:
+        what = "names in the lists fit several images, or the image of another name, and count for none"
+        yield f"{len(shared):,} of {listed:,} {what} ({_shown(shared)})"
+
+
+def _shown(names: Sequence[str]) -> str:
+    return ", ".join([*names[:3], *(["..."] if len(names) > 3 else [])])
 
 
 def _files(lists: SplitLists) -> dict[str, Path]:
@@ -92,4 +114,4 @@ def _one(folder: Path, split: str) -> Path | None:
 
 
 def _names(path: Path) -> list[str]:
-    return [PurePosixPath(line.strip().replace("\\", "/")).name for line in read_whole(path).splitlines() if line.strip()]
+    return [path_as_given(line) for line in text_lines(read_whole(path)) if line.strip()]

@@ -1,6 +1,6 @@
 """Sequences with a label for every step: CoNLL columns, JSON Lines, and numeric frames."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -73,16 +73,14 @@ def read_frames(path: str | Path) -> Frames:
         if arrays[name].ndim != rank or arrays[name].dtype.kind not in kinds:
             raise UserError(f"{name} in '{path}' is {arrays[name].dtype} of shape {arrays[name].shape}; it must have {rank} axes")
     inputs, labels = arrays["inputs"].astype(np.float32), arrays["labels"].astype(np.int32)
-    lengths = arrays["lengths"] if "lengths" in arrays else np.full(len(inputs), inputs.shape[1])
     names = arrays["classes"] if "classes" in arrays else np.arange(labels.max(initial=-1) + 1)
-    if inputs.shape[:2] != labels.shape or lengths.shape != labels.shape[:1]:
-        raise UserError(
-            f"inputs {inputs.shape}, labels {labels.shape} and lengths {lengths.shape} in '{path}' do not fit together"
-        )
+    if inputs.shape[:2] != labels.shape:
+        raise UserError(f"inputs {inputs.shape} and labels {labels.shape} in '{path}' differ in sequences or frames")
+    lengths = _lengths(arrays, path, labels.shape, least=1)
     _check_values(path, inputs, labels, lengths)
     if labels.max() >= len(names):
         raise UserError(f"labels in '{path}' go up to {labels.max()} but classes names only {len(names)}")
-    return Frames(inputs, labels, lengths.astype(np.int32), tuple(map(str, names)))
+    return Frames(inputs, labels, lengths, tuple(map(str, names)))
 
 
 def read_inputs(path: str | Path, features: int) -> list[np.ndarray]:
@@ -93,26 +91,40 @@ def read_inputs(path: str | Path, features: int) -> list[np.ndarray]:
         features: F, of the labeller.
 
     Raises:
-        UserError: the array is missing, or of another number of features.
+        UserError: the array is missing, or of another number of features; or lengths are not one for each sequence.
     """
     arrays = read_arrays(path)
     inputs: Any = arrays["inputs"] if "inputs" in arrays else np.zeros(0)
     if inputs.ndim != 3 or inputs.shape[2] != features or inputs.dtype.kind not in "fiu":
         raise UserError(f"'{path}' needs the array inputs of shape [N, T, {features}]; it has {inputs.shape or 'none'}")
-    lengths = arrays["lengths"] if "lengths" in arrays else np.full(len(inputs), inputs.shape[1])
-    return [np.asarray(row[:length], np.float32) for row, length in zip(inputs, lengths)]
+    lengths = _lengths(arrays, path, inputs.shape[:2], least=0)
+    _check_finite(path, inputs, lengths)
+    return [np.asarray(row[:length], np.float32) for row, length in zip(inputs, lengths, strict=True)]
+
+
+def _lengths(arrays: Mapping[str, Any], path: str | Path, shape: tuple[int, int], *, least: int) -> np.ndarray:
+    """Return how many of the T frames of each of N sequences count, int32 `(N,)`."""
+    count, longest = shape
+    lengths = np.asarray(arrays.get("lengths", np.full(count, longest)))
+    if lengths.shape != (count,) or lengths.dtype.kind not in "iu":
+        what = f"{lengths.dtype} of shape {lengths.shape}"
+        raise UserError(f"lengths in '{path}' is {what}; it must hold {count} whole numbers, one for each sequence")
+    if lengths.size and not least <= lengths.min() <= lengths.max() <= longest:
+        raise UserError(f"lengths in '{path}' go from {lengths.min()} to {lengths.max()}; they must lie in [{least}, {longest}]")
+    return lengths.astype(np.int32)
 
 
 def _check_values(path: str | Path, inputs: np.ndarray, labels: np.ndarray, lengths: np.ndarray) -> None:
     if not inputs.size or labels.max() < 0:
         raise UserError(f"'{path}' holds no labelled frame")
-    if lengths.min() < 1 or lengths.max() > inputs.shape[1]:
-        raise UserError(
-            f"lengths in '{path}' go from {lengths.min()} to {lengths.max()}; they must lie in [1, {inputs.shape[1]}]"
-        )
+    _check_finite(path, inputs, lengths)
+
+
+def _check_finite(path: str | Path, inputs: np.ndarray, lengths: np.ndarray) -> None:
     inside = np.arange(inputs.shape[1]) < lengths[:, None]
-    if not np.isfinite(inputs[inside]).all():
-        raise UserError(f"inputs in '{path}' hold numbers that are not finite; leave those sequences out")
+    bad = np.flatnonzero(~np.isfinite(np.where(inside[..., None], inputs, 0)).all((1, 2)))
+    if len(bad):
+        raise UserError(f"inputs in '{path}' hold numbers that are not finite, first in sequence {bad[0]}; leave it out")
 
 
 def _sequences(path: Path) -> Iterator[Labelled]:
@@ -121,10 +133,13 @@ def _sequences(path: Path) -> Iterator[Labelled]:
 
 
 def _objects(text: str, path: Path) -> Iterator[Labelled]:
-    for number, found in json_lines(text, path):
+    for line in json_lines(text, path):
+        if isinstance(line, UserError):
+            raise line
+        where, found = line
         tokens, labels = (_texts(found.get(name)) for name in ("tokens", "labels"))
         if tokens is None or labels is None or len(tokens) != len(labels):
-            raise UserError(f"line {number:,} of '{path}' needs the lists of texts 'tokens' and 'labels', equally long")
+            raise UserError(f"{where} needs the lists of texts 'tokens' and 'labels', equally long")
         if tokens:
             yield tokens, labels
 

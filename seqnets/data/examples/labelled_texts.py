@@ -4,11 +4,13 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from seqnets.data.examples.config import LabelledTextConfig
-from seqnets.data.examples.tables import JSON_LINES, SEPARATORS, read_table, read_whole, table_kind
+from seqnets.data.examples.tables import JSON_LINES, SEPARATORS, Tell, read_table, read_whole, table_kind, text_lines
 from seqnets.errors import UserError
 
 
-def read_labelled_texts(sources: Sequence[str | Path], config: LabelledTextConfig) -> tuple[list[str], list[str]]:
+def read_labelled_texts(
+    sources: Sequence[str | Path], config: LabelledTextConfig, *, tell: Tell | None = None
+) -> tuple[list[str], list[str]]:
     """Read texts and their labels.
 
     Args:
@@ -16,9 +18,10 @@ def read_labelled_texts(sources: Sequence[str | Path], config: LabelledTextConfi
             folder is a label and each file in it a text; or files of other kinds, each of which is a label whose lines
             are texts. A folder of files stands for its files.
         config: names the columns.
+        tell: called with a sentence about rows that cannot be used, up to 1% of a table; a warning where it is not given.
 
     Returns:
-        N texts and N labels; lines of white space are left out.
+        N texts and N labels without white space around them; lines of white space are left out.
 
     Raises:
         UserError: something is missing, cannot be read, or holds no text.
@@ -29,30 +32,31 @@ def read_labelled_texts(sources: Sequence[str | Path], config: LabelledTextConfi
         ...
         seqnets.errors.UserError: cannot read 'no/such': there is no such file or folder; check the path
     """
-    pairs = [pair for source in sources for pair in _pairs(Path(source), config) if pair[0].strip()]
+    pairs = [pair for source in sources for pair in _pairs(Path(source), config, tell) if pair[0].strip()]
     if not pairs:
         raise UserError(f"{' '.join(map(str, sources))} holds no text; give a table, a folder for each label or a file for each")
-    return [text for text, _ in pairs], [label for _, label in pairs]
+    return [text for text, _ in pairs], [label.strip() for _, label in pairs]
 
 
-def _pairs(path: Path, config: LabelledTextConfig) -> Iterator[tuple[str, str]]:
+def _pairs(path: Path, config: LabelledTextConfig, tell: Tell | None) -> Iterator[tuple[str, str]]:
     if not path.exists():
         raise UserError(f"cannot read '{path}': there is no such file or folder; check the path")
     if path.is_dir():
-        yield from _of_folder(path, config)
+        yield from _of_folder(path, config, tell)
     elif table_kind(path) in (*SEPARATORS, *JSON_LINES):
-        yield from ((text, label) for text, label in read_table(path, (config.text_column, config.label_column)))
+        columns = (config.text_column, config.label_column)
+        yield from ((row[0], row[1]) for row in read_table(path, columns, texts=[0], filled=[1], tell=tell))
     else:
         label = path.name.partition(".")[0]
-        yield from ((line, label) for line in read_whole(path).splitlines())
+        yield from ((line, label) for line in text_lines(read_whole(path)))
 
 
-def _of_folder(path: Path, config: LabelledTextConfig) -> Iterator[tuple[str, str]]:
+def _of_folder(path: Path, config: LabelledTextConfig, tell: Tell | None) -> Iterator[tuple[str, str]]:
     inside = _visible(path)
     labels = [entry for entry in inside if entry.is_dir()]
     if not labels:
         for file in inside:
-            yield from _pairs(file, config)
+            yield from _pairs(file, config, tell)
     for label in labels:
         yield from ((read_whole(file), label.name) for file in sorted(label.rglob("*")) if _is_text(file))
 

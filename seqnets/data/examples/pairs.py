@@ -7,7 +7,7 @@ import numpy as np
 
 from seqnets.data.examples.examples import Examples
 from seqnets.data.examples.held_out import held_out
-from seqnets.data.examples.tables import read_table
+from seqnets.data.examples.tables import Tell, read_table
 from seqnets.data.examples.texts import SequenceConfig, Splits, split, text_column
 from seqnets.data.words.vocabulary import CaptionVocabulary, caption_vocabulary
 from seqnets.errors import UserError
@@ -15,14 +15,15 @@ from seqnets.errors import UserError
 Pair = tuple[str, str]
 
 
-def read_pairs(sources: Sequence[str | Path]) -> list[Pair]:
+def read_pairs(sources: Sequence[str | Path], *, tell: Tell | None = None) -> list[Pair]:
     """Read sources and their targets.
 
     Args:
         sources: files of a source, a tab and its target on each line; or tables (.csv, .jsonl) with `source` and `target`.
+        tell: called with a sentence about lines that cannot be used, up to 1% of a file; a warning where it is not given.
 
     Raises:
-        UserError: a file cannot be read, or a line lacks its target.
+        UserError: a file cannot be read, or more lines lack their target.
 
     Example:
         >>> read_pairs(["no/such.tsv"])
@@ -30,7 +31,8 @@ def read_pairs(sources: Sequence[str | Path]) -> list[Pair]:
         ...
         seqnets.errors.UserError: cannot read 'no/such.tsv': No such file or directory; check the path
     """
-    return [(row[0], row[1]) for path in sources for row in read_table(path, ("source", "target"), named=False)]
+    tables = [read_table(path, ("source", "target"), texts=(0, 1), named=False, tell=tell) for path in sources]
+    return [(row[0], row[1]) for table in tables for row in table]
 
 
 def pair_examples(

@@ -1,6 +1,7 @@
 """Questions about pictures as examples to train on; each picture is held once, whatever is asked about it."""
 
-from collections import Counter
+import os
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -10,10 +11,11 @@ import numpy as np
 from seqnets.data.examples.config import QuestionConfig
 from seqnets.data.examples.examples import Examples
 from seqnets.data.examples.held_out import held_out
-from seqnets.data.examples.questions import Question, images_by_name
+from seqnets.data.examples.questions import Question
 from seqnets.data.examples.texts import split, text_column
 from seqnets.data.images.array import ImageFiles, damaged
 from seqnets.data.images.files import find_images
+from seqnets.data.images.names import match_names
 from seqnets.data.images.preprocessing import Preprocessing
 from seqnets.data.words.vocabulary import CaptionVocabulary, caption_vocabulary
 from seqnets.errors import UserError
@@ -56,23 +58,30 @@ def look_up(questions: Sequence[Question], folder: str | Path, size: int) -> Ask
     Raises:
         UserError: no picture could be found and read.
     """
-    told: list[str] = []
-    named = images_by_name(folder, find_images([folder], tell=told.append))
-    paths = list(dict.fromkeys(str(named[question.image]) for question in questions if question.image in named))
+    passed: list[str] = []
+    names, files = list(dict.fromkeys(question.image for question in questions)), find_images([folder], tell=passed.append)
+    below = [file.relative_to(folder).as_posix() if file.is_relative_to(folder) else file.name for file in files]
+    found = match_names(names, below, root=os.path.abspath(folder))
+    path_of = {name: str(files[place]) for name, place in zip(names, found.places) if place is not None}
+    paths = list(dict.fromkeys(path_of.values()))
     errors = damaged(paths)
     readable = [path for path in paths if path not in errors]
     row_of = {path: row for row, path in enumerate(readable)}
-    kept = [question for question in questions if str(named.get(question.image)) in row_of]
+    kept = [question for question in questions if path_of.get(question.image) in row_of]
     if not kept:
         first = questions[0].image
         raise UserError(f"none of the pictures asked about is in '{folder}': no file there is called {first!r}, for one")
-    rows = np.array([row_of[str(named[question.image])] for question in kept], np.int32)
-    return Asked(kept, rows, ImageFiles(readable, square(size)), told + _told(len(questions) - len(kept), list(errors.values())))
+    rows = np.array([row_of[path_of[question.image]] for question in kept], np.int32)
+    left_out = [*passed, *_left_out(len(questions) - len(kept), found.shared, list(errors.values()))]
+    return Asked(kept, rows, ImageFiles(readable, square(size)), left_out)
 
 
-def _told(missing: int, errors: list[str]) -> list[str]:
-    told = [f"{len(errors):,} pictures cannot be read, for one {errors[0]}"] if errors else []
-    return told + ([f"{missing:,} questions are left out: their pictures are missing or damaged"] if missing else [])
+def _left_out(missing: int, shared: Sequence[str], errors: Sequence[str]) -> list[str]:
+    sentences = [f"{len(errors):,} pictures cannot be read, for one {errors[0]}"] if errors else []
+    if shared:
+        sentences.append(f"{len(shared):,} names of pictures fit several files and go to none, for one {shared[0]!r}")
+    what = "missing, damaged or named in a way that fits several files"
+    return sentences + ([f"{missing:,} questions are left out: their pictures are {what}"] if missing else [])
 
 
 class Encoded(NamedTuple):
@@ -106,12 +115,12 @@ def question_examples(asked: Asked, config: QuestionConfig) -> Encoded:
     """
     held = held_out([question.image for question in asked.questions], config.validation_fraction)
     training = [question for question, out in zip(asked.questions, held) if not out]
-    counts = Counter(question.answer for question in training)
-    answers = tuple(sorted(counts, key=lambda answer: (-counts[answer], answer))[: config.answers])
+    answers = _frequent_answers([question.answer for question in training], config.answers)
     if len(answers) < 2:
         raise UserError(f"the questions to train on have only the answer {', '.join(answers)!r}; at least two are needed")
     vocabulary = caption_vocabulary([question.text for question in training], config.vocabulary, min_count=config.min_count)
-    known = np.array([question.answer in answers for question in asked.questions])
+    plain = {plain_answer(answer) for answer in answers}
+    known = np.array([plain_answer(question.answer) in plain for question in asked.questions])
 
     def examples(rows: np.ndarray) -> Examples:
         # what is held out counts as wrong where its answer is not learned
@@ -123,11 +132,30 @@ def question_examples(asked: Asked, config: QuestionConfig) -> Encoded:
 
 def encoded(asked: Asked, rows: np.ndarray, vocabulary: CaptionVocabulary, answers: Sequence[str], max_length: int) -> Examples:
     """Encode some questions; an answer that is not among those learned is -1."""
-    number_of = {answer: number for number, answer in enumerate(answers)}
+    number_of = {plain_answer(answer): number for number, answer in enumerate(answers)}
     chosen = [asked.questions[row] for row in rows]
     columns = {
         "image": asked.rows[rows],
         "tokens": text_column([vocabulary.encode(question.text) for question in chosen], max_length, vocabulary.pad),
-        "label": np.array([number_of.get(question.answer, -1) for question in chosen], np.int32),
+        "label": np.array([number_of.get(plain_answer(question.answer), -1) for question in chosen], np.int32),
     }
     return Examples(columns, shared={"image": asked.pictures})
+
+
+def plain_answer(answer: str) -> str:
+    """Return an answer without what does not make it another one: case, and white space around and between words.
+
+    Example:
+        >>> plain_answer(" Light  Blue") == plain_answer("light blue")
+        True
+    """
+    return " ".join(answer.split()).casefold()
+
+
+def _frequent_answers(answers: Sequence[str], count: int) -> tuple[str, ...]:
+    """Return the most frequent answers, each as it is most often written."""
+    spellings: dict[str, Counter[str]] = defaultdict(Counter)
+    for answer in answers:
+        spellings[plain_answer(answer)][" ".join(answer.split())] += 1
+    written = {min(found, key=lambda each: (-found[each], each)): found.total() for found in spellings.values()}
+    return tuple(sorted(written, key=lambda answer: (-written[answer], answer))[:count])

@@ -1,12 +1,17 @@
-"""Questions about pictures and their answers: easy_vqa, VQA v2, and tables."""
+"""Questions about pictures and their answers, in the files of the usual sets."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from seqnets.data.examples.tables import JSON_LINES, SEPARATORS, read_table, table_kind
+from seqnets.data.examples.tables import JSON_LINES, SEPARATORS, Tell, attempts, read_table, sifted, table_kind, told
 from seqnets.decoders import read_json
 from seqnets.errors import UserError
+
+IMAGE = ("image", "image_filename", "image_name", "img_name", "file_name", "filename", "imageId", "image_id", "img_id")
+QUESTION, ANSWER = ("question",), ("answer", "multiple_choice_answer")
 
 
 class Question(NamedTuple):
@@ -17,16 +22,16 @@ class Question(NamedTuple):
     answer: str
 
 
-def read_questions(path: str | Path, annotations: str | Path = "") -> list[Question]:
+def read_questions(path: str | Path, annotations: str | Path = "", *, tell: Tell | None = None) -> list[Question]:
     """Read questions with their answers.
 
     Args:
-        path: a table (.csv, .tsv, .jsonl) with the columns image, question and answer; easy_vqa's JSON, a list of
-            [question, answer, image number]; or VQA v2's JSON, an object with the list `questions`.
+        path: a table (.csv, .tsv, .jsonl) with the columns image, question and answer, or JSON in one of `JSON_FORMS`.
         annotations: VQA v2's file of answers.
+        tell: called with a sentence about questions that cannot be used, up to 1%; a warning where it is not given.
 
     Raises:
-        UserError: a file cannot be read, is of another form, or holds a question without an answer.
+        UserError: a file cannot be read, is of another form, or holds more questions without an answer.
 
     Example:
         >>> read_questions("no/such.json")
@@ -36,64 +41,119 @@ def read_questions(path: str | Path, annotations: str | Path = "") -> list[Quest
     """
     path = Path(path)
     if table_kind(path) in (*SEPARATORS, *JSON_LINES):
-        found = [Question(*row) for row in read_table(path, ("image", "question", "answer"))]
-    else:
-        content = read_json(path)
-        found = list(_of_triples(content, path) if isinstance(content, list) else _of_objects(content, path, annotations))
+        return [Question(*row) for row in read_table(path, (IMAGE, QUESTION, ANSWER), texts=(1, 2), filled=(0, 1, 2), tell=tell)]
+    content = read_json(path)
+    form = next((form for form in JSON_FORMS if form.fits(content)), None)
+    if form is None:
+        raise UserError(f"'{path}' is JSON, but of no known form; give {forms()}")
+    found, remarks = sifted(form.read(content, path, annotations), "questions")
     if not found:
         raise UserError(f"'{path}' holds no question")
+    told(remarks, tell)
     return found
 
 
-def images_by_name(folder: str | Path, paths: list[Path]) -> dict[str, Path]:
-    """Return the pictures of a folder by all that a question may call them.
-
-    That is the path within the folder, the file's name with and without its ending, and the number in which the name ends,
-    as in COCO_val2014_000000000042.jpg. What two files share, neither has.
-
-    Example:
-        >>> found = images_by_name("a", [Path("a/COCO_val2014_0042.jpg"), Path("a/dog.png")])
-        >>> found["42"].name, found["dog"].name
-        ('COCO_val2014_0042.jpg', 'dog.png')
-    """
-    named: dict[str, Path] = {}
-    shared: set[str] = set()
-    for path in paths:
-        for name in _names(path, Path(folder)):
-            if named.setdefault(name, path) != path:
-                shared.add(name)
-    return {name: path for name, path in named.items() if name not in shared}
+def forms() -> str:
+    """Return the names of all forms that `read_questions` reads, for help and errors."""
+    return ", ".join([*(form.name for form in JSON_FORMS), "or a table (.csv, .tsv, .jsonl) with image, question and answer"])
 
 
-def _names(path: Path, folder: Path) -> set[str]:
-    digits = path.stem[len(path.stem.rstrip("0123456789")) :]
-    within = path.relative_to(folder).as_posix() if path.is_relative_to(folder) else path.name
-    return {within, path.name, path.stem, *([str(int(digits))] if digits else [])}
+Found = Iterator[Question | UserError]
 
 
-def _of_triples(content: list, path: Path) -> Iterator[Question]:
-    for place, entry in enumerate(content):
+def _triples(content: list, path: Path, annotations: str | Path) -> Found:
+    def read(place: int, entry: Any) -> Iterator[Question]:
         if not isinstance(entry, list) or len(entry) != 3 or not all(isinstance(part, str) for part in entry[:2]):
             raise UserError(f"entry {place} of '{path}' is not [question, answer, image number] but {str(entry)[:60]}")
-        yield Question(str(entry[2]), entry[0], entry[1])
+        yield _filled(f"entry {place} of '{path}'", entry[2], entry[0], entry[1])
+
+    return attempts(read, enumerate(content))
 
 
-def _of_objects(content: Any, path: Path, annotations: str | Path) -> Iterator[Question]:
-    questions = _entries(content, "questions", path)
+def _vqa(content: Mapping[str, Any], path: Path, annotations: str | Path) -> Found:
     if not annotations:
         raise UserError(f"'{path}' holds VQA questions without answers; give the file of answers as --annotations FILE")
     answers = {entry.get("question_id"): entry for entry in _entries(read_json(annotations), "annotations", Path(annotations))}
-    for entry in questions:
-        answer = answers.get(entry.get("question_id"), {}).get("multiple_choice_answer")
+
+    def read(entry: Mapping[str, Any]) -> Iterator[Question]:
+        number = entry.get("question_id")
+        answer = answers.get(number, {}).get("multiple_choice_answer")
         if answer is None or "question" not in entry or "image_id" not in entry:
-            raise UserError(
-                f"question {entry.get('question_id')!r} of '{path}' lacks its text, image or answer in '{annotations}'"
-            )
-        yield Question(str(entry["image_id"]), entry["question"], answer)
+            raise UserError(f"question {number!r} of '{path}' lacks its text, image or answer in '{annotations}'")
+        yield _filled(f"question {number!r} of '{path}'", entry["image_id"], entry["question"], answer)
+
+    return attempts(read, ((entry,) for entry in _entries(content, "questions", path)))
+
+
+def _asked(path: Path, place: Any, entry: Any) -> Iterator[Question]:
+    """Yield the question of an object that has all three values; its image may be what all entries of a group share."""
+    where = f"question {place} of '{path}'"
+    if not isinstance(entry, Mapping):
+        raise UserError(f"{where} is no object but {str(entry)[:60]}")
+    values = [next((entry[name] for name in names if entry.get(name) is not None), None) for names in (IMAGE, QUESTION, ANSWER)]
+    if None in values:
+        missing = ("image", "question", "answer")[values.index(None)]
+        raise UserError(f"{where} has no {missing!r}; it has {', '.join(map(str, entry))[:80]}")
+    yield _filled(where, *values)
+
+
+def _listed(content: list, path: Path, annotations: str | Path) -> Found:
+    return attempts(partial(_asked, path), enumerate(content))
+
+
+def _inside(content: Mapping[str, Any], path: Path, annotations: str | Path) -> Found:
+    return _listed(content["questions"], path, annotations)
+
+
+def _by_number(content: Mapping[str, Any], path: Path, annotations: str | Path) -> Found:
+    return attempts(partial(_asked, path), content.items())
+
+
+def _grouped(content: list, path: Path, annotations: str | Path) -> Found:
+    groups = ([{"image_id": group.get("id"), **entry} for entry in group["qas"]] for group in content)
+    return _listed(list(chain.from_iterable(groups)), path, annotations)
+
+
+def _filled(where: str, image: Any, text: Any, answer: Any) -> Question:
+    values = {"image": image, "question": text, "answer": answer}
+    for name, value in values.items():
+        if isinstance(value, bool | list | Mapping) or not str(value).strip():
+            raise UserError(f"{where} has no text for {name!r} but {str(value)[:60]!r}; fill it in")
+    return Question(*map(str, values.values()))
 
 
 def _entries(content: Any, name: str, path: Path) -> list[Mapping[str, Any]]:
     entries = content.get(name) if isinstance(content, dict) else None
     if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
-        raise UserError(f"'{path}' has no list {name!r}; give easy_vqa's or VQA v2's JSON, or a table")
+        raise UserError(f"'{path}' has no list {name!r}; give {forms()}")
     return entries
+
+
+class Form(NamedTuple):
+    """A form of JSON: what people call it, whether a file's content is of it, and what reads its questions."""
+
+    name: str
+    fits: Callable[[Any], bool]
+    read: Callable[[Any, Path, str | Path], Iterable[Question | UserError]]
+
+
+def _first(content: Any, kind: type) -> Any:
+    return content[0] if isinstance(content, list) and content and isinstance(content[0], kind) else {}
+
+
+def _questions(content: Any) -> list:
+    return content["questions"] if isinstance(content, Mapping) and isinstance(content.get("questions"), list) else []
+
+
+JSON_FORMS = (
+    Form("easy_vqa's JSON", lambda content: content == [] or bool(_first(content, list)), _triples),
+    Form("CLEVR's JSON", lambda content: any(name in _first(_questions(content), dict) for name in ANSWER), _inside),
+    Form("VQA v2's JSON", lambda content: isinstance(content, Mapping) and "questions" in content, _vqa),
+    Form("Visual Genome's JSON", lambda content: isinstance(_first(content, dict).get("qas"), list), _grouped),
+    Form("VQA-RAD's or SLAKE's JSON", lambda content: "question" in _first(content, dict), _listed),
+    Form(
+        "GQA's JSON",
+        lambda content: isinstance(content, Mapping) and bool(content) and all(isinstance(v, Mapping) for v in content.values()),
+        _by_number,
+    ),
+)

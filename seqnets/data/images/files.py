@@ -13,15 +13,12 @@ from typing import BinaryIO, Literal
 import numpy as np
 from PIL import Image
 
+from seqnets.data.images.names import EXTENSIONS
 from seqnets.errors import UserError
 
 ImageMode = Literal["RGB", "L"]
 Source = str | os.PathLike[str] | bytes | BinaryIO
 
-EXTENSIONS = frozenset(
-    [".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".gif", ".bmp", ".dib", ".webp", ".tif", ".tiff", ".avif"]
-    + [".ppm", ".pgm", ".pbm", ".pnm", ".jp2", ".j2k", ".heic", ".heif", ".hif"]
-)
 MAX_PIXELS = 100_000_000
 # formats that are pictures, not programs: PostScript, for one, would be run by an interpreter
 _FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "DIB", "TIFF", "MPO", "PPM", "JPEG2000", "AVIF")

@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from seqnets import settings
 from seqnets.data.captions.config import CaptionDataConfig
+from seqnets.data.captions.forms import form_names
 from seqnets.models.captioner.config import PRESETS, CaptionerConfig, preset
 from seqnets.tasks import recipe
 from seqnets.tasks.captioner.learning import CaptionLearning
@@ -29,8 +30,8 @@ class CaptionerRunConfig:
     """What is learned."""
     images: str = ""
     """Folder of the images; empty for drawn scenes."""
-    captions: str = ""
-    """File of their captions."""
+    captions: str | tuple[str, ...] = ""
+    """File of their captions, or several."""
     data: CaptionDataConfig = field(default_factory=CaptionDataConfig)
     """How captions are read and split."""
     model: CaptionerConfig = field(default_factory=CaptionerConfig)
@@ -54,15 +55,14 @@ def default() -> CaptionerRunConfig:
 def add_arguments(parser: ArgumentParser) -> None:
     """Add the words that name the images."""
     parser.add_argument("--images", metavar="DIR", help="folder of the images; none for drawn scenes")
-    parser.add_argument(
-        "--captions", metavar="FILE", help="their captions: CSV, JSON Lines, Flickr8k's token file, COCO's or Karpathy's JSON"
-    )
+    parser.add_argument("--captions", metavar="FILE", nargs="+", help=f"their captions: {form_names()}; or several files")
     parser.add_argument("--preset", choices=tuple(PRESETS), metavar="|".join(PRESETS), help="a published shape [sat-soft]")
 
 
 def given(found: Any) -> Mapping[str, Any]:
     """Return the words that name the images, and those of a preset, as settings."""
-    words = {name: getattr(found, name) for name in ("images", "captions") if getattr(found, name)}
+    words = {"images": found.images} if found.images else {}
+    words |= {"captions": found.captions[0] if len(found.captions) == 1 else found.captions} if found.captions else {}
     sections = preset(found.preset) if found.preset else {}
     photos = {"objective": "CIDEr"} if found.captions else {}
     learning = {**photos, **sections.get("learning", {})}
@@ -92,17 +92,23 @@ def run_name(config: CaptionerRunConfig) -> str:
         >>> run_name(CaptionerRunConfig()), run_name(CaptionerRunConfig(captions="flickr/captions.txt"))
         ('scenes-captioner', 'captions-captioner')
     """
-    return f"{recipe.named_after([config.captions] if config.captions else [], 'scenes')}-captioner"
+    return f"{recipe.named_after(_files(config), 'scenes')}-captioner"
+
+
+def _files(config: CaptionerRunConfig) -> list[str]:
+    return [config.captions] if isinstance(config.captions, str) and config.captions else list(config.captions)
 
 
 def resolved(config: CaptionerRunConfig) -> CaptionerRunConfig:
     """Return the settings as they mean the same from any folder."""
-    paths = {name: getattr(config, name) for name in ("images", "captions")}
+    captions = recipe.absolute(_files(config))
+    known = {"captions": captions[0] if isinstance(config.captions, str) else tuple(captions)} if captions else {}
     sections = {
         "model": {"encoder_weights": config.model.encoder_weights},
         "data": {name: getattr(config.data, name) for name in ("split_lists", "word_vectors")},
     }
-    return settings.replaced(config, {**_absolute(paths), **{name: _absolute(values) for name, values in sections.items()}})
+    paths = {**known, **_absolute({"images": config.images})}
+    return settings.replaced(config, {**paths, **{name: _absolute(values) for name, values in sections.items()}})
 
 
 def _absolute(paths: Mapping[str, str]) -> dict[str, str]:

@@ -14,6 +14,7 @@ from seqnets.decode.captions.decoding import decode_captions
 from seqnets.decode.captions.hypothesis import Caption
 from seqnets.decode.rows import map_examples
 from seqnets.metrics.scorer import Scorer
+from seqnets.metrics.tokenizer import words_for
 from seqnets.ops.caption_loss import word_nats
 
 IGNORED = 0.02  # nats a word: less than that between an image and another one, and the model does not look
@@ -46,13 +47,15 @@ class CaptionJudge:
     def figures(self, model: Any) -> dict[str, float]:
         """Return the figures of free-running captions, and the loss with the right image and with a wrong one.
 
-        `CIDEr` and `BLEU-4`; `distinct`, the share of captions that are unlike all others; `nats` a word, given the words
-        before; `image_gain`, how many more they are with the image of another caption. For scenes whose facts are known
-        also `correct`, the share described exactly, and, with attention, `pointing` of `pointing_accuracy`.
+        `CIDEr` and `BLEU-4`, of characters where the references are in a script without spaces; `distinct`, the share of
+        captions that are unlike all others; `nats` a word, given the words before; `image_gain`, how many more they are
+        with the image of another caption. For scenes whose facts are known also `correct`, the share described exactly,
+        and, with attention, `pointing` of `pointing_accuracy`.
         """
         found = self.captions(model)
-        names = list(self.images.references)
-        scores = Scorer({**self.images.references})(dict(zip(names, (caption.text for caption in found)))).corpus
+        words = words_for(text for texts in self.images.captions for text in texts)
+        references = Scorer(dict(enumerate(self.images.captions)), words=words)  # by place: names are for people
+        scores = references(dict(enumerate(caption.text for caption in found))).corpus
         distinct = len({caption.text for caption in found}) / len(found)
         nats, shuffled = self._nats(model, 0), self._nats(model, max(1, len(self.images) // 2))
         figures = {name: scores[name] for name in ("CIDEr", "BLEU-4")}

@@ -26,7 +26,8 @@ def make_task(config: CaptionerRunConfig, tell: Callable[[str], None]) -> Captio
     """Read or draw the images and make the model."""
     rngs = nnx.Rngs(config.train.seed)
     if bool(config.images) != bool(config.captions):
-        raise UserError("--images and --captions belong together; give both, or neither for drawn scenes")
+        beside = " (where a .txt stands beside each picture, the same folder twice)"
+        raise UserError(f"--images and --captions belong together; give both{beside}, or neither for drawn scenes")
     if not config.images:
         splits = drawn_scenes(config.data.scenes)
         model = scene_captioner(splits, config.data, config.model, rngs=rngs)

@@ -1,8 +1,7 @@
 """What a captioner learns from, ready for the task: drawn scenes, or images with a file of captions."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import jax.numpy as jnp
@@ -16,6 +15,7 @@ from seqnets.data.demo.scenes import SIDE, Scenes
 from seqnets.data.features.array import StoredFeatures
 from seqnets.data.images.array import ImageFiles
 from seqnets.data.text.cache import cache_folder
+from seqnets.data.words.scripts import is_unspaced
 from seqnets.data.words.vectors import read_vectors
 from seqnets.data.words.vocabulary import CaptionVocabulary, WordVocabulary, caption_vocabulary
 from seqnets.decode.captions.images import image_rule
@@ -55,7 +55,14 @@ def scene_captioner(splits: Splits, data: CaptionDataConfig, config: CaptionerCo
 
 
 def photographs(
-    images: str, captions: str, data: CaptionDataConfig, config: CaptionerConfig, *, finetune: bool, tell: Tell, rngs: nnx.Rngs
+    images: str,
+    captions: str | Sequence[str],
+    data: CaptionDataConfig,
+    config: CaptionerConfig,
+    *,
+    finetune: bool,
+    tell: Tell,
+    rngs: nnx.Rngs,
 ) -> tuple[Captioner, Splits]:
     """Read images and captions and make a captioner of them.
 
@@ -64,7 +71,7 @@ def photographs(
 
     Args:
         images: folder of the images.
-        captions: file of the captions.
+        captions: file of the captions, or several.
         data: how they are read and split.
         config: the shape of the captioner.
         finetune: whether the encoder will be trained too.
@@ -80,7 +87,7 @@ def photographs(
     found, _ = with_pictures(found, images)
     for remark in (str(found), *found.remarks):
         tell(remark)
-    vocabulary = _vocabulary(found.split("train").captions, data)
+    vocabulary = _vocabulary(found.split("train").captions, data, tell)
     tell(f"vocabulary: {vocabulary}")
     if config.encoder == "small":
         return _from_pixels(Captioner(vocabulary, config, rngs=rngs), found)
@@ -135,16 +142,20 @@ def _parts(found: CaptionSet) -> Iterator[tuple[str, CaptionSet]]:
 
 
 def _captioned(part: CaptionSet, images: Any) -> CaptionedImages:
-    return CaptionedImages(images, part.captions, [Path(image).name for image in part.images])
+    return CaptionedImages(images, part.captions, part.names)
 
 
 def _drawn(scenes: list[Any]) -> CaptionedImages:
     return CaptionedImages(np.stack([scene.image for scene in scenes]), [scene.captions for scene in scenes], claims=scenes)
 
 
-def _vocabulary(captions: Any, data: CaptionDataConfig) -> CaptionVocabulary:
-    texts = (text for of_image in captions for text in of_image)
-    return caption_vocabulary(texts, data.unit, min_count=data.min_count, punctuation=data.punctuation)
+def _vocabulary(captions: Any, data: CaptionDataConfig, tell: Tell | None = None) -> CaptionVocabulary:
+    texts = [text for of_image in captions for text in of_image]
+    unspaced = data.unit == "auto" and is_unspaced(texts)
+    if unspaced and tell:
+        tell("the captions are in a script without spaces, so tokens are characters; --data.unit words makes them words")
+    unit = data.unit if data.unit != "auto" else "chars" if unspaced else "words"
+    return caption_vocabulary(texts, unit, min_count=data.min_count, punctuation=data.punctuation)
 
 
 def read_word_vectors(model: Captioner, path: str, tell: Tell) -> None:

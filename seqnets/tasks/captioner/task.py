@@ -127,8 +127,8 @@ class CaptionerTask(ExampleTask):
         """Return what the model says of some images, and a warning if it does not look at them."""
         split = "validation" if "validation" in self.images else "train"
         judge = CaptionJudge(self.images[split].first(PREVIEW_IMAGES), self.learning.max_words, self.learning.validation_beam)
-        pairs = zip(judge.images.references.items(), judge.captions(model))
-        lines = [f"{name}: {found.text}   (one said: {captions[0]})" for (name, captions), found in pairs]
+        rows = zip(judge.images.names_shown, judge.images.captions, judge.captions(model), strict=True)
+        lines = [f"{name}: {found.text}   (one said: {captions[0]})" for name, captions, found in rows]
         return "\n".join([*ignored_warning(self._judged), *lines])
 
     def _given(self, model: Any, annotations: Any, batch: Batch, carry: Course, key: jax.Array) -> Any:

@@ -18,7 +18,7 @@ LINES_PER_CLASS = 8000
 
 def make_task(config: TextClassifierRunConfig, tell: Callable[[str], None]) -> TextClassifierTask:
     """Read the texts and make the model."""
-    texts, labels = read_labelled_texts(config.texts, config.data) if config.texts else library_lines(LINES_PER_CLASS)
+    texts, labels = read_labelled_texts(config.texts, config.data, tell=tell) if config.texts else library_lines(LINES_PER_CLASS)
     vocabulary, names, splits = text_examples(texts, labels, config.data)
     tell(f"{recipe.counted(splits, 'texts')}, {vocabulary}, {len(names)} labels: {', '.join(names)[:200]}")
     model = TextClassifier(vocabulary, names, config.model, rngs=nnx.Rngs(config.train.seed))

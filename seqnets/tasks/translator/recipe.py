@@ -17,7 +17,7 @@ DATES = 20_000
 
 def make_task(config: TranslatorRunConfig, tell: Callable[[str], None]) -> TranslatorTask:
     """Read the pairs and make the model."""
-    pairs = read_pairs(config.pairs) if config.pairs else dates(DATES)
+    pairs = read_pairs(config.pairs, tell=tell) if config.pairs else dates(DATES)
     (source, target), splits, left_out = pair_examples(pairs, config.data)
     longer = f"; {left_out:,} empty or longer than {config.data.max_length} are left out" if left_out else ""
     tell(f"{recipe.counted(splits, 'pairs')}{longer}, {source} in sources, {target} in targets")

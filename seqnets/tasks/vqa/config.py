@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from seqnets import settings
 from seqnets.data.examples.config import QuestionConfig
+from seqnets.data.examples.questions import forms
 from seqnets.models.sequence.config import VQAConfig
 from seqnets.tasks import recipe
 from seqnets.train.config import TrainConfig
@@ -14,7 +15,7 @@ from seqnets.train.config import TrainConfig
 USAGE = "--images DIR --questions FILE"
 _OPTIONS = {
     "images": ("DIR", "the folder of pictures"),
-    "questions": ("FILE", "easy_vqa's or VQA v2's JSON, or a table (.csv, .tsv, .jsonl) with image, question and answer"),
+    "questions": ("FILE", forms()),
     "annotations": ("FILE", "VQA v2's answers"),
     "test_images": ("DIR", "the folder of the pictures to test on [that of --images]"),
     "test_questions": ("FILE", "questions to test on, once, at the end"),
@@ -36,7 +37,7 @@ class VQARunConfig:
     images: str = ""
     """The folder of pictures."""
     questions: str = ""
-    """The questions: easy_vqa's or VQA v2's JSON, or a table with image, question and answer."""
+    """The file of questions and answers."""
     annotations: str = ""
     """VQA v2's answers."""
     test_images: str = ""

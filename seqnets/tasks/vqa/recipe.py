@@ -20,7 +20,7 @@ def make_task(config: VQARunConfig, tell: Callable[[str], None]) -> VQATask:
     """Read the questions and the pictures and make the model."""
     if not config.images or not config.questions:
         raise UserError("give the pictures as --images DIR and the questions about them as --questions FILE")
-    asked = _asked(config.images, config.questions, config.annotations, config.model.image_size)
+    asked = _asked(config.images, config.questions, config.annotations, config.model.image_size, tell)
     vocabulary, answers, splits = question_examples(asked, config.data)
     for sentence in asked.left_out:
         tell(sentence)
@@ -37,15 +37,16 @@ def closing(run: Run, config: VQARunConfig) -> str:
 
 def _tested(run: Run, config: VQARunConfig) -> str:
     folder = config.test_images or config.images
-    asked = _asked(folder, config.test_questions, config.test_annotations, config.model.image_size)
+    remarks: list[str] = []
+    asked = _asked(folder, config.test_questions, config.test_annotations, config.model.image_size, remarks.append)
     rows = np.arange(len(asked.questions))
     examples = encoded(asked, rows, run.model.vocabulary, run.model.answers, config.data.max_length)
     figures = VQATask(run.model, {"train": examples}).figures(run.model, examples)
-    told = "; ".join(["", *asked.left_out])
+    told = "; ".join(["", *remarks, *asked.left_out])
     return f"test: accuracy {figures['accuracy']:.4f} on {len(rows):,} questions about {len(asked.pictures):,} pictures{told}"
 
 
-def _asked(folder: str, questions: str, annotations: str, size: int) -> Asked:
+def _asked(folder: str, questions: str, annotations: str, size: int, tell: Callable[[str], None] | None = None) -> Asked:
     if not Path(folder).is_dir():
         raise UserError(f"'{folder}' is not a folder; give the one that holds the pictures")
-    return look_up(read_questions(questions, annotations), folder, size)
+    return look_up(read_questions(questions, annotations, tell=tell), folder, size)
