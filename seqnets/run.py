@@ -75,10 +75,23 @@ def load(path: str | os.PathLike[str], *, build: Build | None = None) -> Run:
     directory = Path(path)
     config = read_config(directory)
     vocabulary = read_vocabulary(directory / VOCABULARY)
-    builder = build or _builder(directory, config)
-    graphdef, state = nnx.split(nnx.eval_shape(lambda: builder(config["model"], vocabulary)))
-    weights = replace_arrays(state, read_weights(directory / WEIGHTS), source=f"'{directory / WEIGHTS}'")
+    builder, arrays = build or _builder(directory, config), read_weights(directory / WEIGHTS)
+    if build is None:
+        _refuse_more_layers(config["model"], arrays)
+    try:
+        graphdef, state = nnx.split(nnx.eval_shape(lambda: builder(config["model"], vocabulary)))
+    except UserError as error:
+        raise UserError(str(error)) from error  # without what JAX adds to it
+    weights = replace_arrays(state, arrays, source=f"'{directory / WEIGHTS}'")
     return Run(nnx.merge(graphdef, weights), config, vocabulary, directory, read_lines(directory / METRICS))
+
+
+def _refuse_more_layers(description: Mapping[str, Any], arrays: Mapping[str, Any]) -> None:
+    said = description.get("config")
+    for name in ("layers", "glimpses"):  # which would take minutes to make
+        count = said.get(name) if isinstance(said, Mapping) else None
+        if isinstance(count, int) and count > len(arrays):
+            raise UserError(f"{CONFIG} describes more {name} than {WEIGHTS} has arrays ({len(arrays)}); put back copies of both")
 
 
 def read_config(directory: Path) -> dict[str, Any]:
@@ -210,12 +223,13 @@ def read_vocabulary(path: Path) -> Any:
     from seqnets.data.words.kinds import vocabulary_from_json
 
     check_file(path)
-    return vocabulary_from_json(read_json(path)) if path.exists() else None
+    with reading(path, advice="put back a copy of it"):
+        return vocabulary_from_json(read_json(path)) if path.exists() else None
 
 
 def _builder(directory: Path, config: Mapping[str, Any]) -> Build:
     kind = config["model"].get("kind") if isinstance(config["model"], dict) else None
-    if kind not in _HOMES:
+    if not isinstance(kind, str) or kind not in _HOMES:
         raise UserError(f"'{directory}' holds a model of kind {kind!r}, which seqnets does not have; pass `build` to load it")
     return import_module(_HOMES[kind]).from_description
 

@@ -306,7 +306,7 @@ def _checked(value: Any, hint: Any, name: str) -> Any:
     try:
         return _converted(value, hint)
     except (TypeError, ValueError, OverflowError):
-        raise UserError(f"{name} must be {described(hint)}, not {_plain_number(value)!r}") from None
+        raise UserError(f"{name} must be {described(hint)}, not {_shown(_plain_number(value))}") from None
 
 
 def _in_words(bound: float) -> str:
@@ -330,7 +330,12 @@ def _converted(value: Any, hint: Any) -> Any:
             return float(value)
         if type(value) is option:
             return value
-    raise UserError(f"must be {described(hint)}, not {value!r}")
+    raise UserError(f"must be {described(hint)}, not {_shown(value)}")
+
+
+def _shown(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 80 else f"{text[:77]}..."
 
 
 def _typed(text: str, option: Any) -> Any:

@@ -12,6 +12,7 @@ from jax import Array
 from seqnets.data.text.vocabulary import Vocabulary
 from seqnets.errors import UserError
 from seqnets.models.char_lm_config import CharLMConfig
+from seqnets.models.description import described, needed, stated
 from seqnets.nn.cells import CELLS, Cell
 from seqnets.nn.initializers import input_kernel
 from seqnets.nn.regularize import dropout, locked_dropout
@@ -210,13 +211,9 @@ def from_description(description: Mapping[str, Any], vocabulary: Vocabulary | No
     Raises:
         UserError: there is no vocabulary, or the description is of another version.
     """
-    if vocabulary is None:
-        raise UserError("the run folder has no vocabulary.json, without which a character model says nothing")
-    try:
-        config = CharLMConfig(**description["config"])
-    except (KeyError, TypeError) as error:
-        raise UserError(f"section 'model' of config.json does not describe a CharLM of this seqnets: {error}") from None
-    return CharLM(vocabulary, config, rngs=nnx.Rngs(0))
+    with described("CharLM"):
+        config = stated(description.get("config"), CharLMConfig())
+        return CharLM(needed(vocabulary, Vocabulary), config, rngs=nnx.Rngs(0))
 
 
 def _configure(config: CharLMConfig, overrides: dict[str, Any]) -> CharLMConfig:

@@ -13,6 +13,7 @@ from seqnets.data.images.preprocessing import Preprocessing
 from seqnets.errors import UserError
 from seqnets.models.classifier_config import ClassifierConfig
 from seqnets.models.cnn.network import ConvNet
+from seqnets.models.description import described, names, stated
 from seqnets.models.registry import FAMILIES, abstract_model, create_model
 from seqnets.named_arrays import named_arrays
 
@@ -86,16 +87,16 @@ def from_description(description: Mapping[str, Any], vocabulary: Any = None) -> 
         >>> from_description(describe(model, ClassifierConfig("lenet5"))).labels
         ('odd', 'even')
     """
-    try:
-        settings: dict[str, Any] = dict(description["config"])
-        in_channels, rule = settings.pop("in_channels"), description["preprocessing"]
-        config, labels = ClassifierConfig(**{**settings, "weights": ""}), description["labels"]
-    except (KeyError, TypeError, ValueError) as error:
-        raise UserError(f"the run folder describes a classifier of another version of seqnets: {error}") from None
-    # as it was trained: with weights there were no side heads
-    config = replace(config, side_heads=config.side_heads and not settings.get("weights"))
-    preprocessing = None if rule is None else Preprocessing.from_json(rule)
-    return make_classifier(config, labels, preprocessing, in_channels=in_channels, rngs=nnx.Rngs(0))
+    with described("Classifier"):
+        said = dict(description["config"])
+        in_channels, rule = said.pop("in_channels"), description["preprocessing"]
+        config, labels = stated(said, ClassifierConfig()), names(description.get("labels"), "labels")
+        if in_channels not in (1, 3):
+            raise UserError(f"section 'model' of config.json: in_channels must be 1 or 3, not {str(in_channels)[:40]}")
+        # as it was trained: with weights there were no side heads
+        config = replace(config, side_heads=config.side_heads and not config.weights, weights="")
+        preprocessing = None if rule is None else Preprocessing.from_json(rule)
+        return make_classifier(config, labels, preprocessing, in_channels=in_channels, rngs=nnx.Rngs(0))
 
 
 def _quiet(model: ConvNet, layers: Sequence[str]) -> None:

@@ -187,7 +187,7 @@ def test_a_classifier_is_made_again_from_its_description():
     assert again.preprocessing == model.preprocessing
     assert again.labels == CLASSES
     assert host_arrays(nnx.state(again)).keys() == host_arrays(nnx.state(model)).keys()
-    with pytest.raises(UserError, match="of another version"):
+    with pytest.raises(UserError, match="does not describe a Classifier"):
         from_description({"kind": "Classifier", "config": {"nme": 1}})
 
 

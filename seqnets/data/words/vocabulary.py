@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain, islice, takewhile
@@ -287,6 +287,6 @@ def words_from_json(fields: Mapping[str, Any]) -> WordVocabulary:
         UserError: the fields are not those of a vocabulary of words.
     """
     words, punctuation = fields.get("words"), fields.get("punctuation")
-    if set(fields) != {"kind", "words", "punctuation"} or not isinstance(words, Sequence) or not isinstance(punctuation, bool):
+    if set(fields) != {"kind", "words", "punctuation"} or not isinstance(words, list) or not isinstance(punctuation, bool):
         raise UserError(f"a saved vocabulary of words has the fields 'kind', 'words' and 'punctuation', not {sorted(fields)}")
     return WordVocabulary(tuple(words), punctuation)

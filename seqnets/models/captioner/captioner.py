@@ -14,6 +14,7 @@ from seqnets.errors import UserError
 from seqnets.models.captioner.config import CaptionerConfig
 from seqnets.models.captioner.decoder import Annotations, CaptionDecoder, Reading
 from seqnets.models.captioner.encoder import as_float, make_encoder
+from seqnets.models.description import described, needed, stated
 from seqnets.nn.chain import subkey
 from seqnets.nn.regularize import locked_dropout
 from seqnets.ops import arguments
@@ -163,14 +164,9 @@ def from_description(description: Mapping[str, Any], vocabulary: CaptionVocabula
     Raises:
         UserError: there is no vocabulary, or the description is of another version.
     """
-    if vocabulary is None:
-        raise UserError("the run folder has no vocabulary.json, without which a captioner says nothing")
-    try:
-        settings = dict(description["config"])
-        config = CaptionerConfig(**{**settings, "feature_map": tuple(settings.get("feature_map", ()))})
-    except (KeyError, TypeError) as error:
-        raise UserError(f"section 'model' of config.json does not describe a Captioner of this seqnets: {error}") from None
-    return Captioner(vocabulary, config, preprocessing=_preprocessing(description.get("preprocessing")), rngs=nnx.Rngs(0))
+    with described("Captioner"):
+        config, rule = stated(description.get("config"), CaptionerConfig()), _preprocessing(description.get("preprocessing"))
+        return Captioner(needed(vocabulary, CaptionVocabulary), config, preprocessing=rule, rngs=nnx.Rngs(0))
 
 
 def _preprocessing(saved: Any) -> Any:

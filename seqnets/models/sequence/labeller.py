@@ -10,7 +10,7 @@ from jax import Array
 
 from seqnets.data.words.token_table import TokenTable
 from seqnets.errors import UserError
-from seqnets.models.sequence.description import described
+from seqnets.models.description import described, names, needed, stated
 from seqnets.models.sequence.recurrent import Embedding, RecurrentConfig, RecurrentEncoder
 from seqnets.nn.chain import subkey
 from seqnets.nn.dense import Dense
@@ -91,5 +91,10 @@ def from_description(description: Mapping[str, Any], vocabulary: Any) -> Labelle
         UserError: there is neither a vocabulary nor the scale of frames, or the description is of another version.
     """
     with described("Labeller"):
-        reads = vocabulary or FrameScale(**{name: tuple(part) for name, part in description["frames"].items()})
-        return Labeller(reads, description["labels"], RecurrentConfig(**description["config"]), rngs=nnx.Rngs(0))
+        reads = _scale(description["frames"]) if vocabulary is None else needed(vocabulary, TokenTable)
+        config = stated(description.get("config"), RecurrentConfig())
+        return Labeller(reads, names(description.get("labels"), "labels"), config, rngs=nnx.Rngs(0))
+
+
+def _scale(frames: Mapping[str, Any]) -> FrameScale:
+    return FrameScale(**{name: tuple(float(number) for number in part) for name, part in frames.items()})

@@ -8,8 +8,8 @@ from flax import nnx
 from jax import Array
 
 from seqnets.data.words.vocabulary import CaptionVocabulary
+from seqnets.models.description import described, names, needed, stated
 from seqnets.models.sequence.config import TextClassifierConfig
-from seqnets.models.sequence.description import described, needed
 from seqnets.models.sequence.pooling import POOLS
 from seqnets.models.sequence.recurrent import Embedding, RecurrentEncoder
 from seqnets.nn.chain import subkey
@@ -75,5 +75,6 @@ def from_description(description: Mapping[str, Any], vocabulary: Any) -> TextCla
         UserError: there is no vocabulary, or the description is of another version.
     """
     with described("TextClassifier"):
-        config = TextClassifierConfig(**description["config"])
-        return TextClassifier(needed(vocabulary), description["labels"], config, rngs=nnx.Rngs(0))
+        config = stated(description.get("config"), TextClassifierConfig())
+        labels = names(description.get("labels"), "labels")
+        return TextClassifier(needed(vocabulary, CaptionVocabulary), labels, config, rngs=nnx.Rngs(0))

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -11,8 +11,8 @@ from jax import Array
 
 from seqnets.data.words.kinds import vocabulary_from_json
 from seqnets.data.words.vocabulary import CaptionVocabulary
+from seqnets.models.description import described, needed, stated
 from seqnets.models.sequence.config import TranslatorConfig
-from seqnets.models.sequence.description import described, needed
 from seqnets.models.sequence.recurrent import Embedding, RecurrentEncoder
 from seqnets.nn.attention import ATTENTIONS
 from seqnets.nn.cells import CELLS
@@ -168,5 +168,6 @@ def from_description(description: Mapping[str, Any], vocabulary: Any) -> Transla
         UserError: there is no vocabulary, or the description is of another version.
     """
     with described("Translator"):
-        source = cast(CaptionVocabulary, vocabulary_from_json(description["source"]))
-        return Translator(source, needed(vocabulary), TranslatorConfig(**description["config"]), rngs=nnx.Rngs(0))
+        config = stated(description.get("config"), TranslatorConfig())
+        source, target = (needed(words, CaptionVocabulary) for words in (vocabulary_from_json(description["source"]), vocabulary))
+        return Translator(source, target, config, rngs=nnx.Rngs(0))

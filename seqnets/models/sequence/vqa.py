@@ -11,8 +11,8 @@ from jax import Array
 from seqnets.data.words.vocabulary import CaptionVocabulary
 from seqnets.errors import UserError
 from seqnets.models.captioner.encoder import as_float, make_encoder
+from seqnets.models.description import described, names, needed, stated
 from seqnets.models.sequence.config import VQAConfig
-from seqnets.models.sequence.description import described, needed
 from seqnets.models.sequence.recurrent import Embedding, RecurrentEncoder
 from seqnets.nn.attention import ATTENTIONS
 from seqnets.nn.chain import subkey
@@ -135,5 +135,5 @@ def from_description(description: Mapping[str, Any], vocabulary: Any) -> VQA:
         UserError: there is no vocabulary, or the description is of another version.
     """
     with described("VQA"):
-        config = VQAConfig(**description["config"])
-        return VQA(needed(vocabulary), description["answers"], config, rngs=nnx.Rngs(0))
+        config, answers = stated(description.get("config"), VQAConfig()), names(description.get("answers"), "answers")
+        return VQA(needed(vocabulary, CaptionVocabulary), answers, config, rngs=nnx.Rngs(0))

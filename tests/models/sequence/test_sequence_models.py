@@ -205,5 +205,5 @@ def test_a_description_without_its_vocabulary_is_told():
     model = TextClassifier(LETTERS, ("x", "y"), TextClassifierConfig(**SMALL), rngs=nnx.Rngs(0))
     with pytest.raises(UserError, match=r"no vocabulary\.json"):
         from_description(model.describe(), None)
-    with pytest.raises(UserError, match="does not describe a TextClassifier"):
+    with pytest.raises(UserError, match="unknown key 'cel'; did you mean 'cell'"):
         from_description({"config": {"cel": "gru"}}, LETTERS)

@@ -1,0 +1,81 @@
+"""The border to config.json, out of which a model is made again: whatever stands in it ends in the model or in a sentence."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+from seqnets import settings
+from seqnets.errors import UserError
+
+Given = TypeVar("Given")
+Config = TypeVar("Config")
+
+_SECTION = "section 'model' of config.json"
+
+
+@contextmanager
+def described(kind: str) -> Iterator[None]:
+    """Turn whatever goes wrong while a model is made out of its description into a `UserError`.
+
+    Raises:
+        UserError: something did.
+
+    Example:
+        >>> with described("Labeller"):
+        ...     {}["config"]
+        Traceback (most recent call last):
+        ...
+        seqnets.errors.UserError: section 'model' of config.json does not describe a Labeller of this seqnets: KeyError('config')
+    """
+    try:
+        yield
+    except UserError:
+        raise
+    except Exception as error:
+        raise UserError(f"{_SECTION} does not describe a {kind} of this seqnets: {repr(error)[:150]}") from error
+
+
+def stated(config: Any, default: Config) -> Config:
+    """Return the settings that a description states, each of its type; those of later versions have their defaults.
+
+    Raises:
+        UserError: one is unknown, or not of its type.
+
+    Example:
+        >>> from seqnets.models.sequence.config import RecurrentConfig
+        >>> stated({"layers": 1.5}, RecurrentConfig())
+        Traceback (most recent call last):
+        ...
+        seqnets.errors.UserError: section 'model' of config.json: layers must be a whole number, not 1.5
+    """
+    if not isinstance(config, Mapping):
+        raise UserError(f"{_SECTION} has no object 'config' with the settings of the model; put back a copy of it")
+    return settings.replaced(default, config, _SECTION)
+
+
+def names(value: Any, what: str) -> list[str]:
+    """Return a list of names that a description states.
+
+    Raises:
+        UserError: it is no list of texts, or empty.
+
+    Example:
+        >>> names(["odd", "even"], "labels")
+        ['odd', 'even']
+    """
+    if not isinstance(value, list | tuple) or not value or not all(isinstance(name, str) for name in value):
+        raise UserError(f"{_SECTION}: {what} must be a list of at least one text; put back a copy of it")
+    return list(value)
+
+
+def needed(vocabulary: Any, kind: type[Given]) -> Given:
+    """Return the vocabulary of a run, which must be there and of the kind that its model reads.
+
+    Raises:
+        UserError: it is None or of another kind.
+    """
+    if vocabulary is None:
+        raise UserError("the run folder has no vocabulary.json, without which its model cannot read; copy the whole folder")
+    if not isinstance(vocabulary, kind):
+        raise UserError("vocabulary.json is that of another kind of model than config.json describes; put back copies of both")
+    return vocabulary
