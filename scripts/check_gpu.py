@@ -5,9 +5,9 @@
 
 Parts: `parity` (every backend's outputs and gradients against the reference), `recurrent` (training steps at the sizes of
 benchmark_recurrent.py, and torch's on the same GPU), `layer` (one LSTM at B16 T1024 H768, the setting of published figures),
-`graphs` (steps as CUDA graphs: the same losses, and how fast), `images` (ResNet inference and training against torch),
-`sampling`, and `captions` (beam search). A part that fails is recorded with its error, and the next one runs. The file is
-rewritten after each part, so that a run that is cut off keeps what it has.
+`fused` (layers that fit into one kernel), `graphs` (steps as CUDA graphs: the same losses, and how fast), `images` (ResNet
+inference and training against torch), `sampling`, and `captions` (beam search). A part that fails is recorded with its error,
+and the next one runs. The file is rewritten after each part, so that a run that is cut off keeps what it has.
 """
 
 import argparse
@@ -171,8 +171,21 @@ def layer(small: bool) -> Iterator[dict[str, Any]]:
                           {**ours, **peers})  # fmt: skip
 
 
-def _our_layer(size: Size, work: str, backend: str, dtype: Any) -> Callable[[], Any]:
-    cell = sn.nn.LSTMCell(size.hidden, size.hidden, dtype=dtype, rngs=nnx.Rngs(0))
+def fused(small: bool) -> Iterator[dict[str, Any]]:
+    """Time layers that fit into one kernel of the pallas backend, forward and backward, beside the scan."""
+    steps, rows = (4, 2) if small else (128, 64)
+    layers = (("lstm", 64, "float32"), ("lstm", 128, "bfloat16"), ("gru", 64, "float32"), ("vanilla", 128, "float32"))
+    for cell, hidden, dtype in layers[: 1 if small else None]:
+        backends = ("scan",) if small else ("scan", "pallas")
+        ours = {
+            name: partial(_our_layer, Size(rows, steps, hidden, 1), "both", name, jnp.dtype(dtype), cell) for name in backends
+        }
+        yield from _raced({"cell": cell, "shape": [rows, steps, hidden], "dtype": dtype}, ours)
+
+
+def _our_layer(size: Size, work: str, backend: Any, dtype: Any, name: str = "lstm") -> Callable[[], Any]:
+    make: Any = {"lstm": sn.nn.LSTMCell, "gru": sn.nn.GRUCell, "vanilla": sn.nn.VanillaCell}[name]
+    cell = make(size.hidden, size.hidden, dtype=dtype, rngs=nnx.Rngs(0))
     graph, state = nnx.split(sn.nn.RNN(cell, backend=backend))
     x = jnp.ones((size.batch, size.steps, size.hidden), dtype)
 
@@ -218,7 +231,7 @@ def graphs(small: bool) -> Iterator[dict[str, Any]]:
             corpus = sn.read_text(text, config=sn.TextConfig(window=50))
             shape: dict[str, Any] = {"hidden_features": 128, "layers": 2, "backend": "scan"}
             model = sn.CharLM(corpus.vocabulary, cell="lstm", rngs=nnx.Rngs(0), **shape)
-            pace = {"steps_per_dispatch": 16, "log_every": 16, "evaluate_every": 320}
+            pace: dict[str, Any] = {"steps_per_dispatch": 16, "log_every": 16, "evaluate_every": 320}
             config = sn.TrainConfig(steps=320, batch_size=50, cuda_graphs=wanted, **pace)
             begin = time.perf_counter()
             run = sn.fit(sn.CharLMTask(model, corpus), config, directory=Path(folder, "run"))
@@ -330,6 +343,7 @@ PARTS: dict[str, Callable[[bool], Iterator[dict[str, Any]]]] = {
     "parity": parity,
     "recurrent": recurrent,
     "layer": layer,
+    "fused": fused,
     "graphs": graphs,
     "images": images,
     "sampling": sampling,

@@ -219,5 +219,5 @@ def _options(shape: Shape) -> dict[str, Any]:
 
 def _precision() -> jax.lax.Precision | None:
     # None is what JAX's setting says; cuDNN multiplies in float32 or TF32, so where bfloat16 is enough it takes TF32
-    exact = jax.config.jax_default_matmul_precision in (None, "highest", "float32")
+    exact = getattr(jax.config, "jax_default_matmul_precision", None) in (None, "highest", "float32")
     return None if exact else jax.lax.Precision.HIGH
