@@ -1,11 +1,10 @@
 """Frozen dataclasses as settings: checked, read from and written to TOML, and overridden one by one."""
 
 import dataclasses
-import difflib
 import math
 import os
 import types
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from functools import cache
 from typing import Any, Literal, NamedTuple, TypeVar, Union, get_args, get_origin, get_type_hints
 
@@ -13,6 +12,7 @@ import tomli_w
 
 from seqnets.decoders import read_text, read_toml
 from seqnets.errors import UserError
+from seqnets.suggestion import nearest
 
 Record = TypeVar("Record")
 
@@ -251,19 +251,6 @@ def described(hint: Any) -> str:
     if get_origin(hint) is tuple:
         return f"a list, each {described(get_args(hint)[0])}"
     return _ARTICLES.get(hint, getattr(hint, "__name__", str(hint)))
-
-
-def nearest(name: str, known: Iterable[str]) -> str:
-    """Return "; did you mean 'x'?" for the known name that is nearest to a wrong one, or all the names if none is near.
-
-    Example:
-        >>> nearest("widow", ["window", "seed"])
-        "; did you mean 'window'?"
-    """
-    known = list(known)
-    by_end = [right for right in known if right.rpartition(".")[2] == name.rpartition(".")[2]]
-    close = by_end or difflib.get_close_matches(name, known, n=1, cutoff=0.6)
-    return f"; did you mean {close[0]!r}?" if close else f"; known are {', '.join(known)}"
 
 
 @cache

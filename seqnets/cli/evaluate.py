@@ -14,6 +14,7 @@ from seqnets.cli.trained import load_trained, wrong_run
 from seqnets.cli.verbs import VERBS
 from seqnets.errors import UserError
 
+STDIN = "-"
 SPLITS = ("validation", "train", "test")
 _EPILOG = """\
 Every character after the first is predicted once, from all that goes before it. Without FILE the run's own validation
@@ -30,6 +31,9 @@ def main(argv: Sequence[str]) -> int:
     config = DynamicConfig(**changes)
     if found.file and found.split:
         raise UserError("FILE and --split both say what to score; leave one out")
+    for name in ("unknown", "data.encoding"):
+        if not found.file and hasattr(found, name):
+            raise UserError(f"--{name} is for a text of your own; give FILE, or leave it out")
     run = load_trained(found.run, "text")
     text, name = _own_split(run, found.split or SPLITS[0]) if not found.file else _text(run, found)
     _report(_scores(run, text, found, config if found.dynamic or changes else None), name, found)
@@ -44,6 +48,7 @@ def _parser(default: Any) -> Parser:
     parser.add_argument("--json", action="store_true", help="write the figures as one JSON object")
     parser.add_argument("--dynamic", action="store_true", help="also score a model that learns from the text as it goes")
     parser.add_setting("unknown", _unknown(), "what to do with characters that the model lacks [error]", metavar="POLICY")
+    parser.add_setting("data.encoding", str, "encoding of FILE [that of training]", metavar="NAME")
     parser.add_setting("streams", int, "parts that run side by side; 1 for the single pass [16]", metavar="N")
     parser.add_setting("warmup", int, "characters that each part reads before those that count [1024]", metavar="N")
     add_fields(parser, default, title="dynamic evaluation", prefix="dynamic.")
@@ -57,22 +62,36 @@ def _unknown() -> Any:
 
 
 def _own_split(run: Any, split: str) -> tuple[Any, str]:
+    from seqnets import settings
     from seqnets.data import read_text
+    from seqnets.run import SETTINGS
 
     config = _settings(run)
+    if "corpus" not in settings.read(run.directory / SETTINGS):
+        raise UserError(f"'{run.directory}' was trained by a program and does not know its text; give it as FILE")
+    if STDIN in config.corpus and sys.stdin.isatty():
+        raise _unknown_text(run)
     try:
         corpus = read_text(*config.corpus, config=config.data, vocabulary=run.vocabulary)
     except UserError as error:
+        if STDIN in config.corpus:
+            raise _unknown_text(run) from None
         raise UserError(f"the text that '{run.directory}' was trained on cannot be read again: {error}") from None
     if corpus.fingerprint()["text"] != run.config["data"].get("text"):
         raise UserError(f"the text that '{run.directory}' was trained on has changed since; give it as FILE to score it as it is")
     return getattr(corpus, split), f"{split} split"
 
 
+def _unknown_text(run: Any) -> UserError:
+    return UserError(f"'{run.directory}' was trained on standard input; pipe the same text into this command, or give it as FILE")
+
+
 def _text(run: Any, found: argparse.Namespace) -> tuple[Any, str]:
     from seqnets.data import read_text
 
-    config = dataclasses.replace(_settings(run).data, window=1, validation_fraction=0.0, test_fraction=0.0)
+    data = _settings(run).data
+    encoding = getattr(found, "data.encoding", data.encoding)
+    config = dataclasses.replace(data, window=1, validation_fraction=0.0, test_fraction=0.0, encoding=encoding)
     corpus = read_text(*found.file, config=config, vocabulary=run.vocabulary, unknown=getattr(found, "unknown", "error"))
     return corpus.train, ", ".join(found.file)
 

@@ -8,8 +8,18 @@ from typing import Any, NoReturn
 
 from seqnets import settings
 from seqnets.errors import UserError
+from seqnets.suggestion import likely
 
 _NAME = "\0"  # begins a word after `--`: argparse takes what no dash begins for a name, and no system passes this character
+
+
+_OUTSIDE = {
+    "device gpu gpu-id gpuid cuda cpu tpu use-gpu use-cuda no-cuda": "JAX takes the fastest device; before the command, "
+    "JAX_PLATFORMS=cpu chooses another",
+    "threads num-threads n-threads nthreads": "before the command, SEQNETS_THREADS=N sets their number",
+    "debug traceback": "before the command, SEQNETS_DEBUG=1 shows tracebacks",
+    "cache cache-dir": "before the command, SEQNETS_CACHE=DIR says where",
+}
 
 
 class Parser(argparse.ArgumentParser):
@@ -40,7 +50,7 @@ class Parser(argparse.ArgumentParser):
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
         self._flags: set[str] = set()
-        self._following: dict[str, str] = {}
+        self._words: list[str] = []
 
     def add_argument(self, *names: str, **options: Any) -> argparse.Action:
         """Add an option or a positional argument; a name (of a file, say) may not be empty, a TEXT may."""
@@ -57,7 +67,7 @@ class Parser(argparse.ArgumentParser):
         """
         words = list(words)
         end = words.index("--") if "--" in words else len(words)
-        self._following = dict(itertools.pairwise(words))
+        self._words = words[:end]
         names = [_NAME + word for word in words[end + 1 :]]
         found, extra = self.parse_known_intermixed_args([*self._regular(words[:end]), *names])
         if extra:
@@ -95,12 +105,18 @@ class Parser(argparse.ArgumentParser):
         raise UserError(message)
 
     def _missing(self, found: re.Match[str]) -> str:
+        unknown = [word for word in map(_dashed, self._words) if word[:2] == "--" and not self._knows(word)]
+        if unknown:  # the likelier mistake
+            self._refuse(unknown[0])
         may_be_left_out = {str(action.metavar or action.dest) for action in self._actions if action.nargs in ("*", "?")}
         names = [name for name in found[1].split(", ") if name not in may_be_left_out]
-        return f"{' and '.join(names)} is missing; see `{self.prog} --help`"
+        return f"{' and '.join(names)} {'is' if len(names) == 1 else 'are'} missing; see `{self.prog} --help`"
+
+    def _knows(self, word: str) -> bool:
+        return word.partition("=")[0] in self._option_string_actions
 
     def _lacking(self, found: re.Match[str]) -> str:
-        following = self._following.get(found[1], "")
+        following = dict(itertools.pairwise(map(_dashed, self._words))).get(found[1], "")
         joined = f"; where the value begins with a dash, write {found[1]}={following}" if following[:1] == "-" else ""
         return f"{found[1]} needs a value{joined}"
 
@@ -114,10 +130,18 @@ class Parser(argparse.ArgumentParser):
         if not word.startswith("-"):
             raise UserError(f"cannot use {_bare(word)!r}; `{self.prog} --help` tells what is expected")
         name = word.partition("=")[0]
-        known = [option for action in self._actions for option in action.option_strings if option.startswith("--")]
-        hint = settings.nearest(name.lstrip("-"), [option[2:] for option in known])
-        hint = hint.replace("did you mean '", "did you mean '--") if "did you" in hint else f"; see `{self.prog} --help`"
-        raise UserError(f"unknown option {name!r}{hint}")
+        raise UserError(f"unknown option {name!r}{self._hint(name.lstrip('-'))}")
+
+    def _hint(self, name: str) -> str:
+        options = [option for action in self._actions for option in action.option_strings if option.startswith("--")]
+        places = {action.dest: action.metavar or action.dest for action in self._actions if not action.option_strings}
+        found = likely(name, [*(option[2:] for option in options), *places])
+        outside = next((advice for names, advice in _OUTSIDE.items() if name in names.split()), None)
+        if found in places:
+            return f"; give {places[found]} without an option"
+        if outside:
+            return f"; {outside}"
+        return f"; did you mean '--{found}'?" if found else f"; see `{self.prog} --help`"
 
 
 def _name(text: str) -> str:

@@ -56,7 +56,7 @@ def main(argv: Sequence[str]) -> int:
 
 def _parser() -> Parser:
     parser = Parser("seqnets summary", VERBS["summary"].summary, EXAMPLES)
-    parser.add_argument("network", nargs="?", help="its name, such as vgg16, resnet50, squeezenet1_1")
+    parser.add_argument("network", nargs="?", metavar="NETWORK", help="its name, such as vgg16, resnet50, squeezenet1_1")
     parser.add_argument("--list", action="store_true", help="print the names of all networks, a family a line")
     parser.add_argument("--input", metavar="HxWxC", help="size of the images (default: 224x224x3; for LeNet 28x28x1)")
     parser.add_argument("--optimizer", default="momentum", metavar="NAME", help="for the training memory (default: %(default)s)")

@@ -2,8 +2,9 @@
 
 import argparse
 import difflib
+import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, get_args
 
@@ -14,8 +15,11 @@ from seqnets.cli.parser import Parser
 from seqnets.cli.restarts import supervise
 from seqnets.cli.verbs import VERBS
 from seqnets.errors import UserError
+from seqnets.suggestion import nearest
 from seqnets.tasks import TASKS, TaskEntry
 from seqnets.train.hosts import Hosts, join_hosts
+
+_CONFIG, _SETTINGS = "config.json", "config.toml"  # of a run folder; `seqnets.run`, which names them, needs JAX
 
 
 def main(argv: Sequence[str]) -> int:
@@ -23,10 +27,11 @@ def main(argv: Sequence[str]) -> int:
     words, name = _task_name(list(argv))
     task = TASKS[name].settings()
     found = _parser(name, task).read(words)
+    _refuse_runs(task.given(found))
     config = getattr(task, "completed", _as_it_is)(_config(task, found))
     if found.restarts:
         return supervise(_without_restarts(words, name), found.restarts)
-    directory = found.out or str(Path("runs") / _run_name(task, config, found.config))
+    directory = found.out or str(_folder(task, config, found.config))
     return _run(TASKS[name], config, found, directory)
 
 
@@ -83,12 +88,12 @@ def _task_name(words: list[str]) -> tuple[list[str], str]:
     scout = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
     scout.add_argument("--config")
     try:
-        path = scout.parse_known_args(words)[0].config
+        path = scout.parse_known_args(_options(words))[0].config
     except argparse.ArgumentError:  # the full parser will say it better
         path = None
-    name = settings.read(path).get("task", "text") if path else "text"
+    name = settings.read(_settings_file(path)).get("task", "text") if path else "text"
     if name not in TASKS:
-        raise UserError(f"{path}: unknown task {name!r}{settings.nearest(str(name), TASKS)}")
+        raise UserError(f"{path}: unknown task {name!r}{nearest(str(name), TASKS)}")
     return words, name
 
 
@@ -101,7 +106,12 @@ def _refuse_misspelt(word: str) -> None:
 def _without_restarts(words: list[str], name: str) -> list[str]:
     scout = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     scout.add_argument("--restarts")
-    return [name, *scout.parse_known_args(words)[1]]
+    options = _options(words)
+    return [name, *scout.parse_known_args(options)[1], *words[len(options) :]]
+
+
+def _options(words: list[str]) -> list[str]:
+    return words[: words.index("--")] if "--" in words else words
 
 
 def _parser(name: str, task: Any) -> Parser:
@@ -158,21 +168,43 @@ def _config(task: Any, found: Any) -> Any:
 
 
 def _file_settings(path: str) -> dict[str, Any]:
-    from seqnets.run import CONFIG, SETTINGS, check_file
+    file = _settings_file(path)
+    if _is_of_run(file):
+        from seqnets.run import check_file
 
-    if Path(path).name == SETTINGS and (Path(path).parent / CONFIG).exists():
         try:
-            check_file(Path(path))
+            check_file(file)
         except UserError:  # it may have been changed on purpose
-            _tell(f"note: '{path}' is no longer as seqnets wrote it")
-    return settings.read(path)
+            _tell(f"note: '{file}' is no longer as seqnets wrote it")
+    return settings.read(file)
 
 
-def _run_name(task: Any, config: Any, path: str | None) -> str:
+def _settings_file(path: str) -> Path:
+    return Path(path) / _SETTINGS if Path(path).is_dir() else Path(path)
+
+
+def _is_of_run(path: Path) -> bool:
+    return path.name == _SETTINGS and path.is_file() and path.with_name(_CONFIG).is_file()
+
+
+def _folder(task: Any, config: Any, path: str | None) -> Path:
+    """Return the run's folder: that of the run whose settings these are, else a new one."""
     if path is None:
-        return task.run_name(config)
-    file = Path(path).absolute()
-    return file.parent.name if file.name == "config.toml" else file.stem
+        return Path("runs") / task.run_name(config)
+    file = _settings_file(path)
+    if _is_of_run(file):
+        return file.parent
+    return Path("runs") / (file.absolute().parent.name if file.name == _SETTINGS else file.stem)
+
+
+def _refuse_runs(given: Mapping[str, Any]) -> None:
+    """Refuse a run folder as data: whoever names one wants to go on with it."""
+    for value in given.values():
+        for path in [value] if isinstance(value, str) else value:
+            file = _settings_file(path) if isinstance(path, str) else Path()
+            if _is_of_run(file):
+                advice = f"to go on with the run: `seqnets train --config {shlex.quote(str(file))}`"
+                raise UserError(f"'{path}' belongs to a run and is not data; {advice}")
 
 
 def _is_first_process() -> bool:

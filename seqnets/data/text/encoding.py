@@ -125,10 +125,10 @@ def _metered(source: Source, meter: Meter, last: bytes | None = None) -> Iterato
 
 
 def _not_decodable(source: Source, encoding: str, offset: int, head: bytes) -> UserError:
-    advice = "pass --data.encoding NAME (such as latin-1) if you know its encoding, or --data.vocabulary bytes"
+    advice = "pass --data.encoding NAME (such as latin-1) if you know its encoding, or train with --data.vocabulary bytes"
     for mark, hint in _SIGNS:
         if head.startswith(mark):
-            advice = f"{hint}, or pass --data.vocabulary bytes"
+            advice = f"{hint}, or train with --data.vocabulary bytes"
     return UserError(f"{source.name!r} is not {encoding.upper()} (at byte {offset:,}); {advice}")
 
 
@@ -137,5 +137,5 @@ def _refuse_binary(source: Source, head: str, separator: str) -> None:
         at = len(head[: head.index("\0")].encode())
         raise UserError(
             f"{source.name!r} looks like a binary file (a zero byte at byte {at:,}); "
-            "give a text, pass --data.vocabulary bytes to read it as it is, or --data.encoding utf-16 if it is that"
+            "give a text, train with --data.vocabulary bytes to read it as it is, or pass --data.encoding utf-16 if it is that"
         )

@@ -199,11 +199,20 @@ def _files_in(folder: str, taken: set[tuple[int, int]]) -> Iterator[str]:
         return
     with reading(folder):
         names = sorted(name for name in os.listdir(folder) if not name.startswith("."))
+        if _is_run(folder, names):  # what training wrote is not what it reads
+            return
     for path in (os.path.join(folder, name) for name in names):
         if os.path.isdir(path):
             yield from _files_in(path, taken)
         elif os.path.isfile(path) and _is_new(path, taken):
             yield path
+
+
+def _is_run(folder: str, names: list[str]) -> bool:
+    if not {"config.json", "config.toml"} <= set(names):
+        return False
+    with open(os.path.join(folder, "config.json"), "rb") as file:
+        return b'"seqnets-run"' in file.read(1024)
 
 
 def _is_new(path: str, taken: set[tuple[int, int]]) -> bool:
