@@ -34,11 +34,12 @@ def main(argv: Sequence[str]) -> int:
         return 0
     if options.network is None:
         raise UserError("name a network, such as vgg16; `seqnets summary --list` tells the names")
-    height, width, channels = _image_shape(options.input or _usual_shape(options.network))
+    given = _image_shape(options.input) if options.input else None
     runtime.start()
-    from seqnets.models.registry import abstract_model
+    from seqnets.models.registry import abstract_model, image_shape
     from seqnets.models.summary import summarize
 
+    height, width, channels = given or image_shape(options.network)
     chosen = {"in_channels": channels, "classes": options.classes, "dtype": options.dtype}
     model = abstract_model(options.network, **{name: value for name, value in chosen.items() if value is not None})
     batch, optimizer = options.batch, options.optimizer
@@ -48,9 +49,10 @@ def main(argv: Sequence[str]) -> int:
         return 0
     from rich.console import Console
 
-    from seqnets.models.summary_table import WIDTH, summary_table
+    from seqnets.models.summary_table import summary_table, width_of
 
-    Console(width=max(Console().width, WIDTH)).print(summary_table(summary))
+    tables = summary_table(summary)
+    Console(width=max(Console().width, width_of(tables))).print(tables)
     return 0
 
 
@@ -58,7 +60,7 @@ def _parser() -> Parser:
     parser = Parser("seqnets summary", VERBS["summary"].summary, EXAMPLES)
     parser.add_argument("network", nargs="?", metavar="NETWORK", help="its name, such as vgg16, resnet50, squeezenet1_1")
     parser.add_argument("--list", action="store_true", help="print the names of all networks, a family a line")
-    parser.add_argument("--input", metavar="HxWxC", help="size of the images (default: 224x224x3; for LeNet 28x28x1)")
+    parser.add_argument("--input", metavar="HxWxC", help="size of the images (default: those it was made for)")
     parser.add_argument("--optimizer", default="momentum", metavar="NAME", help="for the training memory (default: %(default)s)")
     parser.add_argument("--batch", type=parser.value(int), default=1, metavar="N", help="images at once (default: 1)")
     parser.add_argument("--classes", type=parser.value(int), metavar="N", help="size of the output (default: as published)")
@@ -71,12 +73,6 @@ def _names() -> str:
     from seqnets.models.registry import FAMILIES
 
     return "\n".join(" ".join(names) for names in FAMILIES.values())
-
-
-def _usual_shape(network: str) -> str:
-    from seqnets.models.registry import FAMILIES
-
-    return "28x28x1" if network in FAMILIES["lenet"] else "224x224x3"
 
 
 def _image_shape(text: str) -> tuple[int, int, int]:

@@ -43,6 +43,7 @@ FAMILIES: dict[str, tuple[str, ...]] = {
         *("mobilenet_v2", "mobilenet_v2_140", "mobilenet_v2_050"),
     ),
 }
+_SIDES = {"lenet": 28, "inception_v3": 299, "inception_v4": 299}  # of the others 224, or 32 for CIFAR
 
 
 def model_names() -> list[str]:
@@ -127,6 +128,23 @@ def abstract_model(name: str, **options: Any) -> "ConvNet":
     from flax import nnx
 
     return nnx.eval_shape(lambda: create_model(name, **options, rngs=cast(nnx.Rngs, _Keys(jax.random.key(0)))))
+
+
+def image_shape(name: str) -> tuple[int, int, int]:
+    """Return (H, W, channels) of the images that a network was made for.
+
+    Raises:
+        UserError: the name is unknown.
+
+    Example:
+        >>> image_shape("resnet50"), image_shape("resnet20"), image_shape("inception_v3"), image_shape("lenet5")
+        ((224, 224, 3), (32, 32, 3), (299, 299, 3), (28, 28, 1))
+    """
+    family, module = _family(name)
+    defaults = {option: parameter.default for option, parameter in inspect.signature(getattr(module, family)).parameters.items()}
+    of_cifar = {**defaults, **module.VARIANTS[name]}["classes"] == 10
+    side = _SIDES.get(family, 32 if of_cifar else 224)
+    return side, side, 1 if family == "lenet" else 3
 
 
 class _Keys:

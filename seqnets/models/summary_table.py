@@ -9,9 +9,8 @@ from rich.table import Table
 
 from seqnets.models.summary import LayerRow, Summary
 
+_WIDEST = 10_000
 HEADERS = ("layer", "kind", "output", "activations", "parameters", "multiply-adds", "sees")
-WIDTH = 120
-"""Columns that the widest of the tables needs."""
 
 
 def summary_table(summary: Summary) -> Group:
@@ -32,12 +31,25 @@ def summary_table(summary: Summary) -> Group:
     return Group(layers, _totals(summary))
 
 
-def format_summary(summary: Summary, width: int = WIDTH) -> str:
+def width_of(tables: Group) -> int:
+    """Return how many characters a line takes in which nothing is cut off.
+
+    Example:
+        >>> table = Table("layer")
+        >>> table.add_row("1234567890")
+        >>> width_of(Group(table))
+        14
+    """
+    console = Console(width=_WIDEST)
+    return max(console.measure(table).maximum for table in tables.renderables)
+
+
+def format_summary(summary: Summary, width: int | None = None) -> str:
     """Write a summary as plain text.
 
     Args:
         summary: as `seqnets.models.summary.summarize` gives it.
-        width: columns of the text.
+        width: characters of a line; as many as nothing is cut off with when None.
 
     Example:
         >>> from seqnets.models.registry import abstract_model
@@ -46,8 +58,9 @@ def format_summary(summary: Summary, width: int = WIDTH) -> str:
         >>> print(text.splitlines()[0])
         lenet5 on 28x28x1, per image
     """
-    console = Console(file=StringIO(), width=width, color_system=None)
-    console.print(summary_table(summary))
+    tables = summary_table(summary)
+    console = Console(file=StringIO(), width=width or width_of(tables), color_system=None)
+    console.print(tables)
     return "\n".join(line.rstrip() for line in console.file.getvalue().splitlines())  # pyright: ignore[reportAttributeAccessIssue]
 
 

@@ -71,7 +71,7 @@ def stacked_batches(source: BatchSource, dispatch: Dispatch, size: int) -> Any:
     At least two, because XLA would compile a stack of one to another program, whose last bits differ.
     """
     steps = [min(dispatch.first + i, dispatch.stop - 1) for i in range(max(2, size))]
-    batches = {step: source.batch(step) for step in set(steps)}
+    batches = {step: source.batch(step) for step in dict.fromkeys(steps)}  # in order: workers compute ahead
     return jax.tree.map(lambda *arrays: np.stack(arrays), *(batches[step] for step in steps))
 
 

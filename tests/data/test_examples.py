@@ -84,3 +84,14 @@ def test_too_few_different_contents_cannot_be_split():
     with pytest.raises(UserError, match="1 different examples cannot be split"):
         held_out(["a", "a"], 0.5)
     assert not held_out(["a", "a"], 0.0).any()
+
+
+def test_an_epoch_is_shuffled_once_for_all_of_its_batches(monkeypatch):
+    drawn = []
+    generator = np.random.default_rng
+    monkeypatch.setattr(np.random, "default_rng", lambda seed: drawn.append(seed) or generator(seed))
+    batches = ShuffledBatches(Examples({"label": np.arange(100)}), batch_size=10, seed=123_456)
+    found = [batches.batch(step)["label"] for step in range(30)]
+    assert drawn == [[123_456, 0], [123_456, 1], [123_456, 2]]
+    expected = [generator([123_456, epoch]).permutation(100) for epoch in range(3)]
+    np.testing.assert_array_equal(np.concatenate(found), np.concatenate(expected))

@@ -216,3 +216,58 @@ def test_features_of_a_wrong_shape_are_refused(tmp_path):
     ):
         writer.add([ImageRecord("/a", 1, 0, "f0")], {"pool": np.ones((1, 4))})
     assert json.loads((tmp_path / "store/store.json").read_text())["dtype"] == "float32"
+
+
+def test_a_layer_whose_name_begins_as_another_keeps_its_files(tmp_path):
+    header = Header({}, {"a": Layer((2,)), "a-b": Layer((3,)), "a-00001": Layer((1,))}, "float32", 2)
+    rows = {name: np.arange(5 * layer.size, dtype=np.float32).reshape(5, -1) for name, layer in header.layers.items()}
+    with FeatureWriter(tmp_path / "store", header) as writer:
+        writer.add([ImageRecord(f"/{n}.png", 7, 0, f"f{n}") for n in range(5)], rows)
+    before = contents(tmp_path / "store")
+    with FeatureWriter(tmp_path / "store", header) as writer:
+        assert len(writer) == 5
+    assert contents(tmp_path / "store") == before
+    store = FeatureStore(tmp_path / "store")
+    for name, array in rows.items():
+        np.testing.assert_array_equal(np.stack([store.get(f"f{n}", layer=name) for n in range(5)]), array)
+
+
+def test_rows_that_the_index_does_not_know_are_cut_off_in_every_layer(tmp_path):
+    header = Header({}, {"a": Layer((2,)), "a-b": Layer((3,))}, "float32", 2)
+    with FeatureWriter(tmp_path / "store", header) as writer:
+        writer.add([ImageRecord("/0.png", 7, 0, "f0")], {"a": np.ones((1, 2)), "a-b": np.ones((1, 3))})
+    before = contents(tmp_path / "store")
+    for name in ("a-00003.bin", "a-b-00001.bin"):
+        (tmp_path / "store" / name).write_bytes(b"left by a kill")
+    with FeatureWriter(tmp_path / "store", header):
+        pass
+    assert contents(tmp_path / "store") == before
+
+
+@pytest.mark.parametrize("name", ["../outside", "a/b", "/etc", "", ".", ".hidden", "a\\b", "a\0b", "a b", "x" * 300, 3])
+def test_layers_named_as_no_file_may_be_are_refused(tmp_path, name):
+    with pytest.raises(UserError, match="a layer of a feature store must have a name of letters"):
+        Header({}, {name: Layer((2,))}, "float32", 2)
+    if isinstance(name, str):
+        stated = json.loads(json.dumps(HEADER.to_json()))
+        stated["layers"] = {name: stated["layers"]["pool"]}
+        (tmp_path / "store.json").write_text(json.dumps(stated))
+        with pytest.raises(UserError, match="a layer of a feature store must have a name"):
+            FeatureStore(tmp_path)
+
+
+@pytest.mark.parametrize(("key", "value", "message"), [
+    ("rows_per_shard", 0, "at least 1"), ("rows_per_shard", -1, "at least 1"), ("rows_per_shard", 1.5, "whole number"),
+    ("rows_per_shard", True, "whole number"), ("layers", {}, "at least one layer"),
+    ("layers", {"a": {"shape": [0], "grid": None}}, r"features must be \[D\]"),
+    ("layers", {"a": {"shape": [4, 2], "grid": [3, 2]}}, "on a grid"),
+    ("layers", {"a": {"shape": ["3"], "grid": None}}, "must be"),
+    ("layers", {"a": {"shape": [], "grid": None}}, "must be"), ("layers", 3, "cannot be read"),
+])  # fmt: skip
+def test_a_header_with_impossible_numbers_is_one_sentence(store, key, value, message):
+    folder = store.directory
+    stated = json.loads((folder / "store.json").read_text()) | {key: value}
+    (folder / "store.json").write_text(json.dumps(stated))
+    for opened in (lambda: FeatureStore(folder), lambda: FeatureWriter(folder, HEADER)):
+        with pytest.raises(UserError, match=message):
+            opened()

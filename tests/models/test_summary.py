@@ -194,3 +194,22 @@ def test_the_command_prints_a_table(capsys):
 def test_misuse_is_one_sentence(words, message):
     with pytest.raises(UserError, match=message):
         main(words)
+
+
+@pytest.mark.parametrize(("network", "shape"), [
+    ("inception_v3", [299, 299, 3]), ("inception_v4", [299, 299, 3]), ("resnet20", [32, 32, 3]), ("resnet50", [224, 224, 3]),
+    ("lenet5", [28, 28, 1]), ("fractalnet20", [32, 32, 3]),
+])  # fmt: skip
+def test_the_command_counts_at_the_size_that_a_network_was_made_for(network, shape, capsys):
+    assert main([network, "--json"]) == 0
+    by_default = json.loads(capsys.readouterr().out)
+    assert main([network, "--json", "--input", "x".join(map(str, shape))]) == 0
+    assert json.loads(capsys.readouterr().out) == by_default
+
+
+def test_no_column_is_cut_when_the_table_is_piped(capsys):
+    assert main(["inception_v3"]) == 0
+    text = capsys.readouterr().out
+    assert "23,834,568" in text  # torchvision's count, without the auxiliary head
+    assert "…" not in text
+    assert "..." not in text

@@ -122,3 +122,17 @@ def test_the_model_given_is_left_as_it_was(tiny, trained):
     run = trained(task=task)
     np.testing.assert_array_equal(task.model.kernel[...], np.zeros((3, 2)))
     assert np.abs(np.asarray(run.model.kernel[...])).min() > 0.01
+
+
+@pytest.mark.parametrize(("first", "count", "size"), [(500, 16, 16), (7, 3, 8), (0, 1, 1)])
+def test_the_batches_of_a_dispatch_are_asked_for_in_order_and_once(first, count, size):
+    asked = []
+
+    class Source:
+        def batch(self, step):
+            asked.append(step)
+            return np.array([step])
+
+    stacked = stacked_batches(Source(), Dispatch(first, count), size)
+    assert asked == list(range(first, first + count))
+    assert stacked[:count, 0].tolist() == asked

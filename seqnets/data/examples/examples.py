@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, Protocol
 
 import numpy as np
@@ -157,11 +158,21 @@ class ShuffledBatches:
         """Return the batch of a step, counted from 0."""
         places = np.arange(step * self.batch_size, (step + 1) * self.batch_size)[self.rows]
         epochs, within = np.divmod(places, len(self.examples))
-        orders = {epoch: self._order(int(epoch)) for epoch in np.unique(epochs)}
-        return self.examples.rows(np.array([orders[epoch][place] for epoch, place in zip(epochs, within)]))
+        orders = {epoch: shuffled(len(self.examples), self.seed, epoch) for epoch in np.unique(epochs).tolist()}
+        return self.examples.rows(np.array([orders[epoch][place] for epoch, place in zip(epochs.tolist(), within.tolist())]))
 
-    def _order(self, epoch: int) -> np.ndarray:
-        return np.random.default_rng([self.seed, epoch]).permutation(len(self.examples))
+
+@lru_cache(maxsize=4)
+def shuffled(size: int, seed: int, epoch: int) -> np.ndarray:
+    """Return the order of an epoch, int64 `(size,)`; kept, since every batch of the epoch asks for it.
+
+    Example:
+        >>> sorted(shuffled(3, seed=0, epoch=1).tolist())
+        [0, 1, 2]
+    """
+    order = np.random.default_rng([seed, epoch]).permutation(size)
+    order.flags.writeable = False
+    return order
 
 
 def in_order(examples: Examples, batch_size: int) -> Iterator[tuple[Batch, int]]:

@@ -4,6 +4,7 @@ import hashlib
 import json
 import math
 import os
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -15,6 +16,7 @@ from seqnets.data.features.dtypes import DTYPES
 from seqnets.decoders import read_bytes, read_json, reading
 from seqnets.errors import UserError
 
+_LAYER_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,199}")
 FORMAT, FORMAT_VERSION = "seqnets-features", 1
 STORE, INDEX = "store.json", "index.jsonl"
 
@@ -39,6 +41,12 @@ class Layer:
     def size(self) -> int:
         """Numbers in it."""
         return math.prod(self.shape)
+
+    def __post_init__(self) -> None:
+        sizes = (*self.shape, *(self.grid or ()))
+        fits = self.grid is None or (len(self.grid) == len(self.shape) == 2 and math.prod(self.grid) == self.shape[0])
+        if len(self.shape) not in (1, 2) or any(type(size) is not int or size < 1 for size in sizes) or not fits:
+            raise UserError(f"features must be [D] or [L, D], on a grid (H, W) with L = H W; not {self.shape} on {self.grid}")
 
 
 class ImageRecord(NamedTuple):
@@ -68,12 +76,24 @@ class Header:
         layers: name to the shape of its features; the first is the one meant where none is named.
         dtype: of the features: one of "float32", "bfloat16", "float16".
         rows_per_shard: features of a file.
+
+    Raises:
+        UserError: a layer has a name that no file may have, or a number is out of its range.
     """
 
     made_by: Mapping[str, Any]
     layers: Mapping[str, Layer]
     dtype: str
     rows_per_shard: int
+
+    def __post_init__(self) -> None:
+        if not self.layers:
+            raise UserError("a feature store needs at least one layer")
+        for name in self.layers:
+            if not isinstance(name, str) or not _LAYER_NAME.fullmatch(name):
+                raise UserError(f"a layer of a feature store must have a name of letters, digits, '_', '-' and '.', not {name!r}")
+        if type(self.rows_per_shard) is not int or self.rows_per_shard < 1:
+            raise UserError(f"rows_per_shard must be a whole number of at least 1, not {self.rows_per_shard!r}")
 
     @property
     def row_bytes(self) -> int:
@@ -94,7 +114,7 @@ class Header:
             for name, layer in value["layers"].items()
         }
         number_type(value["dtype"])
-        return cls(value["made_by"], layers, value["dtype"], int(value["rows_per_shard"]))
+        return cls(value["made_by"], layers, value["dtype"], value["rows_per_shard"])
 
 
 def number_type(name: str) -> np.dtype:
@@ -122,6 +142,18 @@ def shard_path(directory: Path, layer: str, number: int) -> Path:
         'stage4-00002.bin'
     """
     return directory / f"{layer}-{number:05d}.bin"
+
+
+def shard_numbers(directory: Path, layer: str) -> list[int]:
+    """List the numbers of a layer's files that there are; `a-b-00000.bin` is none of layer `a`.
+
+    Example:
+        >>> shard_numbers(Path("no/store"), "stage4")
+        []
+    """
+    name = re.compile(re.escape(layer) + r"-(\d{5,})\.bin")
+    found = (name.fullmatch(path.name) for path in directory.glob("*.bin"))
+    return sorted(int(match.group(1)) for match in found if match)
 
 
 def read_header(directory: Path) -> Header | None:

@@ -17,6 +17,7 @@ from seqnets.data.features.index import (
     read_header,
     read_index,
     rows_of_content,
+    shard_numbers,
     shard_path,
     unchanged,
 )  # fmt: skip
@@ -140,9 +141,9 @@ class FeatureWriter:
                 _check_length(shard_path(self.directory, name, number), self.header.rows_per_shard * row)
             _check_length(shard_path(self.directory, name, last), inside * row)
             _shorten(shard_path(self.directory, name, last), inside * row)
-            for beyond in self.directory.glob(f"{name}-*.bin"):
-                if beyond > shard_path(self.directory, name, last):
-                    beyond.unlink()
+            for number in shard_numbers(self.directory, name):
+                if number > last:
+                    shard_path(self.directory, name, number).unlink()
 
 
 def rows_per_shard(row_bytes: int) -> int:

@@ -2,11 +2,11 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from seqnets.data.examples.examples import shuffled
 from seqnets.data.images.augment import Augmentation
 from seqnets.data.images.files import ImageError
 from seqnets.data.images.preprocessing import Preprocessing
@@ -126,7 +126,7 @@ class TrainingPlan:
         size = len(self.pictures)
         positions = np.arange(step * self.batch_size, (step + 1) * self.batch_size)[self.rows]
         epochs, places = (array.tolist() for array in np.divmod(positions, size))
-        return [(int(_order(size, self.seed, epoch)[place]), epoch) for epoch, place in zip(epochs, places)]
+        return [(int(shuffled(size, self.seed, epoch)[place]), epoch) for epoch, place in zip(epochs, places)]
 
 
 @dataclass(frozen=True)
@@ -217,8 +217,3 @@ def tell_unreadable(tell: Tell, unreadable: dict[int, str], size: int) -> None:
         first = "; ".join(list(unreadable.values())[:3])
         count = f"{len(unreadable):,} of {size:,} images cannot be read and {'is' if len(unreadable) == 1 else 'are'} left out"
         tell(f"{count}: {first}{'; ...' if len(unreadable) > 3 else ''}")
-
-
-@lru_cache(maxsize=4)
-def _order(size: int, seed: int, epoch: int) -> np.ndarray:
-    return np.random.default_rng([seed, epoch]).permutation(size)

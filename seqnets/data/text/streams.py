@@ -104,7 +104,9 @@ class Windows:
 
     where K = ceil((N - T) / (B T)) is the least that leaves no gap between streams (they overlap by less than a
     window). The offset o(e) moves the windows' borders from one epoch to the next; each epoch leaves out fewer than
-    T tokens, at the two ends. A text shorter than B windows still fills a batch: the streams then overlap more.
+    T tokens, at the two ends. With B = 1 no stream can overlap another: there K = floor((N - T) / T) and R = N - K T, so
+    that an epoch leaves out up to 2 T - 2 tokens, others in each epoch. A text shorter than B windows still fills a
+    batch: the streams then overlap more.
 
     Args:
         tokens: a `TokenStream`, or integers of shape (N,), in memory or memory-mapped; N > T.
