@@ -165,7 +165,7 @@ def read_weights(path: Path) -> dict[str, np.ndarray]:
     from safetensors import safe_open
 
     if not path.is_file():
-        raise UserError(f"'{path.parent}' has no {path.name} yet: its training has not reached a checkpoint; run it on")
+        raise _without_weights(path)
     with reading(path, advice="put back a copy of it"):
         with safe_open(path, framework="numpy") as file:
             arrays, facts = {name: file.get_tensor(name) for name in file.keys()}, file.metadata() or {}  # noqa: SIM118
@@ -178,6 +178,30 @@ def read_weights(path: Path) -> dict[str, np.ndarray]:
     if checksums != {name: checksum(array) for name, array in arrays.items()}:
         raise UserError(f"'{path}' is damaged: an array does not fit its checksum")
     return arrays
+
+
+def _without_weights(path: Path) -> UserError:
+    saved = sorted(int(found.name) for found in (path.parent / CHECKPOINTS).glob("[0-9]*") if found.name.isdigit())
+    if saved:
+        return UserError(
+            f"'{path.parent}' has no {path.name}, though its training has saved step {saved[-1]:,}; the command that trained it "
+            "writes it again"
+        )
+    if read_listed(path.parent) and not (path.parent / METRICS).is_file():
+        return UserError(
+            f"'{path.parent}' has neither {path.name} nor {CHECKPOINTS}: nothing of its training is there; copy it whole"
+        )
+    return UserError(f"'{path.parent}' has no {path.name} yet: its training has not reached a checkpoint; run it on")
+
+
+def weights_digest(arrays: Mapping[str, np.ndarray]) -> str:
+    """Return what tells the weights of a run from all others, for the record of its checkpoints.
+
+    Example:
+        >>> weights_digest({"bias": np.zeros(2)}) == weights_digest({"bias": np.ones(2)})
+        False
+    """
+    return manifest.figures(json.dumps({name: checksum(arrays[name]) for name in sorted(arrays)}))
 
 
 def write_weights(path: Path, state: Any) -> None:
@@ -208,7 +232,9 @@ def damage_of_metrics(path: Path, record: Mapping[str, Any]) -> str | None:
         path: the file.
         record: that of the checkpoint.
     """
-    content = read_bytes(path)[: record["metrics_bytes"]] if path.is_file() else b""
+    if not path.is_file():
+        return f"'{path}' is missing"
+    content = read_bytes(path)[: record["metrics_bytes"]]
     if record.get("metrics_checksum", figures := manifest.figures(content)) != figures:
         return f"'{path}' is damaged: its first {record['metrics_bytes']:,} bytes do not fit their checksum"
     return None

@@ -49,18 +49,31 @@ def inspect(folder: Path) -> Iterator[Finding]:
     Raises:
         UserError: it is not a run folder.
     """
-    from seqnets.checkpoint import Checkpoints
-    from seqnets.run import CHECKPOINTS, CONFIG, read_listed
+    from seqnets.run import CONFIG, read_config, read_listed
 
-    listed, record = read_listed(folder), {}
+    listed = read_listed(folder)
     yield Finding(CONFIG, None, bool(listed))
     yield from _described(folder, listed)
+    saved, newest = _saved(folder)
+    yield from saved
+    unfinished = saved and not _ended(newest, read_config(folder)["train"])
+    yield from _learned(folder, newest.record if newest else {}, unfinished=bool(unfinished))
+
+
+def _saved(folder: Path) -> tuple[list[Finding], Any]:
+    """Return what is found out about the checkpoints, and the newest one, where it is whole."""
+    from seqnets.checkpoint import Checkpoints
+    from seqnets.run import CHECKPOINTS, WEIGHTS
+
+    found, newest = [], None
     with Checkpoints(folder / CHECKPOINTS) as checkpoints:
         for step in checkpoints.steps():
-            found, checkpoint = _tried(f"{CHECKPOINTS}/{step}", checkpoints.read, step, checksum=checkpoints.is_listed(step))
-            record = checkpoint.record if checkpoint else record
-            yield found
-    yield from _learned(folder, record)
+            finding, newest = _tried(f"{CHECKPOINTS}/{step}", checkpoints.read, step, checksum=checkpoints.is_listed(step))
+            if step in checkpoints.steps():  # a run that goes on deletes those that it no longer keeps
+                found.append(finding)
+    if not found and (folder / WEIGHTS).exists():
+        found.append(Finding(CHECKPOINTS, f"'{folder / CHECKPOINTS}' has none: its training cannot go on"))
+    return found, newest
 
 
 def _described(folder: Path, listed: Mapping[str, Any]) -> Iterator[Finding]:
@@ -76,19 +89,32 @@ def _described(folder: Path, listed: Mapping[str, Any]) -> Iterator[Finding]:
             yield _tried(name, read, folder / name, checksum=name in listed)[0]
 
 
-def _learned(folder: Path, record: Mapping[str, Any]) -> Iterator[Finding]:
-    from seqnets.run import METRICS, WEIGHTS, damage_of_metrics, read_weights
+def _ended(newest: Any, train: Mapping[str, Any]) -> bool:
+    """Say whether weights must be there: they are written at a best step and at the end."""
+    return newest is not None and (bool(newest.record.get("best")) or newest.step == train.get("steps"))
 
-    def read_metrics(path: Path) -> None:
+
+def _learned(folder: Path, record: Mapping[str, Any], *, unfinished: bool) -> Iterator[Finding]:
+    from seqnets.run import METRICS, WEIGHTS, damage_of_metrics, read_weights, weights_digest
+
+    best = record.get("best") or {}
+
+    def check_weights(path: Path) -> None:
+        if best.get("weights") not in (None, weights_digest(read_weights(path))):
+            raise UserError(
+                f"'{path}' does not hold the weights of step {best['step']:,}, the best; the command that trained them writes "
+                "them again"
+            )
+
+    def check_metrics(path: Path) -> None:
         damage = damage_of_metrics(path, record) if record else None
-        if damage:
-            raise UserError(damage)
+        if damage or not path.is_file():
+            raise UserError(damage or f"'{path}' is missing")
         _read_every_line(path)
 
-    if record.get("best") or (folder / WEIGHTS).exists():
-        yield _tried(WEIGHTS, read_weights, folder / WEIGHTS)[0]
-    if record or (folder / METRICS).exists():
-        yield _tried(METRICS, read_metrics, folder / METRICS, checksum="metrics_checksum" in record)[0]
+    if not unfinished or (folder / WEIGHTS).exists():
+        yield _tried(WEIGHTS, check_weights, folder / WEIGHTS)[0]
+    yield _tried(METRICS, check_metrics, folder / METRICS, checksum="metrics_checksum" in record)[0]
 
 
 def _tried(part: str, read: Callable[[Any], Any], argument: Any, *, checksum: bool = True) -> tuple[Finding, Any]:

@@ -28,6 +28,7 @@ from seqnets.run import (
     read_listed,
     read_weights,
     replace_file,
+    weights_digest,
     write_config,
     write_weights,
 )  # fmt: skip
@@ -40,6 +41,16 @@ from seqnets.train.tracking import JsonLines, TensorBoard
 
 Record = dict[str, Any]
 Tell = Callable[[str], None]
+
+
+class NotSaved(RuntimeError):
+    """Something that training has made could not be written; the message says what is there.
+
+    Attributes:
+        exit_code: 1.
+    """
+
+    exit_code = 1
 
 
 class InFolder:
@@ -77,7 +88,7 @@ class InFolder:
         self._check_metrics(record, checkpoint.step)
         self._open_metrics(record["metrics_bytes"], checkpoint.step)
         source = f"the checkpoint of step {checkpoint.step:,}"
-        self._mend_weights(state)
+        self._mend_weights(state, (record["best"] or {}).get("weights"))
         return replace_arrays(state, checkpoint.arrays, source=source), record
 
     def log(self, line: Mapping[str, Any]) -> None:
@@ -96,7 +107,7 @@ class InFolder:
         record = {**record, "metrics_bytes": metrics.size, "metrics_checksum": metrics.figures}
         self._checkpoints.save(Checkpoint(step, host_arrays(state), record), best=best)
         if self._held is not None and self._checkpoints.wait():
-            self._write_weights(self._held)
+            self._write_held()
 
     def prepare(self) -> None:
         """Get ready to save, in the background."""
@@ -106,31 +117,50 @@ class InFolder:
         """Tell of a save that has failed."""
         self._checkpoints.poll()
 
-    def wait(self) -> bool:
-        """Wait for the save in progress; say whether it succeeded."""
-        saved = self._checkpoints.wait()
+    def wait(self) -> None:
+        """Wait for the save in progress, and write the weights that wait for it."""
+        self._checkpoints.wait()
+        self._write_held()
+
+    def unsaved(self, step: int) -> str:
+        """Say what of a step could not be kept, and what to do; "" if all is."""
+        steps, parts = self._checkpoints.steps(), []
+        if step not in steps:
+            kept = f" (that of step {steps[-1]:,} is kept)" if steps else ""
+            parts.append(f"the checkpoint of step {step:,} could not be saved{kept}")
         if self._held is not None:
-            self._write_weights(self._held)
-        return saved
+            older = "holds older ones" if self.exported else "is not there"
+            parts.append(f"the weights could not be written to '{self.directory / WEIGHTS}', which {older}")
+        again = "make room and run the same command again"
+        if self.exported and not steps:  # which the same command would not overwrite
+            again = f"the weights are saved in '{self.directory}'; to train on, make room and give another folder"
+        return f"{' and '.join(parts)}; {again}" if parts else ""
 
     @property
     def exported(self) -> bool:
         """Whether weights have been exported."""
         return (self.directory / WEIGHTS).exists()
 
-    def export(self, weights: Any) -> None:
-        """Write model.safetensors; the first time after the first checkpoint, without which the run could not go on."""
-        if self._checkpoints.steps():
-            self._write_weights(weights)
-        else:
-            self._held = host_arrays(weights)
+    def export(self, weights: Any) -> str:
+        """Write model.safetensors and return the digest of the weights.
 
-    def _write_weights(self, weights: Any) -> None:
-        self._held = None
+        The first time it waits for the first checkpoint, without which the run could not go on; what cannot be written is
+        tried again with every checkpoint.
+        """
+        self._held = host_arrays(weights)
+        digest = weights_digest(self._held)
+        if self._checkpoints.steps():
+            self._write_held()
+        return digest
+
+    def _write_held(self) -> None:
+        if self._held is None:
+            return
         try:
-            write_weights(self.directory / WEIGHTS, weights)
+            write_weights(self.directory / WEIGHTS, self._held)
+            self._held = None
         except OSError as error:
-            self._tell(f"'{self.directory / WEIGHTS}' could not be written, the older one is kept: {error}")
+            self._tell(f"'{self.directory / WEIGHTS}' could not be written{', the older one is kept' * self.exported}: {error}")
 
     def weights(self, like: Any) -> Any:
         """Return the exported weights."""
@@ -145,16 +175,18 @@ class InFolder:
         """Wait for the save in progress, close the files, let go of the lock."""
         self._undo.close()
 
-    def _mend_weights(self, like: TrainState) -> None:
+    def _mend_weights(self, like: TrainState, digest: str | None) -> None:
         step = self._checkpoints.best_step
         try:
-            read_weights(self.directory / WEIGHTS)
+            found = weights_digest(read_weights(self.directory / WEIGHTS))
+            if digest not in (None, found):
+                raise UserError(f"'{self.directory / WEIGHTS}' holds other weights than those of step {step:,}, the best")
         except UserError as error:
             if step is None or step not in self._checkpoints.steps():  # they are written again at the end
                 return
             best = replace_arrays(like, self._checkpoints.read(step).arrays, source=f"the checkpoint of step {step:,}")
             self.export(weights_of(*evaluated_weights(best)))
-            self._tell(f"{error}; they are taken from the checkpoint of step {step:,} again")
+            self._tell(f"{str(error).partition(';')[0]}; the weights are taken from the checkpoint of step {step:,} again")
 
     def _check_metrics(self, record: Record, step: int) -> None:
         path = self.directory / METRICS

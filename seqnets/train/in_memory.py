@@ -7,7 +7,7 @@ from typing import Any
 
 from seqnets import __version__
 from seqnets.named_arrays import host_arrays, replace_arrays
-from seqnets.run import FORMAT, FORMAT_VERSION
+from seqnets.run import FORMAT, FORMAT_VERSION, weights_digest
 from seqnets.train.config import TrainConfig
 from seqnets.train.state import TrainState
 from seqnets.train.task import Task
@@ -58,18 +58,22 @@ class InMemory:
     def poll(self) -> None:
         """Nothing is being saved."""
 
-    def wait(self) -> bool:
+    def wait(self) -> None:
         """Nothing is being saved."""
-        return True
+
+    def unsaved(self, step: int) -> str:
+        """Say what could not be kept: nothing was to be."""
+        return ""
 
     @property
     def exported(self) -> bool:
         """Whether weights have been exported."""
         return self._weights is not None
 
-    def export(self, weights: Any) -> None:
-        """Keep a copy of the weights."""
+    def export(self, weights: Any) -> str:
+        """Keep a copy of the weights, and return their digest."""
         self._weights = host_arrays(weights)
+        return weights_digest(self._weights)
 
     def weights(self, like: Any) -> Any:
         """Return the exported weights."""

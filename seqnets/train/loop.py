@@ -17,7 +17,7 @@ from seqnets.train.config import TrainConfig
 from seqnets.train.cuda_graphs import compiler_options
 from seqnets.train.feed import Dispatch, feed, settled
 from seqnets.train.finish import write_summary
-from seqnets.train.folder import InFolder, InMemory, open_store, weights_of
+from seqnets.train.folder import InFolder, InMemory, NotSaved, open_store, weights_of
 from seqnets.train.hosts import joined
 from seqnets.train.mesh import Layout
 from seqnets.train.progress import Progress, Silent, Status, default_progress
@@ -30,9 +30,13 @@ from seqnets.train.task import Task
 from seqnets.train.tracking import Meter
 from seqnets.train.watchdog import Watchdog
 
+FARTHEST = 100  # times the loss of the first step, and at least this much above it: no training comes back from there
+
 
 class Diverged(RuntimeError):
-    """Too many steps in a row had a loss or gradient that is not finite; the last good weights are saved.
+    """Too many steps in a row had a loss or gradient that is not finite, or a loss far beyond that of the first step.
+
+    In the first case the last good weights are saved; in the second what was saved before is left as it is.
 
     Attributes:
         exit_code: 3.
@@ -65,8 +69,10 @@ def fit(
 
     Raises:
         UserError: the folder cannot be used, or its run had other settings, another model or other data.
-        Diverged: `max_bad_steps` steps in a row were not finite.
+        Diverged: `max_bad_steps` steps in a row were not finite, or had a loss of more than 100 times that of the first
+            step (and of more than 100 above it).
         Interrupted: a signal came; what was reached is saved.
+        NotSaved: the disk is full, say: the run came to its end, but not all of it could be kept.
     """
     config = config or TrainConfig()
     check_selection(task.model, config)
@@ -81,6 +87,7 @@ def fit(
         store = open_store(directory if layout.is_primary else None, task, config, resume, settings, shown.tell)
         stack.callback(store.close)
         check_alike(gathered(store.description))
+        stack.enter_context(layout.threads())
         with joined() if layout.processes > 1 else contextlib.nullcontext():
             return Training(task, config, layout, store, shown, stop).run()
 
@@ -101,6 +108,7 @@ class Training:
         self.step = int(self.state.step)
         self.best, self.evaluated = record.get("best"), record.get("evaluated", 0)
         self.stale = record.get("stale", 0)  # validation passes since the best
+        self.first_loss, self.far = record.get("first_loss"), 0  # and steps in a row that are far beyond it
         self.meter = Meter(**record.get("meter", {}))
         self.clock = Clock(self.step)
         self._tell_where_it_begins()
@@ -124,6 +132,7 @@ class Training:
         with dog, contextlib.closing(feed(source, self.step, self.config, place)) as dispatches:
             for dispatch, batches in dispatches:
                 steps = steps or self._compile(batches)
+                self.stop.begin()
                 dog.pat()
                 self.state, metrics = steps(self.state, batches, np.int32(dispatch.count))
                 # metrics are fetched one dispatch behind, so that the device always has work queued
@@ -153,15 +162,24 @@ class Training:
         self.store.poll()
         if metrics["bad_streak"][: dispatch.count].max() >= self.config.max_bad_steps:
             self._give_up()
+        if self.far >= self.config.max_bad_steps:
+            self._give_up_far_away()
 
     def _record(self, figures: dict[str, float]) -> None:
         self.step += 1
         bad, rate = figures.pop("bad_streak") > 0, figures.pop("learning_rate")
         self.meter.add(figures, good=not bad)
+        if not bad:
+            self._watch(figures["loss"])
         if self.step % self.config.log_every == 0 or self.step == self.config.steps:
             means = {**self.meter.means(), "learning_rate": rate}
             ordered = {name: means[name] for name in sorted(means, key=_place)}
             self._log(ordered)
+
+    def _watch(self, loss: float) -> None:
+        self.first_loss = loss if self.first_loss is None else self.first_loss
+        beyond = loss - self.first_loss > FARTHEST * max(1.0, abs(self.first_loss))
+        self.far = self.far + 1 if beyond else 0
 
     def _log(self, means: dict[str, float]) -> None:
         self.store.log({"step": self.step, **means, "bad_steps": self.meter.bad_steps})
@@ -206,41 +224,61 @@ class Training:
 
     def _judge(self, figures: dict[str, float], preview: str) -> bool:
         value = -figures[self.task.objective] if self.task.maximize else figures[self.task.objective]
-        better = math.isfinite(value) and (self.best is None or value < self.best["value"])
+        better = math.isfinite(value) and not self.far and (self.best is None or value < self.best["value"])
         # of equally good weights the later are kept, which have seen more; patience counts them as no better
-        best = better or (self.best is not None and value == self.best["value"])
+        best = better or (self.best is not None and not self.far and value == self.best["value"])
         self.store.log({"step": self.step, **{f"validation_{name}": figure for name, figure in figures.items()}})
         if self.config.schedule == "plateau":
             self.state = observe(self.state, self.config, value)
         self.stale = 0 if better else self.stale + 1
         if best:
-            self.best = {"step": self.step, "value": value}
-            self.store.export(weights_of(*self._evaluated_weights()))
+            digest = self.store.export(weights_of(*self._evaluated_weights()))
+            self.best = {"step": self.step, "value": value, "weights": digest}
         self.progress.validated(self.step, figures, best)
         self.progress.preview(preview)
         return best
 
     def _save(self, *, best: bool = False) -> None:
-        record = {"best": self.best, "evaluated": self.evaluated, "stale": self.stale, "meter": self.meter.to_json()}
+        record = {"best": self.best, "evaluated": self.evaluated, "stale": self.stale, "first_loss": self.first_loss}
+        record["meter"] = self.meter.to_json()
         with self.clock.paused():
             self.store.save(self.step, self.layout.gather(self.state), record, best=best)
 
     def _keep(self) -> str:
+        """Save where the run stands; return what of it could not be kept."""
         self._save()
-        saved, weights = self.store.wait(), self._evaluated_weights()
+        self.store.wait()
+        weights = self._evaluated_weights()
         if not self.store.exported:
             self.store.export(weights_of(*weights))
-        where = f"in '{self.store.directory}'" if self.layout.is_primary else "by the first process"
-        return f"is saved {where}" if saved else "could not be saved"
+        return self._unsaved()
+
+    def _unsaved(self) -> str:
+        return self.layout.shared_json(self.store.unsaved(self.step))
+
+    def _where(self) -> str:
+        if not self.layout.is_primary:
+            return "is saved by the first process"
+        return f"is saved in '{self.store.directory}'" if self.store.directory else "is lost, as this run is in memory"
 
     def _leave(self) -> None:
         number = self.stop.acknowledge()
-        raise Interrupted(number, f"stopped at step {self.step:,}, which {self._keep()}; the same command continues")
+        if unsaved := self._keep():
+            raise NotSaved(f"stopped at step {self.step:,}, but {unsaved}")
+        raise Interrupted(number, f"stopped at step {self.step:,}, which {self._where()}; the same command continues")
 
     def _give_up(self) -> None:
+        unsaved = self._keep()
         raise Diverged(
-            f"stopped at step {self.step:,}: the loss or its gradient was not finite {self.config.max_bad_steps} steps in a "
-            f"row; the last good state {self._keep()}; lower train.learning_rate or train.clip_norm"
+            f"stopped at step {self.step:,}: the loss or its gradient was not finite {self.config.max_bad_steps} steps in a row; "
+            f"{unsaved or f'the last good state {self._where()}'}; lower train.learning_rate or train.clip_norm"
+        )
+
+    def _give_up_far_away(self) -> None:
+        raise Diverged(
+            f"stopped at step {self.step:,}: training has diverged: the loss was more than {FARTHEST} times that of the first "
+            f"step, {self.first_loss:.4g}, for {self.far} steps in a row; lower train.learning_rate or train.clip_norm and give "
+            "another folder"
         )
 
     def _tell_where_it_begins(self) -> None:
@@ -259,13 +297,26 @@ class Training:
         if self.best is None or not self.store.exported:
             self.store.export(weights_of(*weights))
         self.store.wait()
+        if unsaved := self._unsaved():
+            raise NotSaved(f"trained to step {self.step:,}, but {unsaved}")
+        if self.far >= max(1, min(self.config.max_bad_steps, self.config.steps - 1)):
+            self._give_up_far_away()
         graphdef, like = nnx.split(nnx.merge(self.graphdef, *weights))
         model = nnx.merge(graphdef, self.layout.shared(self.store.weights(like)))
         vocabulary = getattr(self.task, "vocabulary", None)
         run = Run(model, self.store.description, vocabulary, self.store.directory, self.store.metrics)
         if run.directory:
-            write_summary(run, self.best, self.progress.tell)
+            self._write_summary(run)
         return run
+
+    def _write_summary(self, run: Run) -> None:
+        try:
+            write_summary(run, self.best, self.progress.tell)
+        except OSError as error:
+            raise NotSaved(
+                f"trained to step {self.step:,}, which is saved in '{run.directory}', but not its curve and card: {error}; "
+                "make room and run the same command again"
+            ) from None
 
 
 def _divides(every: int, step: int) -> bool:

@@ -87,9 +87,13 @@ class Layout:
         self.is_primary = jax.process_index() == 0
         sizes = {"data": jax.device_count() if self.processes > 1 and not text else 1, **_sizes(text, batch_size)}
         self.mesh = _mesh(sizes, batch_size) if math.prod(sizes.values()) > 1 or self.processes > 1 else None
-        if self.mesh is not None and jax.default_backend() == "cpu":
-            # the devices share the cores; a kernel with a thread for each core would wait for the other devices' threads
-            native.set_threads(max(1, _cores() // jax.local_device_count()))
+
+    def threads(self) -> contextlib.AbstractContextManager[None]:
+        """Return the block in which the devices train: those of a CPU share its cores."""
+        if self.mesh is None or jax.default_backend() != "cpu":
+            return contextlib.nullcontext()
+        # a kernel with a thread for each core would wait for the other devices' threads
+        return native.limited_threads(max(1, _cores() // jax.local_device_count()))
 
     def place(self, state: Any) -> Any:
         """Put a state, the same in every process, onto the devices."""

@@ -19,12 +19,14 @@ def _cosine(config: TrainConfig) -> optax.Schedule:
     return optax.cosine_decay_schedule(1.0, max(1, config.decay_period - config.warmup_steps), alpha=config.floor)
 
 
-def _exponential(config: TrainConfig) -> optax.Schedule:
-    return optax.exponential_decay(1.0, config.decay_period, config.decay_rate, end_value=config.floor)
+def _exponential(config: TrainConfig, *, staircase: bool = False) -> optax.Schedule:
+    if config.decay_rate == 1:  # optax takes the floor for the highest rate there
+        return _constant(config)
+    return optax.exponential_decay(1.0, config.decay_period, config.decay_rate, staircase=staircase, end_value=config.floor)
 
 
 def _step(config: TrainConfig) -> optax.Schedule:
-    return optax.exponential_decay(1.0, config.decay_period, config.decay_rate, staircase=True, end_value=config.floor)
+    return _exponential(config, staircase=True)
 
 
 SHAPES = {"constant": _constant, "cosine": _cosine, "exponential": _exponential, "step": _step, "plateau": _constant}

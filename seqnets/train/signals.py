@@ -1,4 +1,4 @@
-"""SIGINT and SIGTERM: ask the loop to save and leave; a second Ctrl-C leaves at once."""
+"""SIGINT and SIGTERM: ask the loop to save and leave, however long its step takes; a second one leaves at once."""
 
 import contextlib
 import os
@@ -31,8 +31,8 @@ class StopRequest:
     """Notes SIGINT and SIGTERM while it is entered; does nothing outside the main thread.
 
     The loop asks `requested` between steps. Python runs a handler only between two of its own instructions, so a
-    thread listens too: it leaves at once on a second signal, and where the main thread does not `acknowledge` the
-    first within 4.5 seconds because it is inside a compilation.
+    thread listens too: it leaves at once on a second signal. Before `begin`, while a compilation has the main thread and
+    nothing is lost, it leaves 4.5 seconds after the first; after it, the step in progress is waited for and saved.
 
     Example:
         >>> with StopRequest() as stop:
@@ -43,6 +43,7 @@ class StopRequest:
     def __init__(self) -> None:
         self.requested: int | None = None
         self._acknowledged = threading.Event()
+        self._begun = threading.Event()
         self._interruptible = False
         self._undo = contextlib.ExitStack()
 
@@ -55,6 +56,10 @@ class StopRequest:
 
     def __exit__(self, *_: Any) -> None:
         self._undo.close()
+
+    def begin(self) -> None:
+        """Say that from now on there are steps to save."""
+        self._begun.set()
 
     def acknowledge(self) -> int:
         """Say that the request is being followed, and return the signal's number."""
@@ -94,7 +99,9 @@ class StopRequest:
         if not first:
             return
         second = _next_signal(ours, PATIENCE_S)
-        if second is None and self._acknowledged.is_set():
+        if second is None and (self._begun.is_set() or self._acknowledged.is_set()):
+            if not self._acknowledged.is_set():
+                _say("the step in progress is waited for and then saved; a second Ctrl-C leaves at once")
             second = _next_signal(ours, None)
         if second != 0:
             _leave(second or first)
@@ -109,8 +116,11 @@ def _next_signal(ours: socket.socket, timeout: float | None) -> int | None:
 
 
 def _leave(number: int) -> None:
-    with contextlib.suppress(OSError, ValueError):
-        sys.stderr.write("\x1b[?25h" if sys.stderr.isatty() else "")  # a live display hides the cursor
-        sys.stderr.write("left at once; the last checkpoint is kept\n")
-        sys.stderr.flush()
+    _say("left at once; the last checkpoint is kept", before="\x1b[?25h")  # a live display hides the cursor
     os._exit(128 + number)
+
+
+def _say(sentence: str, before: str = "") -> None:
+    with contextlib.suppress(OSError, ValueError):
+        sys.stderr.write((before if sys.stderr.isatty() else "") + sentence + "\n")
+        sys.stderr.flush()

@@ -1,22 +1,28 @@
 """`seqnets verify` finds what was changed, and only that."""
 
 import json
+import shutil
 
 import pytest
 from flax import nnx
 
 import seqnets as sn
 from seqnets.cli.main import main
+from seqnets.run import read_weights, write_weights
 
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
     folder = tmp_path_factory.mktemp("verify") / "run"
+    train(folder)
+    return folder
+
+
+def train(folder):
     corpus = sn.read_text(__file__)
     model = sn.CharLM(corpus.vocabulary, hidden_features=4, embedding_features=3, rngs=nnx.Rngs(0))
     config = sn.TrainConfig(steps=2, batch_size=2, save_every=1, evaluate_every=0)
     sn.fit(sn.CharLMTask(model, corpus, window=4), config, directory=folder, progress=None)
-    return folder
 
 
 def parts(folder, capsys):
@@ -85,3 +91,57 @@ def test_changed_settings_are_refused_by_evaluate_and_noted_by_train(trained, tm
 def test_what_is_no_run_is_refused(tmp_path, capsys):
     assert main(["verify", str(tmp_path)]) == 2
     assert "is not a run folder" in capsys.readouterr().err
+
+
+LACKS = {
+    "weights": (["model.safetensors"], ["model.safetensors"]),
+    "figures": (["metrics.jsonl"], ["metrics.jsonl"]),
+    "checkpoints": (["checkpoints"], ["checkpoints"]),
+    "half a copy": (["model.safetensors", "checkpoints", "metrics.jsonl"], ["model.safetensors", "metrics.jsonl"]),
+    "a checkpoint that is not the newest": (["checkpoints/1"], []),
+}
+
+
+@pytest.mark.parametrize("case", LACKS)
+def test_what_is_missing_is_told(trained, case, tmp_path, capsys):
+    lost, expected = LACKS[case]
+    folder = tmp_path / "run"
+    shutil.copytree(trained, folder)
+    for name in lost:
+        shutil.rmtree(folder / name) if (folder / name).is_dir() else (folder / name).unlink()
+    code, found, _ = parts(folder, capsys)
+    assert [part for part, damage in found.items() if damage] == expected
+    assert code == (2 if expected else 0)
+    assert "do not fit" not in str(found)
+
+
+def test_weights_of_another_step_are_told_and_put_right_by_the_command_that_trained_them(trained, tmp_path, capsys):
+    folder = tmp_path / "run"
+    shutil.copytree(trained, folder)
+    right, arrays = (folder / "model.safetensors").read_bytes(), read_weights(folder / "model.safetensors")
+    write_weights(folder / "model.safetensors", {name: array + 1 for name, array in arrays.items()})
+    code, found, _ = parts(folder, capsys)
+    assert code == 2
+    assert (
+        "does not hold the weights of step 2, the best; the command that trained them writes them again"
+        in found["model.safetensors"]
+    )
+    train(folder)
+    assert (folder / "model.safetensors").read_bytes() == right
+    assert parts(folder, capsys)[0] == 0
+
+
+@pytest.mark.parametrize("lost", ["model.safetensors", "checkpoints model.safetensors metrics.jsonl"])
+def test_the_advice_for_a_run_without_weights_fits(trained, lost, tmp_path, capsys):
+    folder = tmp_path / "run"
+    shutil.copytree(trained, folder)
+    for name in lost.split():
+        shutil.rmtree(folder / name) if (folder / name).is_dir() else (folder / name).unlink()
+    assert main(["sample", str(folder), "--length", "3"]) == 2
+    said = capsys.readouterr().err
+    if "checkpoints" in lost:
+        assert "nothing of its training is there; copy it whole" in said
+    else:
+        assert "though its training has saved step 2; the command that trained it writes it again" in said
+        train(folder)
+        assert main(["sample", str(folder), "--length", "3"]) == 0

@@ -197,7 +197,7 @@ def test_weights_are_made_again_from_the_best_checkpoint(runs, tmp_path, harm):
     told = Told()
     train(tmp_path / "run", LAST, told)  # which is complete: nothing is trained
     assert bits(tmp_path / "run") == bits(runs / "cut")
-    assert any(f"they are taken from the checkpoint of step {LAST} again" in said for said in told.sentences)
+    assert any(f"the weights are taken from the checkpoint of step {LAST} again" in said for said in told.sentences)
 
 
 def test_where_no_checkpoint_is_whole_nothing_is_overwritten(runs, tmp_path):

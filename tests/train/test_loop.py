@@ -9,6 +9,7 @@ import pytest
 from seqnets.errors import UserError
 from seqnets.named_arrays import host_arrays
 from seqnets.train import Diverged
+from seqnets.train.loop import Training
 from seqnets.train.state import evaluated_weights
 
 
@@ -170,3 +171,40 @@ def test_settings_out_of_range_are_named():
     ):
         with pytest.raises(UserError, match=message):
             TrainConfig(**settings)
+
+
+@pytest.mark.parametrize("where", ["run", None])
+def test_a_loss_far_beyond_that_of_the_first_step_ends_the_run(trained, recorder, tmp_path, where):
+    told, directory = recorder(), tmp_path / where if where else None
+    settings = {"steps": 400, "learning_rate": 1e3, "optimizer": "sgd", "schedule": "constant", "clip_norm": 0.0}
+    with pytest.raises(
+        Diverged, match=r"training has diverged: the loss was more than 100 times that of the first step"
+    ) as stopped:
+        trained(directory, progress=told, evaluate_every=1, log_every=1, max_bad_steps=3, save_every=0, **settings)
+    assert stopped.value.exit_code == 3
+    assert not any(best for step, _, best in told.validations if step > 2)
+    assert len(told.statuses) < 20
+
+
+def test_a_run_that_is_shorter_than_the_patience_with_bad_steps_diverges_too(trained):
+    with pytest.raises(Diverged, match="training has diverged"):
+        trained(steps=5, learning_rate=1e4, optimizer="sgd", schedule="constant", clip_norm=0.0, momentum=0.0)
+
+
+@pytest.mark.parametrize("first", [1e-6, 2.0, -3.0])
+def test_what_rises_within_a_hundred_times_goes_on(first):
+    training = object.__new__(Training)
+    training.first_loss, training.far = None, 0
+    for loss in (first, first + 90, 0.0, first - 1e9):
+        training._watch(loss)
+        assert training.far == 0
+    training._watch(first + 101 * max(1, abs(first)))
+    training._watch(first + 1e9)
+    assert training.far == 2
+    training._watch(first)
+    assert training.far == 0
+
+
+def test_a_run_in_memory_that_diverges_says_that_it_is_lost(trained, tiny):
+    with pytest.raises(Diverged, match="the last good state is lost, as this run is in memory; lower"):
+        trained(task=tiny.TinyTask(bad=frozenset(range(30))), max_bad_steps=4)

@@ -2,12 +2,16 @@
 
 import dataclasses
 import json
+import signal
+from pathlib import Path
 
 import pytest
 from orbax.checkpoint import Checkpointer
 
 from seqnets.errors import UserError
 from seqnets.train import folder
+from seqnets.train.folder import NotSaved
+from seqnets.train.progress import Silent
 from seqnets.train.resume import continues
 
 
@@ -175,7 +179,11 @@ def test_weights_are_written_where_no_checkpoint_can_be(trained, recorder, tmp_p
 
     monkeypatch.setattr(Checkpointer, "save", full)
     told, settings = recorder(), {"steps": 20, "evaluate_every": 10}
-    trained(tmp_path / "run", progress=told, **settings)
+    with pytest.raises(
+        NotSaved, match=r"trained to step 20, but .* could not be saved; the weights are saved in .*/run'"
+    ) as stopped:
+        trained(tmp_path / "run", progress=told, **settings)
+    assert stopped.value.exit_code == 1
     assert (tmp_path / "run" / "model.safetensors").read_bytes() == weights_of(
         trained, tmp_path / "other", monkeypatch, **settings
     )
@@ -225,3 +233,83 @@ def test_a_run_killed_while_its_first_files_were_written_begins_again(tmp_path, 
     (tmp_path / ".lock").touch()
     (tmp_path / f".{name}.0f3a99c1.part").write_text("half")
     assert not continues(tmp_path, "auto")
+
+
+def no_room_for(monkeypatch, name):
+    """Let writing a file fail, from a time on."""
+    from seqnets import files
+
+    whole, full = files.whole_file, [True]
+
+    def failing(path):
+        if full[0] and Path(path).name == name and Path(path).exists():
+            raise OSError(28, "No space left on device", str(path))
+        return whole(path)
+
+    monkeypatch.setattr(files, "whole_file", failing)
+    return full
+
+
+def test_best_weights_that_cannot_be_written_end_the_run_with_one_and_are_written_by_the_next(
+    trained, recorder, tmp_path, monkeypatch
+):
+    from seqnets.cli.verify import inspect
+
+    settings = {"steps": 30, "evaluate_every": 10, "schedule": "constant"}
+    trained(tmp_path / "other", **settings)
+    full = no_room_for(monkeypatch, "model.safetensors")
+    with pytest.raises(
+        NotSaved, match=r"the weights could not be written to .*, which holds older ones; make room and run"
+    ) as stopped:
+        trained(tmp_path / "run", **settings)
+    assert stopped.value.exit_code == 1
+    assert not (tmp_path / "run" / "README.md").exists()  # no card that says what is not there
+    assert [finding.part for finding in inspect(tmp_path / "run") if finding.damage] == ["model.safetensors"]
+    full[0] = False
+    told = recorder()
+    trained(tmp_path / "run", progress=told, **settings)  # as the message says
+    assert any("holds other weights than those of step 30, the best" in sentence for sentence in told.sentences)
+    for name in ("model.safetensors", "metrics.jsonl"):
+        assert (tmp_path / "run" / name).read_bytes() == (tmp_path / "other" / name).read_bytes()
+    assert not any(finding.damage for finding in inspect(tmp_path / "run"))
+
+
+def test_weights_are_tried_again_with_every_checkpoint(trained, recorder, tmp_path, monkeypatch):
+    full, told = no_room_for(monkeypatch, "model.safetensors"), recorder()
+    validated = told.validated
+    told.validated = lambda step, *rest: (full.__setitem__(0, step < 30), validated(step, *rest))
+    trained(tmp_path / "run", progress=told, steps=40, evaluate_every=10, schedule="constant")
+    assert any("could not be written, the older one is kept" in sentence for sentence in told.sentences)
+    assert (tmp_path / "run" / "README.md").exists()
+
+
+def test_a_card_that_cannot_be_written_is_said_last(trained, tmp_path, monkeypatch):
+    from seqnets.train import loop
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(loop, "write_summary", full)
+    with pytest.raises(NotSaved, match=r"trained to step 30, which is saved in .*, but not its curve and card"):
+        trained(tmp_path / "run")
+
+
+def test_an_interruption_that_cannot_be_saved_says_so(trained, tmp_path, monkeypatch):
+    def full(*args, **options):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Checkpointer, "save", full)
+    told = interrupting(10)
+    with pytest.raises(NotSaved, match=r"stopped at step \d+, but the checkpoint of step \d+ could not be saved"):
+        trained(tmp_path / "run", progress=told, steps=1000)
+
+
+def interrupting(step):
+    """A progress that sends a signal when it is told of a step."""
+
+    class Interrupting(Silent):
+        def update(self, status):
+            if status.step == step:
+                signal.raise_signal(signal.SIGINT)
+
+    return Interrupting()

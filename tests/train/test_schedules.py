@@ -54,3 +54,11 @@ def test_a_figure_that_stays_lowers_the_rate_whatever_its_sign(figure):
     for _ in range(5):
         _, state = rule.update(optax.EmptyState(), state, value=jnp.float32(figure))
     assert float(state.scale) == pytest.approx(0.1)
+
+
+@pytest.mark.parametrize("name", ["exponential", "step"])
+@pytest.mark.parametrize("floor", [0.0, 0.3])
+def test_a_decay_of_one_keeps_the_rate(name, floor):
+    config = TrainConfig(steps=100, schedule=name, learning_rate=0.5, decay_rate=1.0, warmup_steps=4, floor=floor)
+    rate = learning_rate_schedule(config)
+    assert [float(rate(step)) for step in (0, 3, 4, 50, 10**6)] == pytest.approx([0.125, 0.5, 0.5, 0.5, 0.5])

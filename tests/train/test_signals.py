@@ -84,3 +84,41 @@ def test_a_second_signal_leaves_at_once():
     code, seconds = run_blocked(BUSY, signal.SIGINT, signal.SIGINT)
     assert code == 130
     assert seconds < 3
+
+
+STEP = """
+import os, sys, time
+from seqnets.train import signals
+signals.PATIENCE_S = 0.2
+stop.begin()
+end = time.monotonic() + {seconds}
+import ctypes; libc = ctypes.CDLL(None)
+while time.monotonic() < end: libc.usleep(100_000)
+if stop.requested:
+    stop.acknowledge(); print("saved", flush=True); sys.exit(7)
+"""
+
+
+def run_step(seconds, *numbers):
+    wait = STEP.format(seconds=seconds).strip().replace("\n", "\n    ")
+    script = BLOCKED.format(wait=wait)
+    process = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    process.stdout.readline()
+    time.sleep(0.5)
+    for number in numbers:
+        process.send_signal(number)
+        time.sleep(0.5)
+    output, errors = process.communicate(timeout=60)
+    return process.returncode, output, errors
+
+
+def test_a_step_is_waited_for_and_saved_however_long_it_takes():
+    code, output, errors = run_step(3, signal.SIGINT)
+    assert (code, output) == (7, "saved\n")
+    assert errors == "the step in progress is waited for and then saved; a second Ctrl-C leaves at once\n"
+
+
+def test_a_second_signal_leaves_a_step_at_once():
+    code, output, errors = run_step(60, signal.SIGTERM, signal.SIGINT)
+    assert (code, output) == (130, "")
+    assert errors.endswith("left at once; the last checkpoint is kept\n")

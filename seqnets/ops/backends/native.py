@@ -8,8 +8,9 @@ Memory kept for the backward pass, per step and row, in numbers: the activated g
 lengths, also the state. Gates take the place of the projected input in memory, and their gradients the place of the gates.
 """
 
+import contextlib
 import ctypes
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import cache, partial
 from typing import Any
 
@@ -20,7 +21,7 @@ from jax import Array
 from seqnets.ops.backends import reference
 from seqnets.ops.derivatives import differentiable
 from seqnets.ops.native.cells import CELLS, gradient
-from seqnets.ops.native.library import library
+from seqnets.ops.native.library import default_threads, library
 from seqnets.ops.recurrent import Carry, Recurrence, RecurrentWeights, hidden_of
 from seqnets.ops.timestep import TimeInputs
 
@@ -54,17 +55,38 @@ def refusal(
     return None if library() else "its kernels could not be compiled here"
 
 
-def set_threads(threads: int | None) -> None:
-    """Let later calls use at most so many threads; None: as many as XLA's own pool has.
+_limit: int | None = None
 
-    The environment variable `SEQNETS_THREADS` sets the same at the start. Results do not depend on it, to the last bit.
+
+def set_threads(threads: int | None) -> None:
+    """Let later calls use at most this number of threads; None: what `SEQNETS_THREADS` says, or all of XLA's own pool.
+
+    Results do not depend on it, to the last bit.
 
     Example:
         >>> set_threads(1)
         >>> set_threads(None)
     """
+    global _limit
+    _limit = threads
     if kernels := library():
-        kernels.seqnets_set_threads(ctypes.c_int64(threads or 0))
+        kernels.seqnets_set_threads(ctypes.c_int64(default_threads() if threads is None else threads))
+
+
+@contextlib.contextmanager
+def limited_threads(threads: int | None) -> Iterator[None]:
+    """Let calls use at most this number of threads inside a block, and afterwards as many as before.
+
+    Example:
+        >>> with limited_threads(1):
+        ...     pass
+    """
+    before = _limit
+    set_threads(threads)
+    try:
+        yield
+    finally:
+        set_threads(before)
 
 
 def run(

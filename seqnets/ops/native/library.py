@@ -25,5 +25,10 @@ def library() -> ctypes.CDLL | None:
         return None
     for symbol in SYMBOLS:
         jax.ffi.register_ffi_target(symbol, jax.ffi.pycapsule(getattr(compiled, symbol)), platform="cpu")
-    compiled.seqnets_set_threads(ctypes.c_int64(int(os.environ.get("SEQNETS_THREADS", 0))))
+    compiled.seqnets_set_threads(ctypes.c_int64(default_threads()))
     return compiled
+
+
+def default_threads() -> int:
+    """Return how many threads the environment asks for; 0 for as many as XLA's own pool has."""
+    return int(os.environ.get("SEQNETS_THREADS", 0))

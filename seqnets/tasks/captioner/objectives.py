@@ -59,7 +59,7 @@ def reading_objective(
 def read_with_own_words(model: Any, annotations: Any, tokens: Array, rate: Array, key: Array) -> Reading:
     """Read captions, each word before given with probability 1 - rate, else drawn by the model (scheduled sampling).
 
-    The draw is a constant to differentiation. The decoder runs without dropout.
+    The draw is a constant to differentiation, and never a special token. The decoder runs without dropout.
 
     Args:
         model: a `Captioner`.
@@ -77,8 +77,11 @@ def read_with_own_words(model: Any, annotations: Any, tokens: Array, rate: Array
         given, draws_own, step_key = time
         read = jnp.where(draws_own, own, given)
         logits, carry, attention = model.step(read, carry, annotations)
-        return (carry, jax.random.categorical(step_key, logits).astype(given.dtype)), (logits, attention)
+        own = jax.random.categorical(step_key, logits.at[:, signs].set(-jnp.inf))
+        return (carry, own.astype(given.dtype)), (logits, attention)
 
+    vocabulary = model.vocabulary
+    signs = jnp.array([vocabulary.pad, vocabulary.begin, vocabulary.end, vocabulary.unknown])
     which_key, draw_key = jax.random.split(key)
     draws_own = jax.random.bernoulli(which_key, rate, tokens.shape).at[:, 0].set(False)
     times = (tokens.T, draws_own.T, jax.random.split(draw_key, tokens.shape[1]))
