@@ -188,7 +188,7 @@ def test_a_loss_far_beyond_that_of_the_first_step_ends_the_run(trained, recorder
 
 def test_a_run_that_is_shorter_than_the_patience_with_bad_steps_diverges_too(trained):
     with pytest.raises(Diverged, match="training has diverged"):
-        trained(steps=5, learning_rate=1e4, optimizer="sgd", schedule="constant", clip_norm=0.0, momentum=0.0)
+        trained(steps=5, learning_rate=1e2, optimizer="sgd", schedule="constant", clip_norm=0.0, momentum=0.0)
 
 
 @pytest.mark.parametrize("first", [1e-6, 2.0, -3.0])
