@@ -55,7 +55,8 @@ class Scorer:
 
     Args:
         references: for each image its captions.
-        words: how a caption becomes words; Penn Treebank tokens without punctuation where left out.
+        words: how a caption becomes words, of which one with white space in it counts as several; Penn Treebank tokens
+            without punctuation where left out.
 
     Raises:
         UserError: there is no image, or an image has no reference.
@@ -70,9 +71,9 @@ class Scorer:
     """
 
     def __init__(self, references: Mapping[ImageId, Sequence[str]], *, words: Callable[[str], Words] = caption_words) -> None:
-        self._words = words
+        self._words = lambda caption: " ".join(words(caption)).split() if "/" in caption else words(caption)
         self._places = {image: place for place, image in enumerate(references)}
-        captions = [[words(caption) for caption in captions] for captions in references.values()]
+        captions = [[self._words(caption) for caption in captions] for captions in references.values()]
         bare = next((image for image, words in zip(references, captions) if not words), None)
         if bare is not None:
             raise UserError(f"image {bare!r} has no reference caption; give it one, or leave the image out")

@@ -6,19 +6,23 @@ from functools import lru_cache
 from itertools import chain, starmap
 
 from seqnets.data.words.scripts import characters_apart, is_unspaced
-from seqnets.metrics.treebank import CHARACTERS, CLITIC, COMPOUND, ENTITIES, SPELLING, STARTERS, TOKEN
+from seqnets.metrics.treebank import AFTER_WORDS, BOUND, CHARACTERS, CLITIC, COMPOUND, ENTITIES, SPELLING, STARTERS, TOKEN
 
 PUNCTUATION = frozenset(["''", "'", "``", "`", ".", "?", "!", ",", ":", "-", "--", "...", ";"])
 """Tokens that do not count. Brackets do, being spelled -lrb- and so on, and so do runs such as `!!`."""
 
 _CHUNK = re.compile(r"</?[A-Za-z][^<>]*>|[^\s<]+|<")
 _ENTITY = re.compile("|".join(ENTITIES))
+_MIXED_NUMBER = re.compile(r"(?<![\w.,:+/-])(\d{1,4})[ \u00a0](\d{1,4}/\d{1,4})(?!\d)")  # 22 3/4
 _RUNS = {"---": "--", "----": "--"}
 _BEYOND = re.compile("[\U00010000-\U0010ffff\ud800-\udfff]")  # the basic plane; lone surrogates are no characters
 
 
 def treebank_tokens(text: str) -> list[str]:
     """Return the Penn Treebank tokens of a caption, in lower case.
+
+    They are those of Stanford's PTBTokenizer, but for the period after a single letter at the end of a caption: there,
+    the tokenizer looks at the caption in the next line of its file, which has nothing to do with this one.
 
     Words are parted from punctuation and from the clitics n't 's 'm 'd 're 've 'll; brackets become -lrb- -rrb- and so
     on, double quotes `` and ''; abbreviations and acronyms keep their period; characters beyond Unicode's basic plane
@@ -42,6 +46,8 @@ def treebank_tokens(text: str) -> list[str]:
 
 def caption_words(text: str) -> list[str]:
     """Return the tokens of a caption that the metrics count: those of `treebank_tokens` that are no punctuation.
+
+    A mixed number such as 22 3/4 is one token with a no-break space in it; `Scorer` counts its parts, as the COCO evaluation.
 
     Args:
         text: a caption.
@@ -85,6 +91,8 @@ def words_for(captions: Iterable[str]) -> Callable[[str], list[str]]:
 
 def _chunks(text: str) -> Iterable[tuple[str] | tuple[str, str]]:
     """Part a text at its spaces; a chunk that ends with a period comes with what follows, which says what the period is."""
+    if "/" in text:
+        text = _MIXED_NUMBER.sub(rf"\1{BOUND}\2", text)
     if not text.isascii():
         text = _BEYOND.sub(" ", text.translate(CHARACTERS))
     if "&" in text:
@@ -111,7 +119,7 @@ def _tokens(chunk: str, follower: str = "") -> tuple[str, ...]:
     apart = COMPOUND.sub(_spaced, CLITIC.sub(_spaced, chunk))
     tokens = TOKEN.findall(f"{apart} {follower}")
     spelled = map(_spelled, tokens[: -1 if follower else None], [True] + [False] * len(tokens))
-    return tuple(" ".join(spelled).split())  # a tag may hold spaces
+    return tuple(token.replace(BOUND, "\u00a0") for token in " ".join(spelled).split())  # a tag may hold spaces
 
 
 def _spaced(match: re.Match[str]) -> str:
@@ -120,6 +128,8 @@ def _spaced(match: re.Match[str]) -> str:
 
 
 def _spelled(token: str, first: bool) -> str:
+    if "’" in token and (token == "’" or AFTER_WORDS.fullmatch(token)):
+        token = token.replace("’", "'")
     if token in "\"'" or token == "''":
         return ("``" if first else "''") if token == '"' else "`" if first and token == "'" else token
     if token in _RUNS:

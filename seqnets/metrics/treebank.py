@@ -21,9 +21,31 @@ _STARTERS = (
 STARTERS = frozenset(_STARTERS.split())
 """Words that begin a sentence where they follow a single letter and a period: `plan B. The dog ...`."""
 
-CLITIC = re.compile(rf"(?<={_LETTER})(n't|'(?:s|m|d|re|ve|ll))(?!{_LETTER})|(?<=\d)('s)(?!{_LETTER})", re.IGNORECASE)
+_APOSTROPHE = "['’]"
+BOUND = "\ue000"
+"""Stands for the space within a mixed number such as 22 3/4, which is one token."""
+_AFTER_WORDS = rf"{_APOSTROPHE}(?:s|m|d|re|ve|ll)(?!{_LETTER})"
+AFTER_WORDS = re.compile(rf"n{_APOSTROPHE}t|{_AFTER_WORDS}", re.IGNORECASE)
+"""What is parted from the word before it, and spelled with a straight apostrophe."""
+
+CLITIC = re.compile(
+    rf"(?<=[a-mo-z])(n{_APOSTROPHE}t{_LETTER}*)|(?<={_LETTER})({_AFTER_WORDS})|(?<=\d)({_APOSTROPHE}s)(?!{_LETTER})",
+    re.IGNORECASE,
+)
 
 COMPOUND = re.compile(r"(?<![\w'-])(?:(can)(not)|(gon|wan)(na)|(got)(ta)|(lem|gim)(me)|('t)(is|was))(?![\w-])", re.IGNORECASE)
+
+_NO_CLITIC = "(?!s|m|d|re|ve|ll)"
+_ELIDED = rf"[dol]{_APOSTROPHE}{_LETTER}"
+_WITH_APOSTROPHE = (
+    rf"{_ELIDED}{_WORD}(?:-(?:{_ELIDED})?{_WORD})*",  # O'Neill, d'oeuvre, o'er-rule
+    rf"(?-i:{_LETTER}+[aeiouyAEIOUY]{_APOSTROPHE}[aeiouA-Z]{_LETTER}*)",  # Hawai'i, qu'il
+    rf"(?-i:[A-HJ-XZn]{_APOSTROPHE}{_LETTER}{{2,}})",  # T'Pau, n'est
+    rf"[dlj]{_APOSTROPHE}{_NO_CLITIC}|ol{_APOSTROPHE}(?!{_LETTER})|(?:dunkin|somethin){_APOSTROPHE}",  # j'aime
+    rf"y{_APOSTROPHE}{_NO_CLITIC}(?={_LETTER})",  # y'all
+    rf"(?:e|ne){_APOSTROPHE}er|o{_APOSTROPHE}o(?!{_LETTER})|(?:ma{_APOSTROPHE}am|cap{_APOSTROPHE}n|c{_APOSTROPHE}mon|c{_APOSTROPHE}est|nor{_APOSTROPHE}easter)",
+    rf"(?:s{_APOSTROPHE}mores|ev{_APOSTROPHE}ry|li{_APOSTROPHE}l|nat{_APOSTROPHE}l)(?!{_LETTER})",
+)
 
 _TOKENS = {
     "tag": r"</?[a-z][^<>]*>",
@@ -41,15 +63,16 @@ _TOKENS = {
     "words with &": r"(?-i:[A-Z]+(?:&[A-Z]+)+)",
     "programming language": r"c\+\+|[cf]\#",
     "dollars": r"us\$",
-    "clitic": rf"(?:n't|'(?:s|m|d|re|ve|ll))(?!{_LETTER})",
-    "word with an apostrophe": rf"(?:[odl]'{_LETTER}+|y'(?={_LETTER})|ol'(?!{_LETTER})|(?:e|ne)'er|ma'am|cap'n|c'mon)",
-    "word without its beginning": rf"'(?:em|til|cause)(?!{_LETTER})|'n(?:'|(?!{_LETTER}))|(?<!\w)'t(?!{_LETTER})",
-    "decade": r"(?<!\d)'\d\ds?(?!\w)",
+    "clitic": rf"n{_APOSTROPHE}t(?!{_LETTER})|{_AFTER_WORDS}",
+    "word with an apostrophe": "|".join(_WITH_APOSTROPHE),
+    "word without its beginning": rf"{_APOSTROPHE}(?:em|till?|cause)(?!{_LETTER})|'n(?:'|(?=\ ))|’n’?|'t(?=\ (?:is|was))",
+    "decade": rf"(?<!\d){_APOSTROPHE}\d\ds?(?!\w|\ ?{_APOSTROPHE}s)|(?<=\d){_APOSTROPHE}\d\d(?![\w\"])",
+    "mixed number": rf"\d{{1,4}}{BOUND}\d{{1,4}}/\d{{1,4}}",
     "dashes": r"-{5,}|-{2,4}",
     "number": r"[-+]?\d*(?:[.,:]\d+)+|[-+]\d+",
     "words with /": rf"(?:\d+-)?\d{{1,2}}/\d{{1,2}}(?!\d)(?:/\d{{1,2}}(?!\d))?(?:-?{_WORD})*|{_LETTER}+(?:/{_LETTER}+){{1,2}}",
     "words with a stop": rf"{_LETTER}+(?:[.!?]{_LETTER}+)+",
-    "word": rf"{_WORD}(?:[-‑_]{_WORD})*",
+    "word": rf"{_WORD}(?:[-‑_](?:{_ELIDED})?{_WORD})*",
     "run": r"\.{3,}|[?!]{2,}|_+|\*+|''|``",
     "any other": r"\S",
 }
@@ -60,7 +83,7 @@ SPELLING = {"(": "-lrb-", ")": "-rrb-", "[": "-lsb-", "]": "-rsb-", "{": "-lcb-"
 _SILENT = "\u00ad\ufe0e\ufe0f"  # the soft hyphen, and what selects a variant of the sign before
 _GAPS = "\u200b\u200c\u200d\u2060\ufeff"  # spaces without width
 CHARACTERS = str.maketrans(
-    {"’": "'", "‘": "`", "‛": "`", "“": '"', "”": '"', "«": '"', "»": '"', "–": "--", "—": "--", "‐": "-", "…": " ... "}
+    {"‘": "`", "‛": "`", "“": '"', "”": '"', "«": '"', "»": '"', "–": "--", "—": "--", "‐": "-", "…": " ... "}
     | {"½": " 1/2 ", "¼": " 1/4 ", "¾": " 3/4 ", "⅓": " 1/3 ", "⅔": " 2/3 ", "€": "$", "¢": " cents ", "£": " # "}
     | dict.fromkeys(_SILENT)
     | dict.fromkeys(_GAPS, " ")

@@ -1,11 +1,12 @@
 """Penn Treebank tokens, against what the reference tokenizer makes of the same sentences."""
 
+import math
 import re
 import time
 
 import pytest
 
-from seqnets.metrics import caption_words, treebank_tokens
+from seqnets.metrics import Scorer, caption_words, treebank_tokens
 
 WORDS = [  # sentences of our own, run through the tokenizer of the COCO caption evaluation
     ("the dogs' bowl and the boys' toys", "the dogs bowl and the boys toys"),
@@ -34,6 +35,30 @@ WORDS = [  # sentences of our own, run through the tokenizer of the COCO caption
     ("http://www.example.com/a?b=c www.foo.com foo@bar.com", "http://www.example.com/a?b=c www.foo.com foo@bar.com"),
     ("smile😀face nb\u00a0sp zero\u200bwidth soft\u00adhyphen \ufeffa", "smile face nb sp zero width softhyphen a"),
     ("goin' fishin' 'quoted' 'em 'til the bird 's-eye-view", "goin fishin quoted 'em 'til the bird 's eye-view"),
+    (
+        "Hawai'i and Moloka'i, a Xi'an wall, Ho'okipa's surf and Ka'anapali",
+        "hawai'i and moloka'i a xi'an wall ho'okipa 's surf and ka'anapali",
+    ),
+    ("n'est ce pas, j'aime l'eau, qu'il c'est d'une L'Oréal d'Or", "n'est ce pas j' aime l'eau qu'il c'est d'une l'oréal d'or"),
+    ("they ta'en it o'er-rule and e'en so", "they ta'en it o'er-rule and e en so"),
+    ("T'Pau and B'nai play G'day M'lady N'Sync", "t'pau and b'nai play g'day m'lady n'sync"),
+    ("the Qur'an, a g'day, m'lady, t'ai chi'i", "the qur an a g day m lady t ai chi'i"),
+    ("don'ts and do's, DON'TS, shouldn't've, it'sx", "do n'ts and do 's do n'ts should n't 've it sx"),
+    (
+        "the ol' man's s'mores, li'l nor'easter, ev'ry somethin' else",
+        "the ol' man 's s'mores li'l nor'easter ev'ry somethin' else",
+    ),
+    ("Y'all y'know, 'til 'till 'cause 'em 'n 'n, 'tis", "y' all y' know 'til 'till 'cause 'em 'n n 't is"),
+    (
+        "a 22 3/4 inch and 5 1/2-inch board, 3 1/2. (1 1/2)",
+        "a 22\xa03/4 inch and 5\xa01/2 inch board 3\xa01/2 -lrb- 1\xa01/2 -rrb-",
+    ),
+    ("a 22  3/4, 1,922 3/4, x22 3/4, 12345 1/2", "a 22 3/4 1,922 3/4 x22 3/4 12345 1/2"),
+    ("it’s O’Brien’s and don’t, rock ’n’ roll of the ’90s", "it 's o’brien 's and do n't rock ’n’ roll of the ’90s"),
+    ("MARIA'S and SHE'LL and WE'RE, DON'T", "maria 's and she 'll and we 're do n't"),
+    ("Pu'u O'o, O'Hara's jack-o'lantern d'arc-en-ciel", "pu'u o'o o'hara 's jack-o'lantern d'arc-en-ciel"),
+    ("5'10 and 5'10\" and the '20's and '05", "5 '10 and 5 10 and the 20 's and '05"),
+    ("hallowe'en Tae'Kwon tae'kwon Qu'ran", "hallowe'en tae'kwon tae kwon qu ran"),
     ("¿qué? £5 €5 5¢ 5°C ™", "¿ qué # 5 $ 5 5 cents 5 ° c ™"),
 ]
 
@@ -65,6 +90,12 @@ def test_punctuation_and_quotes_are_tokens_too():
     sentence = "\"Stop!\" says the sign -- 'now', it's... (late)"
     tokens = "`` stop ! '' says the sign -- ` now ' , it 's ... -lrb- late -rrb-"
     assert treebank_tokens(sentence) == tokens.split()
+
+
+def test_a_mixed_number_is_one_token_and_two_words():
+    assert treebank_tokens("5 1/2 inches") == ["5\xa01/2", "inches"]
+    apart, whole = Scorer({1: ["5 1/2 inches"], 2: ["a dog"]}), {1: "5 inches", 2: "a dog"}
+    assert apart(whole).of(1)["BLEU-1"] == pytest.approx(math.exp(1 - 3 / 2))
 
 
 @pytest.mark.parametrize("text", ["", " ", "\n\t", "\u200b", "😀", "\ud800"])
