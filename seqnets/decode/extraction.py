@@ -253,5 +253,5 @@ def _check_space(store: Path, estimate: Estimate) -> None:
     if estimate.bytes > free:
         raise UserError(
             f"the features take up to {estimate.bytes / 1e9:,.1f} GB, and the disk of '{store}' has {free / 1e9:,.1f} GB free; "
-            "free some, or pass --pooled or --dtype bfloat16"
+            "free some, or store less with the options --pooled and --dtype bfloat16 of `seqnets features`"
         )

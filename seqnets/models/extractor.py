@@ -82,11 +82,11 @@ def known_preprocessing(model: ConvNet, preprocessing: Preprocessing | None = No
         Traceback (most recent call last):
         ...
         seqnets.errors.UserError: the preprocessing of these weights is not known; set model.preprocessing, or pass
-        --preprocessing FILE.json
+        --preprocessing FILE.json to `seqnets classify` or `seqnets features`
     """
     rule = preprocessing or model.preprocessing
     if rule is None:
-        advice = "set model.preprocessing, or pass --preprocessing FILE.json"
+        advice = "set model.preprocessing, or pass --preprocessing FILE.json to `seqnets classify` or `seqnets features`"
         raise UserError(f"the preprocessing of these weights is not known; {advice}")
     if rule.channel_count != model.in_channels:
         raise UserError(f"the preprocessing gives {rule.channels} images, but the network takes {model.in_channels} channel(s)")

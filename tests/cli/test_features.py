@@ -128,7 +128,7 @@ def test_misuse_is_one_sentence(seqnets, words, tmp_path, monkeypatch):
     monkeypatch.setattr(extraction.shutil, "disk_usage", lambda path: type("Usage", (), {"free": 1000})())
     outcome = seqnets(*words, "--out", "full")
     assert outcome.code == 2
-    assert "GB, and the disk of 'full' has 0.0 GB free; free some, or pass --pooled or --dtype bfloat16" in outcome.err
+    assert "GB, and the disk of 'full' has 0.0 GB free; free some, or store less with the options --pooled and" in outcome.err
 
 
 def test_when_no_image_can_be_read_the_exit_code_is_two(seqnets, words, images):

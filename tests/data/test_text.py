@@ -1,7 +1,9 @@
 """Texts read into a corpus: content, splits, encodings, separators, and what is refused."""
 
+import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +12,7 @@ import pytest
 from seqnets.data import TextConfig, Vocabulary, bytes_vocabulary, read_text
 from seqnets.data.text import encoding as encoding_module
 from seqnets.data.text import sources as sources_module
+from seqnets.data.text.splits import check_long_enough
 from seqnets.errors import UserError
 
 ALL = TextConfig(window=1, validation_fraction=0.0)
@@ -73,7 +76,7 @@ def test_splits_are_contiguous_and_exact(tmp_path, shares, size):
         if share:
             assert corpus.vocabulary.decode(corpus.splits[name].tokens) == text[start:stop]
         else:
-            with pytest.raises(UserError, match=f"no {name} split; set --data.{name}-fraction"):
+            with pytest.raises(UserError, match=f"no {name} split; train with --data.{name}-fraction"):
                 getattr(corpus, name)
 
 
@@ -182,7 +185,7 @@ def test_separator_that_never_occurs_is_refused(tmp_path):
     ],
 )
 def test_too_short_says_how_much_is_enough(tmp_path, size, config):
-    with pytest.raises(UserError, match=rf"has {size} characters?, too few for one window") as raised:
+    with pytest.raises(UserError, match=rf"has {size} characters?, too few") as raised:
         read_text(written(tmp_path, "x" * size), config=config)
     least = int(str(raised.value).split("give at least ")[1].split(",")[0])
     assert len(read_text(written(tmp_path, "x" * least), config=config)) == least
@@ -258,3 +261,36 @@ def test_reading_text_needs_no_jax():
     command = [sys.executable, "-c", code, str(Path(encoding_module.__file__).parents[2])]
     result = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
     assert result.stdout.strip() == "False"
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 4, 5, 9, 10, 11, 20, 66, 100, 1000])
+@pytest.mark.parametrize(
+    "settings",
+    [{}, {"window": 3}, {"test_fraction": 0.1}, {"validation_fraction": 1e-5}, {"validation_fraction": 0.0, "window": 1}],
+)
+def test_every_way_out_of_a_text_too_short_works(size, settings):
+    config = TextConfig(**settings)
+    try:
+        check_long_enough(size, config, "'a'", "character")
+    except UserError as error:
+        sentence = str(error)
+    else:
+        return
+    least = int(re.search(r"give at least ([\d,]+)", sentence)[1].replace(",", ""))
+    check_long_enough(least, config, "'a'", "character")
+    with pytest.raises(UserError):
+        check_long_enough(least - 1, config, "'a'", "character")
+    changes = {}
+    if found := re.search(r"--data.window to ([\d,]+)", sentence):
+        changes["window"] = int(found[1].replace(",", ""))
+    changes |= {f"{name}_fraction": 0.0 for name in re.findall(r"--data.(validation|test)-fraction", sentence)}
+    assert changes or size < 2 or (settings.get("window") == 1)
+    if changes:
+        check_long_enough(size, replace(config, **changes), "'a'", "character")
+
+
+def test_what_is_too_short_is_named():
+    with pytest.raises(UserError, match="has 1,000 characters, too few to hold out 1e-05 of it for validation, which takes 2"):
+        check_long_enough(1000, TextConfig(validation_fraction=1e-5), "'a'", "character")
+    with pytest.raises(UserError, match=r"'a' has 1 character, too few to read one and predict one; give at least 2$"):
+        check_long_enough(1, TextConfig(window=1, validation_fraction=0.0), "'a'", "character")

@@ -122,5 +122,5 @@ def _remove_abandoned(path: Path) -> None:
 def _not_writable(folder: Path, error: OSError) -> UserError:
     return UserError(
         f"cannot keep the encoded text in '{folder}': {error.strerror or error}; "
-        "pass --data.cache-directory FOLDER, or set SEQNETS_CACHE"
+        "set SEQNETS_CACHE, or train with --data.cache-directory FOLDER"
     )

@@ -59,7 +59,7 @@ class Corpus:
 
     def _split(self, name: str) -> TokenStream:
         if name not in self.splits:
-            raise UserError(f"the corpus has no {name} split; set --data.{name}-fraction above 0")
+            raise UserError(f"the corpus has no {name} split; train with --data.{name}-fraction above 0")
         return self.splits[name]
 
     @cached_property

@@ -2,6 +2,7 @@
 
 import bisect
 import math
+from dataclasses import replace
 from fractions import Fraction
 
 from seqnets.data.text.config import TextConfig
@@ -38,8 +39,8 @@ def check_long_enough(size: int, config: TextConfig, name: str, unit: str) -> No
         enough *= 2
     least = size + bisect.bisect_left(range(size, enough), True, key=lambda tokens: _fits(tokens, config))
     raise UserError(
-        f"{name} has {size:,} {unit}{'' if size == 1 else 's'}, too few for one window of {config.window:,} to train on"
-        f"{_held_out(config)}; give at least {least:,}{_advice(size, config)}"
+        f"{name} has {size:,} {unit}{'' if size == 1 else 's'}, too few {_lacking(size, config)}; "
+        f"give at least {least:,}{_advice(size, config)}"
     )
 
 
@@ -49,13 +50,26 @@ def _fits(size: int, config: TextConfig) -> bool:
     return all(stop - start >= least.get(name, _LEAST_HELD_OUT) for name, (start, stop) in bounds)
 
 
-def _held_out(config: TextConfig) -> str:
-    share = config.validation_fraction + config.test_fraction
-    return f" after {share:.4g} of it is held out" if share else ""
+def _lacking(size: int, config: TextConfig) -> str:
+    bounds = split_bounds(size, config)
+    if list(bounds) == ["train"] and config.window == 1:
+        return "to read one and predict one"
+    if bounds["train"][1] <= config.window:
+        share = config.validation_fraction + config.test_fraction
+        return f"for one window of {config.window:,} to train on" + (f" after {share:.4g} of it is held out" if share else "")
+    name = next(name for name, (start, stop) in bounds.items() if name != "train" and stop - start < _LEAST_HELD_OUT)
+    return f"to hold out {getattr(config, f'{name}_fraction'):.4g} of it for {name}, which takes {_LEAST_HELD_OUT}"
 
 
 def _advice(size: int, config: TextConfig) -> str:
+    """Return the first of the ways out that works."""
     train = split_bounds(size, config)["train"][1]
-    if config.window >= train >= 2:
-        return f", or lower --data.window to {train - 1:,} or less"
-    return ", or lower --data.window and set --data.validation-fraction to 0" if size >= 2 else ""
+    whole = replace(config, validation_fraction=0.0, test_fraction=0.0)
+    fractions = [f"--data.{name}-fraction" for name in ("validation", "test") if getattr(config, f"{name}_fraction")]
+    nothing_held_out = f"set {' and '.join(fractions)} to 0"
+    ways = (
+        (replace(config, window=max(1, train - 1)), f"lower --data.window to {train - 1:,} or less"),
+        (whole, nothing_held_out),
+        (replace(whole, window=max(1, size - 1)), f"{nothing_held_out} and --data.window to {size - 1:,} or less"),
+    )
+    return next((f", or {advice}" for way, advice in ways if _fits(size, way)), "")
