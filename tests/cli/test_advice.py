@@ -51,7 +51,7 @@ def texts(path: Path) -> list[str]:
 
 
 def named(path: Path) -> set[str]:
-    found = {option for text in texts(path) for option in OPTION.findall(text.replace("{}", "validation"))}
+    found = {option for text in texts(path) for option in OPTION.findall(text.replace("data.{}-", "data.validation-"))}
     return found - OF_OTHERS
 
 
