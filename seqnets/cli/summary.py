@@ -61,7 +61,7 @@ def _parser() -> Parser:
     parser.add_argument("network", nargs="?", metavar="NETWORK", help="its name, such as vgg16, resnet50, squeezenet1_1")
     parser.add_argument("--list", action="store_true", help="print the names of all networks, a family a line")
     parser.add_argument("--input", metavar="HxWxC", help="size of the images (default: those it was made for)")
-    parser.add_argument("--optimizer", default="momentum", metavar="NAME", help="for the training memory (default: %(default)s)")
+    parser.add_argument("--optimizer", default="sgd", metavar="NAME", help="for the training memory (default: %(default)s)")
     parser.add_argument("--batch", type=parser.value(int), default=1, metavar="N", help="images at once (default: 1)")
     parser.add_argument("--classes", type=parser.value(int), metavar="N", help="size of the output (default: as published)")
     parser.add_argument("--dtype", choices=["float32", "bfloat16"], help="precision of the arithmetic")

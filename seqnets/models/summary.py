@@ -4,9 +4,8 @@ Nothing is computed and nothing stored: the network is traced, and the table is 
 """
 
 import math
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -15,18 +14,7 @@ from flax import nnx
 
 from seqnets.errors import UserError
 from seqnets.models.tracing import Layer, Sight, kept_for_backward, measure, peak_bytes, recorded_layers
-
-OPTIMIZERS: dict[str, Callable[[], optax.GradientTransformation]] = {
-    "sgd": lambda: optax.sgd(0.1),
-    "momentum": lambda: optax.sgd(0.1, momentum=0.9),
-    "nesterov": lambda: optax.sgd(0.1, momentum=0.9, nesterov=True),
-    "adagrad": lambda: optax.adagrad(0.1),
-    "rmsprop": lambda: optax.rmsprop(1e-3),
-    "adam": lambda: optax.adam(1e-3),
-    "adamw": lambda: optax.adamw(1e-3),
-    "adafactor": lambda: optax.adafactor(1e-3),
-    "lion": lambda: optax.lion(1e-4),
-}
+from seqnets.optimizers import OPTIMIZERS, parts
 
 
 @dataclass(frozen=True)
@@ -103,7 +91,7 @@ class Summary:
 
 
 def summarize(
-    model: nnx.Module, input_shape: tuple[int, int, int], *, name: str = "", batch: int = 1, optimizer: str = "momentum"
+    model: nnx.Module, input_shape: tuple[int, int, int], *, name: str = "", batch: int = 1, optimizer: str = "sgd"
 ) -> Summary:
     """Trace a network and tabulate its layers.
 
@@ -113,7 +101,7 @@ def summarize(
         input_shape: (H, W, channels) of an image.
         name: to print above the table.
         batch: images at once; for the bytes only.
-        optimizer: one of `OPTIMIZERS`.
+        optimizer: one of `seqnets.optimizers.OPTIMIZERS`; sgd has momentum.
 
     Raises:
         UserError: the optimizer is unknown, or the image does not fit the network.
@@ -227,7 +215,17 @@ def _images(batch: int, shape: tuple[int, int, int]) -> jax.ShapeDtypeStruct:
 def _optimizer(name: str) -> optax.GradientTransformation:
     if name not in OPTIMIZERS:
         raise UserError(f"optimizer {name!r} is unknown; give one of {', '.join(OPTIMIZERS)}")
-    return OPTIMIZERS[name]()
+    return optax.chain(*parts(_UsualSettings(name)))
+
+
+class _UsualSettings(NamedTuple):
+    optimizer: str
+    momentum: float = 0.9
+    nesterov: bool = False
+    beta1: float = 0.9
+    beta2: float = 0.999
+    epsilon: float = 1e-8
+    weight_decay: float = 0.0
 
 
 def _size(tree: Any) -> int:

@@ -6,8 +6,8 @@ from typing import Any, Literal
 
 from seqnets import settings
 from seqnets.errors import UserError
+from seqnets.optimizers import OptimizerName
 
-OptimizerName = Literal["sgd", "rmsprop", "adam", "adamw"]
 ScheduleName = Literal["constant", "cosine", "exponential", "step", "plateau"]
 
 
@@ -34,21 +34,22 @@ class TrainConfig:
     seed: int = 0
     """Seeds the order of the data, dropout and everything else random in training."""
     optimizer: OptimizerName = "adam"
-    """sgd, rmsprop, adam, or adamw (whose weight decay bypasses the moments)."""
+    """What makes a step of a gradient; muon takes Adam for all that is not a matrix."""
     learning_rate: float = 2e-3
     """The highest learning rate; the schedule scales it."""
     momentum: float = 0.9
-    """Momentum of sgd and rmsprop; 0 for none."""
+    """Momentum of sgd, nesterov, rmsprop and muon; 0 for none."""
     nesterov: bool = False
     """Nesterov's form of the momentum, or of Adam."""
     beta1: float = 0.9
-    """Decay of Adam's first moment."""
+    """Decay of the first moment of adam, adamw, lamb and lion."""
     beta2: float = 0.999
-    """Decay of the second moment of adam and adamw, and of rmsprop's mean square."""
+    """Decay of the second moment of adam, adamw, lamb and lion (whose authors take 0.99), and of rmsprop's mean square."""
     epsilon: float = 1e-8
     """Added to the root of the second moment."""
     weight_decay: float = 0.0
-    """Decay of the kernels; biases and scales are left alone. Decoupled for adamw, L2 for the others."""
+    """Decay of the kernels; biases and scales are left alone. L2 for sgd, nesterov, adagrad, rmsprop and adam; decoupled
+    for the others."""
     schedule: ScheduleName = "cosine"
     """constant, cosine, exponential, step, or plateau (lowers the rate when validation stops improving)."""
     warmup_steps: int = 0

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from seqnets.optimizers import OPTIMIZERS
 from seqnets.train.config import TrainConfig
 from seqnets.train.optimizer import optimizer
 
@@ -29,6 +30,11 @@ CASES = {
         {"optimizer": "adamw", "weight_decay": 0.1},
         lambda p: torch.optim.AdamW([{"params": p[:1], "weight_decay": 0.1}, {"params": p[1:], "weight_decay": 0.0}], RATE),
     ),
+    "nesterov by name": (
+        {"optimizer": "nesterov", "momentum": 0.8},
+        lambda p: torch.optim.SGD(p, RATE, momentum=0.8, nesterov=True),
+    ),
+    "adagrad": ({"optimizer": "adagrad"}, lambda p: torch.optim.Adagrad(p, RATE)),
 }
 
 
@@ -81,3 +87,55 @@ def test_clipping_equals_torchs(settings, clip):
     theirs = _torchs(lambda p: torch.optim.SGD(p, RATE), _start(), _gradients(), clip)
     for name in ours:
         np.testing.assert_allclose(ours[name], theirs[name], rtol=2e-5, atol=2e-6)
+
+
+def _lion(param, gradients, decay):
+    moment = np.zeros_like(param)
+    for gradient in gradients:
+        step = np.sign(0.9 * moment + 0.1 * gradient)
+        moment = 0.99 * moment + 0.01 * gradient
+        param = param - RATE * (step + decay * param)
+    return param
+
+
+def _lamb(param, gradients, decay):
+    first, second = np.zeros_like(param), np.zeros_like(param)
+    for t, gradient in enumerate(gradients, 1):
+        first, second = 0.9 * first + 0.1 * gradient, 0.99 * second + 0.01 * gradient**2
+        step = first / (1 - 0.9**t) / (np.sqrt(second / (1 - 0.99**t)) + 1e-8) + decay * param
+        param = param - RATE * np.linalg.norm(param) / np.linalg.norm(step) * step
+    return param
+
+
+def _muon(param, gradients, decay):
+    """Jordan et al., 2024: five Newton-Schulz steps on Nesterov's momentum (bias-corrected), scaled by the shape."""
+    moment = np.zeros_like(param)
+    for t, gradient in enumerate(gradients, 1):
+        moment = 0.9 * moment + 0.1 * gradient
+        x = 0.9 * moment / (1 - 0.9 ** (t + 1)) + 0.1 * gradient / (1 - 0.9**t)
+        x = x / np.linalg.norm(x)
+        for _ in range(5):
+            a = x @ x.T
+            x = 3.4445 * x + (-4.775 * a + 2.0315 * a @ a) @ x
+        param = param - RATE * (x * np.sqrt(max(1, param.shape[1] / param.shape[0])) + decay * param)
+    return param
+
+
+@pytest.mark.parametrize(("name", "loop"), [("lion", _lion), ("lamb", _lamb), ("muon", _muon)])
+@pytest.mark.parametrize("decay", [0.0, 0.1])
+def test_optimizer_equals_a_loop_in_float64(name, loop, decay):
+    settings = {"optimizer": name, "beta2": 0.99, "momentum": 0.9, "weight_decay": decay}
+    ours = _ours(settings, _start(), _gradients())["kernel"]
+    theirs = loop(_start()["kernel"].astype(np.float64), [gradient["kernel"] for gradient in _gradients()], decay)
+    np.testing.assert_allclose(ours, theirs, rtol=2e-5, atol=2e-5)
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_every_optimizer_descends(name):
+    params, target = {"kernel": np.ones((3, 4), np.float32), "bias": np.ones(4, np.float32)}, 0.5
+    rule = optimizer(TrainConfig(optimizer=name))
+    state = rule.init(params)
+    for _ in range(200):
+        directions, state = rule.update({key: param - target for key, param in params.items()}, state, params)
+        params = {key: params[key] - 0.02 * directions[key] for key in params}
+    assert max(float(np.abs(param - target).max()) for param in params.values()) < 0.25

@@ -1,0 +1,83 @@
+"""Optimizers by name, all from optax: from a gradient to the direction of descent, without the learning rate.
+
+A new one is one entry of `OPTIMIZERS`. Help lists the names without importing optax, so each entry gets it as an argument.
+"""
+
+from typing import TYPE_CHECKING, Any, Literal
+
+OPTIMIZERS: dict[str, Any] = {
+    "sgd": lambda optax, at: [_decay(optax, at), _momentum(optax, at, at.nesterov)],
+    "nesterov": lambda optax, at: [_decay(optax, at), _momentum(optax, at, True)],
+    "adagrad": lambda optax, at: [_decay(optax, at), optax.scale_by_rss(0.0, at.epsilon)],
+    "rmsprop": lambda optax, at: [
+        _decay(optax, at),
+        optax.scale_by_rms(at.beta2, at.epsilon, eps_in_sqrt=False),
+        _momentum(optax, at, at.nesterov),
+    ],
+    "adam": lambda optax, at: [_decay(optax, at), _adam(optax, at)],
+    "adamw": lambda optax, at: [_adam(optax, at), _decay(optax, at)],
+    "lamb": lambda optax, at: [_adam(optax, at), _decay(optax, at), optax.scale_by_trust_ratio()],
+    "lion": lambda optax, at: [optax.scale_by_lion(at.beta1, at.beta2), _decay(optax, at)],
+    "adafactor": lambda optax, at: [
+        optax.scale_by_factored_rms(),
+        optax.clip_by_block_rms(1.0),
+        optax.scale_by_param_block_rms(),
+        _decay(optax, at),
+    ],
+    # -1, because optax multiplies by minus the rate here, and the step does so once more
+    "muon": lambda optax, at: [
+        optax.contrib.muon(-1.0, beta=at.momentum, eps=at.epsilon, adam_b1=at.beta1, adam_b2=at.beta2),
+        _decay(optax, at),
+    ],
+}
+"""Each returns the parts of its chain, made from settings such as `seqnets.train.config.TrainConfig`."""
+
+if TYPE_CHECKING:
+    OptimizerName = str
+else:
+    OptimizerName = Literal[tuple(OPTIMIZERS)]
+
+
+def parts(settings: Any) -> list[Any]:
+    """Return the gradient transformations of the optimizer that some settings name.
+
+    Args:
+        settings: with `optimizer`, `momentum`, `nesterov`, `beta1`, `beta2`, `epsilon` and `weight_decay`.
+
+    Example:
+        >>> from seqnets.train.config import TrainConfig
+        >>> len(parts(TrainConfig(optimizer="lamb")))
+        3
+    """
+    import optax
+
+    return OPTIMIZERS[settings.optimizer](optax, settings)
+
+
+def decayed(params: Any) -> Any:
+    """Say of each parameter whether weight decay applies: to kernels and embeddings, not to biases and scales.
+
+    Example:
+        >>> import numpy as np
+        >>> decayed({"kernel": np.zeros((2, 2)), "bias": np.zeros(2), "scale": np.zeros(2)})
+        {'bias': False, 'kernel': True, 'scale': False}
+    """
+    import jax
+
+    def is_decayed(path: tuple[Any, ...], leaf: Any) -> bool:
+        name = jax.tree_util.keystr(path, simple=True, separator=".").removesuffix(".value").rpartition(".")[2]
+        return leaf.ndim > 1 and not name.endswith(("bias", "scale"))
+
+    return jax.tree_util.tree_map_with_path(is_decayed, params)
+
+
+def _adam(optax: Any, at: Any) -> Any:
+    return optax.scale_by_adam(at.beta1, at.beta2, at.epsilon, nesterov=at.nesterov)
+
+
+def _momentum(optax: Any, at: Any, nesterov: bool) -> Any:
+    return optax.trace(at.momentum, nesterov) if at.momentum else optax.identity()
+
+
+def _decay(optax: Any, at: Any) -> Any:
+    return optax.add_decayed_weights(at.weight_decay, mask=decayed) if at.weight_decay else optax.identity()
