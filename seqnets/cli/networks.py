@@ -65,15 +65,16 @@ def read_preprocessing(path: Path) -> "Preprocessing":
         UserError: the file cannot be read or states no such rule.
     """
     from seqnets.data.images.preprocessing import Preprocessing
-    from seqnets.run import read_json
+    from seqnets.decoders import read_json, reading
 
     value = read_json(path)
     if not isinstance(value, dict):
         raise UserError(f"'{path}' states no preprocessing; give a JSON object such as {json.dumps(Preprocessing().to_json())}")
-    if "pretrained_cfg" in value:
-        return Preprocessing.from_timm(value)
     of_huggingface = {"image_processor_type", "feature_extractor_type", "image_mean", "do_resize"} & value.keys()
-    return Preprocessing.from_huggingface(value) if of_huggingface else Preprocessing.from_json(value)
+    with reading(path, "the preprocessing"):
+        if "pretrained_cfg" in value:
+            return Preprocessing.from_timm(value)
+        return Preprocessing.from_huggingface(value) if of_huggingface else Preprocessing.from_json(value)
 
 
 def _of_registry(found: argparse.Namespace, options: dict[str, Any]) -> Chosen:

@@ -8,7 +8,7 @@ from typing import Any
 
 from seqnets import manifest
 from seqnets.data.images.preprocessing import Preprocessing
-from seqnets.decoders import read_json, read_text
+from seqnets.decoders import read_json, read_text, reading
 from seqnets.errors import UserError
 from seqnets.weights.files import TORCH_SUFFIXES, WeightFile
 
@@ -49,13 +49,15 @@ def stated_preprocessing(file: WeightFile) -> Preprocessing | None:
         UserError: the statement cannot be followed, or it is about another kind of network than ours.
     """
     if file.facts.get("preprocessing"):
-        return Preprocessing.from_json(file.facts["preprocessing"])
+        with reading(file.path):
+            return Preprocessing.from_json(file.facts["preprocessing"])
     known = _by_digest(file.path)
     if known is not None:
         return known
     for name, read in _BESIDE.items():
         path = file.path.with_name(name)
-        found = read(read_json(path), path) if path.is_file() else None
+        with reading(path, advice="remove it, or put back a copy of it"):
+            found = read(read_json(path), path) if path.is_file() else None
         if found is not None:
             return found
     return None

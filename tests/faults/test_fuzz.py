@@ -1,5 +1,8 @@
 """Whatever a file holds, reading it ends soon, in little memory, and in a result or in one sentence."""
 
+import argparse
+import ast
+import atexit
 import gzip
 import io
 import itertools
@@ -7,8 +10,11 @@ import json
 import os
 import re
 import resource
+import shutil
 import signal
+import sys
 import tarfile
+import tempfile
 import zipfile
 from functools import cache
 from pathlib import Path
@@ -21,11 +27,23 @@ from PIL import Image
 import seqnets as sn
 from seqnets import settings
 from seqnets.checkpoint import Checkpoint, Checkpoints
+from seqnets.cli.networks import _labels_beside, read_preprocessing
+from seqnets.cli.sample import _prompt
+from seqnets.cli.verify import inspect
 from seqnets.data.archives import extract_archive
 from seqnets.data.captions import read_captions, read_references
+from seqnets.data.examples.config import LabelledTextConfig
+from seqnets.data.examples.labelled_sequences import read_frames, read_inputs, read_labelled_sequences
+from seqnets.data.examples.labelled_texts import read_labelled_texts
 from seqnets.data.examples.pairs import read_pairs
 from seqnets.data.examples.questions import read_questions
+from seqnets.data.features.index import Header, ImageRecord, Layer
+from seqnets.data.features.store import FeatureStore
+from seqnets.data.features.writer import FeatureWriter
 from seqnets.data.images.files import open_image
+from seqnets.data.images.idx import read_idx
+from seqnets.data.images.labels import read_labels
+from seqnets.data.images.preprocessing import Preprocessing
 from seqnets.data.images.sets import read_images
 from seqnets.data.words.vectors import read_vectors
 from seqnets.data.words.vocabulary import WordVocabulary
@@ -33,6 +51,7 @@ from seqnets.errors import UserError
 from seqnets.metrics.coco import read_results
 from seqnets.tasks import TASKS
 from seqnets.weights.files import read_weight_file
+from seqnets.weights.published import stated_preprocessing
 
 SECONDS, MEGABYTES = 10, 2048
 FIRST_SEED = int(os.environ.get("SEQNETS_SEED", "100"))  # of the slow tests
@@ -111,8 +130,229 @@ CSV = "image,caption\n" + "".join(f'{name},"{text.replace(chr(34), chr(34) * 2)}
 TOML = 'corpus = ["a.txt"]\n[model]\ncell = "gru"\nhidden_features = 32\n[train]\nsteps = 500\nlearning_rate = 1e-3\n'
 VECTORS = "3 4\ndog 1 2 3 4\ncat 0.5 -1 2e-3 4\na 1 1 1 1\n"
 
+RECORDS = np.random.default_rng(0).integers(0, 9, (4, 3073), np.uint8)
+VQA = {"questions": [{"question_id": 1, "image_id": 42, "question": "what shape?"}]}
+ANSWERS = {"annotations": [{"question_id": 1, "multiple_choice_answer": "circle"}]}
+KARPATHY = {"images": [{"filename": f"{i}.jpg", "split": "train", "sentences": [{"raw": "a dog"}]} for i in range(5)]}
+TIMM = {"pretrained_cfg": {"input_size": [3, 24, 24], "crop_pct": 0.9, "interpolation": "bicubic", "mean": [0.5] * 3}}
+
+
+def as_json(value):
+    return lambda: json.dumps(value).encode()
+
+
+def beside(name, content, read):
+    """Put another file beside the one that is read."""
+
+    def reading(path):
+        (path.parent / name).write_bytes(content)
+        return read(path)
+
+    return reading
+
+
+@cache
+def a_run():
+    folder = Path(tempfile.mkdtemp()) / "run"
+    atexit.register(shutil.rmtree, folder.parent)
+    corpus = sn.read_text(__file__)
+    model = sn.CharLM(corpus.vocabulary, hidden_features=4, embedding_features=3, rngs=nnx.Rngs(0))
+    config = sn.TrainConfig(steps=1, batch_size=2, evaluate_every=0)
+    sn.fit(sn.CharLMTask(model, corpus, window=4), config, directory=folder, progress=None)
+    return folder
+
+
+def of_a_run(name):
+    """Return how to read a run with one file exchanged: load it, verify it, read the checkpoint."""
+
+    def read(path):
+        folder = path.parent / "run"
+        shutil.copytree(a_run(), folder)
+        if name != "config.json":
+            without_checksums(folder / "config.json")
+        (folder / name).write_bytes(path.read_bytes())
+        list(inspect(folder))
+        return sn.load(folder)
+
+    return lambda: (a_run() / name).read_bytes(), Path(name).name, read
+
+
+@cache
+def a_store():
+    folder = Path(tempfile.mkdtemp()) / "store"
+    atexit.register(shutil.rmtree, folder.parent)
+    with FeatureWriter(folder, Header({"model": "tiny"}, {"pool": Layer((2,))}, "float32", rows_per_shard=3)) as writer:
+        records = [ImageRecord(f"/{i}.png", 7, 0, f"f{i}") for i in range(5)]
+        writer.add([*records, ImageRecord("/bad.png", 1, 0, None, "no image")], {"pool": np.ones((5, 2))})
+    return folder
+
+
+def of_a_store(name):
+    def read(path):
+        folder = path.parent / "store"
+        shutil.copytree(a_store(), folder)
+        (folder / name).write_bytes(path.read_bytes())
+        store = FeatureStore(folder)
+        store.failures, store.paths, store.gather(store.digests)
+        found = store.header
+        with FeatureWriter(folder, found):
+            return found
+
+    return lambda: (a_store() / name).read_bytes(), name, read
+
+
+def cached_text(path):
+    texts = path.parent / "texts"
+    texts.mkdir()
+    (texts / "a.txt").write_text("to be or not to be " * 9)
+    config = sn.TextConfig(in_memory_megabytes=0, cache_directory=str(path.parent))
+    corpus = sn.read_text(texts / "a.txt", config=config)
+    (kept,) = (path.parent / "text").glob("*.tokens")
+    content = kept.read_bytes() if not path.stat().st_size else path.read_bytes()
+    kept.write_bytes(content)
+    assert sn.read_text(texts / "a.txt", config=config).vocabulary == corpus.vocabulary
+
+
+@cache
+def token_file():
+    with tempfile.TemporaryDirectory() as folder:
+        (Path(folder) / "a").touch()
+        cached_text(Path(folder) / "a")
+        return next((Path(folder) / "text").glob("*.tokens")).read_bytes()
+
+
+def prompt_of(path):
+    return _prompt(argparse.Namespace(prompt_file=str(path)), sn.Vocabulary.from_text("abc"))
+
+
+def sharded(path):
+    (path.parent / "a.safetensors").write_bytes(safetensors())
+    return read_weight_file(path)
+
+
+def weights_beside(path):
+    (path.parent / "w.safetensors").write_bytes(safetensors())
+    stated_preprocessing(read_weight_file(path.parent / "w.safetensors"))
+    return _labels_beside(path.parent / "w.safetensors")
+
+
+def torch_file():
+    torch = pytest.importorskip("torch")
+    buffer = io.BytesIO()
+    torch.save({"kernel": torch.ones(3, 3)}, buffer)
+    return buffer.getvalue()
+
+
+def read_torch(path):
+    found = read_weight_file(path)
+    stated_preprocessing(found)
+
+
+def labelled_texts(path):
+    return read_labelled_texts([path], LabelledTextConfig())
+
+
+def coco_file(path):
+    path.write_bytes(coco())
+    return path
+
+
+def frames_file():
+    buffer = io.BytesIO()
+    arrays = {"inputs": np.ones((3, 4, 2), np.float32), "labels": np.zeros((3, 4), int), "lengths": np.array([4, 2, 1])}
+    np.savez_compressed(buffer, **arrays, classes=np.array(["a", "b"]))
+    return buffer.getvalue()
+
+
 # name -> (a whole file, its name, what reads it)
 KINDS = {
+    "captions-gz": (lambda: gzip.compress(CSV.encode()), "c.csv.gz", read_captions),
+    "captions-lines-gz": (
+        lambda: gzip.compress(b"".join(json.dumps({"image": n, "caption": t}).encode() + b"\n" for n, t in CAPTIONS)),
+        "c.jsonl.gz",
+        read_captions,
+    ),
+    "captions-karpathy": (as_json(KARPATHY), "k.json", read_captions),
+    "captions-split-list": (
+        lambda: "".join(f"{n}\n" for n, _ in CAPTIONS[5:]).encode(),
+        "train.txt",
+        lambda path: read_captions(coco_file(path.parent / "c.json"), lists={"train": path}),
+    ),
+    "questions-vqa": (
+        as_json(VQA),
+        "q.json",
+        beside("a.json", as_json(ANSWERS)(), lambda path: read_questions(path, path.parent / "a.json")),
+    ),
+    "questions-answers": (
+        as_json(ANSWERS),
+        "a.json",
+        beside("q.json", as_json(VQA)(), lambda path: read_questions(path.parent / "q.json", path)),
+    ),
+    "questions-csv": (lambda: b"image,question,answer\n1.png,what shape?,circle\n" * 3, "q.csv", read_questions),
+    "texts-csv": (lambda: b'text,label\n"good, very",pos\nbad,neg\n' * 5, "t.csv", labelled_texts),
+    "texts-tsv-gz": (
+        lambda: gzip.compress(b"text\tlabel\ngood\tpos\nbad\tneg\n" * 5),
+        "t.tsv.gz",
+        labelled_texts,
+    ),
+    "texts-jsonl": (
+        lambda: b'{"text": "good", "label": "pos"}\n{"text": "bad", "label": 0}\n' * 5,
+        "t.jsonl",
+        labelled_texts,
+    ),
+    "sequences": (lambda: b"New\tB\nYork\tI\n\nUlm\tB\n" * 5, "s.conll", lambda path: read_labelled_sequences([path])),
+    "sequences-jsonl": (
+        as_json({"tokens": ["New", "York"], "labels": ["B", "I"]}),
+        "s.jsonl",
+        lambda path: read_labelled_sequences([path]),
+    ),
+    "frames": (frames_file, "f.npz", read_frames),
+    "inputs": (frames_file, "f.npz", lambda path: read_inputs(path, 2)),
+    "vectors-gz": (
+        lambda: gzip.compress(VECTORS.encode()),
+        "v.gz",
+        lambda path: read_vectors(path, WordVocabulary.from_captions(["a dog", "a cat"])),
+    ),
+    "cifar": (
+        RECORDS.tobytes,
+        "data_batch_1.bin",
+        beside("test_batch.bin", RECORDS.tobytes(), lambda path: read_images(path.parent)),
+    ),
+    "cifar-names": (
+        lambda: b"\n".join(b"abcdefghij"[i : i + 1] for i in range(10)),
+        "batches.meta.txt",
+        beside("data_batch_1.bin", RECORDS.tobytes(), lambda path: read_images(path.parent)),
+    ),
+    "idx-gz": (lambda: gzip.compress(IDX), "images.gz", read_idx),
+    "labels": (as_json({"id2label": {"0": "a", "1": "b"}}), "l.json", read_labels),
+    "labels-text": (lambda: b"cat\ndog\n", "l.txt", read_labels),
+    "preprocessing": (as_json(Preprocessing().to_json()), "p.json", read_preprocessing),
+    "preprocessing-timm": (as_json(TIMM), "p.json", read_preprocessing),
+    "preprocessing-huggingface": (
+        as_json({"image_mean": [0.5] * 3, "size": {"shortest_edge": 24}, "do_resize": True, "resample": 3}),
+        "p.json",
+        read_preprocessing,
+    ),
+    "weights-index": (as_json({"weight_map": {"kernel": "a.safetensors"}}), "w.safetensors.index.json", sharded),
+    "weights-torch": (torch_file, "w.pth", read_torch),
+    "weights-config": (as_json({**TIMM, "id2label": {"0": "a"}}), "config.json", weights_beside),
+    "weights-run-config": (
+        as_json({"format": "seqnets-run", "model": {"preprocessing": Preprocessing().to_json()}}),
+        "config.json",
+        weights_beside,
+    ),
+    "run-config": of_a_run("config.json"),
+    "run-settings": of_a_run("config.toml"),
+    "run-vocabulary": of_a_run("vocabulary.json"),
+    "run-weights": of_a_run("model.safetensors"),
+    "run-metrics": of_a_run("metrics.jsonl"),
+    "run-files": of_a_run("checkpoints/1/files.json"),
+    "run-record": of_a_run("checkpoints/1/record/metadata"),
+    "store-header": of_a_store("store.json"),
+    "store-index": of_a_store("index.jsonl"),
+    "store-rows": of_a_store("pool-00000.bin"),
+    "cached-text": (token_file, "tokens", cached_text),
+    "prompt": (lambda: b"abcab", "p.txt", prompt_of),
     "text": (lambda: "Grüße, ROMEO:\n".encode() * 40, "a.txt", lambda path: sn.read_text(path)),
     "text-gz": (lambda: gzip.compress(b"To be, or not to be\n" * 40), "a.txt.gz", lambda path: sn.read_text(path)),
     "captions-csv": (CSV.encode, "c.csv", read_captions),
@@ -148,6 +388,8 @@ KINDS = {
 
 def mutated(content, rng):
     """Flip bits, cut, repeat, insert or exchange parts of a file; sometimes make a new one."""
+    if rng.integers(2) and (other := _of_another_type(content, rng)) is not None:
+        return other
     data = bytearray(content)
     for _ in range(int(rng.integers(1, 5))):
         at, to = sorted(int(i) for i in rng.integers(0, len(data) + 1, 2))
@@ -170,6 +412,33 @@ def mutated(content, rng):
                     int(rng.integers(8))
                 ]
     return bytes(data)
+
+
+STRANGE = [None, True, 1.5, -1, 0, 10**12, 10**400, float("inf"), "", "../outside", "x" * 5_000, [], {}, [[]], {"a": 1}]
+
+
+def _of_another_type(content, rng):
+    """Exchange, leave out or add one value of JSON; None where it is none."""
+    try:
+        value = json.loads(content)
+    except ValueError:
+        return None
+    places = list(_places([value]))
+    home, key = places[int(rng.integers(len(places)))]
+    if rng.integers(5):
+        home[key] = STRANGE[int(rng.integers(len(STRANGE)))]
+    elif isinstance(home, dict):
+        home["strange"] = home.pop(key)
+    else:
+        home.insert(key, STRANGE[int(rng.integers(len(STRANGE)))])
+    return json.dumps(value if home is not places[0][0] else home[0]).encode()
+
+
+def _places(home):
+    for key, value in list(home.items() if isinstance(home, dict) else enumerate(home)):
+        yield home, key
+        if isinstance(value, dict | list):
+            yield from _places(value)
 
 
 @pytest.fixture
@@ -278,3 +547,66 @@ def test_changed_checkpoints(tmp_path):
                     checkpoints.read(1)
             path.write_bytes(content)
         assert checkpoints.read(1).record == {"loss": 1.0}
+
+
+# what opens or decodes files, but none that a stranger made; the reason is the comment
+NOT_READERS = (
+    r"seqnets\.cli\.(streams|runtime|trained|main)",  # the process's own streams, the machine; a name for `load`
+    r"seqnets\.cli\.(answer|predict|evaluate):",  # call readers that are in the table
+    r"seqnets\.ops\.",  # our own sources
+    r"seqnets\.processes:",  # what other processes of the run send
+    r"seqnets\.(checkpoint:Checkpoints\.save|train\.in_memory:describe_run|data\.features\.index:Header\.to_json)",  # a copy
+    r"seqnets\.train\.(folder:_locked|tracking:)|seqnets\.data\.features\.writer:(_locked|_write_end)",  # written by this process
+    r"seqnets\.files:",  # writes
+    r"seqnets\.data\.demo\.|seqnets\.tasks\.recipe:packaged|seqnets\.viz\.|seqnets\.web\.",  # come with Python and with seqnets
+    r"seqnets\.data\.captions\.public_sets:",  # writes what is downloaded, whose checksum is then compared
+    r"seqnets\.tasks\.\w+\.recipe:",  # call readers that are in the table
+    r"seqnets\.decode\.(captions\.stored:caption_stored|extraction:)",  # open_image and FeatureStore, which are in the table
+    r"seqnets\.data\.text\.(sources:(_pipe|_held|_files_in|_looks_like_text)|vocabulary:|corpus:)",  # bytes as they are
+    r"seqnets\.models\.",  # other functions of such names
+)
+OPENING = {"open", "fdopen", "read_text", "read_bytes", "memmap", "fromfile", "frombuffer", "loadtxt", "genfromtxt", "decompress"}
+OPENING |= {"GzipFile", "BZ2File", "LZMAFile", "ZipFile", "safe_open", "deserialize", "load_file", "loads", "load", "is_zipfile"}
+OPENING |= {"read_json", "read_arrays", "json_value", "read_toml", "unpacked", "rows_of", "reading"}
+
+
+def openers(path):
+    """Return the functions of a module that call something that opens or decodes a file."""
+    module = ".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts)
+
+    def within(node, name):
+        for child in ast.iter_child_nodes(node):
+            is_named = isinstance(child, ast.FunctionDef | ast.ClassDef)
+            if isinstance(child, ast.Call) and name:
+                called = getattr(child.func, "id", getattr(child.func, "attr", ""))
+                yield from [f"{module}:{name}"] * (called in OPENING)
+            yield from within(child, f"{name}.{child.name}".lstrip(".") if is_named else name)
+
+    return set(within(ast.parse(path.read_text()), ""))
+
+
+PACKAGE = Path(sn.__file__).parent
+
+
+def test_every_function_that_opens_a_file_is_tried_by_the_table(tmp_path):
+    wanted = {name for path in PACKAGE.rglob("*.py") for name in openers(path)}
+    wanted = {name for name in wanted if not any(re.match(pattern, name) for pattern in NOT_READERS)}
+    called = set()
+
+    def note(frame, event, argument):
+        if event == "call" and frame.f_code.co_filename.startswith(str(PACKAGE)):
+            module = Path(frame.f_code.co_filename).relative_to(PACKAGE.parent).with_suffix("").parts
+            called.add(f"{'.'.join(module)}:{frame.f_code.co_qualname.replace('.<locals>', '')}")
+
+    for kind, (content, name, read) in KINDS.items():
+        path = tmp_path / kind / name
+        path.parent.mkdir()
+        path.write_bytes(content())
+        before = sys.getprofile()
+        sys.setprofile(note)
+        try:
+            read(path)
+        finally:
+            sys.setprofile(before)
+    missing = sorted(name for name in wanted - called if name.partition(":")[2])
+    assert not missing, "put these readers into KINDS, with a file that they read, or into NOT_READERS with the reason"

@@ -4,7 +4,7 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
-from seqnets.decoders import json_value, read_text
+from seqnets.decoders import json_value, read_text, reading
 from seqnets.errors import UserError
 
 
@@ -36,10 +36,12 @@ def _lines(text: str, path: str | os.PathLike[str]) -> list[str]:
 
 
 def _from_json(text: str, path: str | os.PathLike[str]) -> list[str]:
-    what, value = f"the labels '{path}'", json_value(text, path, "the file of labels")
-    if isinstance(value, Mapping):
-        value = _in_order(value.get("id2label", value), what)
-    names: list[Any] = [name[-1] if isinstance(name, list) and name else name for name in value]
+    what = f"the labels '{path}'"
+    with reading(path, "the file of labels", "give a list of names, or an object of number to name"):
+        value = json_value(text, path, "the file of labels")
+        if isinstance(value, Mapping):
+            value = _in_order(value.get("id2label", value), what)
+        names: list[Any] = [name[-1] if isinstance(name, list) and name else name for name in value]
     if not names or not all(isinstance(name, str) for name in names):
         raise UserError(f"{what} must be a list of names, or an object of number to name")
     return names
