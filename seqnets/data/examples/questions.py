@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from seqnets.data.examples.tables import JSON_LINES, SEPARATORS, Tell, attempts, read_table, sifted, table_kind, told
-from seqnets.decoders import read_json
+from seqnets.decoders import read_json, reading
 from seqnets.errors import UserError
 
 IMAGE = ("image", "image_filename", "image_name", "img_name", "file_name", "filename", "imageId", "image_id", "img_id")
@@ -43,10 +43,11 @@ def read_questions(path: str | Path, annotations: str | Path = "", *, tell: Tell
     if table_kind(path) in (*SEPARATORS, *JSON_LINES):
         return [Question(*row) for row in read_table(path, (IMAGE, QUESTION, ANSWER), texts=(1, 2), filled=(0, 1, 2), tell=tell)]
     content = read_json(path)
-    form = next((form for form in JSON_FORMS if form.fits(content)), None)
-    if form is None:
-        raise UserError(f"'{path}' is JSON, but of no known form; give {forms()}")
-    found, remarks = sifted(form.read(content, path, annotations), "questions")
+    with reading(path, advice=f"give {forms()}"):
+        form = next((form for form in JSON_FORMS if form.fits(content)), None)
+        if form is None:
+            raise UserError(f"'{path}' is JSON, but of no known form; give {forms()}")
+        found, remarks = sifted(form.read(content, path, annotations), "questions")
     if not found:
         raise UserError(f"'{path}' holds no question")
     told(remarks, tell)
