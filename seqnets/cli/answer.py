@@ -9,7 +9,7 @@ from seqnets.cli.parser import Parser
 from seqnets.cli.trained import task_of, wrong_run
 from seqnets.cli.verbs import VERBS
 from seqnets.errors import UserError
-from seqnets.viz.figure_file import check_figure, write_figure
+from seqnets.viz.figure_file import check_figure, say, write_figure
 
 _EPILOG = """\
 example:
@@ -64,7 +64,7 @@ def _draw(answer: Any, path: Path) -> None:
 
     names = [f"glimpse {number}" for number in range(1, len(answer.attention) + 1)]
     title = f"{answer.question} {answer.answer.label}"
-    write_figure(attention_figure(answer.image, names, answer.attention, title=title), path)
+    write_figure(attention_figure(answer.image, names, answer.attention, title=title, tell=say), path)
 
 
 def _numbered(path: Path, number: int, count: int) -> Path:

@@ -13,7 +13,7 @@ from seqnets.cli.parser import Parser
 from seqnets.cli.trained import load_trained, wrong_run
 from seqnets.cli.verbs import VERBS
 from seqnets.errors import UserError
-from seqnets.viz.figure_file import check_figure, check_folder, write_figure
+from seqnets.viz.figure_file import check_figure, check_folder, say, write_figure
 
 _SEEDS = 1 << 32
 _OF_DRAWING = ("temperature", "top_k", "top_p", "min_p")
@@ -167,7 +167,7 @@ def _write_figures(captioned: Sequence[Captioned], path: Path) -> None:
         stem = f"{path.stem}-{each.path.stem}" if len(captioned) > 1 else path.stem
         taken[stem] = taken.get(stem, 0) + 1
         name = stem if taken[stem] == 1 else f"{stem}-{taken[stem]}"
-        write_figure(each.captions[0].attention_figure(), path.with_name(f"{name}{path.suffix or '.png'}"))
+        write_figure(each.captions[0].attention_figure(tell=say), path.with_name(f"{name}{path.suffix or '.png'}"))
 
 
 def _write_page(captioned: Sequence[Captioned], path: Path) -> None:

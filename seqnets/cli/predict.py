@@ -12,7 +12,7 @@ from seqnets.cli.parser import Parser
 from seqnets.cli.trained import task_of, wrong_run
 from seqnets.cli.verbs import VERBS
 from seqnets.errors import UserError
-from seqnets.viz.figure_file import check_figure, write_figure
+from seqnets.viz.figure_file import check_figure, say, write_figure
 
 _EPILOG = """\
 Every line of FILE is a text; a blank line has a blank result. A text's class is printed as label, probability and text,
@@ -125,7 +125,7 @@ def _translations(model: Any, texts: list[str], found: argparse.Namespace) -> It
         from seqnets.viz.alignment import alignment_figure
 
         source = model.source.pieces(model.source.encode(texts[0]))
-        write_figure(alignment_figure(source, all_found[0][1][0]), Path(found.figure))
+        write_figure(alignment_figure(source, all_found[0][1][0], tell=say), Path(found.figure))
     for text, best in all_found:
         yield {"source": text, "translations": [{"text": one.text, "log_prob": one.log_prob} for one in best]}
 

@@ -6,14 +6,18 @@ from typing import Any
 import numpy as np
 
 from seqnets.errors import UserError
+from seqnets.viz.text import Tell, fitted, font_families, new_figure, plain, warn, width_of
+
+_LETTERS, _LETTER_INCHES, _SIZE = 16, 0.09, 10
 
 
-def alignment_figure(source: Sequence[str], translation: Any) -> Any:
+def alignment_figure(source: Sequence[str], translation: Any, *, tell: Tell = warn) -> Any:
     """Draw the attention of a translation: a row a written token, a column a token of the source, the darker the more.
 
     Args:
         source: the tokens of the source, S.
         translation: a `seqnets.decode.captions.hypothesis.Caption` with words and attention `(T, L)`, L at least S.
+        tell: called with a sentence where no installed font has some of the characters.
 
     Returns:
         A `matplotlib.figure.Figure`; its method `savefig` writes it to a file.
@@ -32,16 +36,23 @@ def alignment_figure(source: Sequence[str], translation: Any) -> Any:
     """
     if translation.attention is None:
         raise UserError("this translator has no attention to show; train with --model.attention additive or dot")
-    try:
-        from matplotlib.figure import Figure
-    except ImportError:
-        raise UserError("a picture needs matplotlib; pip install 'seqnets[viz]'") from None
     written = translation.words
-    figure = Figure((1 + 0.25 * len(source), 1 + 0.25 * len(written)), dpi=110, layout="constrained")
+    wide, high = (_LETTER_INCHES * max(map(_letters, words), default=0) for words in (written, source))
+    figure = new_figure((1 + wide + 0.25 * len(source), 1 + high + 0.25 * len(written)), dpi=110, layout="compressed")
+    fonts = font_families("".join([*source, *written]), tell)
     axes = figure.subplots()
     axes.imshow(np.asarray(translation.attention)[:, : len(source)], cmap="Greys", vmin=0, vmax=1, aspect="equal")
-    axes.set_xticks(range(len(source)), list(source))
-    axes.set_yticks(range(len(written)), list(written))
+    upright = {"rotation": 90} if max(map(_letters, source), default=0) > 2 else {}
+    axes.set_xticks(range(len(source)), list(map(_label, source)), fontfamily=fonts, **upright)
+    axes.set_yticks(range(len(written)), list(map(_label, written)), fontfamily=fonts)
     axes.xaxis.tick_top()
     axes.tick_params(length=0)
     return figure
+
+
+def _label(word: str) -> str:
+    return plain(fitted(word, _LETTERS, _SIZE)[0])
+
+
+def _letters(word: str) -> int:
+    return width_of(_label(word))

@@ -1,7 +1,6 @@
 """The word-by-word picture of a caption: for each word, what the model looked at (extra [viz])."""
 
 import math
-import textwrap
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,13 +9,14 @@ from PIL import Image
 
 from seqnets.errors import UserError
 from seqnets.viz.spotlight import smooth_map, spotlight
+from seqnets.viz.text import Tell, fitted, font_families, new_figure, plain, warn, wrapped
 
-_PANEL_INCHES, _DPI = 1.7, 110
+_PANEL_INCHES, _PANEL_LETTERS, _DPI = 1.7, 16, 110
 _LEAST_PIXELS = 256  # small images are enlarged, so that the light moves smoothly over them
 _LIGHT, _INK, _PAPER = "#ff8c1a", "#1a1a1a", "#ffffff"
 
 
-def attention_figure(image: Any, words: Sequence[str], maps: Any, *, title: str = "", columns: int = 6) -> Any:
+def attention_figure(image: Any, words: Sequence[str], maps: Any, *, title: str = "", columns: int = 6, tell: Tell = warn) -> Any:
     """Draw the image, and for every word the image with what the model looked at lit and outlined.
 
     The outline runs where the attention is half of its largest value; where there is none, the model looked everywhere.
@@ -27,6 +27,7 @@ def attention_figure(image: Any, words: Sequence[str], maps: Any, *, title: str 
         maps: `(T, rows, columns)`, the attention of each.
         title: the whole caption.
         columns: panels in a row.
+        tell: called with a sentence where no installed font has some of the characters.
 
     Returns:
         A `matplotlib.figure.Figure`; its method `savefig` writes it to a file.
@@ -40,33 +41,31 @@ def attention_figure(image: Any, words: Sequence[str], maps: Any, *, title: str 
         ['', 'a', 'dog']
     """
     image, maps = _checked(image, words, maps)
-    figure_class = _figure_class()
     rows, columns = math.ceil((len(words) + 1) / columns), min(columns, len(words) + 1)
-    wrapped = textwrap.fill(title, max(20, 13 * columns))
-    height = rows * (_PANEL_INCHES * image.shape[0] / image.shape[1] + 0.3) + 0.3 * (wrapped.count("\n") + 1) + 0.1
-    figure = figure_class((max(columns * _PANEL_INCHES, 3.4), height), dpi=_DPI, facecolor=_PAPER, layout="constrained")
-    figure.suptitle(_plain(wrapped), fontsize=13, fontweight="bold", color=_INK)
+    lines = wrapped(title, max(20, 13 * columns))
+    height = rows * (_PANEL_INCHES * image.shape[0] / image.shape[1] + 0.3) + 0.3 * (lines.count("\n") + 1) + 0.1
+    figure = new_figure((max(columns * _PANEL_INCHES, 3.4), height), dpi=_DPI, facecolor=_PAPER, layout="constrained")
+    fonts = font_families("".join([title, *words]), tell)
+    weight = "normal" if fonts else "bold"  # which those of other scripts often lack
+    figure.suptitle(plain(lines), fontsize=13, fontweight=weight, color=_INK, fontfamily=fonts)
     panels = figure.subplots(rows, columns, squeeze=False).ravel()
     for panel in panels:
         panel.set_axis_off()
     panels[0].imshow(image)
     for panel, word, weights in zip(panels[1:], words, maps):
-        _draw(panel, image, word, weights)
+        _draw(panel, image, word, weights, fonts)
     for panel in panels[len(words) + 1 :]:
         panel.remove()
     return figure
 
 
-def _draw(panel: Any, image: np.ndarray, word: str, weights: np.ndarray) -> None:
+def _draw(panel: Any, image: np.ndarray, word: str, weights: np.ndarray, fonts: list[str] | None) -> None:
     panel.imshow(spotlight(image, weights))
     light = smooth_map(weights, *image.shape[:2])
     if light.min() < 0.5:
         panel.contour(light, levels=[0.5], colors=[_LIGHT], linewidths=1.6)
-    panel.set_title(_plain(word), fontsize=11, color=_INK, pad=3)
-
-
-def _plain(text: str) -> str:
-    return text.replace("$", r"\$")  # or matplotlib reads formulas
+    word, size = fitted(word, _PANEL_LETTERS, 11)
+    panel.set_title(plain(word), fontsize=size, color=_INK, pad=3, fontfamily=fonts)
 
 
 def _checked(image: Any, words: Sequence[str], maps: Any) -> tuple[np.ndarray, np.ndarray]:
@@ -80,11 +79,3 @@ def _checked(image: Any, words: Sequence[str], maps: Any) -> tuple[np.ndarray, n
         size = (image.shape[1] * factor, image.shape[0] * factor)
         image = np.asarray(Image.fromarray(image).resize(size, Image.Resampling.LANCZOS))
     return image, maps
-
-
-def _figure_class() -> Any:
-    try:
-        from matplotlib.figure import Figure
-    except ImportError:
-        raise UserError("pictures need matplotlib; install it with: pip install 'seqnets[viz]'") from None
-    return Figure

@@ -3,6 +3,7 @@
 import base64
 import io
 import math
+import unicodedata
 from collections.abc import Sequence
 from html import escape
 from importlib.resources import files
@@ -68,9 +69,17 @@ def _article(shown: Shown) -> str:
 def _caption(caption: Any) -> str:
     looks = caption.attention is not None and len(caption.words)
     words = "".join(f"<li>{_button(word, weights)}</li>" for word, weights in zip(caption.words, caption.maps)) if looks else ""
-    listed = f'<ul class="words" aria-label="words">{words}</ul>' if words else ""
+    way = _direction(caption.text)
+    listed = f'<ul class="words" aria-label="words" dir="{way}">{words}</ul>' if words else ""
     probability = f"log-probability {caption.log_prob:.2f}"
-    return f'<section class="caption"><h2>{escape(caption.text)}</h2><p>{probability}</p>{listed}</section>'
+    heading = f'<h2 dir="{way}">{escape(caption.text)}</h2><p>{probability}</p>'
+    return f'<section class="caption">{heading}{listed}</section>'
+
+
+def _direction(text: str) -> str:
+    # that of the first letter that has one, as HTML's `auto`, which does not look into all that is in a list
+    directions = (unicodedata.bidirectional(letter) for letter in text)
+    return next(("rtl" if way in ("R", "AL") else "ltr" for way in directions if way in ("L", "R", "AL")), "ltr")
 
 
 def _button(word: str, weights: np.ndarray) -> str:

@@ -1,6 +1,8 @@
 """The file of --figure: refused before any work where it cannot be written, and replaced at once when it is."""
 
 import io
+import sys
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +47,12 @@ def write_figure(figure: Any, path: Path) -> None:
     content = io.BytesIO()
     figure.savefig(content, format=_format(path))
     replace_file(path.with_suffix(path.suffix or ".png"), content.getvalue())
+
+
+@cache
+def say(sentence: str) -> None:
+    """Print a sentence about figures on standard error, once however many of them it is true of."""
+    print(f"seqnets: {sentence}", file=sys.stderr)
 
 
 def _format(path: Path) -> str:

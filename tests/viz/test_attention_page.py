@@ -102,6 +102,17 @@ def test_for_light_and_dark_narrow_and_keyboard(page):
         assert key in page
 
 
+@pytest.mark.parametrize(("text", "way"), [
+    ("كلب يجري", "rtl"), ("כלב רץ", "rtl"), ("a كلب", "ltr"), ("3 كلاب", "rtl"), ("a dog", "ltr"), ("一只狗", "ltr"), ("?", "ltr"),
+])  # fmt: skip
+def test_words_run_as_their_script_does(text, way):
+    words = tuple(text.split())
+    caption = Caption(text, np.arange(len(words)), -1.5, MAPS[: len(words)], words, grid=(4, 4))
+    elements = Elements(attention_page([Shown("a.jpg", photo(), [caption])]))
+    assert [tag["dir"] for name in ("h2", "ul") for tag in elements.of(name) if "dir" in tag] == [way, way]
+    assert [button["data-word"] for button in elements.of("button")] == list(words)
+
+
 def test_refusals():
     with pytest.raises(UserError, match="no image to show"):
         attention_page([])

@@ -17,7 +17,7 @@ from seqnets.tasks.captioner.config import CaptionerRunConfig
 from seqnets.tasks.captioner.figures import scene_figures
 from seqnets.tasks.captioner.sources import HELD_OUT_SCENES, drawn_scenes, photographs, read_word_vectors, scene_captioner
 from seqnets.tasks.captioner.task import CaptionerTask
-from seqnets.viz.figure_file import write_figure
+from seqnets.viz.figure_file import say, write_figure
 
 PICTURE, SHOWN = "attention.png", 3
 
@@ -68,7 +68,7 @@ def _draw(run: Run, image: np.ndarray, caption: Any) -> list[str]:
         from seqnets.viz.attention import attention_figure
 
         path = Path(run.directory) / PICTURE
-        write_figure(attention_figure(image, caption.words, caption.maps, title=caption.text), path)
+        write_figure(attention_figure(image, caption.words, caption.maps, title=caption.text, tell=say), path)
     except UserError as error:
         return [f"no picture of attention: {error}"]
     return [f"where it looked at each word: {path}"]
