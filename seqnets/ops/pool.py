@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
+from jax.core import Tracer
 
 from seqnets.errors import UserError
 from seqnets.ops.geometry import Padding, Pair, Rounding, check_positive, output_size, pair, resolve_padding
@@ -257,7 +258,7 @@ def unpool_bed_of_nails(x: jax.Array, factor: Pair) -> jax.Array:
 
 def _check_places(indices: jax.Array, size: tuple[int, int]) -> None:
     check_positive(size=size)
-    if isinstance(indices, jax.core.Tracer) or not indices.size:
+    if isinstance(indices, Tracer) or not indices.size:
         return
     low, high = int(jnp.min(indices)), int(jnp.max(indices))
     if low < 0 or high >= size[0] * size[1]:
