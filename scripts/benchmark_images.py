@@ -11,7 +11,7 @@ work, so that neither figure means anything; on one core `cpu` does.
 
 Tried on ResNet without gain on a CPU: batch norms folded into the kernels (XLA fuses them into the convolutions' results), weight
 gradients as matrix products of shifted or unfolded images (half and a quarter of the speed of XLA's convolution), the stem by
-space to depth (half), wider vectors and fast math. What did gain: the gradient of max pooling by masks (`seqnets.ops.largest`).
+space to depth (half), wider vectors and fast math. What did gain: the gradient of max pooling by masks (`seqnets.ops.maxima`).
 """
 
 import argparse

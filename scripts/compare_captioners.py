@@ -28,7 +28,7 @@ import seqnets as sn
 from seqnets.data.captions.captioned_images import CaptionedImages
 from seqnets.data.captions.config import CaptionDataConfig
 from seqnets.data.words.spelling import word_tokens
-from seqnets.metrics.cider import CiderReward
+from seqnets.metrics.cider_score import CiderReward
 from seqnets.metrics.scorer import Scorer
 from seqnets.models.captioner import CaptionerConfig
 from seqnets.tasks.captioner.figures import CaptionJudge

@@ -8,114 +8,123 @@ Example:
     100
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from seqnets.errors import UserError
+from seqnets.errors import UserError as UserError
+from seqnets.exports import on_demand
 
 if TYPE_CHECKING:
-    from seqnets import data, decode, metrics, models, nn, ops, tasks, train, viz, weights
-    from seqnets.data import Corpus, FeatureStore, Preprocessing, TextConfig, Vocabulary, read_images, read_text
-    from seqnets.decode import Caption, beam_search, caption, classify, decode_captions, extract_features, sample, score, stream
-    from seqnets.models import (
-        Captioner,
-        CaptionerConfig,
-        CharLM,
-        CharLMConfig,
-        ClassifierConfig,
-        create_model,
-        make_classifier,
-        model_names,
-    )
-    from seqnets.run import Run, load
-    from seqnets.tasks import CaptionerTask, CharLMTask, ClassifierTask
-    from seqnets.train import TrainConfig, fit
+    from seqnets import data as data
+    from seqnets import decode as decode
+    from seqnets import metrics as metrics
+    from seqnets import models as models
+    from seqnets import nn as nn
+    from seqnets import ops as ops
+    from seqnets import tasks as tasks
+    from seqnets import train as train
+    from seqnets import viz as viz
+    from seqnets import weights as weights
+    from seqnets.data import Corpus as Corpus
+    from seqnets.data import FeatureStore as FeatureStore
+    from seqnets.data import Preprocessing as Preprocessing
+    from seqnets.data import TextConfig as TextConfig
+    from seqnets.data import Vocabulary as Vocabulary
+    from seqnets.data import read_captions as read_captions
+    from seqnets.data import read_images as read_images
+    from seqnets.data import read_text as read_text
+    from seqnets.decode import Caption as Caption
+    from seqnets.decode import answer_questions as answer_questions
+    from seqnets.decode import beam_search as beam_search
+    from seqnets.decode import caption as caption
+    from seqnets.decode import classify as classify
+    from seqnets.decode import classify_texts as classify_texts
+    from seqnets.decode import decode_captions as decode_captions
+    from seqnets.decode import extract_features as extract_features
+    from seqnets.decode import label_sequences as label_sequences
+    from seqnets.decode import sample as sample
+    from seqnets.decode import score as score
+    from seqnets.decode import stream as stream
+    from seqnets.decode import translate as translate
+    from seqnets.models import VQA as VQA
+    from seqnets.models import Captioner as Captioner
+    from seqnets.models import CaptionerConfig as CaptionerConfig
+    from seqnets.models import CharLM as CharLM
+    from seqnets.models import CharLMConfig as CharLMConfig
+    from seqnets.models import ClassifierConfig as ClassifierConfig
+    from seqnets.models import Labeller as Labeller
+    from seqnets.models import TextClassifier as TextClassifier
+    from seqnets.models import Translator as Translator
+    from seqnets.models import create_model as create_model
+    from seqnets.models import make_classifier as make_classifier
+    from seqnets.models import model_names as model_names
+    from seqnets.run import Run as Run
+    from seqnets.run import load as load
+    from seqnets.tasks import CaptionerTask as CaptionerTask
+    from seqnets.tasks import CharLMTask as CharLMTask
+    from seqnets.tasks import ClassifierTask as ClassifierTask
+    from seqnets.tasks import LabellerTask as LabellerTask
+    from seqnets.tasks import TextClassifierTask as TextClassifierTask
+    from seqnets.tasks import TranslatorTask as TranslatorTask
+    from seqnets.tasks import VQATask as VQATask
+    from seqnets.train import TrainConfig as TrainConfig
+    from seqnets.train import fit as fit
 
 __version__ = "0.1.0"
 
-__all__ = [
-    "Caption",
-    "Captioner",
-    "CaptionerConfig",
-    "CaptionerTask",
-    "CharLM",
-    "CharLMConfig",
-    "CharLMTask",
-    "ClassifierConfig",
-    "ClassifierTask",
-    "Corpus",
-    "FeatureStore",
-    "Preprocessing",
-    "Run",
-    "TextConfig",
-    "TrainConfig",
-    "UserError",
-    "Vocabulary",
-    "__version__",
-    "beam_search",
-    "caption",
-    "classify",
-    "create_model",
-    "data",
-    "decode",
-    "decode_captions",
-    "extract_features",
-    "fit",
-    "load",
-    "make_classifier",
-    "model_names",
-    "metrics",
-    "models",
-    "nn",
-    "ops",
-    "read_images",
-    "read_text",
-    "sample",
-    "score",
-    "stream",
-    "tasks",
-    "train",
-    "viz",
-    "weights",
-]
-
-_HOMES = {
-    "seqnets.data": ("Corpus", "FeatureStore", "Preprocessing", "TextConfig", "Vocabulary", "read_images", "read_text"),
-    "seqnets.decode": (
-        "Caption",
-        "beam_search",
-        "caption",
-        "classify",
-        "decode_captions",
-        "extract_features",
-        "sample",
-        "score",
-        "stream",
-    ),
-    "seqnets.models": (
-        "Captioner",
-        "CaptionerConfig",
-        "CharLM",
-        "CharLMConfig",
-        "ClassifierConfig",
-        "create_model",
-        "make_classifier",
-        "model_names",
-    ),
-    "seqnets.run": ("Run", "load"),
-    "seqnets.tasks": ("CaptionerTask", "CharLMTask", "ClassifierTask"),
-    "seqnets.train": ("TrainConfig", "fit"),
-}
-_EXPORTS = {name: module for module, names in _HOMES.items() for name in names}
-
-
-def __getattr__(name: str) -> Any:
-    if name in _EXPORTS:
-        return getattr(import_module(_EXPORTS[name]), name)
-    if name in __all__:
-        return import_module(f"seqnets.{name}")
-    raise AttributeError(f"module 'seqnets' has no attribute {name!r}; it has {', '.join(__all__)}")
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)
+__getattr__, __dir__, __all__ = on_demand(
+    __name__,
+    {
+        "data": [
+            "Corpus",
+            "FeatureStore",
+            "Preprocessing",
+            "TextConfig",
+            "Vocabulary",
+            "read_captions",
+            "read_images",
+            "read_text",
+        ],
+        "decode": [
+            "Caption",
+            "answer_questions",
+            "beam_search",
+            "caption",
+            "classify",
+            "classify_texts",
+            "decode_captions",
+            "extract_features",
+            "label_sequences",
+            "sample",
+            "score",
+            "stream",
+            "translate",
+        ],
+        "models": [
+            "VQA",
+            "Captioner",
+            "CaptionerConfig",
+            "CharLM",
+            "CharLMConfig",
+            "ClassifierConfig",
+            "Labeller",
+            "TextClassifier",
+            "Translator",
+            "create_model",
+            "make_classifier",
+            "model_names",
+        ],
+        "run": ["Run", "load"],
+        "tasks": [
+            "CaptionerTask",
+            "CharLMTask",
+            "ClassifierTask",
+            "LabellerTask",
+            "TextClassifierTask",
+            "TranslatorTask",
+            "VQATask",
+        ],
+        "train": ["TrainConfig", "fit"],
+    },
+    packages=["data", "decode", "metrics", "models", "nn", "ops", "tasks", "train", "viz", "weights"],
+    own=["UserError", "__version__"],
+)

@@ -5,27 +5,39 @@ from importlib import import_module
 from typing import Any
 
 
-def on_demand(package: str, homes: Mapping[str, Iterable[str]]) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
-    """Return the `__getattr__` and the `__dir__` of a package.
+def on_demand(
+    package: str, homes: Mapping[str, Iterable[str]], *, packages: Iterable[str] = (), own: Iterable[str] = ()
+) -> tuple[Callable[[str], Any], Callable[[], list[str]], list[str]]:
+    """Return the `__getattr__`, the `__dir__` and the `__all__` of a package.
 
     Args:
         package: its `__name__`.
-        homes: modules below it, and which names each of them has.
+        homes: modules below it, or anywhere where the name begins with "seqnets.", and which names each of them has.
+        packages: which packages below it are shown, too.
+        own: which names it defines itself.
 
     Example:
-        >>> find, names = on_demand("seqnets", {"errors": ["UserError"]})
-        >>> names(), find("UserError").__name__
-        (['UserError'], 'UserError')
+        >>> find, names, _ = on_demand("seqnets", {"errors": ["UserError"]}, packages=["ops"])
+        >>> names(), find("UserError").__name__, find("ops").__name__
+        (['UserError', 'ops'], 'UserError', 'seqnets.ops')
         >>> find("Error")
         Traceback (most recent call last):
         ...
-        AttributeError: module 'seqnets' has no attribute 'Error'; it has UserError
+        AttributeError: module 'seqnets' has no attribute 'Error'; it has UserError, ops
     """
-    modules = {name: module for module, names in homes.items() for name in names}
+    modules = {name: _below(package, module) for module, names in homes.items() for name in names}
+    below = {name: _below(package, name) for name in packages}
+    everything = sorted({*modules, *below, *own})
 
     def found(name: str) -> Any:
-        if name not in modules:
-            raise AttributeError(f"module {package!r} has no attribute {name!r}; it has {', '.join(sorted(modules))}")
-        return getattr(import_module(f"{package}.{modules[name]}"), name)
+        if name in modules:
+            return getattr(import_module(modules[name]), name)
+        if name in below:
+            return import_module(below[name])
+        raise AttributeError(f"module {package!r} has no attribute {name!r}; it has {', '.join(everything)}")
 
-    return found, lambda: sorted(modules)
+    return found, lambda: everything, everything
+
+
+def _below(package: str, module: str) -> str:
+    return module if module.startswith("seqnets.") else f"{package}.{module}"

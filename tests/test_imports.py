@@ -1,7 +1,10 @@
 """Imports: downward only, lazy at the top, and none that change anything."""
 
+import ast
+import re
 import subprocess
 import sys
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -44,16 +47,49 @@ def test_importing_everything_changes_no_setting_of_jax():
     assert done.returncode == 0, done.stderr
 
 
-@pytest.mark.parametrize("name", seqnets.__all__)
-def test_every_export_is_there(name):
-    assert getattr(seqnets, name) is not None
+PACKAGES = [
+    "seqnets",
+    *("seqnets." + name for name in ["data", "decode", "metrics", "models", "nn", "ops", "tasks", "train", "viz", "weights"]),
+]
 
 
-def test_an_unknown_export_is_an_attribute_error_that_tells_what_there_is():
+@pytest.mark.parametrize("package", PACKAGES)
+def test_a_package_lists_exactly_what_it_has(package):
+    module = import_module(package)
+    assert dir(module) == sorted(module.__all__)
+    assert len(dir(module)) > 1
+    for name in dir(module):
+        assert getattr(module, name) is not None
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_no_name_hides_a_module_of_the_same_name(package):
+    module, subpackages = import_module(package), PACKAGES[1:]
+    files = {path.stem for path in Path(module.__path__[0]).glob("*.py")} | {name.rpartition(".")[2] for name in subpackages}
+    shown = {name for name in dir(module) if f"{package}.{name}" not in subpackages}
+    assert shown & files == set()
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_type_checkers_see_what_is_listed(package):
+    module = import_module(package)
+    tree = ast.parse(Path(module.__path__[0], "__init__.py").read_text())
+    (block,) = [node for node in tree.body if isinstance(node, ast.If)]
+    typed = {alias.name for node in block.body if isinstance(node, ast.ImportFrom) for alias in node.names}
+    defined = {node.name for node in tree.body if isinstance(node, ast.ClassDef)} | {"TASKS", "UserError", "__version__"}
+    assert set(dir(module)) <= typed | defined
+
+
+def test_an_unknown_name_is_an_attribute_error_that_lists_what_there_is():
     with pytest.raises(AttributeError, match=r"no attribute 'CharLn'; it has .*CharLM"):
         seqnets.CharLn  # noqa: B018
 
 
-def test_type_checkers_see_what_is_exported():
-    visible = Path(seqnets.__path__[0], "__init__.py").read_text().partition("if TYPE_CHECKING:")[2].partition("__version__")[0]
-    assert [name for name in seqnets.__all__ if name not in ("UserError", "__version__") and name not in visible] == []
+def test_names_of_the_docs_can_be_reached():
+    text = "".join(path.read_text() for path in [Path("README.md"), *Path("docs").glob("*.md")])
+    found = set(re.findall(r"\bsn\.((?:[a-z]\w*\.)*\w+)", text))
+    assert len(found) > 15
+    for dotted in found:
+        value = seqnets
+        for name in dotted.split("."):
+            value = getattr(value, name)

@@ -18,8 +18,8 @@ from seqnets.models import CharLM
 from seqnets.ops.backends import cudnn, native
 from seqnets.ops.backends.cudnn import Direction
 from seqnets.ops.linear import affine
+from seqnets.ops.over_time import sequence
 from seqnets.ops.recurrent import GRU, LSTM, VANILLA, LSTMState, RecurrentWeights, highway
-from seqnets.ops.sequence import sequence
 
 RECURRENCES = {"lstm": LSTM, "gru": GRU["after"], "vanilla": VANILLA["tanh"], "highway": highway(1)}
 

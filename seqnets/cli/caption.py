@@ -172,7 +172,7 @@ def _write_figures(captioned: Sequence[Captioned], path: Path) -> None:
 
 def _write_page(captioned: Sequence[Captioned], path: Path) -> None:
     from seqnets.run import replace_file
-    from seqnets.viz.attention_page import Shown, attention_page
+    from seqnets.viz.page import Shown, attention_page
 
     page = attention_page([Shown(str(each.path), each.captions[0].image, each.captions) for each in captioned])
     replace_file(path, page)

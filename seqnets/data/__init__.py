@@ -5,58 +5,99 @@ from typing import TYPE_CHECKING
 from seqnets.exports import on_demand
 
 if TYPE_CHECKING:
-    from seqnets.data.demo.library_text import standard_library
-    from seqnets.data.features.store import FeatureStore
-    from seqnets.data.images.config import ImageConfig
-    from seqnets.data.images.files import ImageError, find_images, open_image
-    from seqnets.data.images.preprocessing import Preprocessing
-    from seqnets.data.images.sets import ImageSet, read_images
-    from seqnets.data.text.config import TextConfig
-    from seqnets.data.text.corpus import Corpus, read_text
-    from seqnets.data.text.streams import TextBatch, TokenStream, Windows
-    from seqnets.data.text.vocabulary import Decoder, UnknownPolicy, Vocabulary, VocabularyKind, bytes_vocabulary
-    from seqnets.data.words.vocabulary import CaptionVocabulary, LetterVocabulary, WordVocabulary, caption_vocabulary
+    from seqnets.data.captions.caption_set import CaptionSet as CaptionSet
+    from seqnets.data.captions.captioned_images import CaptionedImages as CaptionedImages
+    from seqnets.data.captions.config import CaptionDataConfig as CaptionDataConfig
+    from seqnets.data.captions.pictures import with_pictures as with_pictures
+    from seqnets.data.captions.reading import read_captions as read_captions
+    from seqnets.data.captions.reading import read_references as read_references
+    from seqnets.data.demo.dates import dates as dates
+    from seqnets.data.demo.library_text import standard_library as standard_library
+    from seqnets.data.demo.scenes import Scenes as Scenes
+    from seqnets.data.demo.shapes import draw_shapes as draw_shapes
+    from seqnets.data.examples.config import LabelledTextConfig as LabelledTextConfig
+    from seqnets.data.examples.config import QuestionConfig as QuestionConfig
+    from seqnets.data.examples.config import SequenceConfig as SequenceConfig
+    from seqnets.data.examples.examples import Examples as Examples
+    from seqnets.data.examples.examples import Ragged as Ragged
+    from seqnets.data.examples.examples import ShuffledBatches as ShuffledBatches
+    from seqnets.data.examples.examples import Table as Table
+    from seqnets.data.examples.label_examples import frame_examples as frame_examples
+    from seqnets.data.examples.label_examples import token_examples as token_examples
+    from seqnets.data.examples.labelled_sequences import Frames as Frames
+    from seqnets.data.examples.labelled_sequences import read_frames as read_frames
+    from seqnets.data.examples.labelled_sequences import read_labelled_sequences as read_labelled_sequences
+    from seqnets.data.examples.labelled_texts import read_labelled_texts as read_labelled_texts
+    from seqnets.data.examples.pairs import pair_examples as pair_examples
+    from seqnets.data.examples.pairs import read_pairs as read_pairs
+    from seqnets.data.examples.question_examples import question_examples as question_examples
+    from seqnets.data.examples.questions import Question as Question
+    from seqnets.data.examples.questions import read_questions as read_questions
+    from seqnets.data.examples.texts import text_examples as text_examples
+    from seqnets.data.features.store import FeatureStore as FeatureStore
+    from seqnets.data.features.writer import FeatureWriter as FeatureWriter
+    from seqnets.data.images.config import ImageConfig as ImageConfig
+    from seqnets.data.images.files import ImageError as ImageError
+    from seqnets.data.images.files import find_images as find_images
+    from seqnets.data.images.files import open_image as open_image
+    from seqnets.data.images.labels import read_labels as read_labels
+    from seqnets.data.images.preprocessing import Preprocessing as Preprocessing
+    from seqnets.data.images.sets import ImageSet as ImageSet
+    from seqnets.data.images.sets import LabelledImages as LabelledImages
+    from seqnets.data.images.sets import read_images as read_images
+    from seqnets.data.text.config import TextConfig as TextConfig
+    from seqnets.data.text.corpus import Corpus as Corpus
+    from seqnets.data.text.corpus import read_text as read_text
+    from seqnets.data.text.streams import TextBatch as TextBatch
+    from seqnets.data.text.streams import TokenStream as TokenStream
+    from seqnets.data.text.streams import Windows as Windows
+    from seqnets.data.text.vocabulary import Decoder as Decoder
+    from seqnets.data.text.vocabulary import UnknownPolicy as UnknownPolicy
+    from seqnets.data.text.vocabulary import Vocabulary as Vocabulary
+    from seqnets.data.text.vocabulary import VocabularyKind as VocabularyKind
+    from seqnets.data.text.vocabulary import bytes_vocabulary as bytes_vocabulary
+    from seqnets.data.words.token_table import TokenTable as TokenTable
+    from seqnets.data.words.vectors import WordVectors as WordVectors
+    from seqnets.data.words.vectors import read_vectors as read_vectors
+    from seqnets.data.words.vocabulary import CaptionVocabulary as CaptionVocabulary
+    from seqnets.data.words.vocabulary import LetterVocabulary as LetterVocabulary
+    from seqnets.data.words.vocabulary import WordVocabulary as WordVocabulary
+    from seqnets.data.words.vocabulary import caption_vocabulary as caption_vocabulary
 
-__all__ = [
-    "CaptionVocabulary",
-    "Corpus",
-    "Decoder",
-    "FeatureStore",
-    "ImageConfig",
-    "ImageError",
-    "ImageSet",
-    "LetterVocabulary",
-    "Preprocessing",
-    "TextBatch",
-    "TextConfig",
-    "TokenStream",
-    "UnknownPolicy",
-    "Vocabulary",
-    "VocabularyKind",
-    "Windows",
-    "WordVocabulary",
-    "bytes_vocabulary",
-    "caption_vocabulary",
-    "find_images",
-    "open_image",
-    "read_images",
-    "read_text",
-    "standard_library",
-]
-
-__getattr__, __dir__ = on_demand(
+__getattr__, __dir__, __all__ = on_demand(
     __name__,
     {
+        "captions.caption_set": ["CaptionSet"],
+        "captions.captioned_images": ["CaptionedImages"],
+        "captions.config": ["CaptionDataConfig"],
+        "captions.pictures": ["with_pictures"],
+        "captions.reading": ["read_captions", "read_references"],
+        "demo.dates": ["dates"],
         "demo.library_text": ["standard_library"],
+        "demo.scenes": ["Scenes"],
+        "demo.shapes": ["draw_shapes"],
+        "examples.config": ["LabelledTextConfig", "QuestionConfig", "SequenceConfig"],
+        "examples.examples": ["Examples", "Ragged", "ShuffledBatches", "Table"],
+        "examples.labelled_sequences": ["Frames", "read_frames", "read_labelled_sequences"],
+        "examples.labelled_texts": ["read_labelled_texts"],
+        "examples.label_examples": ["frame_examples", "token_examples"],
+        "examples.pairs": ["pair_examples", "read_pairs"],
+        "examples.question_examples": ["question_examples"],
+        "examples.questions": ["Question", "read_questions"],
+        "examples.texts": ["text_examples"],
         "features.store": ["FeatureStore"],
+        "features.writer": ["FeatureWriter"],
         "images.config": ["ImageConfig"],
         "images.files": ["ImageError", "find_images", "open_image"],
+        "images.labels": ["read_labels"],
         "images.preprocessing": ["Preprocessing"],
-        "images.sets": ["ImageSet", "read_images"],
+        "images.sets": ["ImageSet", "LabelledImages", "read_images"],
         "text.config": ["TextConfig"],
         "text.corpus": ["Corpus", "read_text"],
         "text.streams": ["TextBatch", "TokenStream", "Windows"],
         "text.vocabulary": ["Decoder", "UnknownPolicy", "Vocabulary", "VocabularyKind", "bytes_vocabulary"],
         "words.vocabulary": ["CaptionVocabulary", "LetterVocabulary", "WordVocabulary", "caption_vocabulary"],
+        "words.token_table": ["TokenTable"],
+        "words.vectors": ["WordVectors", "read_vectors"],
     },
 )

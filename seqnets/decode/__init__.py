@@ -5,50 +5,33 @@ from typing import TYPE_CHECKING
 from seqnets.exports import on_demand
 
 if TYPE_CHECKING:
-    from seqnets.decode.answers import Answer, answer_questions
-    from seqnets.decode.captions.config import CaptionConfig
-    from seqnets.decode.captions.decoding import decode_captions
-    from seqnets.decode.captions.hypothesis import Caption
-    from seqnets.decode.captions.images import caption, caption_images
-    from seqnets.decode.classification import Guess, classify
-    from seqnets.decode.extraction import extract_features
-    from seqnets.decode.step_labels import label_sequences
-    from seqnets.decode.text.beam import Continuation, beam_search
-    from seqnets.decode.text.dynamic import DynamicConfig, dynamic_score
-    from seqnets.decode.text.sampling import SamplingConfig, sample, sample_many, stream, stream_many
-    from seqnets.decode.text.scoring import Score, score
-    from seqnets.decode.text_classes import Classified, classify_texts
-    from seqnets.decode.translation import translate
+    from seqnets.decode.answers import Answer as Answer
+    from seqnets.decode.answers import answer_questions as answer_questions
+    from seqnets.decode.captions.config import CaptionConfig as CaptionConfig
+    from seqnets.decode.captions.decoding import decode_captions as decode_captions
+    from seqnets.decode.captions.hypothesis import Caption as Caption
+    from seqnets.decode.captions.images import caption as caption
+    from seqnets.decode.captions.images import caption_images as caption_images
+    from seqnets.decode.classification import Guess as Guess
+    from seqnets.decode.classification import classify as classify
+    from seqnets.decode.extraction import extract_features as extract_features
+    from seqnets.decode.step_labels import label_sequences as label_sequences
+    from seqnets.decode.text.beam import Continuation as Continuation
+    from seqnets.decode.text.beam import beam_search as beam_search
+    from seqnets.decode.text.config import SamplingConfig as SamplingConfig
+    from seqnets.decode.text.dynamic import DynamicConfig as DynamicConfig
+    from seqnets.decode.text.dynamic import dynamic_score as dynamic_score
+    from seqnets.decode.text.sampling import sample as sample
+    from seqnets.decode.text.sampling import sample_many as sample_many
+    from seqnets.decode.text.sampling import stream as stream
+    from seqnets.decode.text.sampling import stream_many as stream_many
+    from seqnets.decode.text.scoring import Score as Score
+    from seqnets.decode.text.scoring import score as score
+    from seqnets.decode.text_classes import Classified as Classified
+    from seqnets.decode.text_classes import classify_texts as classify_texts
+    from seqnets.decode.translation import translate as translate
 
-__all__ = [
-    "Answer",
-    "Caption",
-    "CaptionConfig",
-    "Classified",
-    "Continuation",
-    "DynamicConfig",
-    "Guess",
-    "SamplingConfig",
-    "Score",
-    "answer_questions",
-    "beam_search",
-    "caption",
-    "caption_images",
-    "classify",
-    "classify_texts",
-    "decode_captions",
-    "dynamic_score",
-    "extract_features",
-    "label_sequences",
-    "sample",
-    "sample_many",
-    "score",
-    "stream",
-    "stream_many",
-    "translate",
-]
-
-__getattr__, __dir__ = on_demand(
+__getattr__, __dir__, __all__ = on_demand(
     __name__,
     {
         "answers": ["Answer", "answer_questions"],
@@ -61,7 +44,8 @@ __getattr__, __dir__ = on_demand(
         "step_labels": ["label_sequences"],
         "text.beam": ["Continuation", "beam_search"],
         "text.dynamic": ["DynamicConfig", "dynamic_score"],
-        "text.sampling": ["SamplingConfig", "sample", "sample_many", "stream", "stream_many"],
+        "text.sampling": ["sample", "sample_many", "stream", "stream_many"],
+        "text.config": ["SamplingConfig"],
         "text.scoring": ["Score", "score"],
         "text_classes": ["Classified", "classify_texts"],
         "translation": ["translate"],

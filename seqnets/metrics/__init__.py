@@ -1,24 +1,36 @@
 """Floor 3: how good a caption is. NumPy only."""
 
-from seqnets.metrics.bleu import bleu
-from seqnets.metrics.cider import CiderReward, cider
-from seqnets.metrics.references import Comparison, References
-from seqnets.metrics.rouge import rouge_l
-from seqnets.metrics.scorer import METRICS, CaptionScores, Scorer
-from seqnets.metrics.tokenizer import caption_characters, caption_words, treebank_tokens, words_for
+from typing import TYPE_CHECKING
 
-__all__ = [
-    "METRICS",
-    "CaptionScores",
-    "CiderReward",
-    "Comparison",
-    "References",
-    "Scorer",
-    "bleu",
-    "caption_characters",
-    "caption_words",
-    "cider",
-    "rouge_l",
-    "treebank_tokens",
-    "words_for",
-]
+from seqnets.exports import on_demand
+
+if TYPE_CHECKING:
+    from seqnets.metrics.bleu_score import bleu as bleu
+    from seqnets.metrics.cider_score import CiderReward as CiderReward
+    from seqnets.metrics.cider_score import cider as cider
+    from seqnets.metrics.classification import accuracy as accuracy
+    from seqnets.metrics.classification import confusion as confusion
+    from seqnets.metrics.classification import macro_f1 as macro_f1
+    from seqnets.metrics.references import Comparison as Comparison
+    from seqnets.metrics.references import References as References
+    from seqnets.metrics.rouge import rouge_l as rouge_l
+    from seqnets.metrics.scorer import METRICS as METRICS
+    from seqnets.metrics.scorer import CaptionScores as CaptionScores
+    from seqnets.metrics.scorer import Scorer as Scorer
+    from seqnets.metrics.tokenizer import caption_characters as caption_characters
+    from seqnets.metrics.tokenizer import caption_words as caption_words
+    from seqnets.metrics.tokenizer import treebank_tokens as treebank_tokens
+    from seqnets.metrics.tokenizer import words_for as words_for
+
+__getattr__, __dir__, __all__ = on_demand(
+    __name__,
+    {
+        "bleu_score": ["bleu"],
+        "cider_score": ["CiderReward", "cider"],
+        "classification": ["accuracy", "confusion", "macro_f1"],
+        "references": ["Comparison", "References"],
+        "rouge": ["rouge_l"],
+        "scorer": ["METRICS", "CaptionScores", "Scorer"],
+        "tokenizer": ["caption_characters", "caption_words", "treebank_tokens", "words_for"],
+    },
+)

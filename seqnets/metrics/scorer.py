@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from seqnets.errors import UserError
-from seqnets.metrics.bleu import bleu
-from seqnets.metrics.cider import cider
+from seqnets.metrics.bleu_score import bleu
+from seqnets.metrics.cider_score import cider
 from seqnets.metrics.ngrams import LONGEST, Words
 from seqnets.metrics.references import References
 from seqnets.metrics.rouge import rouge_l

@@ -5,54 +5,40 @@ from typing import TYPE_CHECKING
 from seqnets.exports import on_demand
 
 if TYPE_CHECKING:
-    from seqnets.models.captioner import Captioner, CaptionerConfig
-    from seqnets.models.char_lm import CharLM, CharLMConfig
-    from seqnets.models.classifier import ClassifierConfig, make_classifier
-    from seqnets.models.patterned import pattern_network
-    from seqnets.models.registry import abstract_model, create_model, model_names
-    from seqnets.models.sequence.labeller import FrameScale, Labeller
-    from seqnets.models.sequence.recurrent import RecurrentConfig
-    from seqnets.models.sequence.text_classifier import TextClassifier, TextClassifierConfig
-    from seqnets.models.sequence.translator import Translator, TranslatorConfig
-    from seqnets.models.sequence.vqa import VQA, VQAConfig
-    from seqnets.models.summary import summarize
+    from seqnets.models.captioner import Captioner as Captioner
+    from seqnets.models.captioner import CaptionerConfig as CaptionerConfig
+    from seqnets.models.char_lm import CharLM as CharLM
+    from seqnets.models.char_lm import CharLMConfig as CharLMConfig
+    from seqnets.models.classifier import ClassifierConfig as ClassifierConfig
+    from seqnets.models.classifier import make_classifier as make_classifier
+    from seqnets.models.patterned import pattern_network as pattern_network
+    from seqnets.models.registry import abstract_model as abstract_model
+    from seqnets.models.registry import create_model as create_model
+    from seqnets.models.registry import model_names as model_names
+    from seqnets.models.sequence.labeller import FrameScale as FrameScale
+    from seqnets.models.sequence.labeller import Labeller as Labeller
+    from seqnets.models.sequence.recurrent import RecurrentConfig as RecurrentConfig
+    from seqnets.models.sequence.text_classifier import TextClassifier as TextClassifier
+    from seqnets.models.sequence.text_classifier import TextClassifierConfig as TextClassifierConfig
+    from seqnets.models.sequence.translator import Translator as Translator
+    from seqnets.models.sequence.translator import TranslatorConfig as TranslatorConfig
+    from seqnets.models.sequence.vqa import VQA as VQA
+    from seqnets.models.sequence.vqa import VQAConfig as VQAConfig
+    from seqnets.models.summary import summarize as summarize
 
-__all__ = [
-    "Captioner",
-    "CaptionerConfig",
-    "CharLM",
-    "CharLMConfig",
-    "ClassifierConfig",
-    "FrameScale",
-    "Labeller",
-    "RecurrentConfig",
-    "TextClassifier",
-    "TextClassifierConfig",
-    "Translator",
-    "TranslatorConfig",
-    "VQA",
-    "VQAConfig",
-    "abstract_model",
-    "create_model",
-    "make_classifier",
-    "model_names",
-    "pattern_network",
-    "summarize",
-]
-
-__getattr__, __dir__ = on_demand(
+__getattr__, __dir__, __all__ = on_demand(
     __name__,
     {
-        "captioner": ("Captioner", "CaptionerConfig"),
-        "char_lm": ("CharLM", "CharLMConfig"),
-        "classifier": ("ClassifierConfig", "make_classifier"),
-        "patterned": ("pattern_network",),
-        "registry": ("abstract_model", "create_model", "model_names"),
-        "sequence.labeller": ("FrameScale", "Labeller"),
-        "sequence.recurrent": ("RecurrentConfig",),
-        "sequence.text_classifier": ("TextClassifier", "TextClassifierConfig"),
-        "sequence.translator": ("Translator", "TranslatorConfig"),
-        "sequence.vqa": ("VQA", "VQAConfig"),
-        "summary": ("summarize",),
+        "captioner": ["Captioner", "CaptionerConfig"],
+        "char_lm": ["CharLM", "CharLMConfig"],
+        "classifier": ["ClassifierConfig", "make_classifier"],
+        "patterned": ["pattern_network"],
+        "registry": ["abstract_model", "create_model", "model_names"],
+        "sequence.labeller": ["FrameScale", "Labeller"],
+        "sequence.recurrent": ["RecurrentConfig"],
+        "sequence.text_classifier": ["TextClassifier", "TextClassifierConfig"],
+        "sequence.translator": ["Translator", "TranslatorConfig"],
+        "sequence.vqa": ["VQA", "VQAConfig"],
+        "summary": ["summarize"],
     },
 )

@@ -13,8 +13,8 @@ from seqnets.nn.cells import Cell
 from seqnets.nn.regularize import drop_weights
 from seqnets.nn.remat import in_chunks
 from seqnets.ops import arguments
+from seqnets.ops.over_time import Backend, sequence
 from seqnets.ops.recurrent import Carry
-from seqnets.ops.sequence import Backend, sequence
 
 
 class RNN(nnx.Module):
@@ -31,7 +31,7 @@ class RNN(nnx.Module):
         weight_dropout: rate of DropConnect on the recurrent kernels while a key is given.
         remat: keep for the backward pass only the state at every so many steps, and compute what lies between again: about a
             third more time, and memory for a few times the root of T steps instead of T; 0 keeps everything.
-        backend: see `seqnets.ops.sequence.sequence`; also "cudnn": the LSTM of cuDNN, in float32, which "auto" takes on an NVIDIA
+        backend: see `seqnets.ops.over_time`; also "cudnn": the LSTM of cuDNN, in float32, which "auto" takes on an NVIDIA
             GPU where it can.
 
     Raises:

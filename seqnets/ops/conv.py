@@ -6,8 +6,8 @@ from jax import lax
 
 from seqnets.errors import UserError
 from seqnets.ops.canonical_conv import LAYOUT, convolve
+from seqnets.ops.columns import im2col
 from seqnets.ops.geometry import Padding, Pair, check_positive, output_size, pair, resolve_padding
-from seqnets.ops.im2col import im2col
 
 
 def conv2d(

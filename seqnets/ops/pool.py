@@ -7,9 +7,9 @@ from jax import lax
 from jax.core import Tracer
 
 from seqnets.errors import UserError
+from seqnets.ops.columns import im2col
 from seqnets.ops.geometry import Padding, Pair, Rounding, check_positive, output_size, pair, resolve_padding
-from seqnets.ops.im2col import im2col
-from seqnets.ops.largest import largest
+from seqnets.ops.maxima import largest
 
 Sides = tuple[tuple[int, int], tuple[int, int]]
 

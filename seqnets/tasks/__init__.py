@@ -21,28 +21,17 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-if TYPE_CHECKING:
-    from seqnets.tasks.captioner.learning import CaptionLearning
-    from seqnets.tasks.captioner.task import CaptionerTask
-    from seqnets.tasks.classifier.task import ClassifierTask
-    from seqnets.tasks.labeller.task import LabellerTask
-    from seqnets.tasks.text.task import CharLMTask
-    from seqnets.tasks.text_classifier.task import TextClassifierTask
-    from seqnets.tasks.translator.task import TranslatorTask
-    from seqnets.tasks.vqa.task import VQATask
+from seqnets.exports import on_demand
 
-__all__ = [
-    "TASKS",
-    "CaptionLearning",
-    "CaptionerTask",
-    "CharLMTask",
-    "ClassifierTask",
-    "LabellerTask",
-    "TaskEntry",
-    "TextClassifierTask",
-    "TranslatorTask",
-    "VQATask",
-]
+if TYPE_CHECKING:
+    from seqnets.tasks.captioner.learning import CaptionLearning as CaptionLearning
+    from seqnets.tasks.captioner.task import CaptionerTask as CaptionerTask
+    from seqnets.tasks.classifier.task import ClassifierTask as ClassifierTask
+    from seqnets.tasks.labeller.task import LabellerTask as LabellerTask
+    from seqnets.tasks.text.task import CharLMTask as CharLMTask
+    from seqnets.tasks.text_classifier.task import TextClassifierTask as TextClassifierTask
+    from seqnets.tasks.translator.task import TranslatorTask as TranslatorTask
+    from seqnets.tasks.vqa.task import VQATask as VQATask
 
 
 @dataclass(frozen=True)
@@ -76,19 +65,17 @@ TASKS = {
     "vqa": TaskEntry("seqnets.tasks.vqa", "answers to questions about pictures", "answer {run} IMAGE QUESTION"),
 }
 
-_HOMES = {
-    "CaptionLearning": "captioner.learning",
-    "CaptionerTask": "captioner.task",
-    "CharLMTask": "text.task",
-    "ClassifierTask": "classifier.task",
-    "LabellerTask": "labeller.task",
-    "TextClassifierTask": "text_classifier.task",
-    "TranslatorTask": "translator.task",
-    "VQATask": "vqa.task",
-}
-
-
-def __getattr__(name: str) -> Any:
-    if name in _HOMES:
-        return getattr(import_module(f"seqnets.tasks.{_HOMES[name]}"), name)
-    raise AttributeError(f"module 'seqnets.tasks' has no attribute {name!r}; it has {', '.join(__all__)}")
+__getattr__, __dir__, __all__ = on_demand(
+    __name__,
+    {
+        "captioner.learning": ["CaptionLearning"],
+        "captioner.task": ["CaptionerTask"],
+        "classifier.task": ["ClassifierTask"],
+        "labeller.task": ["LabellerTask"],
+        "text.task": ["CharLMTask"],
+        "text_classifier.task": ["TextClassifierTask"],
+        "translator.task": ["TranslatorTask"],
+        "vqa.task": ["VQATask"],
+    },
+    own=["TASKS", "TaskEntry"],
+)

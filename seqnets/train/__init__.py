@@ -1,34 +1,23 @@
 """Floor 3: one loop trains every task."""
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from seqnets.exports import on_demand
 
 if TYPE_CHECKING:
-    from seqnets.train.config import TrainConfig
-    from seqnets.train.loop import Diverged, fit
-    from seqnets.train.signals import Interrupted
-    from seqnets.train.task import BatchSource, Task
+    from seqnets.train.config import TrainConfig as TrainConfig
+    from seqnets.train.loop import Diverged as Diverged
+    from seqnets.train.loop import fit as fit
+    from seqnets.train.signals import Interrupted as Interrupted
+    from seqnets.train.task import BatchSource as BatchSource
+    from seqnets.train.task import Task as Task
 
-__all__ = [
-    "BatchSource",
-    "Diverged",
-    "Interrupted",
-    "Task",
-    "TrainConfig",
-    "fit",
-]
-
-_HOMES = {
-    "BatchSource": "task",
-    "Diverged": "loop",
-    "Interrupted": "signals",
-    "Task": "task",
-    "TrainConfig": "config",
-    "fit": "loop",
-}
-
-
-def __getattr__(name: str) -> Any:
-    if name in _HOMES:
-        return getattr(import_module(f"seqnets.train.{_HOMES[name]}"), name)
-    raise AttributeError(f"module 'seqnets.train' has no attribute {name!r}; it has {', '.join(__all__)}")
+__getattr__, __dir__, __all__ = on_demand(
+    __name__,
+    {
+        "config": ["TrainConfig"],
+        "loop": ["Diverged", "fit"],
+        "signals": ["Interrupted"],
+        "task": ["BatchSource", "Task"],
+    },
+)

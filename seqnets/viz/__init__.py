@@ -1,1 +1,20 @@
 """Floor 3: pictures out of trained models."""
+
+from typing import TYPE_CHECKING
+
+from seqnets.exports import on_demand
+
+if TYPE_CHECKING:
+    from seqnets.viz.alignment import alignment_figure as alignment_figure
+    from seqnets.viz.attention import attention_figure as attention_figure
+    from seqnets.viz.page import Shown as Shown
+    from seqnets.viz.page import attention_page as attention_page
+
+__getattr__, __dir__, __all__ = on_demand(
+    __name__,
+    {
+        "alignment": ["alignment_figure"],
+        "attention": ["attention_figure"],
+        "page": ["Shown", "attention_page"],
+    },
+)

@@ -31,19 +31,24 @@ Example:
     (True, (84, 26))
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from seqnets.exports import on_demand
 
 if TYPE_CHECKING:
-    from seqnets.weights.convert import load_weights, save_weights
+    from seqnets.weights.convert import load_weights as load_weights
+    from seqnets.weights.convert import save_weights as save_weights
+    from seqnets.weights.cudnn import cudnn_weights as cudnn_weights
+    from seqnets.weights.cudnn import load_cudnn_weights as load_cudnn_weights
+    from seqnets.weights.torch_rnn import load_torch_rnn as load_torch_rnn
+    from seqnets.weights.torch_rnn import rnn_from_torch as rnn_from_torch
+    from seqnets.weights.torch_rnn import torch_rnn_state_dict as torch_rnn_state_dict
 
-_HOMES = {"convert": ("load_weights", "save_weights")}
-_EXPORTS = {name: module for module, names in _HOMES.items() for name in names}
-
-__all__ = ["load_weights", "save_weights"]
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _EXPORTS:
-        raise AttributeError(f"module 'seqnets.weights' has no attribute {name!r}; it has {', '.join(__all__)}")
-    return getattr(import_module(f"seqnets.weights.{_EXPORTS[name]}"), name)
+__getattr__, __dir__, __all__ = on_demand(
+    __name__,
+    {
+        "convert": ["load_weights", "save_weights"],
+        "cudnn": ["cudnn_weights", "load_cudnn_weights"],
+        "torch_rnn": ["load_torch_rnn", "rnn_from_torch", "torch_rnn_state_dict"],
+    },
+)

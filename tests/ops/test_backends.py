@@ -15,8 +15,8 @@ from numerics import assert_close
 from recurrence_problems import CELLS, LINEAR, expected, gpu_interpreter, in_bfloat16, problem, results
 from seqnets.ops.backends import cudnn, native, pallas, parallel, reference, scan
 from seqnets.ops.native import build
+from seqnets.ops.over_time import sequence
 from seqnets.ops.recurrent import LSTMState
-from seqnets.ops.sequence import sequence
 from seqnets.ops.timestep import TimeInputs
 
 SHAPES = list(itertools.product((1, 5, 16, 17, 64, 100), (1, 3, 32)))  # hidden units and rows

@@ -7,9 +7,9 @@ import pytest
 from jax.test_util import check_grads
 
 from seqnets.errors import UserError
+from seqnets.ops.columns import conv2d_im2col, im2col
 from seqnets.ops.conv import conv2d, conv_transpose2d, locally_connected2d
 from seqnets.ops.geometry import output_size
-from seqnets.ops.im2col import conv2d_im2col, im2col
 
 CASES = [
     {"stride": 1, "padding": 0, "dilation": 1, "groups": 1},

@@ -16,10 +16,10 @@ from recurrence_problems import CELLS, LINEAR, problem
 from seqnets.ops.backends import cudnn, native, parallel, reference, scan
 from seqnets.ops.canonical_conv import LAYOUT, convolve
 from seqnets.ops.derivatives import differentiable
-from seqnets.ops.largest import largest
 from seqnets.ops.lookup import take_rows
+from seqnets.ops.maxima import largest
 from seqnets.ops.native import build
-from seqnets.ops.sequence import sequence
+from seqnets.ops.over_time import sequence
 from seqnets.ops.timestep import TimeInputs
 
 

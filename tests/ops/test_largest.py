@@ -6,7 +6,7 @@ import numpy as np
 
 from seqnets.nn import BatchNorm
 from seqnets.ops.conv import conv2d
-from seqnets.ops.largest import _reduced, largest
+from seqnets.ops.maxima import _reduced, largest
 
 WINDOW = ((3, 3), (2, 2), ((1, 1), (1, 1)))
 

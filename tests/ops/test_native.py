@@ -14,8 +14,8 @@ from recurrence_problems import CELLS, problem, results
 from seqnets.errors import UserError
 from seqnets.ops.backends import native
 from seqnets.ops.native import build
+from seqnets.ops.over_time import sequence
 from seqnets.ops.recurrent import LSTM, VANILLA, Recurrence, RecurrentWeights, highway
-from seqnets.ops.sequence import sequence
 from seqnets.ops.timestep import TimeInputs
 
 needs_kernels = pytest.mark.skipif(build.library() is None, reason="no C++ compiler here")

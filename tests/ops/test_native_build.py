@@ -90,7 +90,7 @@ def test_auto_goes_on_without_kernels():
 import jax.numpy as jnp
 from seqnets.errors import UserError
 from seqnets.ops.recurrent import VANILLA, RecurrentWeights
-from seqnets.ops.sequence import sequence
+from seqnets.ops.over_time import sequence
 arguments = VANILLA["relu"], RecurrentWeights((jnp.eye(1),), {}), jnp.zeros((1, 1)), jnp.ones((3, 1, 1))
 assert sequence(*arguments)[1].item() == sequence(*arguments)[1].item() == 3
 try:

@@ -12,9 +12,9 @@ from numerics import assert_close
 from recurrence_problems import CELLS, LINEAR, gpu_interpreter, in_bfloat16, problem, results
 from seqnets.errors import UserError
 from seqnets.ops.backends import pallas, scan
+from seqnets.ops.over_time import sequence
 from seqnets.ops.platform import default_platform
 from seqnets.ops.recurrent import VANILLA, RecurrentWeights, with_layer_norm
-from seqnets.ops.sequence import sequence
 from seqnets.ops.timestep import TimeInputs
 
 

@@ -9,8 +9,8 @@ from jax.test_util import check_grads
 from numerics import assert_close
 from seqnets.errors import UserError
 from seqnets.ops.backends import parallel
+from seqnets.ops.over_time import sequence
 from seqnets.ops.recurrent import LSTM, MIN_LSTM, LSTMState, RecurrentWeights
-from seqnets.ops.sequence import sequence
 
 B, H = 3, 4
 

@@ -12,7 +12,7 @@ from PIL import Image
 
 from seqnets.decode import Caption
 from seqnets.errors import UserError
-from seqnets.viz.attention_page import Shown, attention_page
+from seqnets.viz.page import Shown, attention_page
 
 BROWSER = next(
     filter(None, map(shutil.which, ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome"))), None

@@ -5,27 +5,19 @@ from typing import TYPE_CHECKING
 from seqnets.exports import on_demand
 
 if TYPE_CHECKING:
-    from seqnets.data.captions.caption_set import CaptionSet, image_id, image_ids
-    from seqnets.data.captions.forms import FORMS, form_names
-    from seqnets.data.captions.pictures import Absent, with_pictures
-    from seqnets.data.captions.public_sets import PUBLIC_SETS, download
-    from seqnets.data.captions.reading import read_captions, read_references
+    from seqnets.data.captions.caption_set import CaptionSet as CaptionSet
+    from seqnets.data.captions.caption_set import image_id as image_id
+    from seqnets.data.captions.caption_set import image_ids as image_ids
+    from seqnets.data.captions.forms import FORMS as FORMS
+    from seqnets.data.captions.forms import form_names as form_names
+    from seqnets.data.captions.pictures import Absent as Absent
+    from seqnets.data.captions.pictures import with_pictures as with_pictures
+    from seqnets.data.captions.public_sets import PUBLIC_SETS as PUBLIC_SETS
+    from seqnets.data.captions.public_sets import download as download
+    from seqnets.data.captions.reading import read_captions as read_captions
+    from seqnets.data.captions.reading import read_references as read_references
 
-__all__ = [
-    "FORMS",
-    "PUBLIC_SETS",
-    "Absent",
-    "CaptionSet",
-    "download",
-    "form_names",
-    "image_id",
-    "image_ids",
-    "read_captions",
-    "read_references",
-    "with_pictures",
-]
-
-__getattr__, __dir__ = on_demand(
+__getattr__, __dir__, __all__ = on_demand(
     __name__,
     {
         "caption_set": ["CaptionSet", "image_id", "image_ids"],

@@ -5,13 +5,15 @@ from typing import TYPE_CHECKING
 from seqnets.exports import on_demand
 
 if TYPE_CHECKING:
-    from seqnets.models.captioner.captioner import Captioner, from_description
-    from seqnets.models.captioner.config import PRESETS, CaptionerConfig, preset
-    from seqnets.models.captioner.decoder import Annotations, Reading
+    from seqnets.models.captioner.captioner import Captioner as Captioner
+    from seqnets.models.captioner.captioner import from_description as from_description
+    from seqnets.models.captioner.config import PRESETS as PRESETS
+    from seqnets.models.captioner.config import CaptionerConfig as CaptionerConfig
+    from seqnets.models.captioner.config import preset as preset
+    from seqnets.models.captioner.decoder import Annotations as Annotations
+    from seqnets.models.captioner.decoder import Reading as Reading
 
-__all__ = ["PRESETS", "Annotations", "Captioner", "CaptionerConfig", "Reading", "from_description", "preset"]
-
-__getattr__, __dir__ = on_demand(
+__getattr__, __dir__, __all__ = on_demand(
     __name__,
     {
         "captioner": ["Captioner", "from_description"],

@@ -105,7 +105,7 @@ class Cell(nnx.RNNCellBase):
         return {}
 
     def weights(self) -> RecurrentWeights:
-        """Return what `seqnets.ops.sequence` needs, kernels in the precision of the products."""
+        """Return what `seqnets.ops.over_time` needs, kernels in the precision of the products."""
         vectors = self.recurrent_vectors()
         if self.layer_norm:
             vectors["recurrent_scale"] = tuple(scale[...] for scale in self.recurrent_scale)

@@ -1,7 +1,7 @@
 """The LSTM of cuDNN, through JAX: raw inputs in, all layers and directions in one call, float32.
 
 cuDNN multiplies by the input kernels itself and takes all weights as one flat array, so it stands beside
-`seqnets.ops.sequence.sequence`, not below it. It has no direction of its own for a layer that runs backward alone: there each row
+`seqnets.ops.over_time`, not below it. It has no direction of its own for a layer that runs backward alone: there each row
 is reversed within its length, before and after.
 
 Memory kept for the backward pass is cuDNN's own choice.

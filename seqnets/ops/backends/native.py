@@ -92,7 +92,7 @@ def limited_threads(threads: int | None) -> Iterator[None]:
 def run(
     recurrence: Recurrence, reverse: bool, weights: RecurrentWeights, carry: Carry, inputs: TimeInputs
 ) -> tuple[Array, Carry]:
-    """Run `recurrence` over time; see `seqnets.ops.sequence.sequence`."""
+    """Run `recurrence` over time; see `seqnets.ops.over_time`."""
     return _of(recurrence, reverse)(weights, carry, inputs)
 
 

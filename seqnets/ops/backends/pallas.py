@@ -107,7 +107,7 @@ def _lowering_failure(recurrence: Recurrence, structure: Any, shapes: tuple) -> 
 def run(
     recurrence: Recurrence, reverse: bool, weights: RecurrentWeights, carry: Carry, inputs: TimeInputs, interpret: Any = None
 ) -> tuple[Array, Carry]:
-    """Run `recurrence` over time; see `seqnets.ops.sequence.sequence`. With `interpret`, on any device, slowly."""
+    """Run `recurrence` over time; see `seqnets.ops.over_time`. With `interpret`, on any device, slowly."""
     return _of(recurrence, reverse, interpret)(weights, carry, inputs)
 
 

@@ -36,7 +36,7 @@ def refusal(recurrence: Recurrence) -> str | None:
 def run(
     recurrence: Recurrence, reverse: bool, weights: RecurrentWeights, carry: Carry, inputs: TimeInputs
 ) -> tuple[Array, Carry]:
-    """Run `recurrence` over time; see `seqnets.ops.sequence.sequence`."""
+    """Run `recurrence` over time; see `seqnets.ops.over_time`."""
     del weights
     decay, added = _terms(recurrence, carry.dtype, inputs)
     if reverse:

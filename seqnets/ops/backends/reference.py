@@ -13,7 +13,7 @@ from seqnets.ops.timestep import TimeInputs, advance
 def run(
     recurrence: Recurrence, reverse: bool, weights: RecurrentWeights, carry: Carry, inputs: TimeInputs
 ) -> tuple[Array, Carry]:
-    """Run `recurrence` over time; see `seqnets.ops.sequence.sequence`."""
+    """Run `recurrence` over time; see `seqnets.ops.over_time`."""
     step = partial(advance, recurrence, weights.vectors, lambda k, a: multiply(a, weights.kernels[k]))
     last, outputs = jax.lax.scan(step, carry, inputs, reverse=reverse)
     return outputs, last

@@ -27,7 +27,7 @@ from seqnets.ops.timestep import TimeInputs, advance
 def run(
     recurrence: Recurrence, reverse: bool, weights: RecurrentWeights, carry: Carry, inputs: TimeInputs
 ) -> tuple[Array, Carry]:
-    """Run `recurrence` over time; see `seqnets.ops.sequence.sequence`."""
+    """Run `recurrence` over time; see `seqnets.ops.over_time`."""
     return _of(recurrence, reverse)(weights, carry, inputs)
 
 

@@ -11,7 +11,7 @@ from jax import Array
 from seqnets.data.captions.captioned_images import CaptionedImages
 from seqnets.data.examples.examples import Batch, Examples
 from seqnets.errors import UserError
-from seqnets.metrics.cider import CiderReward
+from seqnets.metrics.cider_score import CiderReward
 from seqnets.models.captioner import Captioner
 from seqnets.tasks.captioner.figures import IGNORED, CaptionJudge, shifted
 from seqnets.tasks.captioner.learning import CaptionLearning

@@ -52,7 +52,7 @@ class TranslatorTask(ExampleTask):
         BLEU is over the vocabulary's tokens: words for words, characters for characters.
         """
         from seqnets.decode.rows import map_examples
-        from seqnets.metrics.bleu import bleu
+        from seqnets.metrics.bleu_score import bleu
         from seqnets.metrics.references import References
 
         nats = map_examples(target_nats, model, examples)
