@@ -19,6 +19,13 @@ def _strict_jax():
     jax.config.update("jax_numpy_rank_promotion", "raise")
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _native_kernels():
+    from seqnets.ops.native import build
+
+    build.library()  # once for all tests, before any of them has a cache folder of its own
+
+
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
     """The folder of real texts, photographs and weights; tests that need it skip where it is absent."""

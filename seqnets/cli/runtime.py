@@ -15,6 +15,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from seqnets.errors import UserError
+from seqnets.places import is_usable, user_cache
 
 # Unknown names with the prefix xla_ are ignored by XLA, so that this never stops an older, newer or GPU build from starting.
 _CPU_OPTIONS = "xla_cpu_use_multi_output_fusion"  # writes several results in one pass: 1.1 to 1.2 times the training speed
@@ -98,18 +99,6 @@ def xla_flags(given: str) -> str:
     return f"{given} --xla_backend_extra_options={_CPU_OPTIONS}".strip()
 
 
-def user_cache(environment: Mapping[str, str] = os.environ) -> Path:
-    """Return the folder for what can be made again: $SEQNETS_CACHE, or seqnets in $XDG_CACHE_HOME or ~/.cache.
-
-    Example:
-        >>> user_cache({"SEQNETS_CACHE": "/scratch/seqnets"}).as_posix()
-        '/scratch/seqnets'
-    """
-    if folder := environment.get("SEQNETS_CACHE"):
-        return Path(folder)
-    return Path(environment.get("XDG_CACHE_HOME") or Path(os.path.expanduser("~")) / ".cache") / "seqnets"
-
-
 def _keep_memory() -> None:
     """Let glibc keep what is freed: XLA asks for the same buffers at every step, and fresh pages cost a tenth of its time."""
     if platform.libc_ver()[0] != "glibc" or any(name.startswith("MALLOC_") for name in os.environ):
@@ -136,11 +125,7 @@ def _compilation_cache(environment: Mapping[str, str]) -> dict[str, str]:
     if environment.get("SEQNETS_COMPILATION_CACHE", "").lower() in _CACHE_OFF:
         return {"JAX_ENABLE_COMPILATION_CACHE": "false"}
     folder = user_cache(environment) / "compiled" / f"{version('jaxlib')}-{_processor()}"
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError:  # a read-only home: compile anew each time
-        return {}
-    if not os.access(folder, os.W_OK):
+    if not is_usable(folder):  # a read-only home: compile anew each time
         return {}
     return {
         "JAX_COMPILATION_CACHE_DIR": str(folder),

@@ -15,6 +15,7 @@ from seqnets.cli.parser import Parser
 from seqnets.cli.restarts import supervise
 from seqnets.cli.verbs import VERBS
 from seqnets.errors import UserError
+from seqnets.places import at_home
 from seqnets.suggestion import nearest
 from seqnets.tasks import TASKS, TaskEntry
 from seqnets.train.hosts import Hosts, join_hosts
@@ -28,7 +29,7 @@ def main(argv: Sequence[str]) -> int:
     task = TASKS[name].settings()
     found = _parser(name, task).read(words)
     _refuse_runs(task.given(found))
-    config = getattr(task, "completed", _as_it_is)(_config(task, found))
+    config = at_home(getattr(task, "completed", _as_it_is)(_config(task, found)))
     if found.restarts:
         return supervise(_without_restarts(words, name), found.restarts)
     directory = found.out or str(_folder(task, config, found.config))

@@ -1,13 +1,12 @@
 """What the tasks that read files share: their default settings, names of runs, and last words."""
 
-import os
 import shlex
 from collections.abc import Callable, Sequence
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from seqnets import settings
+from seqnets import places, settings
 
 if TYPE_CHECKING:
     from seqnets.run import Run
@@ -39,7 +38,7 @@ def named_after(sources: Sequence[str], default: str) -> str:
 
 def absolute(paths: Sequence[str]) -> list[str]:
     """Return paths as they mean the same from any folder."""
-    return [os.path.abspath(path) for path in paths]
+    return [places.absolute(path) for path in paths]
 
 
 def last_words(run: "Run", figures: str, commands: Sequence[str], *, choose: Callable[..., Any] = max) -> str:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import pytest
 
 from seqnets.cli.main import main
+from seqnets.places import cache_folder
 
 
 @dataclass(frozen=True)
@@ -21,6 +22,8 @@ def seqnets(capsys, monkeypatch, tmp_path):
     """Run `seqnets WORDS...` in an empty folder."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("SEQNETS_DEBUG", raising=False)
+    (tmp_path / ".cache").mkdir()
+    (tmp_path / ".cache" / "native").symlink_to(cache_folder("native").absolute())  # processes need not compile it again
     monkeypatch.setenv("SEQNETS_CACHE", str(tmp_path / ".cache"))
 
     def run(*words: object) -> Outcome:

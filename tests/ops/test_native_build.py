@@ -17,6 +17,7 @@ def fresh(monkeypatch, tmp_path: Path, compiler: str):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setenv("CXX", compiler)
     monkeypatch.delenv("SEQNETS_NATIVE", raising=False)
+    monkeypatch.delenv("SEQNETS_CACHE", raising=False)
     return build.library.__wrapped__
 
 

@@ -13,10 +13,12 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
+from seqnets import places
 from seqnets.data.text.vocabulary import Vocabulary
 from seqnets.decoders import reading
 from seqnets.errors import UserError
 from seqnets.files import is_leftover, whole_file
+from seqnets.places import user_cache
 
 # a file is: the tokens, a JSON trailer, the trailer's length, this mark. What lacks the mark was never finished.
 _MARK = b"seqnets\x01"
@@ -39,9 +41,10 @@ def cache_folder(setting: str = "") -> Path:
     Raises:
         UserError: it cannot be made or written to.
     """
-    base = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
-    folder = Path(setting or os.environ.get("SEQNETS_CACHE") or f"{base}/seqnets").expanduser() / "text"
+    folder = (Path(os.path.expanduser(setting)) if setting else user_cache()) / "text"
     try:
+        if not setting and not os.environ.get("SEQNETS_CACHE"):
+            return places.cache_folder("text")
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise _not_writable(folder, error) from None

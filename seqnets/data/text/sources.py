@@ -14,6 +14,7 @@ from typing import BinaryIO
 
 from seqnets.decoders import reading, unpacked
 from seqnets.errors import UserError
+from seqnets.places import expanded_pattern
 
 Progress = Callable[[int, int], None]
 
@@ -143,7 +144,7 @@ def find(names: Iterable[str | os.PathLike[str]]) -> list[str]:
     Raises:
         UserError: as for `opened`.
     """
-    paths = [path for name in names for path in _expanded(os.path.expanduser(os.fspath(name)))]
+    paths = [path for name in names for path in _expanded(expanded_pattern(os.fspath(name)))]
     seen: set[str] = set()
     for path in paths:
         place = path if path == "-" else os.path.realpath(path)

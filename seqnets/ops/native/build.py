@@ -13,6 +13,8 @@ from pathlib import Path
 
 import jax
 
+from seqnets.places import cache_folder
+
 SOURCES = Path(__file__).parent
 COMPILERS = ("c++", "g++", "clang++")
 FLAGS = ("-std=c++17", "-O3", "-shared", "-fPIC", "-pthread", "-w")
@@ -34,15 +36,15 @@ def library() -> ctypes.CDLL | None:
     try:
         return ctypes.CDLL(str(_compiled()))
     except (OSError, subprocess.SubprocessError) as failure:
-        _tell(f"no native kernels, the portable backend does the work ({_reason(failure)})")
+        tell(f"no native kernels, the portable backend does the work ({_reason(failure)})")
         return None
 
 
 def _compiled() -> Path:
     compiler = _compiler()
-    target = _cache_folder() / f"{_fingerprint(compiler)}.so"
+    target = cache_folder("native").absolute() / f"{_fingerprint(compiler)}.so"
     if not target.exists():
-        _tell(f"compiling the native kernels for this machine, once, into {target.parent}")
+        tell(f"compiling the native kernels for this machine, once, into {target.parent}")
         _compile(compiler, target)
     return target
 
@@ -53,18 +55,6 @@ def _compiler() -> str:
         if found := shutil.which(name):
             return found
     raise OSError(f"no C++ compiler: looked for {', '.join(candidates)}")
-
-
-def _cache_folder() -> Path:
-    home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    for folder in (home / "seqnets" / "native", Path(tempfile.gettempdir()) / f"seqnets-{os.getuid()}"):
-        try:
-            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        except OSError:
-            continue
-        if os.access(folder, os.W_OK) and folder.stat().st_uid == os.getuid():
-            return folder
-    raise OSError(f"no folder to write to: tried {home}")
 
 
 def _compile(compiler: str, target: Path) -> None:
@@ -105,5 +95,6 @@ def _reason(failure: Exception) -> str:
     return str(failure)
 
 
-def _tell(message: str) -> None:
+def tell(message: str) -> None:
+    """Say a sentence to the user."""
     print(f"seqnets: {message}", file=sys.stderr)

@@ -29,6 +29,11 @@ def library() -> ctypes.CDLL | None:
     return compiled
 
 
+@cache
 def default_threads() -> int:
     """Return how many threads the environment asks for; 0 for as many as XLA's own pool has."""
-    return int(os.environ.get("SEQNETS_THREADS", 0))
+    said = os.environ.get("SEQNETS_THREADS", "").strip() or "0"
+    if said.isdecimal() and len(said) < 10:
+        return int(said)
+    build.tell(f"SEQNETS_THREADS is {said[:40]!r} and not a whole number: the kernels take as many threads as XLA does")
+    return 0

@@ -1,12 +1,11 @@
 """What an image classifier's training run is made of."""
 
-import os
 from argparse import ArgumentParser
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from seqnets import settings
+from seqnets import places, settings
 from seqnets.data.images.config import ImageConfig
 from seqnets.models.classifier_config import ClassifierConfig
 from seqnets.tasks import recipe
@@ -87,5 +86,5 @@ def resolved(config: ClassifierRunConfig) -> ClassifierRunConfig:
     """Return the settings as they mean the same from any folder."""
     changes: dict[str, Any] = {"images": recipe.absolute(config.images)}
     if config.model.weights:
-        changes["model"] = {"weights": os.path.abspath(config.model.weights)}
+        changes["model"] = {"weights": places.absolute(config.model.weights)}
     return settings.replaced(config, changes)

@@ -1,13 +1,12 @@
 """What a character model's training run is made of."""
 
-import os
 from argparse import ArgumentParser
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from seqnets import settings
+from seqnets import places, settings
 from seqnets.data.text.config import TextConfig
 from seqnets.models.char_lm_config import CharLMConfig
 from seqnets.tasks import recipe
@@ -90,7 +89,7 @@ def run_name(config: TextRunConfig) -> str:
 
 def resolved(config: TextRunConfig) -> TextRunConfig:
     """Return the settings as they mean the same from any folder."""
-    return settings.replaced(config, {"corpus": [_absolute(source) for source in config.corpus]})
+    return settings.replaced(config, {"corpus": [places.absolute_pattern(source) for source in config.corpus]})
 
 
 def _stem(source: str) -> str:
@@ -99,7 +98,3 @@ def _stem(source: str) -> str:
     fixed = [part for part in Path(source).absolute().parts if not set(part) & set("*?[")]
     name = fixed[-1] if len(fixed) > 1 else "corpus"
     return name.removesuffix(".gz").partition(".")[0] or name.strip(".") or "corpus"
-
-
-def _absolute(source: str) -> str:
-    return source if source == "-" else os.path.abspath(source)
