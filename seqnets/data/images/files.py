@@ -262,7 +262,8 @@ def _passed_over(folder: Path, others: Sequence[Path]) -> str:
         return ""
     names = ", ".join(f"'{path.relative_to(folder).as_posix()}'" for path in others[:_NAMED])
     files, more = "1 file is" if len(others) == 1 else f"{len(others):,} files are", ", ..." if len(others) > _NAMED else ""
-    return f"{files} passed over in '{folder}', whose names do not end as those of images do: {names}{more}; rename what is one"
+    reason = "because their names do not end like those of images"
+    return f"{files} passed over in '{folder}', {reason}: {names}{more}; rename those that are"
 
 
 def _first_line(error: Exception) -> str:

@@ -222,7 +222,7 @@ class Preprocessing:
     def _whole(self, image: Image.Image, size: tuple[int, int], name: str) -> Image.Image:
         if size[0] * size[1] > 16 * min(size) ** 2:
             now, then = (f"{width:,} x {height:,} pixels" for width, height in (image.size, size))
-            raise ImageError(f"{name} is too thin: it has {now} and would be resized to {then}; cut it, or set a crop")
+            raise ImageError(f"{name} is too thin: it has {now} and would be resized to {then}; cut out a part of it")
         return self._resized(image, size)
 
     def _cropped(self, image: Image.Image) -> Image.Image:
