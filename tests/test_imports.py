@@ -74,7 +74,7 @@ def test_no_name_hides_a_module_of_the_same_name(package):
 def test_type_checkers_see_what_is_listed(package):
     module = import_module(package)
     tree = ast.parse(Path(module.__path__[0], "__init__.py").read_text())
-    (block,) = [node for node in tree.body if isinstance(node, ast.If)]
+    block = next(node for node in tree.body if isinstance(node, ast.If))
     typed = {alias.name for node in block.body if isinstance(node, ast.ImportFrom) for alias in node.names}
     defined = {node.name for node in tree.body if isinstance(node, ast.ClassDef)} | {"TASKS", "UserError", "__version__"}
     assert set(dir(module)) <= typed | defined

@@ -31,23 +31,24 @@ if TYPE_CHECKING:
     from seqnets.decode.text_classes import classify_texts as classify_texts
     from seqnets.decode.translation import translate as translate
 
-__getattr__, __dir__, __all__ = on_demand(
-    __name__,
-    {
-        "answers": ["Answer", "answer_questions"],
-        "captions.config": ["CaptionConfig"],
-        "captions.decoding": ["decode_captions"],
-        "captions.hypothesis": ["Caption"],
-        "captions.images": ["caption", "caption_images"],
-        "classification": ["Guess", "classify"],
-        "extraction": ["extract_features"],
-        "step_labels": ["label_sequences"],
-        "text.beam": ["Continuation", "beam_search"],
-        "text.dynamic": ["DynamicConfig", "dynamic_score"],
-        "text.sampling": ["sample", "sample_many", "stream", "stream_many"],
-        "text.config": ["SamplingConfig"],
-        "text.scoring": ["Score", "score"],
-        "text_classes": ["Classified", "classify_texts"],
-        "translation": ["translate"],
-    },
-)
+if not TYPE_CHECKING:  # a checker that sees `__getattr__` takes every name for one that exists
+    __getattr__, __dir__, __all__ = on_demand(
+        __name__,
+        {
+            "answers": ["Answer", "answer_questions"],
+            "captions.config": ["CaptionConfig"],
+            "captions.decoding": ["decode_captions"],
+            "captions.hypothesis": ["Caption"],
+            "captions.images": ["caption", "caption_images"],
+            "classification": ["Guess", "classify"],
+            "extraction": ["extract_features"],
+            "step_labels": ["label_sequences"],
+            "text.beam": ["Continuation", "beam_search"],
+            "text.dynamic": ["DynamicConfig", "dynamic_score"],
+            "text.sampling": ["sample", "sample_many", "stream", "stream_many"],
+            "text.config": ["SamplingConfig"],
+            "text.scoring": ["Score", "score"],
+            "text_classes": ["Classified", "classify_texts"],
+            "translation": ["translate"],
+        },
+    )

@@ -26,19 +26,20 @@ if TYPE_CHECKING:
     from seqnets.models.sequence.vqa import VQAConfig as VQAConfig
     from seqnets.models.summary import summarize as summarize
 
-__getattr__, __dir__, __all__ = on_demand(
-    __name__,
-    {
-        "captioner": ["Captioner", "CaptionerConfig"],
-        "char_lm": ["CharLM", "CharLMConfig"],
-        "classifier": ["ClassifierConfig", "make_classifier"],
-        "patterned": ["pattern_network"],
-        "registry": ["abstract_model", "create_model", "model_names"],
-        "sequence.labeller": ["FrameScale", "Labeller"],
-        "sequence.recurrent": ["RecurrentConfig"],
-        "sequence.text_classifier": ["TextClassifier", "TextClassifierConfig"],
-        "sequence.translator": ["Translator", "TranslatorConfig"],
-        "sequence.vqa": ["VQA", "VQAConfig"],
-        "summary": ["summarize"],
-    },
-)
+if not TYPE_CHECKING:  # a checker that sees `__getattr__` takes every name for one that exists
+    __getattr__, __dir__, __all__ = on_demand(
+        __name__,
+        {
+            "captioner": ["Captioner", "CaptionerConfig"],
+            "char_lm": ["CharLM", "CharLMConfig"],
+            "classifier": ["ClassifierConfig", "make_classifier"],
+            "patterned": ["pattern_network"],
+            "registry": ["abstract_model", "create_model", "model_names"],
+            "sequence.labeller": ["FrameScale", "Labeller"],
+            "sequence.recurrent": ["RecurrentConfig"],
+            "sequence.text_classifier": ["TextClassifier", "TextClassifierConfig"],
+            "sequence.translator": ["Translator", "TranslatorConfig"],
+            "sequence.vqa": ["VQA", "VQAConfig"],
+            "summary": ["summarize"],
+        },
+    )

@@ -40,24 +40,25 @@ if TYPE_CHECKING:
     from seqnets.nn.stochastic_depth import StochasticDepth as StochasticDepth
     from seqnets.ops.recurrent import LSTMState as LSTMState
 
-__getattr__, __dir__, __all__ = on_demand(
-    __name__,
-    {
-        "attention": ["AdditiveAttention", "DotAttention"],
-        "batch_norm": ["BatchNorm"],
-        "cells": ["CELLS", "Cell", "GRUCell", "HighwayCell", "LSTMCell", "MinGRUCell", "MinLSTMCell", "VanillaCell"],
-        "chain": ["Chain"],
-        "conv": ["Conv", "ConvTranspose", "LocallyConnected"],
-        "conv_norm": ["ConvNorm"],
-        "convert": ["conv_to_dense", "dense_to_conv"],
-        "dense": ["Dense", "Flatten"],
-        "highway": ["Highway"],
-        "local_response": ["LocalResponseNorm"],
-        "pool": ["AdaptiveAveragePool", "AveragePool", "GlobalAveragePool", "MaxPool"],
-        "regularize": ["dropout", "locked_dropout"],
-        "rnn": ["RNN"],
-        "stacked": ["BidirectionalRNN", "StackedRNN"],
-        "stochastic_depth": ["Dropout", "StochasticDepth"],
-        "seqnets.ops.recurrent": ["LSTMState"],
-    },
-)
+if not TYPE_CHECKING:  # a checker that sees `__getattr__` takes every name for one that exists
+    __getattr__, __dir__, __all__ = on_demand(
+        __name__,
+        {
+            "attention": ["AdditiveAttention", "DotAttention"],
+            "batch_norm": ["BatchNorm"],
+            "cells": ["CELLS", "Cell", "GRUCell", "HighwayCell", "LSTMCell", "MinGRUCell", "MinLSTMCell", "VanillaCell"],
+            "chain": ["Chain"],
+            "conv": ["Conv", "ConvTranspose", "LocallyConnected"],
+            "conv_norm": ["ConvNorm"],
+            "convert": ["conv_to_dense", "dense_to_conv"],
+            "dense": ["Dense", "Flatten"],
+            "highway": ["Highway"],
+            "local_response": ["LocalResponseNorm"],
+            "pool": ["AdaptiveAveragePool", "AveragePool", "GlobalAveragePool", "MaxPool"],
+            "regularize": ["dropout", "locked_dropout"],
+            "rnn": ["RNN"],
+            "stacked": ["BidirectionalRNN", "StackedRNN"],
+            "stochastic_depth": ["Dropout", "StochasticDepth"],
+            "seqnets.ops.recurrent": ["LSTMState"],
+        },
+    )

@@ -65,17 +65,18 @@ TASKS = {
     "vqa": TaskEntry("seqnets.tasks.vqa", "answers to questions about pictures", "answer {run} IMAGE QUESTION"),
 }
 
-__getattr__, __dir__, __all__ = on_demand(
-    __name__,
-    {
-        "captioner.learning": ["CaptionLearning"],
-        "captioner.task": ["CaptionerTask"],
-        "classifier.task": ["ClassifierTask"],
-        "labeller.task": ["LabellerTask"],
-        "text.task": ["CharLMTask"],
-        "text_classifier.task": ["TextClassifierTask"],
-        "translator.task": ["TranslatorTask"],
-        "vqa.task": ["VQATask"],
-    },
-    own=["TASKS", "TaskEntry"],
-)
+if not TYPE_CHECKING:  # a checker that sees `__getattr__` takes every name for one that exists
+    __getattr__, __dir__, __all__ = on_demand(
+        __name__,
+        {
+            "captioner.learning": ["CaptionLearning"],
+            "captioner.task": ["CaptionerTask"],
+            "classifier.task": ["ClassifierTask"],
+            "labeller.task": ["LabellerTask"],
+            "text.task": ["CharLMTask"],
+            "text_classifier.task": ["TextClassifierTask"],
+            "translator.task": ["TranslatorTask"],
+            "vqa.task": ["VQATask"],
+        },
+        own=["TASKS", "TaskEntry"],
+    )

@@ -12,12 +12,13 @@ if TYPE_CHECKING:
     from seqnets.train.task import BatchSource as BatchSource
     from seqnets.train.task import Task as Task
 
-__getattr__, __dir__, __all__ = on_demand(
-    __name__,
-    {
-        "config": ["TrainConfig"],
-        "loop": ["Diverged", "fit"],
-        "signals": ["Interrupted"],
-        "task": ["BatchSource", "Task"],
-    },
-)
+if not TYPE_CHECKING:  # a checker that sees `__getattr__` takes every name for one that exists
+    __getattr__, __dir__, __all__ = on_demand(
+        __name__,
+        {
+            "config": ["TrainConfig"],
+            "loop": ["Diverged", "fit"],
+            "signals": ["Interrupted"],
+            "task": ["BatchSource", "Task"],
+        },
+    )

@@ -10,11 +10,12 @@ if TYPE_CHECKING:
     from seqnets.viz.page import Shown as Shown
     from seqnets.viz.page import attention_page as attention_page
 
-__getattr__, __dir__, __all__ = on_demand(
-    __name__,
-    {
-        "alignment": ["alignment_figure"],
-        "attention": ["attention_figure"],
-        "page": ["Shown", "attention_page"],
-    },
-)
+if not TYPE_CHECKING:  # a checker that sees `__getattr__` takes every name for one that exists
+    __getattr__, __dir__, __all__ = on_demand(
+        __name__,
+        {
+            "alignment": ["alignment_figure"],
+            "attention": ["attention_figure"],
+            "page": ["Shown", "attention_page"],
+        },
+    )

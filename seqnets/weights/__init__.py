@@ -44,11 +44,12 @@ if TYPE_CHECKING:
     from seqnets.weights.torch_rnn import rnn_from_torch as rnn_from_torch
     from seqnets.weights.torch_rnn import torch_rnn_state_dict as torch_rnn_state_dict
 
-__getattr__, __dir__, __all__ = on_demand(
-    __name__,
-    {
-        "convert": ["load_weights", "save_weights"],
-        "cudnn": ["cudnn_weights", "load_cudnn_weights"],
-        "torch_rnn": ["load_torch_rnn", "rnn_from_torch", "torch_rnn_state_dict"],
-    },
-)
+if not TYPE_CHECKING:  # a checker that sees `__getattr__` takes every name for one that exists
+    __getattr__, __dir__, __all__ = on_demand(
+        __name__,
+        {
+            "convert": ["load_weights", "save_weights"],
+            "cudnn": ["cudnn_weights", "load_cudnn_weights"],
+            "torch_rnn": ["load_torch_rnn", "rnn_from_torch", "torch_rnn_state_dict"],
+        },
+    )

@@ -17,13 +17,14 @@ if TYPE_CHECKING:
     from seqnets.data.captions.reading import read_captions as read_captions
     from seqnets.data.captions.reading import read_references as read_references
 
-__getattr__, __dir__, __all__ = on_demand(
-    __name__,
-    {
-        "caption_set": ["CaptionSet", "image_id", "image_ids"],
-        "forms": ["FORMS", "form_names"],
-        "pictures": ["Absent", "with_pictures"],
-        "public_sets": ["PUBLIC_SETS", "download"],
-        "reading": ["read_captions", "read_references"],
-    },
-)
+if not TYPE_CHECKING:  # a checker that sees `__getattr__` takes every name for one that exists
+    __getattr__, __dir__, __all__ = on_demand(
+        __name__,
+        {
+            "caption_set": ["CaptionSet", "image_id", "image_ids"],
+            "forms": ["FORMS", "form_names"],
+            "pictures": ["Absent", "with_pictures"],
+            "public_sets": ["PUBLIC_SETS", "download"],
+            "reading": ["read_captions", "read_references"],
+        },
+    )

@@ -13,11 +13,12 @@ if TYPE_CHECKING:
     from seqnets.models.captioner.decoder import Annotations as Annotations
     from seqnets.models.captioner.decoder import Reading as Reading
 
-__getattr__, __dir__, __all__ = on_demand(
-    __name__,
-    {
-        "captioner": ["Captioner", "from_description"],
-        "config": ["PRESETS", "CaptionerConfig", "preset"],
-        "decoder": ["Annotations", "Reading"],
-    },
-)
+if not TYPE_CHECKING:  # a checker that sees `__getattr__` takes every name for one that exists
+    __getattr__, __dir__, __all__ = on_demand(
+        __name__,
+        {
+            "captioner": ["Captioner", "from_description"],
+            "config": ["PRESETS", "CaptionerConfig", "preset"],
+            "decoder": ["Annotations", "Reading"],
+        },
+    )
