@@ -35,8 +35,8 @@ def main(argv: Sequence[str]) -> int:
         if not found.file and hasattr(found, name):
             raise UserError(f"--{name} is for a text of your own; give FILE, or leave it out")
     run = load_trained(found.run, "text")
-    text, name = _own_split(run, found.split or SPLITS[0]) if not found.file else _text(run, found)
-    _report(_scores(run, text, found, config if found.dynamic or changes else None), name, found)
+    text, name, unknown = _text(run, found) if found.file else (*_own_split(run, found.split or SPLITS[0]), 0)
+    _report(_scores(run, text, found, config if found.dynamic or changes else None), name, unknown, found)
     return 0
 
 
@@ -86,14 +86,14 @@ def _unknown_text(run: Any) -> UserError:
     return UserError(f"'{run.directory}' was trained on standard input; pipe the same text into this command, or give it as FILE")
 
 
-def _text(run: Any, found: argparse.Namespace) -> tuple[Any, str]:
+def _text(run: Any, found: argparse.Namespace) -> tuple[Any, str, int]:
     from seqnets.data import read_text
 
     data = _settings(run).data
     encoding = getattr(found, "data.encoding", data.encoding)
     config = dataclasses.replace(data, window=1, validation_fraction=0.0, test_fraction=0.0, encoding=encoding)
     corpus = read_text(*found.file, config=config, vocabulary=run.vocabulary, unknown=getattr(found, "unknown", "error"))
-    return corpus.train, ", ".join(found.file)
+    return corpus.train, ", ".join(found.file), corpus.unknown
 
 
 def _settings(run: Any) -> Any:
@@ -120,13 +120,22 @@ def _scores(run: Any, text: Any, found: argparse.Namespace, dynamic: Any) -> dic
     return scores
 
 
-def _report(scores: dict[str, Any], name: str, found: argparse.Namespace) -> None:
+def _report(scores: dict[str, Any], name: str, unknown: int, found: argparse.Namespace) -> None:
     if found.json:
-        figures = {**scores["static"].to_json(), "run": found.run, "text": name}
+        figures = {**scores["static"].to_json(), "unknown": unknown, "run": found.run, "text": name}
         print(json.dumps({**figures, **{kind: s.to_json() for kind, s in scores.items() if kind != "static"}}))
         return
     for kind, result in scores.items():
         print(f"{name}: {result}" if kind == "static" else f"{name}, {kind} evaluation: {result}")
+    if unknown:
+        print(f"{name}: {_unknown_words(scores['static'].characters, unknown, found.unknown)}")
+
+
+def _unknown_words(scored: int, unknown: int, policy: str) -> str:
+    from seqnets.data.text.vocabulary import unknown_words
+
+    read = 1 + scored  # the first character is not scored, and is there
+    return unknown_words(unknown, read + (unknown if policy == "skip" else 0), policy)
 
 
 @contextmanager

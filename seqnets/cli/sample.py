@@ -2,7 +2,6 @@
 
 import argparse
 import json
-import re
 import secrets
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -25,14 +24,16 @@ error. An empty prompt begins as after a newline (after the document separator, 
 
 def main(argv: Sequence[str]) -> int:
     """Run the words after `seqnets sample`; see `seqnets sample --help`."""
+    from seqnets.data.text.escapes import unescaped
     from seqnets.decode.text.config import SamplingConfig
 
     found = _parser(SamplingConfig()).read(argv)
     given = given_fields(found, SamplingConfig, without=("stop",))
-    config = SamplingConfig(**given, stop=tuple(map(_unescaped, found.stop)))
+    config = SamplingConfig(**given, stop=tuple(unescaped(text, "--stop") for text in found.stop))
     _check(found, given)
     run = load_trained(found.run, "text")
     prompt = _prompt(found, run.vocabulary)
+    _say_what_is_unknown(prompt, run.vocabulary, config.unknown)
     seed = secrets.randbelow(_SEEDS) if found.seed is None else found.seed
     pieces = _likeliest(run, prompt, config, found) if found.beam else _pieces(run, prompt, config, found.samples, seed)
     _write(pieces, _shown(prompt), found)
@@ -59,18 +60,20 @@ def _parser(default: Any) -> Parser:
         action="append",
         default=[],
         metavar="TEXT",
-        help=r"end just before this text (\n, \t, \\ are understood); may be given several times",
+        help=r"end just before this text (\n \t \r \0 \\ \xNN \uNNNN are understood); may be given several times",
     )
     return parser
 
 
 def _check(found: argparse.Namespace, given: Mapping[str, Any]) -> None:
+    from seqnets import settings
+    from seqnets.decode.text.config import MANY
+
     if found.prompt is not None and found.prompt_file is not None:
         raise UserError("--prompt and --prompt-file both give a prompt; leave one out")
-    if found.samples < 1:
-        raise UserError(f"--samples must be at least 1, not {found.samples}")
-    if found.seed is not None and not 0 <= found.seed < _SEEDS:
-        raise UserError(f"--seed must be at least 0 and below 2^32, not {found.seed}")
+    MANY.check("--samples", found.samples)
+    settings.SEED.check("--seed", found.seed or 0)
+    MANY._replace(least=0).check("--beam", found.beam)
     if found.beam:
         _check_beam(found, [f"--{name.replace('_', '-')}" for name in given if name not in _OF_BEAMS])
 
@@ -92,6 +95,14 @@ def _prompt(found: argparse.Namespace, vocabulary: Any) -> str:
     content = sys.stdin.buffer.read() if path == "-" else read_bytes(path, "the prompt file")
     with reading(path, "the prompt file"):
         return content.decode("utf-8-sig", "surrogateescape" if vocabulary.kind == "bytes" else "strict")
+
+
+def _say_what_is_unknown(prompt: str, vocabulary: Any, policy: str) -> None:
+    unknown = vocabulary.count_unknown(prompt) if policy != "error" else 0
+    if unknown:
+        from seqnets.data.text.vocabulary import unknown_words
+
+        print(f"seqnets: of the prompt, {unknown_words(unknown, len(prompt), policy)}", file=sys.stderr)
 
 
 def _pieces(run: Any, prompt: str, config: Any, samples: int, seed: int) -> Iterator[list[str]]:
@@ -160,8 +171,3 @@ def _put(text: str) -> None:
 def _shown(prompt: str) -> str:
     # bytes that are not UTF-8 came in as lone surrogates, which no output takes
     return prompt.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
-
-
-def _unescaped(text: str) -> str:
-    escapes = {"n": "\n", "t": "\t", "r": "\r", "\\": "\\"}
-    return re.sub(r"\\([ntr\\])", lambda match: escapes[match[1]], text)

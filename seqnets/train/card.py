@@ -8,6 +8,7 @@ from typing import Any
 
 import jax
 
+from seqnets import __version__
 from seqnets.named_arrays import named_arrays
 from seqnets.run import Run
 
@@ -55,13 +56,20 @@ def _vocabulary(run: Run) -> dict[str, Any]:
 
 def _made_by() -> str:
     device = jax.devices()[0]
-    versions = {package: metadata.version(package) for package in _PACKAGES}
+    versions = {package: _version(package) for package in _PACKAGES}
     return _table({
         "command": " ".join(["seqnets", *sys.argv[1:]]) if sys.argv[0].endswith("seqnets") else "seqnets.train.fit(...)",
         "device": f"{jax.device_count()} x {device.device_kind}",
         "python": platform.python_version(),
         **versions,
     })  # fmt: skip
+
+
+def _version(package: str) -> str:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:  # a source folder on the path
+        return __version__ if package == "seqnets" else "not installed"
 
 
 def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

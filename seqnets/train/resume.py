@@ -1,5 +1,6 @@
 """Whether a run folder is begun, continued or refused."""
 
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -17,6 +18,8 @@ FREE = {
     *("steps_per_dispatch", "max_bad_steps", "mesh", "watchdog", "cuda_graphs"),
 }
 _PREPARED = {CONFIG, SETTINGS, VOCABULARY, LOCK}
+_ADVICE = "put it back, or give another folder for a new run"
+_DIGEST = re.compile("'(sha256:)?[0-9a-f]{16,}'")
 _SECTIONS = ("task", "model", "train", "data")
 
 
@@ -67,11 +70,7 @@ def check_unchanged(directory: Path, description: Mapping[str, Any], config: Tra
         free = FREE - bound if section == "train" else set()
         difference = _difference(section, stored[section], description[section], free)
         if difference:
-            name, old, new = difference
-            raise UserError(
-                f"'{directory}' cannot be continued: {name} was {old} and is now {new}; "
-                f"put it back, or give another folder for a new run"
-            )
+            raise UserError(f"'{directory}' cannot be continued: {_changed(*difference, config)}; {_ADVICE}")
 
 
 def check_alike(descriptions: Sequence[Mapping[str, Any]]) -> None:
@@ -92,6 +91,14 @@ def check_alike(descriptions: Sequence[Mapping[str, Any]]) -> None:
                     f"the processes of a run must be given the same: {name} is {first} in the first process and {own} in "
                     f"number {number}; start all of them with the same command, on equal data"
                 )
+
+
+def _changed(name: str, old: str, new: str, config: TrainConfig) -> str:
+    if _DIGEST.fullmatch(old) and _DIGEST.fullmatch(new):
+        what = {"data.text": "its text", "data.vocabulary": "its vocabulary"}.get(name, name)
+        return f"{what} is another one than it was trained on"
+    reason = f", on which the learning rates of train.schedule {config.schedule!r} depend" if name == "train.steps" else ""
+    return f"{name} was {old} and is now {new}{reason}"
 
 
 def _rates(train: Mapping[str, Any]) -> int | None:

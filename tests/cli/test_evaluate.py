@@ -102,3 +102,28 @@ def test_what_cannot_be_gets_one_sentence(seqnets, run_folder, words, sentence):
     assert (outcome.code, outcome.out) == (2, "")
     assert sentence in outcome.err
     assert outcome.err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("policy", "scored", "words"),
+    [
+        ("skip", 17, "12 of 30 characters are unknown to the model and left out"),
+        ("replace", 29, "12 of 30 characters are unknown to the model and replaced"),
+    ],
+)
+def test_unknown_characters_are_counted_and_told(seqnets, run_folder, tmp_path, policy, scored, words):
+    (tmp_path / "other.txt").write_text("one éΩéΩ  "[:10] * 3)
+    told = seqnets("evaluate", run_folder, "other.txt", "--unknown", policy)
+    assert (told.code, told.err) == (0, "")
+    assert told.out.splitlines()[1] == f"other.txt: {words}"
+    result = figures(seqnets("evaluate", run_folder, "other.txt", "--unknown", policy, "--json"))
+    assert (result["unknown"], result["characters"]) == (12, scored)
+    (tmp_path / "known.txt").write_text("one two")
+    assert len(seqnets("evaluate", run_folder, "known.txt", "--unknown", policy).out.splitlines()) == 1
+    assert figures(seqnets("evaluate", run_folder, "known.txt", "--unknown", policy, "--json"))["unknown"] == 0
+
+
+def test_too_many_streams_are_refused_at_once(seqnets, run_folder, tmp_path):
+    (tmp_path / "known.txt").write_text("one two")
+    outcome = seqnets("evaluate", run_folder, "known.txt", "--streams", 1_000_000_000)
+    assert (outcome.code, outcome.err) == (2, "seqnets: streams must be at least 1 and at most 65,536, not 1000000000\n")

@@ -189,3 +189,53 @@ def test_an_interrupt_leaves_at_once(run_folder):
     assert process.returncode == 130
     assert errors == b"seqnets: interrupted\n"
     assert time.monotonic() - begin < 5
+
+
+def test_stop_texts_understand_the_escapes_of_the_separator(seqnets, run_folder):
+    words = ("sample", run_folder, "--length", 60, "--seed", 3, "--no-prompt")
+    free = seqnets(*words).out
+    stop = next(text for text in ("e ", "o ", "n", "e") if text in free)
+    for typed in (stop, "".join(f"\\x{ord(c):02x}" for c in stop), "".join(f"\\u{ord(c):04x}" for c in stop)):
+        assert seqnets(*words, "--stop", typed).out == free.partition(stop)[0]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--stop", r"\0"), r"the stop string '\x00' never comes: the model has no character '\x00'"),
+        (("--stop", r"\q"), r"--stop has an unknown escape '\q'; known are \n \t \r \0 \\ \xNN \uNNNN"),
+        (("--stop", "Ω"), "the stop string 'Ω' never comes: the model has no character 'Ω'"),
+        (("--stop", "Ω", "--beam", 2), "the stop string 'Ω' never comes: the model has no character 'Ω'"),
+        (("--prompt", r"one\ntwo"), r"use $'...\n...' of the shell, or a file"),
+        (("--prompt", "one\udce9"), "the prompt is not UTF-8"),
+        (("--prompt", "one e\u0301"), "no character '\\u0301' (COMBINING ACUTE ACCENT)"),
+        (("--samples", 2_000_000_000), "--samples must be at least 1 and at most 65,536"),
+        (("--beam", 2_000_000_000), "--beam must be at least 0 and at most 65,536"),
+        (("--seed", 2**32), "--seed must be at least 0 and below 2^32"),
+    ],
+)
+def test_what_cannot_be_sampled_is_refused_in_a_sentence(seqnets, run_folder, options, message):
+    outcome = seqnets("sample", run_folder, "--length", 5, *options)
+    assert (outcome.code, outcome.out) == (2, "")
+    assert message in outcome.err
+
+
+def test_top_k_beyond_every_vocabulary_draws_from_all(seqnets, run_folder):
+    words = ("sample", run_folder, "--length", 30, "--seed", 3)
+    assert seqnets(*words, "--top-k", 10**12) == seqnets(*words)
+
+
+def test_unknown_characters_of_a_prompt_are_counted(seqnets, run_folder):
+    for beam in ((), ("--beam", 2)):
+        outcome = seqnets("sample", run_folder, "--length", 5, "--prompt", "one Ω é", "--unknown", "skip", *beam)
+        assert outcome.err.startswith("seqnets: of the prompt, 2 of 7 characters are unknown to the model and left out\n")
+
+
+def test_the_sample_at_the_end_of_training_is_that_of_the_command(seqnets, documents_folder):
+    from seqnets import settings
+    from seqnets.tasks.text.config import TextRunConfig
+    from seqnets.tasks.text.recipe import closing
+
+    config = settings.replaced(TextRunConfig(), settings.read(documents_folder / "config.toml"))
+    words = ("sample", documents_folder, "--length", 500, "--seed", config.train.seed, "--temperature", 0.7)
+    assert f"\n{seqnets(*words).out}\n" in closing(load(documents_folder), config)

@@ -294,3 +294,15 @@ def test_what_is_too_short_is_named():
         check_long_enough(1000, TextConfig(validation_fraction=1e-5), "'a'", "character")
     with pytest.raises(UserError, match=r"'a' has 1 character, too few to read one and predict one; give at least 2$"):
         check_long_enough(1, TextConfig(window=1, validation_fraction=0.0), "'a'", "character")
+
+
+@pytest.mark.parametrize("megabytes", [64, 0])
+@pytest.mark.parametrize("policy", ["skip", "replace"])
+def test_unknown_characters_are_counted(tmp_path, monkeypatch, megabytes, policy):
+    monkeypatch.setenv("SEQNETS_CACHE", str(tmp_path / "cache"))
+    text, vocabulary = written(tmp_path, "abéc Ωab" * 50), Vocabulary.from_text("abc ?")
+    config = TextConfig(window=4, in_memory_megabytes=megabytes)
+    for _ in range(2):  # the second time from the cache
+        corpus = read_text(text, config=config, vocabulary=vocabulary, unknown=policy)
+        assert (corpus.unknown, len(corpus)) == (100, 300 if policy == "skip" else 400)
+    assert read_text(written(tmp_path, "abc" * 50), config=config, vocabulary=vocabulary).unknown == 0

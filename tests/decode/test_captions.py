@@ -6,6 +6,8 @@ import pytest
 from oracles.table_captioner import END, TableCaptioner, every_caption, naive_beam, penalized
 from seqnets.decode import CaptionConfig, decode_captions
 from seqnets.decode.captions import decoding as captions_module
+from seqnets.decode.captions.beam import beam_tokens
+from seqnets.decode.captions.rules import CaptionRules
 from seqnets.errors import UserError
 
 KINDS = np.array([0, 1, 2, 1, 0])
@@ -28,7 +30,7 @@ def check_equal(found, expected):
 @pytest.mark.parametrize("power", [0.0, 0.7, 2.0])
 def test_a_beam_wide_enough_finds_every_caption_in_order(model, power):
     """All 3 + 9 + 27 captions of up to 3 words, by brute force."""
-    found = decode_captions(model, np.arange(3), beam=40, n_best=39, max_length=3, length_penalty=power)
+    found = decode_captions(model, np.arange(3), beam=120, n_best=39, max_length=3, length_penalty=power)
     for kind in range(3):
         every = {c: model.log_prob(kind, c) for c in every_caption(3, 3)}
         order = sorted(every, key=lambda c: -penalized(every[c], len(c) + 1, power))
@@ -81,7 +83,42 @@ def test_a_model_that_never_ends_still_gives_whole_length_captions(method, bias)
         assert len(caption.tokens) == 4
         assert caption.text
         assert np.isfinite(caption.log_prob)
-        assert not caption.ended or (method == "beam" and bias == -1e9)
+        assert not caption.ended
+
+
+def certain(*rows):
+    """A table of log-probabilities: of every token, what follows it, `{token: probability}`."""
+    table = np.zeros((len(rows), len(rows)))
+    for token, following in enumerate(rows):
+        table[token, list(following)] = list(following.values())
+    with np.errstate(divide="ignore"):
+        return jnp.log(jnp.asarray(table, jnp.float32))
+
+
+def search(table, **rules):
+    rules = CaptionRules(begin=0, end=1, forbidden=(0,), attention=False, **rules)
+    return beam_tokens(lambda tokens, carry, _: (table[tokens], carry, None), jnp.zeros(1), (), rules, 2.0)
+
+
+def test_a_short_caption_does_not_end_the_search_for_a_longer_one_that_is_better():
+    """ln 0.4 / 2^2 of six certain words is above ln 0.6, at once, though ln 0.4 / (7/6)^2 is below."""
+    table = certain({1: 0.6, 2: 0.4}, {1: 1}, {3: 1}, {4: 1}, {5: 1}, {6: 1}, {7: 1}, {1: 1})
+    for width in (2, 3):
+        found = search(table, max_length=6, min_length=0, width=width)
+        assert found.tokens[0, 0].tolist() == [2, 3, 4, 5, 6, 7]
+        assert found.score[0, 0] == pytest.approx(np.log(0.4) / 4, rel=1e-6)
+
+
+@pytest.mark.parametrize("end", [1e-9, 0.2, 0.49])
+@pytest.mark.parametrize("width", [1, 2])
+def test_a_caption_that_would_rather_go_on_has_not_ended(end, width):
+    table = certain({2: 1}, {1: 1}, {2: 1 - end - 0.01, 3: 0.01, 1: end}, {2: 1})
+    found = search(table, max_length=3, width=width)
+    if width == 1 or end < 0.01:
+        assert not found.ended[0, 0]
+        assert found.log_prob[0, 0] == pytest.approx(2 * np.log(1 - end - 0.01), rel=1e-5)
+    else:  # the end is the second best of all that could follow
+        assert found.ended[0, 0]
 
 
 def test_captions_that_ended_come_before_those_cut_off():

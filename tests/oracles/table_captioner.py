@@ -81,7 +81,7 @@ def naive_beam(model, kind, *, width, n_best, max_length, min_length=1, power=0.
         words, ends = [], []
         for caption, so_far in beams:
             log_probs = so_far + model.log_probs(kind, caption)
-            words += [((*caption, w), log_probs[w]) for w in range(4, len(log_probs)) if t < max_length]
+            words += [((*caption, w), log_probs[w]) for w in range(4, len(log_probs))]
             ends += [(caption, log_probs[END], so_far)] if t >= min_length else [(caption, -math.inf, so_far)]
         best = sorted(words, key=lambda beam: -beam[1])[:width]
         for caption, log_prob, so_far in ends:

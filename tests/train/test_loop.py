@@ -208,3 +208,25 @@ def test_what_rises_within_a_hundred_times_goes_on(first):
 def test_a_run_in_memory_that_diverges_says_that_it_is_lost(trained, tiny):
     with pytest.raises(Diverged, match="the last good state is lost, as this run is in memory; lower"):
         trained(task=tiny.TinyTask(bad=frozenset(range(30))), max_bad_steps=4)
+
+
+def test_every_new_best_is_saved(trained, tmp_path):
+    run = trained(tmp_path / "run", evaluate_every=10, save_every=0, keep=9, schedule="constant")
+    errors = [line["validation_error"] for line in run.metrics if "validation_error" in line]
+    assert errors == sorted(errors, reverse=True)
+    assert {step.name for step in (tmp_path / "run" / "checkpoints").iterdir()} == {"10", "20", "30"}
+
+
+def test_a_run_from_a_source_folder_has_a_card(trained, tmp_path, monkeypatch):
+    from importlib import metadata
+
+    from seqnets import __version__
+
+    def missing(name):
+        raise metadata.PackageNotFoundError(name)
+
+    monkeypatch.setattr(metadata, "version", missing)
+    trained(tmp_path / "run")
+    card = (tmp_path / "run" / "README.md").read_text()
+    assert f"| seqnets | `{__version__}` |" in card
+    assert "| numpy | `not installed` |" in card

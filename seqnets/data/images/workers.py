@@ -3,6 +3,7 @@
 import multiprocessing
 import os
 import signal
+import sys
 import threading
 import weakref
 from collections.abc import Callable
@@ -37,6 +38,7 @@ class Ahead(Generic[Result]):
         self._compute, self._workers, self._stop = compute, workers, stop
         self._waiting: dict[int, Future[Result]] = {}
         self._pool: ProcessPoolExecutor | None = None
+        self._worked = False
 
     def __call__(self, number: int) -> Result:
         """Return the value of a number, and begin those that follow it.
@@ -48,12 +50,11 @@ class Ahead(Generic[Result]):
             return self._compute(number)
         try:
             self._begin(number)
-            return self._waiting.pop(number).result()
+            result = self._waiting.pop(number).result()
         except BrokenProcessPool:
-            raise UserError(
-                "a process that decodes images was killed, perhaps because the memory is full; "
-                "run the same command again with fewer --data.workers"
-            ) from None
+            raise UserError(_broken(self._worked)) from None
+        self._worked = True
+        return result
 
     def _begin(self, number: int) -> None:
         pool = self._pool = self._pool or self._started()
@@ -71,6 +72,19 @@ class Ahead(Generic[Result]):
         pool = ProcessPoolExecutor(self._workers, context, initializer=_prepare, initargs=(self._compute,))
         weakref.finalize(self, pool.shutdown, wait=False, cancel_futures=True)
         return pool
+
+
+def _broken(worked: bool) -> str:
+    main = sys.modules["__main__"]
+    if not worked and getattr(main, "__spec__", None) is None and hasattr(main, "__file__"):  # a script, which they import
+        return (
+            f"the processes that decode images could not start: what '{main.__file__}' calls must stand below "
+            'if __name__ == "__main__":; or use no processes (workers=0)'
+        )
+    return (
+        "a process that decodes images was killed, perhaps because the memory is full; "
+        "run the same command again with fewer --data.workers"
+    )
 
 
 _function: Any = None

@@ -5,7 +5,7 @@ import json
 import os
 import struct
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,11 +28,12 @@ _ABANDONED_SECONDS = 3600
 
 @dataclass(frozen=True)
 class CachedTokens:
-    """The tokens of a cache file (memory-mapped, read-only), their vocabulary, and the SHA-256 of their bytes."""
+    """The tokens of a cache file (memory-mapped, read-only), their vocabulary, the SHA-256 of their bytes, unknown characters."""
 
     tokens: np.ndarray
     vocabulary: Vocabulary
     digest: str
+    unknown: int = 0
 
 
 def cache_folder(setting: str = "") -> Path:
@@ -65,7 +66,7 @@ def load(path: Path, identity: Mapping[str, Any]) -> CachedTokens | None:
             if trailer is None or trailer["identity"] != json.loads(json.dumps(identity)):
                 return None
             tokens = _mapped(path, trailer["dtype"], trailer["count"])
-            return CachedTokens(tokens, Vocabulary.from_json(trailer["vocabulary"]), trailer["sha256"])
+            return CachedTokens(tokens, Vocabulary.from_json(trailer["vocabulary"]), trailer["sha256"], trailer["unknown"])
     except UserError:
         return None
 
@@ -89,8 +90,16 @@ def _read_trailer(file: BinaryIO) -> dict[str, Any] | None:
     return trailer if tokens == end - length else None
 
 
-def store(path: Path, identity: Mapping[str, Any], vocabulary: Vocabulary, blocks: Iterable[np.ndarray]) -> None:
+def store(
+    path: Path,
+    identity: Mapping[str, Any],
+    vocabulary: Vocabulary,
+    blocks: Iterable[np.ndarray],
+    unknown: Callable[[], int] = lambda: 0,
+) -> None:
     """Write blocks of tokens to a cache file, which appears only when it is whole.
+
+    `unknown` is asked after the last block for the number of characters that the vocabulary lacks.
 
     Raises:
         UserError: the folder cannot be written to, or is full.
@@ -98,12 +107,14 @@ def store(path: Path, identity: Mapping[str, Any], vocabulary: Vocabulary, block
     _remove_abandoned(path)
     try:
         with whole_file(path) as file:
-            _write(file, identity, vocabulary, blocks)
+            _write(file, identity, vocabulary, blocks, unknown)
     except OSError as error:
         raise _not_writable(path.parent, error) from None
 
 
-def _write(file: BinaryIO, identity: Mapping[str, Any], vocabulary: Vocabulary, blocks: Iterable[np.ndarray]) -> None:
+def _write(
+    file: BinaryIO, identity: Mapping[str, Any], vocabulary: Vocabulary, blocks: Iterable[np.ndarray], unknown: Callable[[], int]
+) -> None:
     count, digest = 0, hashlib.sha256()
     for block in filter(len, blocks):
         data = np.ascontiguousarray(block, vocabulary.dtype).data.cast("B")
@@ -111,7 +122,7 @@ def _write(file: BinaryIO, identity: Mapping[str, Any], vocabulary: Vocabulary, 
         digest.update(data)
         count += len(block)
     trailer = {"identity": identity, "dtype": vocabulary.dtype.str, "count": count, "sha256": digest.hexdigest()}
-    ending = json.dumps({**trailer, "vocabulary": vocabulary.to_json()}).encode()
+    ending = json.dumps({**trailer, "unknown": unknown(), "vocabulary": vocabulary.to_json()}).encode()
     file.write(ending + _LENGTH.pack(len(ending)) + _MARK)
 
 

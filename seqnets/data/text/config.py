@@ -1,14 +1,12 @@
 """The settings of a text: the section [data] of a run's config."""
 
 import codecs
-import re
 from dataclasses import dataclass
 
 from seqnets import settings
+from seqnets.data.text.escapes import unescaped
 from seqnets.data.token_kinds import VocabularyKind
 from seqnets.errors import UserError
-
-_ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "0": "\0", "\\": "\\"}
 
 
 @dataclass(frozen=True)
@@ -46,7 +44,7 @@ class TextConfig:
             >>> TextConfig(separator=r"\n\n").separator_text == "\n" * 2
             True
         """
-        return re.sub(r"\\(x[0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|.)", _unescaped, self.separator)
+        return unescaped(self.separator, "data.separator")
 
     def check(self) -> None:
         """Refuse settings that cannot be.
@@ -85,12 +83,3 @@ def _check_encoding(encoding: str, kind: str) -> None:
         raise UserError(f"data.encoding {encoding!r} is unknown; pass one that Python knows, such as utf-8") from None
     if kind == "bytes" and name != "utf-8":
         raise UserError(f"data.encoding {encoding!r} has no effect on data.vocabulary 'bytes'; leave one of them out")
-
-
-def _unescaped(match: re.Match[str]) -> str:
-    code = match[1]
-    if code[0] in "xu" and len(code) > 1:
-        return chr(int(code[1:], 16))
-    if code not in _ESCAPES:
-        raise UserError(rf"data.separator has an unknown escape '\{code}'; known are \n \t \r \0 \\ \xNN \uNNNN")
-    return _ESCAPES[code]

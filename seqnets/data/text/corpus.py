@@ -30,6 +30,7 @@ class Corpus:
         splits: "train", and "validation" and "test" where their share is not 0.
         separator: the tokens that end a document; empty for none.
         sources: the names of the texts, in order.
+        unknown: how many characters of the text the vocabulary lacks; they were left out or replaced.
     """
 
     vocabulary: Vocabulary
@@ -38,6 +39,7 @@ class Corpus:
     separator: tuple[int, ...] = ()
     sources: tuple[str, ...] = field(default=(), repr=False)
     digest: str = field(default="", repr=False)
+    unknown: int = 0
 
     def __len__(self) -> int:
         return len(self.tokens)
@@ -98,7 +100,8 @@ def read_text(
             standard input; the source of Python's standard library where left out.
         config: how to read and split; `TextConfig()` where left out.
         vocabulary: the vocabulary to encode with, such as a trained model's; collected from the text where left out.
-        unknown: what to do with characters that the given vocabulary lacks: "error", "skip" or "replace".
+        unknown: what to do with characters that the given vocabulary lacks: "error", "skip" or "replace"; the corpus says
+            how many there were.
         progress: called now and then with the stored bytes read so far and in all (over all passes; 0 in all if
             unknown).
 
@@ -145,7 +148,7 @@ class _Reading:
             held += len(block)
             if held > limit:  # a packed text can turn out far longer than its file
                 return None
-        return cache.CachedTokens(np.concatenate([np.empty(0, vocabulary.dtype), *blocks]), vocabulary, "")
+        return cache.CachedTokens(np.concatenate([np.empty(0, vocabulary.dtype), *blocks]), vocabulary, "", meter.unknown)
 
     def cached(self) -> cache.CachedTokens:
         identity = self._identity()
@@ -154,7 +157,7 @@ class _Reading:
         if found is None:
             meter = self._meter()
             vocabulary = self._collected(meter)
-            cache.store(path, identity, vocabulary, self._blocks(vocabulary, meter))
+            cache.store(path, identity, vocabulary, self._blocks(vocabulary, meter), lambda: meter.unknown)
             self._check_unchanged(identity)
             found = cache.load(path, identity)
         if found is None:
@@ -215,7 +218,7 @@ def _split_up(encoded: cache.CachedTokens, config: TextConfig, sources: tuple[st
     splits = {
         name: TokenStream(tokens[start:stop], separator) for name, (start, stop) in split_bounds(len(tokens), config).items()
     }
-    return Corpus(vocabulary, tokens, splits, separator, sources, encoded.digest)
+    return Corpus(vocabulary, tokens, splits, separator, sources, encoded.digest, encoded.unknown)
 
 
 def _check_not_empty(texts: Sequence[Source]) -> None:

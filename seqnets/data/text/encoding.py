@@ -25,6 +25,7 @@ class Meter:
     def __init__(self, progress: Progress | None, total: int) -> None:
         self._progress, self._total = progress, total
         self._finished = self._reported = 0
+        self.unknown = 0  # characters that the vocabulary lacks, of the pass that encodes
 
     def at(self, stored: int, *, final: bool = False) -> None:
         """Note how far the present source has been read; `final` at its end."""
@@ -68,6 +69,7 @@ def _tokens_of(
             yield np.frombuffer(block, np.uint8)
         return
     for text, offset in _text_blocks(source, encoding, separator, meter):
+        meter.unknown += vocabulary.count_unknown(text) if unknown != "error" else 0
         tokens = vocabulary.encode(text, unknown=unknown, name=repr(source.name), offset=offset, encoding=encoding)
         yield tokens.astype(vocabulary.dtype)
 

@@ -3,6 +3,7 @@
 import codecs
 import hashlib
 import json
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -141,9 +142,29 @@ class Vocabulary:
     def _unknown(self, text: str, first: int, name: str, offset: int, encoding: str) -> UserError:
         at = offset + len(text[:first].encode(encoding, "surrogatepass"))
         return UserError(
-            f"vocabulary ({self}) has no character {text[first]!r} (at byte {at:,} of {name}); "
-            "train with --data.vocabulary bytes, or pass --unknown skip"
+            f"vocabulary ({self}) has no character {_named(text[first])} (at byte {at:,} of {name}); "
+            f"{self._hint(text, first, name)}train with --data.vocabulary bytes, or pass --unknown skip"
         )
+
+    def _hint(self, text: str, first: int, name: str) -> str:
+        """Say what may be wrong with the text, where that can be guessed."""
+        if "\udc80" <= text[first] <= "\udcff":
+            return f"{name} is not UTF-8; give it as UTF-8, "
+        if text[first] == "\\":
+            return f"{name} is taken as it is: for a line break use $'...\\n...' of the shell, or a file; or "
+        for form, words in (("NFC", "composed"), ("NFD", "decomposed")):
+            if not self.count_unknown(unicodedata.normalize(form, text)):
+                return f"in {words} form ({form}) {name} has known characters only: give it so, "
+        return ""
+
+    def count_unknown(self, text: str) -> int:
+        """Return how many characters of a text the vocabulary lacks.
+
+        Example:
+            >>> Vocabulary.from_text("abc").count_unknown("cafe")
+            2
+        """
+        return 0 if self.kind == "bytes" else int(np.count_nonzero(self._token_of[_code_points(text)] < 0))
 
     def _replacement(self) -> np.int32:
         for character in _REPLACEMENTS:
@@ -257,6 +278,21 @@ class Decoder:
         rest = self._text.decode(b"", final=True)
         self._text.reset()
         return rest
+
+
+def _named(character: str) -> str:
+    return f"{character!a} ({unicodedata.name(character, 'unnamed')})" if unicodedata.combining(character) else repr(character)
+
+
+def unknown_words(unknown: int, count: int, policy: str) -> str:
+    """Say how many characters a model does not know, and what became of them.
+
+    Example:
+        >>> unknown_words(3, 10, "skip")
+        '3 of 10 characters are unknown to the model and left out'
+    """
+    are = "is" if unknown == 1 else "are"
+    return f"{unknown:,} of {count:,} characters {are} unknown to the model and {'left out' if policy == 'skip' else 'replaced'}"
 
 
 def _code_points(text: str) -> np.ndarray:

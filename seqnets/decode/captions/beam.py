@@ -21,7 +21,8 @@ def beam_tokens(step: Step, carry: Any, annotations: Any, rules: CaptionRules, p
         score = log_prob / ((5 + n) / 6)^penalty,    n = tokens, the end included.
 
     The loop ends when no open beam, however likely its future, could still come among the `n_best`: what it gives is what
-    all `max_length` steps would give. An image whose captions do not end gets its best open ones.
+    all `max_length` steps would give. After `max_length` words the end still has to be among the K best: a caption that would
+    rather go on has not ended, its log-probability holds no end, and it comes behind all that have.
 
     Args:
         step: `(tokens (B,), carry, annotations) -> (logits (B, V), carry, attention (B, L) or None)`.
@@ -106,10 +107,9 @@ def _extended(search: _Search, advance: Step, annotations: Any, rules: CaptionRu
     before = search.log_prob - jax.nn.logsumexp(logits, axis=-1).T
     ends = before + allowed[..., rules.end].T
     words = jnp.where((jnp.arange(logits.shape[-1]) == rules.end)[None, None], -jnp.inf, allowed)
-    log_prob, parent, token = _best_words(before, words, rules.width)
-    open_still = search.t < rules.max_length
-    log_prob = jnp.where(open_still, log_prob, -jnp.inf)
-    found = _merged(search.found, _endings(search, ends, log_prob, rules, penalty))
+    likeliest, parent, token = _best_words(before, words, rules.width)
+    found = _merged(search.found, _endings(search, ends, likeliest, rules, penalty))
+    log_prob = jnp.where(search.t < rules.max_length, likeliest, -jnp.inf)
     here = jnp.arange(parent.shape[0])[None]
     return _Search(
         t=search.t + 1,

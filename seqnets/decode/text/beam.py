@@ -15,6 +15,7 @@ from seqnets import settings
 from seqnets.data.text.vocabulary import UnknownPolicy
 from seqnets.decode.length_penalty import length_penalty as penalized
 from seqnets.decode.text import utf8
+from seqnets.decode.text.config import MANY
 from seqnets.decode.text.prompt import Split, prompt_tokens, read_prompt
 from seqnets.decode.text.streaming import stop_tokens
 
@@ -83,7 +84,7 @@ def beam_search(
         >>> len(best.text), len(others), best.log_prob >= others[0].log_prob
         (3, 7, True)
     """
-    length, width = (settings.whole(*given, settings.POSITIVE) for given in (("length", length), ("width", width)))
+    length, width = settings.whole("length", length, settings.POSITIVE), settings.whole("width", width, MANY)
     prompts = [prompt] if isinstance(prompt, str) else list(prompt)
     if not prompts:
         return []

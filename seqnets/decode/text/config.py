@@ -6,6 +6,8 @@ from typing import Literal
 from seqnets import settings
 from seqnets.data.token_kinds import UnknownPolicy
 
+MANY = settings.Range(least=1, most=1 << 16)  # texts, beams or parts that run side by side
+
 
 @dataclass(frozen=True)
 class SamplingConfig:

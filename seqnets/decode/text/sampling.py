@@ -15,12 +15,11 @@ from seqnets import settings
 from seqnets.decode.filters import Filters, draw, filtered, filters_of, noise_of
 from seqnets.decode.given import key_of
 from seqnets.decode.text import utf8
-from seqnets.decode.text.config import SamplingConfig
+from seqnets.decode.text.config import MANY, SamplingConfig
 from seqnets.decode.text.prompt import Split, prompt_tokens, read_prompt
 from seqnets.decode.text.streaming import TextStream
 from seqnets.errors import UserError
 
-MOST_SAMPLES = 1 << 16  # side by side
 _NOISE_NUMBERS = 1 << 24  # of one chunk; 64 MB
 _WEIGHT_BYTES = 1 << 32  # that a chunk reads: some tens of milliseconds on a CPU
 
@@ -131,7 +130,7 @@ def stream_many(
     config = _replace(config or SamplingConfig(), overrides)
     split = Split.of(model)
     chunk = _chunk(split.values) if chunk is None else chunk
-    samples = settings.whole("samples", samples, settings.Range(least=1, most=MOST_SAMPLES))
+    samples = settings.whole("samples", samples, MANY)
     chunk = settings.whole("chunk", chunk, settings.POSITIVE)
     tokens = prompt_tokens(split.vocabulary, prompt, unknown=config.unknown, separator=separator)
     texts = [TextStream(split.vocabulary, config.length, config.stop) for _ in range(samples)]

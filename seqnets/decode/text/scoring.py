@@ -15,6 +15,7 @@ from jax import Array
 from seqnets import settings
 from seqnets.data.text.streams import TokenStream
 from seqnets.data.text.vocabulary import Vocabulary
+from seqnets.decode.text.config import MANY
 from seqnets.decode.text.prompt import Split
 from seqnets.errors import UserError
 
@@ -22,7 +23,6 @@ Progress = Callable[[int, int], None]
 
 _LOGITS_NUMBERS = 1 << 25  # of one chunk; 128 MB
 _ALIKE = 1e-5  # see score
-_MOST_STREAMS = 1 << 16
 
 
 @dataclass(frozen=True)
@@ -114,7 +114,7 @@ def score(
     """
     split = Split.of(model)
     text = Passage.of(tokens, context, separator)
-    streams = settings.whole("streams", streams, settings.Range(least=1, most=_MOST_STREAMS))
+    streams = settings.whole("streams", streams, MANY)
     chunk, warmup = settings.whole("chunk", chunk, settings.POSITIVE), settings.whole("warmup", warmup)
     text.check()
     chunk = min(chunk, max(1, _LOGITS_NUMBERS // (streams * len(split.vocabulary))))

@@ -46,7 +46,8 @@ def closing(run: Run, config: TextRunConfig) -> str:
     """Return the validation figure, a sample and the next commands."""
     opening = "" if config.corpus else PYTHON_OPENING
     key = jax.random.key(config.train.seed)
-    text = opening + sample(run.model, prompt=opening, length=SAMPLE_CHARACTERS, temperature=0.7, key=key)
+    separator = tuple(run.vocabulary.encode(config.data.separator_text).tolist())
+    text = opening + sample(run.model, opening, length=SAMPLE_CHARACTERS, temperature=0.7, key=key, separator=separator)
     folder = shlex.quote(str(run.directory))
     commands = (
         f"seqnets sample {folder} --length 1000 --temperature 0.7" + ("" if config.corpus else " --prompt 'import '"),

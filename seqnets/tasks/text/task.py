@@ -89,7 +89,8 @@ class CharLMTask:
         """Return a sample."""
         from seqnets.decode.text.sampling import sample
 
-        return sample(model, length=PREVIEW_CHARACTERS, temperature=0.8, key=jax.random.key(seed))
+        separator, key = self.corpus.separator, jax.random.key(seed)
+        return sample(model, length=PREVIEW_CHARACTERS, temperature=0.8, key=key, separator=separator)
 
     def artifacts(self) -> dict[str, Any]:
         """Return the model's settings and the vocabulary."""
