@@ -18,6 +18,8 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
+from seqnets.errors import UserError
+from seqnets.ops import arguments
 from seqnets.ops.backends import reference
 from seqnets.ops.derivatives import differentiable
 from seqnets.ops.linear import affine
@@ -79,13 +81,25 @@ def pack(directions: Sequence[Direction]) -> Array:
     Returns:
         `(N,)`.
 
+    Raises:
+        UserError: a direction's arrays do not go together.
+
     Example:
         >>> pack([Direction(jnp.zeros((3, 20)), jnp.zeros((5, 20)), jnp.zeros(20))]).shape
         (200,)
     """
+    for part in directions:
+        _check(part, part.kernel.shape[0], directions[0].recurrent_kernel.shape[0])
     matrices = [kernel.T.ravel() for part in directions for kernel in (part.kernel, part.recurrent_kernel)]
     biases = [bias for part in directions for bias in (part.bias, jnp.zeros_like(part.bias))]
     return jnp.concatenate([*matrices, *biases])
+
+
+def _check(part: Direction, features: int, hidden: int) -> None:
+    wanted = [(features, 4 * hidden), (hidden, 4 * hidden), (4 * hidden,)]
+    found = [array.shape for array in part]
+    if found != wanted:
+        raise UserError(f"the weights of an LSTM must have the shapes {wanted}, got {found}")
 
 
 def unpack(flat: Array, shape: Shape) -> tuple[Direction, ...]:
@@ -95,6 +109,9 @@ def unpack(flat: Array, shape: Shape) -> tuple[Direction, ...]:
         flat: `(N,)`.
         shape: what it holds.
 
+    Raises:
+        UserError: it holds another number of weights.
+
     Example:
         >>> one = Direction(jnp.ones((3, 20)), jnp.zeros((5, 20)), jnp.arange(20.0))
         >>> again, = unpack(pack([one]), shape_of([one], bidirectional=False))
@@ -103,6 +120,9 @@ def unpack(flat: Array, shape: Shape) -> tuple[Direction, ...]:
     """
     from jax.experimental import rnn
 
+    size = rnn.get_num_params_in_lstm(*shape)
+    if flat.shape != (size,):
+        raise UserError(f"cuDNN's weights of this LSTM must have the shape ({size},), got {flat.shape}")
     kernels, recurrent_kernels, first, second = rnn.unpack_lstm_weights(flat, *shape)
     return tuple(Direction(kernels[k].T, recurrent_kernels[k].T, first[k] + second[k]) for k in range(len(kernels)))
 
@@ -128,8 +148,13 @@ def run(
 
     Returns:
         The outputs `(B, T, directions * H)`, and the states after the last step.
+
+    Raises:
+        UserError: the arrays do not go together.
     """
+    carries = _checked(directions, carries, inputs, bidirectional)
     batch, steps = inputs.shape[:2]
+    lengths = None if lengths is None else arguments.lengths_of(lengths, batch)
     ends = jnp.full(batch, steps, jnp.int32) if lengths is None else jnp.clip(lengths, 0, steps).astype(jnp.int32)
     inside = jnp.arange(steps)[None, :] < ends[:, None]
     inputs = _reversed(inputs, ends) if reverse else inputs
@@ -142,6 +167,18 @@ def run(
     last = zip(jnp.where(empty, cells, last_cells), jnp.where(empty, hiddens, last_hiddens))
     outputs = jnp.where(inside[:, :, None], outputs, 0)
     return _reversed(outputs, ends) if reverse else outputs, tuple(LSTMState(*parts) for parts in last)
+
+
+def _checked(directions: Sequence[Direction], carries: Sequence[LSTMState], inputs: Array, bidirectional: bool) -> list[Any]:
+    """Hold weights, states and inputs against each other: what cuDNN gets are addresses."""
+    shape, beside = shape_of(directions, bidirectional), 2 if bidirectional else 1
+    if inputs.ndim != 3 or inputs.shape[-1] != shape.in_features or inputs.dtype != jnp.float32:
+        wanted = f"(batch, time, {shape.in_features})"
+        raise UserError(f"inputs must have the shape {wanted} in float32, got {inputs.shape} in {inputs.dtype}")
+    for number, part in enumerate(directions):
+        _check(part, shape.in_features if number < beside else beside * shape.hidden_features, shape.hidden_features)
+    states = arguments.entries(carries, len(directions), whole="this LSTM", part="direction")
+    return [arguments.state(LSTM, carry, inputs.shape[0], shape.hidden_features) for carry in states]
 
 
 def _reversed(x: Array, lengths: Array) -> Array:
