@@ -178,6 +178,7 @@ def _start(cell: nnx.RNNCellBase, input_shape: tuple[int, ...], carry: Carry | N
 def _scan_any_cell(cell, inputs, carry, lengths, resets, reverse: bool) -> tuple[Array, Carry]:
     start = jax.tree.map(jnp.zeros_like, initialize_carry(cell, inputs.shape[1:]))
     valid = None if lengths is None else jnp.arange(inputs.shape[0])[:, None] < lengths[None, :]
+    resets = resets if resets is None or valid is None else resets & valid  # beyond its length, a row's state stays
 
     def step(before, time):
         x, reset, is_valid = time

@@ -239,7 +239,7 @@ def _resets_of(resets: Any, shape: tuple[int, ...], row_axis: int) -> Array:
     if resets.shape not in (shape, one_row):
         raise UserError(f"resets must have the shape {shape}, as the inputs, got {resets.shape}")
     if resets.dtype != bool:
-        if not jnp.issubdtype(resets.dtype, jnp.number):
+        if not _is_real(resets.dtype):
             raise UserError(f"resets must be booleans, got {resets.dtype}")
         resets = resets.astype(bool)
     return _broadcast(resets, shape)
@@ -376,6 +376,8 @@ def _vector(name: str, vector: Any, shape: tuple[int, ...], precision: Any) -> A
     vector = as_array(name, vector)
     if not _broadcasts(vector.shape, shape):
         raise UserError(f"{name} must have the shape {shape}, got {vector.shape}")
+    if not jnp.issubdtype(vector.dtype, jnp.floating):
+        raise UserError(f"{name} must hold floating-point numbers, got {vector.dtype}")
     if jnp.result_type(vector.dtype, precision) != precision:
         raise UserError(f"{name} is {vector.dtype} and the carry {precision}; give the carry in {vector.dtype}")
     return _broadcast(vector, shape)
@@ -425,6 +427,26 @@ def carries(cells: Sequence[Any], carry: Any, rows: int, *, name: str = "carry",
     """
     states = entries(carry, len(cells), name=name)
     return tuple(state(cell.recurrence, each, rows, cell.hidden_features, name=name, of=of) for cell, each in zip(cells, states))
+
+
+def real_array(name: str, value: Any) -> Array:
+    """Return what `as_array` does, of real numbers or booleans.
+
+    Args:
+        name: of the argument.
+        value: what came.
+
+    Raises:
+        UserError: it is something else.
+    """
+    array = as_array(name, value)
+    if not _is_real(array.dtype):
+        raise UserError(f"{name} must be real numbers, got {array.dtype}")
+    return array
+
+
+def _is_real(dtype: Any) -> bool:
+    return any(jnp.issubdtype(dtype, kind) for kind in (jnp.floating, jnp.integer, jnp.bool_))
 
 
 def _broadcasts(shape: tuple[int, ...], to: tuple[int, ...]) -> bool:

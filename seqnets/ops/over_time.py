@@ -66,6 +66,7 @@ def sequence(
     carry = arguments.state(recurrence, carry, rows, hidden)
     weights = arguments.weights_of(recurrence, weights, hidden, hidden_of(carry).dtype)
     valid = None if lengths is None else jnp.arange(steps)[:, None] < lengths[None, :]
+    resets = resets if resets is None or valid is None else resets & valid  # beyond its length, a row's state stays
     zoneout = arguments.zoneout_of(recurrence, zoneout, (steps, rows, hidden), hidden_of(carry).dtype)
     inputs = TimeInputs(projected, resets, valid, zoneout)
     run = _runner(_chosen(backend, recurrence, weights, carry, inputs), recurrence, reverse, backend == "auto")

@@ -51,12 +51,14 @@ def pack(layers: Sequence[LayerWeights]) -> PackedStack:
     Raises:
         UserError: a kernel is not for H hidden features, or not in float32.
     """
-    units = layers[0].recurrent.kernels[0].shape[0]
+    units, *_ = (*arguments.as_array("recurrent kernel", layers[0].recurrent.kernels[0]).shape, 0)
 
     def packed(layer: LayerWeights) -> LayerWeights:
         kernels = tuple(_packed(kernel, units) for kernel in layer.recurrent.kernels)
+        vectors = {name: arguments.as_array(name, vector) for name, vector in layer.recurrent.vectors.items()}
         kernel = None if layer.kernel is None else _packed(layer.kernel, units)
-        return LayerWeights(kernel, layer.bias, layer.recurrent._replace(kernels=kernels))
+        bias = None if layer.bias is None else arguments.as_array("bias", layer.bias)
+        return LayerWeights(kernel, bias, RecurrentWeights(kernels, vectors))
 
     library()
     return PackedStack(tuple(map(packed, layers)))
@@ -77,6 +79,7 @@ def step(recurrence: Recurrence, stack: PackedStack, carries: Sequence[Carry], p
     Raises:
         UserError: the arrays do not go together, or are not in float32.
     """
+    projected = arguments.as_array("projected", projected)
     expected, given = [], [projected]
     for layer, carry in zip(stack.layers, _checked(recurrence, stack, carries, projected), strict=True):
         input_product = [jnp.zeros(0) if array is None else array for array in (layer.kernel, layer.bias)]
@@ -124,7 +127,8 @@ def _scratch(recurrence: Recurrence, layer: LayerWeights, projected: Array) -> l
 
 
 def _packed(kernel: Array, units: int) -> Array:
-    if kernel.ndim != 2 or kernel.shape[0] != units or kernel.shape[1] % units or kernel.dtype != jnp.float32:
+    kernel = arguments.as_array("kernel", kernel)
+    if kernel.ndim != 2 or not units or kernel.shape[0] != units or kernel.shape[1] % units or kernel.dtype != jnp.float32:
         raise UserError(f"a kernel to pack must be ({units}, gates * {units}) in float32, got {kernel.shape} in {kernel.dtype}")
     room = jax.ShapeDtypeStruct(_room(*kernel.shape), jnp.float32)
     return jax.ffi.ffi_call("seqnets_pack", room)(kernel, units=units)

@@ -132,3 +132,56 @@ def test_highway_layer():
 def test_errors_teach(build, message):
     with pytest.raises(UserError, match=message):
         build(nnx.Rngs(0))
+
+
+def alone(layer, row, steps):
+    return layer(X[row : row + 1, :steps], initial_carry=jnp.full((1, 5), 0.7), return_carry=True)
+
+
+@pytest.mark.parametrize("cell", [snn.GRUCell, snn.MinGRUCell, nnx.GRUCell])
+@pytest.mark.parametrize("reverse", [False, True])
+def test_a_reset_beyond_a_rows_length_leaves_its_state(cell, reverse):
+    layer = snn.RNN(cell(4, 5, rngs=nnx.Rngs(0)), reverse=reverse, return_carry=True)
+    resets = jnp.zeros((2, 6), bool).at[:, 4].set(True)
+    outputs, last = layer(X, initial_carry=jnp.full((2, 5), 0.7), lengths=jnp.array([0, 3]), resets=resets)
+    assert_close(last[:1], jnp.full((1, 5), 0.7))
+    assert_close((outputs[1:, :3], last[1:]), alone(layer, 1, 3))
+
+
+CARRY = jnp.zeros((2, 4))
+LSTM_STATE = snn.LSTMState(CARRY, CARRY)
+
+
+def both_ways():
+    rngs = nnx.Rngs(1)
+    return snn.BidirectionalRNN(snn.RNN(snn.GRUCell(4, 4, rngs=rngs)), snn.RNN(snn.GRUCell(4, 4, rngs=rngs), reverse=True))
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: snn.StackedRNN(layers(2))(X, initial_carry=(CARRY,)), "initial_carry has 1 entry, the stack 2 layers"),
+        (lambda: snn.StackedRNN(layers(2))(X, initial_carry=(CARRY,) * 3), "initial_carry has 3 entries, the stack 2 layers"),
+        (lambda: snn.StackedRNN(layers(2))(X, initial_carry=LSTM_STATE), "one entry a layer, got an LSTMState of 2"),
+        (lambda: snn.StackedRNN(layers(2)).stepper()(CARRY, (CARRY,), None), "carry has 1 entry, the stack 2 layers"),
+        (lambda: snn.StackedRNN([both_ways()]).stepper(), "single steps need layers that are RNN"),
+        (lambda: both_ways()(X, initial_carry=(CARRY,)), "1 entry, the bidirectional layer 2 directions"),
+        (lambda: snn.StackedRNN([both_ways()])(X, resets=jnp.zeros((2, 6), bool)), "a bidirectional layer has no resets"),
+        (lambda: snn.StackedRNN([both_ways()])(X, projected=True), "takes raw inputs"),
+        (lambda: layers(1)[0](X, initial_carry=CARRY[:1]), "initial_carry is for 1 row, the inputs have 2"),
+        (lambda: layers(1)[0](X, initial_carry=jnp.zeros((2, 7))), "initial_carry is for 7 hidden features, the layer has 4"),
+        (lambda: layers(1)[0](X, lengths=[1, 2, 3]), r"lengths must have the shape \(2,\)"),
+        (lambda: layers(1)[0](X, resets=jnp.zeros((6, 2), bool)), r"resets must have the shape \(2, 6\), as the inputs, got"),
+    ],
+)
+def test_what_does_not_fit_is_one_sentence(call, message):
+    with pytest.raises(UserError, match=message):
+        call()
+
+
+def test_lengths_are_a_list_or_one_for_all_rows_and_resets_one_row_for_all():
+    layer = layers(1)[0]
+    assert_close(layer(X, lengths=[3, 5]), layer(X, lengths=jnp.array([3, 5])))
+    assert_close(layer(X, lengths=[3]), layer(X, lengths=jnp.array([3, 3])))
+    resets = jnp.zeros((2, 6), bool).at[:, 2].set(True)
+    assert_close(layer(X, resets=resets[:1]), layer(X, resets=resets))

@@ -98,7 +98,7 @@ class Captioner(nnx.Module):
         Raises:
             UserError: the shape is that of neither.
         """
-        images = arguments.as_array("images", images)
+        images = arguments.real_array("images", images)
         features = self.features(images, train=train, key=subkey(key, 0)) if images.ndim == 4 else images
         rows, columns, width = self.feature_map
         if features.shape[1:] != (rows * columns, width):

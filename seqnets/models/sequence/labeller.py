@@ -72,7 +72,7 @@ class Labeller(nnx.Module):
     def _read(self, inputs: Array, key: Array | None) -> Array:
         if self.scale is None:
             return self.embedding(arguments.tokens_of(inputs, ("batch", "time")), key)
-        inputs = arguments.as_array("inputs", inputs)
+        inputs = arguments.real_array("frames", inputs)
         if inputs.ndim != 3 or inputs.shape[-1] != len(self.scale.mean):
             raise UserError(f"frames must have the shape (batch, time, {len(self.scale.mean)}), got {inputs.shape}")
         mean, deviation = (jnp.asarray(numbers, jnp.float32).reshape(1, 1, -1) for numbers in self.scale)

@@ -113,7 +113,7 @@ class Cell(nnx.RNNCellBase):
 
     def project(self, x: Array) -> Array:
         """Return all that depends on the input alone: W x + b for every gate, `(..., F)` -> `(..., gates * H)`."""
-        x = self._checked(arguments.as_array("inputs", x)).astype(self.dtype)
+        x = self._checked(arguments.real_array("inputs", x)).astype(self.dtype)
         if not self.layer_norm:
             return affine(x, self.kernel[...], self.bias[...])
         product = multiply(x, self.kernel[...].astype(self.dtype))
@@ -180,8 +180,6 @@ class Cell(nnx.RNNCellBase):
         name, width = type(self).__name__, self.recurrence.gates * self.hidden_features
         if x.shape[-1:] != (self.in_features,):
             raise UserError(f"{name} was built for inputs of {self.in_features} features, got the shape {x.shape}")
-        if jnp.issubdtype(x.dtype, jnp.complexfloating) or not (x.dtype == bool or jnp.issubdtype(x.dtype, jnp.number)):
-            raise UserError(f"{name} takes real numbers, got {x.dtype}")
         if (self.kernel.shape, self.bias.shape) != ((self.in_features, width), (width,)):
             raise UserError(
                 f"the kernel and bias of this {name} must have the shapes {(self.in_features, width)} and {(width,)}, "
