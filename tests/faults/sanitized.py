@@ -1,27 +1,26 @@
-"""Makes mistakes against native kernels that the address sanitizer watches; `test_shape_mistakes` runs it with its library loaded first.
+"""Makes mistakes against native kernels that the address sanitizer watches.
 
-usage: python sanitized.py SEED MISTAKES
+usage: python sanitized.py SEED MISTAKES, with libasan.so in LD_PRELOAD; test_shape_mistakes.py does so.
 """
 
 import sys
 
 import numpy as np
 
-from seqnets.ops.native import build
-
-build.FLAGS = (*(flag for flag in build.FLAGS if flag != "-O3"), "-O1", "-g", "-fsanitize=address", "-fno-omit-frame-pointer")
-
 from faults.ffi_mistakes import calls, refuses
 from faults.shape_mistakes import WAYS, draw, draw_entry
+from seqnets.ops.native import build
+
+SANITIZER = ("-O1", "-g", "-fsanitize=address", "-fno-omit-frame-pointer")
 
 
 def main(seed: int, count: int) -> None:
-    rng = np.random.default_rng(seed)
-    if not build.library() or not hasattr(build.library(), "__asan_init"):
+    build.FLAGS = (*(flag for flag in build.FLAGS if flag != "-O3"), *SANITIZER)
+    if not hasattr(build.library(), "__asan_init"):
         sys.exit("the kernels were not built with the sanitizer")
+    rng = np.random.default_rng(seed)
     for _ in range(count // 2):
-        way = WAYS[rng.integers(len(WAYS))]
-        draw(rng, draw_entry(rng, way))
+        draw(rng, draw_entry(rng, WAYS[rng.integers(len(WAYS))]))
     for _ in range(count - count // 2):
         call = calls()[rng.integers(len(calls()))]
         if not refuses(rng, call):

@@ -27,8 +27,8 @@ from seqnets.nn.stacked import directions
 from seqnets.ops import stack_step
 from seqnets.ops.backends import cudnn, reference
 from seqnets.ops.native import build
+from seqnets.ops.over_time import sequence
 from seqnets.ops.recurrent import GRU, LSTM, LSTMState, RecurrentWeights
-from seqnets.ops.sequence import sequence
 from seqnets.ops.stack_step import LayerWeights
 from seqnets.ops.timestep import TimeInputs
 from seqnets.weights.cudnn import cudnn_weights, load_cudnn_weights
@@ -467,13 +467,13 @@ def model_directions(model: Any) -> list[Any]:
     return [rnn.cell for layer in model.layers for rnn in (directions(layer) or (layer,))]
 
 
-BACKENDS = ("auto", "auto", "scan", "reference") + (("native",) if build.library() else ())
 WAYS = ("layer", "stack", "text", "operation", "packed", "captioner", "translator", "flat")
 
 
 def draw_entry(rng: np.random.Generator, way: str) -> Entry:
     """Draw an entry point of a kind; those that were drawn before are built already."""
-    backend, coin = str(rng.choice(BACKENDS)), bool(rng.random() < 0.5)
+    backends = ["auto", "auto", "scan", "reference", "native" if build.library() else "auto"]
+    backend, coin = str(rng.choice(backends)), bool(rng.random() < 0.5)
     match way:
         case "layer":
             case = CASES[rng.integers(len(CASES))]
