@@ -92,7 +92,7 @@ def _of_the_surroundings(error: Exception) -> str | None:
     if isinstance(error, OSError) and error.errno == errno.EBADF:
         return "standard input or output cannot be used as it is redirected; check what the command reads from and writes to"
     if isinstance(error, MemoryError) or "RESOURCE_EXHAUSTED" in str(error):
-        return "out of memory; use a smaller batch, window or model (for training: --train.batch-size)"
+        return "out of memory; use a smaller batch, window, beam or model (for training: --train.batch-size)"
     return None
 
 

@@ -10,6 +10,7 @@ from seqnets import settings
 from seqnets.errors import UserError
 from seqnets.suggestion import likely
 
+_TEXTS = ("TEXT", "QUESTION")
 _NAME = "\0"  # begins a word after `--`: argparse takes what no dash begins for a name, and no system passes this character
 
 
@@ -53,10 +54,10 @@ class Parser(argparse.ArgumentParser):
         self._words: list[str] = []
 
     def add_argument(self, *names: str, **options: Any) -> argparse.Action:
-        """Add an option or a positional argument; a name (of a file, say) may not be empty, a TEXT may."""
-        is_name = options.get("action", "append") == "append" and options.get("metavar") != "TEXT"
-        if is_name and not {"type", "choices"} & options.keys():
-            options["type"] = _name
+        """Add an option or a positional argument; a name (of a file, say) may not be empty, a TEXT may and must be UTF-8."""
+        takes_text = options.get("action", "append") == "append" and not {"type", "choices"} & options.keys()
+        if takes_text:
+            options["type"] = utf8 if options.get("metavar") in _TEXTS else _name
         return super().add_argument(*names, **options)
 
     def read(self, words: Sequence[str]) -> argparse.Namespace:
@@ -142,6 +143,22 @@ class Parser(argparse.ArgumentParser):
         if outside:
             return f"; {outside}"
         return f"; did you mean '--{found}'?" if found else f"; see `{self.prog} --help`"
+
+
+def utf8(text: str) -> str:
+    """Refuse a text that was typed in another encoding: such bytes reach a program as lone surrogates.
+
+    Example:
+        >>> utf8("café")
+        'café'
+    """
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError as error:
+        at = len(text[: error.start].encode("utf-8"))
+        advice = "check the encoding of the terminal or of the program that wrote it"
+        raise argparse.ArgumentTypeError(f"is not UTF-8 (at byte {at}); {advice}") from None
+    return text
 
 
 def _name(text: str) -> str:

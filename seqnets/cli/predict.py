@@ -83,8 +83,12 @@ def _inputs(model: Any, found: argparse.Namespace) -> list[Any]:
 
 def _lines(path: str) -> list[str]:
     from seqnets.data.examples.tables import read_whole, text_lines
+    from seqnets.decoders import reading
 
-    return text_lines(sys.stdin.read().removeprefix("\ufeff") if path == "-" else read_whole(path))
+    if path != "-":
+        return text_lines(read_whole(path))
+    with reading(path, "the text of standard input"):
+        return text_lines(sys.stdin.buffer.read().decode("utf-8-sig"))
 
 
 def _beside(items: Sequence[Any], results: Callable[[list[Any]], Sequence[Any]], nothing: Any) -> Iterator[tuple[Any, Any]]:

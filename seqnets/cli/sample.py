@@ -45,7 +45,7 @@ def main(argv: Sequence[str]) -> int:
 def _parser(default: Any) -> Parser:
     parser = Parser("seqnets sample", VERBS["sample"].summary, epilog=_EPILOG)
     parser.add_argument("run", metavar="RUN", help="the run folder")
-    parser.add_argument("--prompt", metavar="TEXT", help="what the text begins with")
+    parser.add_argument("--prompt", type=str, metavar="TEXT", help="what the text begins with, taken as it is")
     parser.add_argument("--prompt-file", metavar="FILE", help="a file with the prompt, taken as it is; - for standard input")
     parser.add_argument("--no-prompt", action="store_true", help="write the new text only")
     parser.add_argument("--samples", type=parser.value(int), default=1, metavar="N", help="texts to write [1]")

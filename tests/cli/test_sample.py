@@ -239,3 +239,9 @@ def test_the_sample_at_the_end_of_training_is_that_of_the_command(seqnets, docum
     config = settings.replaced(TextRunConfig(), settings.read(documents_folder / "config.toml"))
     words = ("sample", documents_folder, "--length", 500, "--seed", config.train.seed, "--temperature", 0.7)
     assert f"\n{seqnets(*words).out}\n" in closing(load(documents_folder), config)
+
+
+@pytest.mark.parametrize("temperature", ["1e300", "1e-300", "1e38"])
+def test_temperatures_at_the_ends_draw_without_a_warning(seqnets, run_folder, temperature):
+    outcome = seqnets("sample", run_folder, "--temperature", temperature, "--length", 5, "--seed", 1)
+    assert (outcome.code, outcome.err, len(outcome.out)) == (0, "", 5)

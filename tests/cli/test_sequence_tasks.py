@@ -1,6 +1,8 @@
 """The sequence tasks from the command line: train, use, and the mistakes people make."""
 
+import io
 import json
+import sys
 import tomllib
 from pathlib import Path
 
@@ -134,3 +136,18 @@ def test_predict_says_what_it_is_not_for(seqnets, files):
     assert "--beam is for translators" in seqnets("predict", folder, "--text", "a", "--beam", 3).err
     assert "give texts as files" in seqnets("predict", folder).err
     assert f"try `seqnets predict {folder} --text TEXT`" in seqnets("answer", folder, "pictures/1.png", "why?").err
+
+
+def test_texts_from_standard_input_are_utf_8_whatever_the_locale(seqnets, files, monkeypatch):
+    assert seqnets("train", "text-classifier", "reviews.csv", *TINY).code == 0
+
+    def piped(content):
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(content), encoding="ascii"))
+        return seqnets("predict", "runs/reviews-classifier", "-", "--json")
+
+    entries = piped("\ufeffgüt\r\nbad\n".encode()).out.split("\n")[:-1]
+    assert [json.loads(entry)["text"] for entry in entries] == ["güt", "bad"]
+    refused = piped("güt".encode("latin-1"))
+    assert (refused.code, refused.out) == (2, "")
+    assert "standard input" in refused.err
+    assert "UTF-8" in refused.err
