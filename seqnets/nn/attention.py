@@ -50,10 +50,15 @@ class AdditiveAttention(nnx.Module):
         self.annotation_bias = nnx.Param(jnp.zeros(features))
         self.score_kernel = nnx.Param(input_kernel(rngs.params(), (features, 1)).reshape(features))
 
-    def project(self, annotations: Array) -> Array:
-        """Return W_a a + b, to be computed once for a set of annotations: `(B, L, D)` -> `(B, L, A)`."""
+    def project(self, annotations: Array, mask: Array | None = None) -> Array:
+        """Return W_a a + b, to be computed once for a set of annotations: `(B, L, D)` -> `(B, L, A)`.
+
+        Args:
+            annotations: `(B, L, D)`.
+            mask: `(B, L)` booleans; where False, no matter what lies there, not even a gradient sees it.
+        """
         _check_annotations(annotations, self.annotation_features)
-        return affine(annotations.astype(self.dtype), self.annotation_kernel[...], self.annotation_bias[...])
+        return affine(_shown(annotations, mask).astype(self.dtype), self.annotation_kernel[...], self.annotation_bias[...])
 
     def __call__(self, query: Array, projected: Array, annotations: Array, mask: Array | None = None) -> tuple[Array, Array]:
         """Look at the annotations.
@@ -68,8 +73,8 @@ class AdditiveAttention(nnx.Module):
             The context `(B, D)` and the weights `(B, L)`, float32.
         """
         asked = affine(query.astype(self.dtype), self.query_kernel[...])
-        weights = masked_softmax(additive_scores(asked, projected, self.score_kernel[...]), mask)
-        return weighted_sum(weights, annotations), weights
+        weights = masked_softmax(additive_scores(asked, _shown(projected, mask), self.score_kernel[...]), mask)
+        return weighted_sum(weights, _shown(annotations, mask)), weights
 
 
 class DotAttention(nnx.Module):
@@ -109,19 +114,24 @@ class DotAttention(nnx.Module):
         self.query_kernel = nnx.Param(input_kernel(rngs.params(), (query_features, features)))
         self.annotation_kernel = nnx.Param(input_kernel(rngs.params(), (annotation_features, features)))
 
-    def project(self, annotations: Array) -> Array:
-        """Return W_a a, to be computed once for a set of annotations: `(B, L, D)` -> `(B, L, A)`."""
+    def project(self, annotations: Array, mask: Array | None = None) -> Array:
+        """Return W_a a, to be computed once for a set of annotations; arguments as for `AdditiveAttention.project`."""
         _check_annotations(annotations, self.annotation_features)
-        return affine(annotations.astype(self.dtype), self.annotation_kernel[...])
+        return affine(_shown(annotations, mask).astype(self.dtype), self.annotation_kernel[...])
 
     def __call__(self, query: Array, projected: Array, annotations: Array, mask: Array | None = None) -> tuple[Array, Array]:
         """Look at the annotations; arguments and result as for `AdditiveAttention`."""
         asked = affine(query.astype(self.dtype), self.query_kernel[...])
-        weights = masked_softmax(dot_scores(asked, projected), mask)
-        return weighted_sum(weights, annotations), weights
+        weights = masked_softmax(dot_scores(asked, _shown(projected, mask)), mask)
+        return weighted_sum(weights, _shown(annotations, mask)), weights
 
 
 ATTENTIONS = {"additive": AdditiveAttention, "dot": DotAttention}
+
+
+def _shown(array: Array, mask: Array | None) -> Array:
+    """Put zeros at hidden locations: a weight of 0 times NaN would be NaN."""
+    return array if mask is None else jnp.where(mask[..., None], array, 0)
 
 
 def _check_annotations(annotations: Array, features: int) -> None:

@@ -5,8 +5,20 @@ import jax.numpy as jnp
 from jax import Array
 from jax.nn.initializers import Initializer
 
+
+def _in_float32(initializer: Initializer) -> Initializer:
+    """Draw numbers of 16 bits in 32, and round them: the decompositions behind some initializers have no shorter form."""
+
+    def initialize(key: Array, shape, dtype=jnp.float32, out_sharding=None) -> Array:
+        del out_sharding
+        drawn_in = jnp.promote_types(dtype, jnp.float32) if jnp.issubdtype(dtype, jnp.floating) else dtype
+        return initializer(key, shape, drawn_in).astype(dtype)
+
+    return initialize
+
+
 input_kernel: Initializer = jax.nn.initializers.glorot_uniform()
-recurrent_kernel: Initializer = jax.nn.initializers.orthogonal()
+recurrent_kernel: Initializer = _in_float32(jax.nn.initializers.orthogonal())
 convolution_kernel: Initializer = jax.nn.initializers.he_normal()
 
 
@@ -29,10 +41,11 @@ def gate_blocks(initializer: Initializer, hidden_features: int) -> Initializer:
 
     def initialize(key: Array, shape, dtype=jnp.float32, out_sharding=None) -> Array:
         del out_sharding
+        whole = _in_float32(initializer)
         *lead, rows, width = shape
         gates = width // hidden_features
         keys = jax.random.split(key, (*lead, gates))
-        blocks = [initializer(k, (rows, hidden_features), dtype) for k in keys.reshape(-1)]
+        blocks = [whole(k, (rows, hidden_features), dtype) for k in keys.reshape(-1)]
         stacked = jnp.stack(blocks).reshape(*lead, gates, rows, hidden_features)
         return jnp.moveaxis(stacked, -3, -2).reshape(shape)
 

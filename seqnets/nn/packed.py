@@ -1,12 +1,13 @@
 """Recurrent layers packed for a step of all of them in one native call."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 import jax
 import jax.numpy as jnp
 
 from seqnets.nn.cells import Cell
+from seqnets.nn.cells.base import is_as_stated
 from seqnets.nn.rnn import RNN
 from seqnets.ops import arguments
 from seqnets.ops.backends import native
@@ -32,9 +33,11 @@ def pack_layers(layers: Sequence[Any]) -> PackedStack | None:
 
 
 def _is_native(layer: Any) -> bool:
-    if not isinstance(layer, RNN) or not isinstance(layer.cell, Cell) or layer.backend not in ("auto", "native"):
+    if not isinstance(layer, RNN) or not is_as_stated(layer.cell) or layer.backend not in ("auto", "native"):
         return False
-    cell = layer.cell
+    cell = cast(Cell, layer.cell)
+    if type(cell).project is not Cell.project:
+        return False
     carry = jax.eval_shape(lambda: cell.initialize_carry((1, cell.in_features)))
     projected: Any = jax.ShapeDtypeStruct((1, 1, cell.recurrence.gates * cell.hidden_features), jnp.dtype(cell.dtype))
     inputs = TimeInputs(projected, zoneout=cell.zoneout_shares(None))

@@ -10,9 +10,11 @@ from jax import Array
 from seqnets.errors import UserError
 from seqnets.nn import cudnn
 from seqnets.nn.cells import Cell
+from seqnets.nn.cells.base import is_as_stated
 from seqnets.nn.regularize import drop_weights
 from seqnets.nn.remat import in_chunks
 from seqnets.ops import arguments
+from seqnets.ops.masking import without_padding
 from seqnets.ops.over_time import Backend, sequence
 from seqnets.ops.recurrent import Carry
 
@@ -21,7 +23,8 @@ class RNN(nnx.Module):
     """A recurrent layer: a cell run over every step of a sequence.
 
     For a seqnets cell the input projection of the whole sequence is one matrix product, and the loop runs on the fastest backend
-    that fits. Any other `nnx.RNNCellBase`, Flax's own included, is scanned as it is.
+    that fits. Any other `nnx.RNNCellBase` is scanned as it is: Flax's own, one that draws random keys, a subclass of a seqnets
+    cell with another `__call__`, `step` or `stepper`.
 
     Args:
         cell: a cell.
@@ -35,7 +38,8 @@ class RNN(nnx.Module):
             GPU where it can.
 
     Raises:
-        UserError: for weight dropout or remat with a cell that is not of seqnets, or a negative remat.
+        UserError: for weight dropout, zoneout or remat with a cell that is not of seqnets or has a step of its own, and for a
+            negative remat.
 
     Example:
         >>> import jax.numpy as jnp
@@ -57,9 +61,10 @@ class RNN(nnx.Module):
         remat: int = 0,
         backend: Backend = "auto",
     ):
-        for name, value in {"weight_dropout": weight_dropout, "remat": remat}.items():
-            if value and not isinstance(cell, Cell):
-                raise UserError(f"{name} needs a seqnets cell, got {type(cell).__name__}; leave {name} at 0")
+        needed = {"weight_dropout": weight_dropout, "remat": remat, "zoneout": any(getattr(cell, "zoneout", ()))}
+        for name, value in needed.items():
+            if value and not is_as_stated(cell):
+                raise UserError(f"{name} needs a seqnets cell with its own step, got {type(cell).__name__}; leave {name} at 0")
         if remat < 0:
             raise UserError(f"remat must be a number of steps, or 0 to keep everything, got {remat}")
         self.cell = cell
@@ -97,8 +102,8 @@ class RNN(nnx.Module):
             The outputs `(B, T, H)` (or time-major), and with `return_carry` also the carry after the last step.
 
         Raises:
-            UserError: when the inputs do not have three axes or not the number of features that the cell was built for, or when
-                carry, lengths or resets do not fit them.
+            UserError: when the inputs do not have three axes or not the number of features that the cell was built for, when
+                carry, lengths or resets do not fit them, or for projected inputs where the cell has a step of its own.
         """
         inputs = arguments.as_array("inputs", inputs)
         _check_inputs(inputs, self.cell, projected)
@@ -106,8 +111,9 @@ class RNN(nnx.Module):
         if not self.time_major:
             inputs = inputs.swapaxes(0, 1)
             resets = None if resets is None else resets.T
+        inputs = without_padding(inputs, lengths, time_axis=0)
         carry = _start(self.cell, inputs.shape[1:], initial_carry)
-        if isinstance(self.cell, Cell):
+        if is_as_stated(self.cell):
             outputs, carry = self._run(inputs, carry, lengths, resets, key, projected)
         else:
             outputs, carry = _scan_any_cell(self.cell, inputs, carry, lengths, resets, self.reverse)
@@ -146,6 +152,7 @@ class RNN(nnx.Module):
                 zoneout=shares,
                 reverse=self.reverse,
                 backend=self.backend,
+                finite_padding=True,  # the inputs have zeros there
             )
             return carry, outputs
 
@@ -179,16 +186,23 @@ def _scan_any_cell(cell, inputs, carry, lengths, resets, reverse: bool) -> tuple
     start = jax.tree.map(jnp.zeros_like, initialize_carry(cell, inputs.shape[1:]))
     valid = None if lengths is None else jnp.arange(inputs.shape[0])[:, None] < lengths[None, :]
     resets = resets if resets is None or valid is None else resets & valid  # beyond its length, a row's state stays
+    graph, parameters, others = nnx.split(cell, nnx.Param, ...)
+    changed: list[bool] = []
 
     def step(before, time):
-        x, reset, is_valid = time
+        (before, others), (x, reset, is_valid) = before, time
         before = before if reset is None else _choose(reset, start, before)
-        after, output = cell(before, x)
+        given, here = jax.tree.leaves(others), nnx.merge(graph, parameters, others)
+        after, output = here(before, x)
+        others = nnx.state(here, nnx.Not(nnx.Param))
+        changed[:] = [a is not b for a, b in zip(jax.tree.leaves(others), given, strict=True)]
         if is_valid is None:
-            return after, output
-        return _choose(is_valid, after, before), _choose(is_valid, output, jnp.zeros_like(output))
+            return (after, others), output
+        return (_choose(is_valid, after, before), others), _choose(is_valid, output, jnp.zeros_like(output))
 
-    last, outputs = jax.lax.scan(step, carry, (inputs, resets, valid), reverse=reverse)
+    (last, others), outputs = jax.lax.scan(step, (carry, others), (inputs, resets, valid), reverse=reverse)
+    if any(changed):  # counts of keys that were drawn, running means: the next call goes on from here
+        nnx.update(cell, others)
     return outputs, last
 
 
@@ -200,6 +214,8 @@ def _choose(rows: Array, if_true: Any, if_false: Any) -> Any:
 
 
 def _check_inputs(inputs: Array, cell: nnx.RNNCellBase, projected: bool) -> None:
+    if projected and not is_as_stated(cell):
+        raise UserError(f"projected inputs need a seqnets cell with its own step, got {type(cell).__name__}; give raw inputs")
     if not isinstance(cell, Cell):
         if inputs.ndim < 3:
             raise UserError(f"inputs must have the shape (batch, time, ...), got {inputs.shape}")

@@ -11,10 +11,12 @@ from jax import Array
 
 from seqnets.errors import UserError
 from seqnets.nn import cudnn
+from seqnets.nn.cells.base import is_as_stated
 from seqnets.nn.packed import pack_layers
 from seqnets.nn.regularize import dropout, locked_dropout
 from seqnets.nn.rnn import RNN
 from seqnets.ops import arguments, stack_step
+from seqnets.ops.masking import without_padding
 from seqnets.ops.recurrent import Carry, Recurrence, hidden_of
 from seqnets.ops.stack_step import PackedStack
 
@@ -76,6 +78,7 @@ class StackedRNN(nnx.Module):
         if initial_carry is not None:
             starts = arguments.entries(initial_carry, len(self.layers), name="initial_carry")
         inputs, lengths, resets = _batch_major(inputs, lengths, resets)
+        inputs = without_padding(inputs, lengths)
 
         def loop() -> tuple[Array, tuple[Carry, ...]]:
             return self._loop(inputs, starts, lengths, resets, key, projected)
@@ -141,6 +144,8 @@ class StackedRNN(nnx.Module):
             raise UserError("single steps need layers that are RNN, run forward and have a seqnets cell")
         if packed is not None:
             return partial(_step_at_once, cells[0].recurrence, packed)
+        if changed := [type(cell).__name__ for cell in cells if not is_as_stated(cell)]:
+            raise UserError(f"a stepper needs seqnets cells with their own step, got {changed[0]}; call the stack with one step")
         steps = [cell.stepper() for cell in cells]
 
         def step(projected: Array, carries: Sequence[Carry], inputs: Array | None) -> tuple[Array, tuple[Carry, ...]]:
@@ -229,6 +234,7 @@ class BidirectionalRNN(nnx.Module):
             raise UserError("a bidirectional layer takes raw inputs, and these were projected for one direction")
         starts = _pair(initial_carry)
         inputs, lengths, _ = _batch_major(inputs, lengths, None)
+        inputs = without_padding(inputs, lengths)
 
         def loop() -> tuple[Array, tuple[Carry, Carry]]:
             return self._loop(inputs, starts, lengths, key)

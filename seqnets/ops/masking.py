@@ -21,6 +21,30 @@ def valid_steps(lengths: Array, steps: int) -> Array:
     return jnp.arange(steps)[None, :] < lengths[:, None]
 
 
+def without_padding(x: Array, lengths: Array | None, *, time_axis: int = 1) -> Array:
+    """Put zeros where no sequence is, before anything multiplies what lies there.
+
+    A NaN behind a sequence leaves its outputs alone when it is masked later, but not the gradients: 0 times NaN is NaN.
+
+    Args:
+        x: `(B, T, ...)`, or `(T, B, ...)` with `time_axis=0`.
+        lengths: `(B,)` integers; None returns `x` as it is.
+        time_axis: the axis of the steps.
+
+    Returns:
+        An array like `x`.
+
+    Example:
+        >>> without_padding(jnp.array([[1.0, jnp.nan]]), jnp.array([1])).tolist()
+        [[1.0, 0.0]]
+    """
+    if lengths is None:
+        return x
+    valid = valid_steps(jnp.asarray(lengths), x.shape[time_axis])
+    valid = valid if time_axis == 1 else valid.T
+    return jnp.where(valid.reshape(*valid.shape, *(1,) * (x.ndim - 2)), x, 0)
+
+
 def masked_mean(values: Array, lengths: Array) -> Array:
     """Average over the steps that count, of all sequences together.
 

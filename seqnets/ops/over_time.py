@@ -13,6 +13,7 @@ from seqnets.ops import arguments
 from seqnets.ops.across_devices import divided_by_rows, varying, varying_axes
 from seqnets.ops.backends import native, pallas, parallel, reference, scan
 from seqnets.ops.backends.names import Backend
+from seqnets.ops.masking import without_padding
 from seqnets.ops.recurrent import Carry, Recurrence, RecurrentWeights, hidden_of
 from seqnets.ops.timestep import TimeInputs
 
@@ -28,6 +29,7 @@ def sequence(
     zoneout: Carry | None = None,
     reverse: bool = False,
     backend: Backend = "auto",
+    finite_padding: bool = False,
 ) -> tuple[Array, Carry]:
     """Run a recurrence over a whole sequence.
 
@@ -44,6 +46,7 @@ def sequence(
             numbers, faster), "native" (kernels in C++ for the CPU, float32), "pallas" (one kernel for all steps on a Hopper
             GPU), "parallel" (minGRU and minLSTM: all steps at once), or "auto": parallel or native where they can, else scan,
             also when what was traced here is lowered for another platform.
+        finite_padding: what lies beyond the lengths is finite, and need not be put to zero before it meets the weights.
 
     Returns:
         The outputs `(T, B, H)` in the dtype of `projected`, and the carry after the last step.
@@ -65,6 +68,7 @@ def sequence(
     lengths, resets = arguments.masks_of(projected.shape, lengths, resets, row_axis=1)
     carry = arguments.state(recurrence, carry, rows, hidden)
     weights = arguments.weights_of(recurrence, weights, hidden, hidden_of(carry).dtype)
+    projected = projected if finite_padding else without_padding(projected, lengths, time_axis=0)
     valid = None if lengths is None else jnp.arange(steps)[:, None] < lengths[None, :]
     resets = resets if resets is None or valid is None else resets & valid  # beyond its length, a row's state stays
     zoneout = arguments.zoneout_of(recurrence, zoneout, (steps, rows, hidden), hidden_of(carry).dtype)

@@ -9,7 +9,7 @@ from jax import Array
 from seqnets.nn.dense import Dense
 from seqnets.nn.initializers import input_kernel
 from seqnets.ops.attention import masked_softmax, weighted_sum
-from seqnets.ops.masking import valid_steps
+from seqnets.ops.masking import valid_steps, without_padding
 
 
 class LastPool(nnx.Module):
@@ -32,7 +32,7 @@ class MeanPool(nnx.Module):
     def __call__(self, outputs: Array, last: Array, lengths: Array) -> Array:
         """Pool `(B, T, D)` to `(B, D)`; a sequence of no steps gives zeros."""
         weights = valid_steps(lengths, outputs.shape[1]) / jnp.maximum(lengths, 1)[:, None]
-        return weighted_sum(weights, outputs)
+        return weighted_sum(weights, without_padding(outputs, lengths))
 
 
 class MaxPool(nnx.Module):
@@ -72,6 +72,7 @@ class AttentionPool(nnx.Module):
 
     def __call__(self, outputs: Array, last: Array, lengths: Array) -> Array:
         """Pool `(B, T, D)` to `(B, D)`; a sequence of no steps gives zeros."""
+        outputs = without_padding(outputs, lengths)
         scores = jnp.matmul(jnp.tanh(self.hidden(outputs)), self.score_kernel[...])
         return weighted_sum(masked_softmax(scores, valid_steps(lengths, outputs.shape[1])), outputs)
 

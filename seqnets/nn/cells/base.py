@@ -188,6 +188,17 @@ class Cell(nnx.RNNCellBase):
         return x
 
 
+def is_as_stated(cell: nnx.RNNCellBase) -> bool:
+    """Whether a cell does what its `recurrence` says: one of seqnets, unless a subclass changed its step.
+
+    Example:
+        >>> is_as_stated(nnx.GRUCell(3, 5, rngs=nnx.Rngs(0)))
+        False
+    """
+    own = ("__call__", "step", "stepper")
+    return isinstance(cell, Cell) and all(getattr(type(cell), name) is getattr(Cell, name) for name in own)
+
+
 def check_sizes(**sizes: int) -> None:
     """Refuse a size below one, by its name."""
     for name, size in sizes.items():

@@ -38,6 +38,8 @@ def run(
 ) -> tuple[Array, Carry]:
     """Run `recurrence` over time; see `seqnets.ops.over_time`."""
     del weights
+    if not len(inputs.projected):
+        return jnp.zeros((0, *carry.shape), inputs.projected.dtype), carry
     decay, added = _terms(recurrence, carry.dtype, inputs)
     if reverse:
         decay, added = decay[::-1], added[::-1]
@@ -63,7 +65,7 @@ def _terms(recurrence: Recurrence, dtype, inputs: TimeInputs) -> tuple[Array, Ar
 
 
 def accumulate(decay: Array, added: Array, first: Array) -> Array:
-    """Return h_t = decay_t h_{t-1} + added_t for all t, with h_{-1} = first.
+    """Return h_t = decay_t h_{t-1} + added_t for all t, with h_{-1} = first; a decay of zero forgets even what is not finite.
 
     Args:
         decay: `(T, B, H)`.
@@ -95,7 +97,7 @@ def _backward(arguments: tuple[Array, Array, Array], hiddens: Array, kept: None,
     following = jnp.concatenate([decay[1:], jnp.zeros_like(decay[:1])])
     d_added = accumulate(following[::-1], d_hiddens[::-1], jnp.zeros_like(first))[::-1]
     before = jnp.concatenate([first[None], hiddens[:-1]])
-    return d_added * before, d_added, decay[0] * d_added[0]
+    return d_added * before, d_added, _decayed(decay[0], d_added[0])
 
 
 _accumulate = differentiable(_definition, _forward, _backward)
@@ -103,15 +105,19 @@ _accumulate = differentiable(_definition, _forward, _backward)
 
 def in_rounds(decay: Array, added: Array, first: Array) -> Array:
     """Accumulate in log T rounds, each over all steps."""
-    added = added.at[0].add(decay[0] * first)
-    return jax.lax.associative_scan(lambda a, b: (a[0] * b[0], b[0] * a[1] + b[1]), (decay, added))[1]
+    added = added.at[0].add(_decayed(decay[0], first))
+    return jax.lax.associative_scan(lambda a, b: (_decayed(b[0], a[0]), _decayed(b[0], a[1]) + b[1]), (decay, added))[1]
 
 
 def one_by_one(decay: Array, added: Array, first: Array) -> Array:
     """Accumulate step after step."""
 
     def step(hidden: Array, terms: tuple[Array, Array]) -> tuple[Array, Array]:
-        hidden = terms[0] * hidden + terms[1]
+        hidden = _decayed(terms[0], hidden) + terms[1]
         return hidden, hidden
 
     return jax.lax.scan(step, first, (decay, added))[1]
+
+
+def _decayed(decay: Array, hidden: Array) -> Array:
+    return jnp.where(decay == 0, 0, decay * hidden)
