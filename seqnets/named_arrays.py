@@ -27,18 +27,24 @@ def host_arrays(tree: Any) -> dict[str, np.ndarray]:
 
 
 def replace_arrays(tree: Any, arrays: Mapping[str, np.ndarray], *, source: str) -> Any:
-    """Return the pytree with its arrays replaced by name.
+    """Return the pytree with its arrays replaced by name; one without a number in it may be missing.
 
     Raises:
         UserError: a name is missing or left over, or a shape or dtype differs; the message names the first.
     """
     template = named_arrays(tree)
+    arrays = {**_empty(template), **arrays}
     differences = [*(template.keys() - arrays.keys()), *(arrays.keys() - template.keys())]
     if differences:
         where = "the model" if min(differences) in arrays else source
         raise UserError(f"{source} does not fit: {min(differences)!r} is missing in {where}")
     leaves = [_like(leaf, arrays[name], name, source) for name, leaf in template.items()]
     return jax.tree.unflatten(jax.tree.structure(tree), leaves)
+
+
+def _empty(template: Mapping[str, Any]) -> dict[str, np.ndarray]:
+    """Return the arrays that hold no number: some formats cannot keep them, and there is nothing to keep."""
+    return {name: np.empty(leaf.shape, leaf.dtype) for name, leaf in template.items() if not is_key(leaf) and leaf.size == 0}
 
 
 def _like(leaf: Any, array: np.ndarray, name: str, source: str) -> jax.Array:

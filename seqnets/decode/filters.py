@@ -125,7 +125,7 @@ def noise_of(key: Array, position: ArrayLike, shape: tuple[int, int, int]) -> Ar
     steps, samples, vocabulary = shape
     keys = jax.vmap(lambda i: jax.random.fold_in(key, i))(jnp.arange(samples))
     at = jax.vmap(jax.vmap(jax.random.fold_in, (0, None)), (None, 0))(keys, position + jnp.arange(steps))
-    return jax.vmap(jax.vmap(lambda key: jax.random.gumbel(key, (vocabulary,))))(at)
+    return jax.vmap(jax.vmap(lambda key: jax.random.gumbel(key, (vocabulary,), jnp.float32)))(at)
 
 
 def penalize(logits: Array, recent: Array, penalty: Array) -> Array:

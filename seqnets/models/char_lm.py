@@ -69,7 +69,7 @@ class CharLM(nnx.Module):
         self.config = config
         size, features = len(vocabulary), config.embedding_features
         if features:
-            self.embedding = nnx.Param(jax.random.normal(rngs.params(), (size, features)))
+            self.embedding = nnx.Param(jax.random.normal(rngs.params(), (size, features), jnp.float32))
         self.rnn = StackedRNN(
             [_layer(config, index, features or size, rngs) for index in range(config.layers)],
             residual=config.residual,
@@ -80,7 +80,7 @@ class CharLM(nnx.Module):
             self.output_projection = nnx.Param(input_kernel(rngs.params(), (config.hidden_features, features)))
         if not config.tied:
             self.output_kernel = nnx.Param(input_kernel(rngs.params(), (config.hidden_features, size)))
-        self.output_bias = nnx.Param(jnp.zeros(size))
+        self.output_bias = nnx.Param(jnp.zeros(size, jnp.float32))
 
     def initialize_carry(self, batch_size: int) -> Carry:
         """Return the carry before the first character: zeros, a tuple with one entry a layer, leaves `(B, H)`."""
@@ -127,14 +127,14 @@ class CharLM(nnx.Module):
 
     def penalty(self, outputs: Array) -> Array:
         """Return what the loss adds for large or quickly changing outputs `(B, T, H)` (AR and TAR)."""
-        changes = outputs[:, 1:] - outputs[:, :-1]
-        return self.config.activation_penalty * jnp.mean(jnp.square(outputs)) + self.config.slowness_penalty * jnp.mean(
-            jnp.square(changes)
-        )
+        large = self.config.activation_penalty * jnp.mean(jnp.square(outputs))
+        if outputs.shape[1] < 2:
+            return large  # one step is no change: a mean of nothing would be NaN
+        return large + self.config.slowness_penalty * jnp.mean(jnp.square(outputs[:, 1:] - outputs[:, :-1]))
 
     def input_table(self) -> Array:
         """Return what every character contributes to the first layer's gates: `(V, gates * H)`."""
-        table = self.embedding[...] if self.config.embedding_features else jnp.eye(len(self.vocabulary))
+        table = self.embedding[...] if self.config.embedding_features else jnp.eye(len(self.vocabulary), dtype=jnp.float32)
         return self._cells()[0].project(table)
 
     def pack(self) -> PackedCharLM:
@@ -192,7 +192,11 @@ class CharLM(nnx.Module):
 
     def _embed(self, tokens: Array, key: Array | None) -> Array:
         size = len(self.vocabulary)
-        x = take_rows(self.embedding[...], tokens) if self.config.embedding_features else jax.nn.one_hot(tokens, size)
+        x = (
+            take_rows(self.embedding[...], tokens)
+            if self.config.embedding_features
+            else jax.nn.one_hot(tokens, size, dtype=jnp.float32)
+        )
         drop = locked_dropout if self.config.locked_dropout else dropout
         return drop(x, self.config.input_dropout, key)
 

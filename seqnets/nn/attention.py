@@ -47,7 +47,7 @@ class AdditiveAttention(nnx.Module):
         self.dtype = jnp.dtype(dtype)
         self.query_kernel = nnx.Param(input_kernel(rngs.params(), (query_features, features)))
         self.annotation_kernel = nnx.Param(input_kernel(rngs.params(), (annotation_features, features)))
-        self.annotation_bias = nnx.Param(jnp.zeros(features))
+        self.annotation_bias = nnx.Param(jnp.zeros(features, jnp.float32))
         self.score_kernel = nnx.Param(input_kernel(rngs.params(), (features, 1)).reshape(features))
 
     def project(self, annotations: Array, mask: Array | None = None) -> Array:

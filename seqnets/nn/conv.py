@@ -48,7 +48,7 @@ class Conv(nnx.Module):
     ):
         shape = (*pair(kernel_size), in_features // groups, out_features)
         self.kernel = nnx.Param(kernel_init(rngs.params(), shape, jnp.float32))
-        self.bias = nnx.Param(jnp.zeros(out_features)) if use_bias else None
+        self.bias = nnx.Param(jnp.zeros(out_features, jnp.float32)) if use_bias else None
         self.stride, self.padding, self.dilation, self.groups = stride, padding, dilation, groups
         self.in_features, self.out_features = in_features, out_features
 
@@ -103,7 +103,7 @@ class ConvTranspose(nnx.Module):
     ):
         shape = (*pair(kernel_size), in_features // groups, out_features)
         self.kernel = nnx.Param(kernel_init(rngs.params(), shape, jnp.float32))
-        self.bias = nnx.Param(jnp.zeros(out_features)) if use_bias else None
+        self.bias = nnx.Param(jnp.zeros(out_features, jnp.float32)) if use_bias else None
         self.stride, self.padding, self.output_padding = stride, padding, output_padding
         self.dilation, self.groups = dilation, groups
 
@@ -166,7 +166,7 @@ class LocallyConnected(nnx.Module):
         kernels = jax.vmap(lambda key: kernel_init(key, (taps, out_features), jnp.float32))
         positions = jax.random.split(rngs.params(), grid[0] * grid[1])
         self.kernel = nnx.Param(kernels(positions).reshape(*grid, taps, out_features))
-        self.bias = nnx.Param(jnp.zeros((*grid, out_features))) if use_bias else None
+        self.bias = nnx.Param(jnp.zeros((*grid, out_features), jnp.float32)) if use_bias else None
         self.window, self.stride, self.padding = window, stride, padding
 
     def __call__(self, x: jax.Array, *, train: bool = False, key: jax.Array | None = None) -> jax.Array:

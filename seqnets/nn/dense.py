@@ -37,7 +37,7 @@ class Dense(nnx.Module):
         rngs: nnx.Rngs,
     ):
         self.kernel = nnx.Param(kernel_init(rngs.params(), (in_features, out_features), jnp.float32))
-        self.bias = nnx.Param(jnp.zeros(out_features)) if use_bias else None
+        self.bias = nnx.Param(jnp.zeros(out_features, jnp.float32)) if use_bias else None
         self.in_features = in_features
         self.out_features = out_features
 

@@ -17,9 +17,9 @@ def _in_float32(initializer: Initializer) -> Initializer:
     return initialize
 
 
-input_kernel: Initializer = jax.nn.initializers.glorot_uniform()
+input_kernel: Initializer = _in_float32(jax.nn.initializers.glorot_uniform())
 recurrent_kernel: Initializer = _in_float32(jax.nn.initializers.orthogonal())
-convolution_kernel: Initializer = jax.nn.initializers.he_normal()
+convolution_kernel: Initializer = _in_float32(jax.nn.initializers.he_normal())
 
 
 def gate_blocks(initializer: Initializer, hidden_features: int) -> Initializer:

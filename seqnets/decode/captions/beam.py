@@ -138,7 +138,7 @@ def _endings(search: _Search, ends: Array, open_log_prob: Array, rules: CaptionR
     log_prob = jnp.where(cut, search.log_prob, jnp.where(ended, ends, -jnp.inf))
     score = log_prob / length_penalty(search.t + 1, penalty)
     size = jnp.broadcast_to(search.t, ended.shape)
-    slot = jnp.broadcast_to(jnp.arange(rules.width)[None], ended.shape)
+    slot = jnp.broadcast_to(jnp.arange(rules.width, dtype=jnp.int32)[None], ended.shape)
     return _Found(jnp.where(cut, _BEHIND * (1 - score), score), log_prob, size, slot, ended)
 
 

@@ -106,7 +106,7 @@ def _drawn(logits: Array, filters: Filters | None, keys: Array, t: Array) -> Arr
     width, rows, vocabulary = logits.shape
 
     def noise(key: Array, caption: Array) -> Array:
-        return jax.random.gumbel(jax.random.fold_in(jax.random.fold_in(key, caption), t), (vocabulary,))
+        return jax.random.gumbel(jax.random.fold_in(jax.random.fold_in(key, caption), t), (vocabulary,), jnp.float32)
 
     every = jax.vmap(jax.vmap(noise, (0, None)), (None, 0))(keys, jnp.arange(width))
     flat = logits.reshape(-1, vocabulary)

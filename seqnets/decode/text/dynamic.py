@@ -135,7 +135,7 @@ def _learned(rule: str, trained: Any, state: _State, gradients: Any, rates: _Rat
     def updated(theta: Array, start: Array, g: Array, root: Array) -> Array:
         scale = root + rates.epsilon if rule == "rms" else 1.0
         back = jnp.minimum(rates.decay * root / jnp.maximum(mean, 1e-30), 1.0)
-        return theta - rates.learning_rate * g / scale + back * (start - theta)
+        return (theta - rates.learning_rate * g / scale + back * (start - theta)).astype(theta.dtype)
 
     params = jax.tree.map(updated, state.params, trained, gradients, roots)
     return _State(params, squares, count, state.carry)

@@ -76,7 +76,7 @@ class CaptionDecoder(nnx.Module):
     def __init__(self, words: int, begin: int, features: int, config: CaptionerConfig, *, rngs: nnx.Rngs):
         self.config, self.begin = config, begin
         width, hidden = config.embedding_features, config.hidden_features
-        self.embedding = nnx.Param(0.1 * jax.random.normal(rngs.params(), (words, width)))
+        self.embedding = nnx.Param(0.1 * jax.random.normal(rngs.params(), (words, width), jnp.float32))
         self.rnn = StackedRNN([_layer(config, index, rngs) for index in range(config.layers)], dropout=config.dropout)
         self.sight = Sight(features, config, rngs=rngs) if config.looks else None
         gates = self._cells()[0].recurrence.gates

@@ -32,11 +32,11 @@ class WordOutput(nnx.Module):
         self.deep, self.dropout = config.deep_output, config.dropout
         if self.deep:
             self.hidden_kernel = nnx.Param(input_kernel(rngs.params(), (hidden, width)))
-            self.hidden_bias = nnx.Param(jnp.zeros(width))
+            self.hidden_bias = nnx.Param(jnp.zeros(width, jnp.float32))
             if config.looks:
                 self.context_kernel = nnx.Param(input_kernel(rngs.params(), (features, width)))
         self.kernel = nnx.Param(input_kernel(rngs.params(), (width if self.deep else hidden, words)))
-        self.bias = nnx.Param(jnp.zeros(words))
+        self.bias = nnx.Param(jnp.zeros(words, jnp.float32))
 
     def __call__(self, words: Array, hidden: Array, context: Array | None, key: Array | None = None) -> Array:
         """Return logits `(..., V)` float32.

@@ -50,7 +50,7 @@ class Sight(nnx.Module):
         if self.gated:
             size = features if config.gate == "vector" else 1
             self.gate_kernel = nnx.Param(input_kernel(rngs.params(), (hidden, size)))
-            self.gate_bias = nnx.Param(jnp.zeros(size))
+            self.gate_bias = nnx.Param(jnp.zeros(size, jnp.float32))
 
     def __call__(
         self, query: Array, projected: Array | None, features: Array, expected: Array | None = None, key: Array | None = None

@@ -33,7 +33,7 @@ class Embedding(nnx.Module):
 
     def __init__(self, vocabulary: Any, config: RecurrentConfig, *, rngs: nnx.Rngs):
         shape = (len(vocabulary), config.embedding_features)
-        self.table = nnx.Param(jax.random.normal(rngs.params(), shape) * shape[1] ** -0.5)
+        self.table = nnx.Param(jax.random.normal(rngs.params(), shape, jnp.float32) * shape[1] ** -0.5)
         self.unknown = vocabulary.unknown
         self.unknown_rate = config.unknown_rate
 

@@ -85,7 +85,7 @@ class CaptionerTask(ExampleTask):
 
     def initial_carry(self, batch_size: int) -> Course:
         """Return the count of steps and the baseline, both zero."""
-        return Course(jnp.zeros(batch_size, jnp.int32), jnp.zeros(batch_size))
+        return Course(jnp.zeros(batch_size, jnp.int32), jnp.zeros(batch_size, jnp.float32))
 
     def loss(self, model: Any, batch: Batch, carry: Course, key: jax.Array) -> tuple[jax.Array, tuple[Carry, Metrics]]:
         """Return the loss of a batch of captions, the course after it and its figures."""
@@ -141,16 +141,17 @@ class CaptionerTask(ExampleTask):
             reading = model.read(annotations, tokens, lengths=lengths, key=key)
         loss, mean, figures = reading_objective(reading, targets, lengths, carry.baseline[0], self.learning)
         decay = jnp.where(carry.step[0] == 0, 0.0, self.learning.baseline_decay)
-        return loss, decay * carry.baseline + (1 - decay) * jax.lax.stop_gradient(mean)[None], figures
+        baseline = decay * carry.baseline + (1 - decay) * jax.lax.stop_gradient(mean)[None]
+        return loss, baseline.astype(carry.baseline.dtype), figures
 
     def _given_beside_reward(self, model: Any, annotations: Any, batch: Batch, carry: Course, key: jax.Array) -> Any:
         loss, baseline, figures = self._given(model, annotations, batch, carry, key)
-        return loss, baseline, {"nats": figures["nats"], "reward": jnp.zeros(())}
+        return loss, baseline, {"nats": figures["nats"], "reward": jnp.zeros((), jnp.float32)}
 
     def _rewarded(self, model: Any, annotations: Any, batch: Batch, carry: Course, key: jax.Array) -> Any:
         reward, length = cast(CiderReward, self._reward), batch["targets"].shape[1]
         loss, figures = self_critical_objective(model, annotations, batch["row"], reward, self.learning, length, key)
-        return loss, carry.baseline, {"nats": jnp.zeros(()), **figures}
+        return loss, carry.baseline, {"nats": jnp.zeros((), jnp.float32), **figures}
 
     def _encode(self, model: Any, batch: Batch, step: Array, key: jax.Array) -> Any:
         if not self.learning.finetune_after or batch["image"].ndim != 4:

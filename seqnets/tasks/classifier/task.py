@@ -150,7 +150,7 @@ class ClassifierTask:
         return {"model": describe(self.model, self._describes)}
 
     def _nats(self, logits: jax.Array, labels: Any) -> jax.Array:
-        wanted = optax.smooth_labels(jax.nn.one_hot(labels, logits.shape[-1]), self.label_smoothing)
+        wanted = optax.smooth_labels(jax.nn.one_hot(labels, logits.shape[-1], dtype=logits.dtype), self.label_smoothing)
         return jnp.mean(optax.losses.softmax_cross_entropy(logits, wanted))
 
     def _tallies(self, model: Any, split: str) -> Iterator[tuple["_Tally", ImageBatch]]:
