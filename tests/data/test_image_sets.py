@@ -248,3 +248,12 @@ def test_a_folder_of_files_of_no_known_ending_is_no_class_and_told(tmp_path):
     (tmp_path / "dog" / "b").touch()
     assert "1 file is passed over" in remarks(tmp_path)
     assert re.search(r"no class: the folder '.*emu' has no images; looked for .* 'a.jpg_large'", remarks(tmp_path))
+
+
+def test_what_was_passed_over_explains_why_there_is_one_class_only(tmp_path):
+    write_photos(tmp_path / "train", ["steam"])
+    write_photos(tmp_path, ["bus", "car"])
+    with pytest.raises(
+        UserError, match=r"one class only \(steam\); .*; passed over in '.*', whose classes are in train/: bus/, car/"
+    ):
+        read_images(tmp_path)

@@ -155,9 +155,8 @@ def _folder_set(folders: Sequence[Path]) -> ImageSet:
     files = {name: [image for found in listed for image in found.get(name, ())] for name in image_folder.SPLITS}
     classes = tuple(sorted({image.label for image in files["train"]}))
     if len(classes) < 2:
-        raise UserError(
-            f"'{folders[0]}' has images of one class only ({', '.join(classes)}); put each class into a folder of its own"
-        )
+        only = f"'{folders[0]}' has images of one class only ({', '.join(classes)}); put each class into a folder of its own"
+        raise UserError("; ".join([only, *remarks]))
     _check_classes(files["train"])
     kept = {name: _of_classes(images, classes, name, remarks) for name, images in files.items()}
     splits = {name: _labelled(images, classes) for name, images in kept.items() if images}
