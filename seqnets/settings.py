@@ -285,7 +285,7 @@ def _elsewhere(key: str, record: Any, section: str) -> str:
 
 def _section(value: Any, where: str, name: str) -> Mapping[str, Any]:
     if not isinstance(value, Mapping):
-        raise UserError(f"{where}: {name} is a section, not the value {value!r}; write it as [{name}] with keys below")
+        raise UserError(f"{where}: {name} is a section, not the value {_shown(value)}; write it as [{name}] with keys below")
     return value
 
 

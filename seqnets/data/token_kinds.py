@@ -4,4 +4,5 @@ from typing import Literal
 
 VocabularyKind = Literal["chars", "bytes"]
 CaptionUnit = Literal["words", "chars", "bytes"]
+NormalForm = Literal["none", "nfc", "nfd"]
 UnknownPolicy = Literal["error", "skip", "replace"]

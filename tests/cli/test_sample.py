@@ -208,7 +208,7 @@ def test_stop_texts_understand_the_escapes_of_the_separator(seqnets, run_folder)
         (("--stop", "Ω", "--beam", 2), "the stop string 'Ω' never comes: the model has no character 'Ω'"),
         (("--prompt", r"one\ntwo"), r"use $'...\n...' of the shell, or a file"),
         (("--prompt", "one\udce9"), "the prompt is not UTF-8"),
-        (("--prompt", "one e\u0301"), "no character '\\u0301' (COMBINING ACUTE ACCENT)"),
+        (("--prompt", "one e\u0301"), "no character U+0301 (COMBINING ACUTE ACCENT)"),
         (("--samples", 2_000_000_000), "--samples must be at least 1 and at most 65,536"),
         (("--beam", 2_000_000_000), "--beam must be at least 0 and at most 65,536"),
         (("--seed", 2**32), "--seed must be at least 0 and below 2^32"),

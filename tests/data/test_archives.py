@@ -167,13 +167,13 @@ class Zeros(io.RawIOBase):
 def test_a_header_as_large_as_a_file_is_not_read(tmp_path, kind, mode):
     with tarfile.open(tmp_path / "a", mode) as file:
         header = tarfile.TarInfo("header")
-        header.type, header.size = kind, 24 << 20
-        file.addfile(header, Zeros(24 << 20))
+        header.type, header.size = kind, 6 << 20
+        file.addfile(header, Zeros(6 << 20))
         file.addfile(tarfile.TarInfo("a"))
     tracemalloc.start()
     try:
-        refuse(tmp_path / "a", tmp_path, "has a header of 25,165,824 bytes", max_bytes=1 << 20)
-        assert tracemalloc.get_traced_memory()[1] < 20 << 20  # the dictionary of xz takes eight of them
+        refuse(tmp_path / "a", tmp_path, "has a header of 6,291,456 bytes", max_bytes=1 << 20)
+        assert tracemalloc.get_traced_memory()[1] < (20 if mode == "w:xz" else 5) << 20  # xz has a dictionary of eight
     finally:
         tracemalloc.stop()
 
@@ -217,8 +217,8 @@ def test_a_tar_archive_that_ends_in_a_zip_archive_is_a_tar_archive(tmp_path):
 
 
 def test_many_files_of_no_bytes_fit(tmp_path):
-    archive = tar_of(tmp_path / "a", [(f"{number:0150}", b"") for number in range(3000)])
-    assert len(files_of(extract_archive(archive, tmp_path / "out", max_bytes=0))) == 3000
+    archive = tar_of(tmp_path / "a", [(f"{number:0150}", b"") for number in range(600)])
+    assert len(files_of(extract_archive(archive, tmp_path / "out", max_bytes=0))) == 600
 
 
 def refuse(archive, tmp_path, message, **limits):

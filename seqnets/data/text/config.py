@@ -2,10 +2,11 @@
 
 import codecs
 from dataclasses import dataclass
+from typing import get_args
 
 from seqnets import settings
 from seqnets.data.text.escapes import unescaped
-from seqnets.data.token_kinds import VocabularyKind
+from seqnets.data.token_kinds import NormalForm, VocabularyKind
 from seqnets.errors import UserError
 
 
@@ -31,6 +32,9 @@ class TextConfig:
     between files that do not end with it. Empty for none."""
     encoding: str = "utf-8"
     """Encoding of the files, for a vocabulary of characters; a byte order mark at the start of a file is left out."""
+    normalize: NormalForm = "none"
+    """Unicode's normal form that the text, prompts and scored texts are brought to: nfc (é is one character), nfd (it is
+    two), or none, as they are."""
     in_memory_megabytes: int = 64
     """Texts up to this size are held in memory; longer ones are encoded once into a memory-mapped file."""
     cache_directory: str = ""
@@ -63,6 +67,10 @@ class TextConfig:
         )
         _check_fractions(self.validation_fraction, self.test_fraction)
         _check_encoding(self.encoding, self.vocabulary)
+        if self.normalize not in get_args(NormalForm):
+            raise UserError(f"data.normalize must be 'none', 'nfc' or 'nfd', not {self.normalize!r}")
+        if self.vocabulary == "bytes" and self.normalize != "none":
+            raise UserError("data.normalize has no effect on data.vocabulary 'bytes'; leave one of them out")
         _ = self.separator_text
 
 

@@ -13,6 +13,7 @@ from seqnets.data.demo.library_text import standard_library
 from seqnets.data.text import cache
 from seqnets.data.text.config import TextConfig
 from seqnets.data.text.encoding import Meter, collect_vocabulary, encode_blocks
+from seqnets.data.text.normal_form import normalized
 from seqnets.data.text.sources import Progress, Source, opened
 from seqnets.data.text.splits import check_long_enough, split_bounds
 from seqnets.data.text.streams import TokenStream
@@ -91,7 +92,8 @@ def read_text(
     """Read texts, one after the other, into a corpus.
 
     Nothing is changed on the way: line ends stay as they are, nothing is put between files (but a separator, if there
-    is one), and only a byte order mark is left out, under a vocabulary of characters. A vocabulary of characters takes
+    is one), characters stay as they are (unless `config.normalize` names a normal form), and only a byte order mark is left
+    out, under a vocabulary of characters. A vocabulary of characters takes
     two passes, one of bytes a single one. Text beyond `config.in_memory_megabytes` is never held in memory: it is
     encoded in blocks into a file of the cache folder, which is used again as long as the sources stay the same.
 
@@ -174,9 +176,9 @@ class _Reading:
     def _collected(self, meter: Meter) -> Vocabulary:
         separator = self.config.separator_text
         vocabulary = self.vocabulary or collect_vocabulary(
-            self.texts, encoding=self.config.encoding, separator=separator, meter=meter
+            self.texts, encoding=self.config.encoding, separator=separator, meter=meter, normalize=self.config.normalize
         )
-        if vocabulary.kind == "chars" and set(separator) - set(vocabulary.characters):
+        if vocabulary.kind == "chars" and set(normalized(separator, vocabulary.normalize)) - set(vocabulary.characters):
             raise UserError(f"the separator {separator!r} does not occur in the text; set --data.separator to one that does")
         return vocabulary
 
@@ -189,6 +191,7 @@ class _Reading:
             "sources": [os.path.abspath(text.path) if not text.temporary else text.name for text in self.texts],
             "state": [_state(text) for text in self.texts],
             "kind": self.config.vocabulary,
+            "normalize": self.vocabulary.normalize if self.vocabulary else self.config.normalize,
             "encoding": self.config.encoding,
             "separator": self.config.separator_text,
             "vocabulary": self.vocabulary.digest if self.vocabulary else "",

@@ -5,8 +5,10 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from seqnets.data.text.normal_form import normalized, normalized_blocks
 from seqnets.data.text.sources import Progress, Source
 from seqnets.data.text.vocabulary import UnknownPolicy, Vocabulary
+from seqnets.data.token_kinds import NormalForm
 from seqnets.errors import UserError
 
 _BINARY_HEAD = 8192
@@ -68,13 +70,15 @@ def _tokens_of(
         for block in _metered(source, meter):
             yield np.frombuffer(block, np.uint8)
         return
-    for text, offset in _text_blocks(source, encoding, separator, meter):
+    for text, offset in normalized_blocks(_text_blocks(source, encoding, separator, meter), vocabulary.normalize):
         meter.unknown += vocabulary.count_unknown(text) if unknown != "error" else 0
         tokens = vocabulary.encode(text, unknown=unknown, name=repr(source.name), offset=offset, encoding=encoding)
         yield tokens.astype(vocabulary.dtype)
 
 
-def collect_vocabulary(sources: Sequence[Source], *, encoding: str, separator: str, meter: Meter) -> Vocabulary:
+def collect_vocabulary(
+    sources: Sequence[Source], *, encoding: str, separator: str, meter: Meter, normalize: NormalForm = "none"
+) -> Vocabulary:
     """Return the sorted code points of all sources, in one pass; the separator's belong to it if it will be put in.
 
     Raises:
@@ -82,7 +86,7 @@ def collect_vocabulary(sources: Sequence[Source], *, encoding: str, separator: s
     """
     seen, known = np.zeros(0x110000, bool), b""
     for source in sources:
-        for text, _ in _text_blocks(source, encoding, separator, meter):
+        for text, _ in normalized_blocks(_text_blocks(source, encoding, separator, meter), normalize):
             if text.isascii():
                 new = text.encode().translate(None, known)  # far faster than looking each character up
                 seen[list(set(new))] = True
@@ -90,11 +94,11 @@ def collect_vocabulary(sources: Sequence[Source], *, encoding: str, separator: s
             else:
                 seen[np.frombuffer(text.encode("utf-32-le"), "<u4")] = True
     if len(sources) > 1:
-        seen[[ord(character) for character in separator]] = True
+        seen[[ord(character) for character in normalized(separator, normalize)]] = True
     characters = "".join(map(chr, np.flatnonzero(seen)))
     if not characters:
         raise UserError(f"{', '.join(repr(source.name) for source in sources[:3])} holds no text; give one that does")
-    return Vocabulary("chars", characters)
+    return Vocabulary("chars", characters, normalize)
 
 
 def _text_blocks(source: Source, encoding: str, separator: str, meter: Meter) -> Iterator[tuple[str, int]]:

@@ -3,7 +3,6 @@
 import codecs
 import hashlib
 import json
-import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -11,8 +10,9 @@ from typing import Any, get_args
 
 import numpy as np
 
+from seqnets.data.text.normal_form import fitting_form, form_in_words, normalized, shown
 from seqnets.data.text.vocabulary_difference import describe_difference
-from seqnets.data.token_kinds import UnknownPolicy, VocabularyKind
+from seqnets.data.token_kinds import NormalForm, UnknownPolicy, VocabularyKind
 from seqnets.errors import UserError
 
 _CODE_POINTS = 0x110000
@@ -29,9 +29,10 @@ class Vocabulary:
     Args:
         kind: "chars" or "bytes".
         characters: the distinct characters in token order; empty for "bytes".
+        normalize: the normal form that texts are brought to before they are encoded: "nfc", "nfd", or "none".
 
     Raises:
-        UserError: the kind is neither of the two, or the characters are none, repeated or lone surrogates.
+        UserError: the kind or the form is unknown, or the characters are none, repeated or lone surrogates.
 
     Example:
         >>> vocabulary = Vocabulary.from_text("hello")
@@ -45,6 +46,7 @@ class Vocabulary:
 
     kind: VocabularyKind
     characters: str = ""
+    normalize: NormalForm = "none"
 
     def __post_init__(self) -> None:
         if self.kind not in get_args(VocabularyKind):
@@ -53,6 +55,8 @@ class Vocabulary:
             raise UserError("a vocabulary of bytes has no list of characters; leave `characters` empty")
         if self.kind == "chars":
             _check_characters(self.characters)
+        if self.normalize not in get_args(NormalForm) or (self.kind == "bytes" and self.normalize != "none"):
+            raise UserError(f"a vocabulary of {self.kind} has no normal form {str(self.normalize)[:20]!r}; leave it out")
 
     @classmethod
     def from_text(cls, text: str) -> "Vocabulary":
@@ -129,6 +133,7 @@ class Vocabulary:
             raise UserError(f"unknown must be 'error', 'skip' or 'replace', not {unknown!r}")
         if self.kind == "bytes":
             return np.frombuffer(_utf8(text, name), np.uint8).astype(np.int32)
+        text = normalized(text, self.normalize)
         tokens = self._token_of[_code_points(text)]
         missing = tokens < 0
         if not missing.any():
@@ -141,8 +146,9 @@ class Vocabulary:
 
     def _unknown(self, text: str, first: int, name: str, offset: int, encoding: str) -> UserError:
         at = offset + len(text[:first].encode(encoding, "surrogatepass"))
+        place = f"at byte {at:,} of {name}" if self.normalize == "none" else f"in {name}"
         return UserError(
-            f"vocabulary ({self}) has no character {_named(text[first])} (at byte {at:,} of {name}); "
+            f"vocabulary ({self}) has no character {shown(text[first])} ({place}); "
             f"{self._hint(text, first, name)}train with --data.vocabulary bytes, or pass --unknown skip"
         )
 
@@ -152,9 +158,13 @@ class Vocabulary:
             return f"{name} is not UTF-8; give it as UTF-8, "
         if text[first] == "\\":
             return f"{name} is taken as it is: for a line break use $'...\\n...' of the shell, or a file; or "
-        for form, words in (("NFC", "composed"), ("NFD", "decomposed")):
-            if not self.count_unknown(unicodedata.normalize(form, text)):
-                return f"in {words} form ({form}) {name} has known characters only: give it so, "
+        form = fitting_form(text, self.characters) if self.normalize == "none" else None
+        if form:
+            own = form_in_words("nfd" if form == "nfc" else "nfc")
+            return (
+                f"{name} is {own}, and {form_in_words(form)} it has known characters only: give it so, train with "
+                f"--data.normalize {form}, "
+            )
         return ""
 
     def count_unknown(self, text: str) -> int:
@@ -164,7 +174,9 @@ class Vocabulary:
             >>> Vocabulary.from_text("abc").count_unknown("cafe")
             2
         """
-        return 0 if self.kind == "bytes" else int(np.count_nonzero(self._token_of[_code_points(text)] < 0))
+        if self.kind == "bytes":
+            return 0
+        return int(np.count_nonzero(self._token_of[_code_points(normalized(text, self.normalize))] < 0))
 
     def _replacement(self) -> np.int32:
         for character in _REPLACEMENTS:
@@ -231,7 +243,8 @@ class Vocabulary:
             >>> Vocabulary.from_text("abba").to_json()
             {'kind': 'chars', 'characters': 'ab'}
         """
-        return {"kind": self.kind, "characters": self.characters}
+        form = {} if self.normalize == "none" else {"normalize": self.normalize}  # older versions know none
+        return {"kind": self.kind, "characters": self.characters, **form}
 
     @classmethod
     def from_json(cls, fields: Mapping[str, Any]) -> "Vocabulary":
@@ -244,12 +257,12 @@ class Vocabulary:
             >>> Vocabulary.from_json({"kind": "chars", "characters": "ab"}) == Vocabulary.from_text("abba")
             True
         """
-        if not isinstance(fields, Mapping) or set(fields) != {"kind", "characters"}:
+        if not isinstance(fields, Mapping) or set(fields) - {"normalize"} != {"kind", "characters"}:
             shown = sorted(fields) if isinstance(fields, Mapping) else type(fields).__name__
             raise UserError(f"a saved vocabulary has the fields 'kind' and 'characters', not {shown}")
         if not isinstance(fields["characters"], str):
             raise UserError(f"a saved vocabulary's 'characters' is a string, not {type(fields['characters']).__name__}")
-        return cls(fields["kind"], fields["characters"])
+        return cls(fields["kind"], fields["characters"], fields.get("normalize", "none"))
 
 
 def bytes_vocabulary() -> Vocabulary:
@@ -278,10 +291,6 @@ class Decoder:
         rest = self._text.decode(b"", final=True)
         self._text.reset()
         return rest
-
-
-def _named(character: str) -> str:
-    return f"{character!a} ({unicodedata.name(character, 'unnamed')})" if unicodedata.combining(character) else repr(character)
 
 
 def unknown_words(unknown: int, count: int, policy: str) -> str:

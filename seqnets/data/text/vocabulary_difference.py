@@ -16,6 +16,8 @@ def describe_difference(first: Vocabulary, second: Vocabulary, names: tuple[str,
         return ""
     if first.kind != second.kind:
         return f"{names[0]} is of {first.kind} ({first}) and {names[1]} of {second.kind} ({second})"
+    if first.normalize != second.normalize:
+        return f"{names[0]} reads texts in the normal form {first.normalize!r} and {names[1]} in {second.normalize!r}"
     sizes = f"{names[0]} has {first} and {names[1]} {len(second):,}"
     only_in = {"first": _only(first, second), "second": _only(second, first)}
     parts = [f"only the {which} has {_listed(characters)}" for which, characters in only_in.items() if characters]

@@ -4,6 +4,7 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
+from seqnets.data.text.normal_form import normalized, shown
 from seqnets.data.text.vocabulary import Vocabulary
 from seqnets.errors import UserError
 
@@ -32,6 +33,7 @@ class TextStream:
     def __init__(self, vocabulary: Vocabulary, length: int, stop: Sequence[str] = ()) -> None:
         if "" in stop:
             raise UserError("a stop string must have at least one character; leave `stop` out for none")
+        stop = [normalized(text, vocabulary.normalize) for text in stop]
         for text in stop:
             stop_tokens(vocabulary, text)
         self.finished = length == 0
@@ -74,11 +76,12 @@ def stop_tokens(vocabulary: Vocabulary, stop: str) -> tuple[int, ...]:
         ...
         seqnets.errors.UserError: the stop string 'x' never comes: the model has no character 'x'; leave it out or correct it
     """
+    stop = normalized(stop, vocabulary.normalize)
     known = vocabulary.encode(stop, unknown="skip")
     if vocabulary.kind == "chars" and len(known) < len(stop):
         unknown = next(character for character in stop if character not in vocabulary.characters)
         raise UserError(
-            f"the stop string {stop!r} never comes: the model has no character {unknown!r}; leave it out or correct it"
+            f"the stop string {stop!r} never comes: the model has no character {shown(unknown)}; leave it out or correct it"
         )
     return tuple(known.tolist())
 

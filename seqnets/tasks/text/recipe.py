@@ -7,6 +7,7 @@ import jax
 from flax import nnx
 
 from seqnets.data import read_text
+from seqnets.data.text.normal_form import spelled_twice
 from seqnets.decode import sample
 from seqnets.models import CharLM
 from seqnets.ops.native import build
@@ -38,6 +39,9 @@ def make_task(config: TextRunConfig, tell: Callable[[str], None]) -> CharLMTask:
         corpus = read_text(*config.corpus, config=config.data, progress=progress)
     parts = ", ".join(f"{len(stream):,} for {name}" for name, stream in corpus.splits.items())
     tell(f"{_source(config)}: {len(corpus):,} characters ({parts}), {len(corpus.vocabulary)} different")
+    twice = spelled_twice(corpus.vocabulary.characters)
+    if twice:
+        tell(f"the text has {twice!r} and also its parts, so that one letter may have two spellings: see --data.normalize nfc")
     model = CharLM(corpus.vocabulary, config.model, rngs=nnx.Rngs(config.train.seed))
     return CharLMTask(model, corpus, window=config.data.window)
 
