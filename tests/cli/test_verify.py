@@ -145,3 +145,19 @@ def test_the_advice_for_a_run_without_weights_fits(trained, lost, tmp_path, caps
         assert "though its training has saved step 2; the command that trained it writes it again" in said
         train(folder)
         assert main(["sample", str(folder), "--length", "3"]) == 0
+
+
+def test_a_checkpoint_that_is_deleted_meanwhile_is_no_damage(trained, tmp_path, capsys, monkeypatch):
+    from seqnets.checkpoint import Checkpoints
+
+    folder, read = tmp_path / "run", Checkpoints.read
+    shutil.copytree(trained, folder)
+
+    def deleting(checkpoints, step):
+        if step == 1:
+            (checkpoints.directory / "1").rename(checkpoints.directory / "1.deleting")
+        return read(checkpoints, step)
+
+    monkeypatch.setattr(Checkpoints, "read", deleting)
+    code, found, _ = parts(folder, capsys)
+    assert (code, "checkpoints/1" in found, found["checkpoints/2"]) == (0, False, None)

@@ -2,6 +2,8 @@
 
 import os
 import signal
+import subprocess
+import sys
 import time
 
 import numpy as np
@@ -149,3 +151,17 @@ def test_a_killed_worker_is_told():
     os.kill(ahead(0), signal.SIGKILL)
     with pytest.raises(UserError, match=r"was killed.*fewer --data\.workers"):
         [ahead(number) for number in range(1, 20)]
+
+
+GUARDED, BARE = "if __name__ == '__main__':\n    print(Ahead(abs, workers=1)(-3))", "print(Ahead(abs, workers=1)(-3))"
+
+
+@pytest.mark.parametrize(("call", "code"), [(GUARDED, 0), (BARE, 1)])
+def test_a_script_without_a_main_guard_is_told_so(tmp_path, call, code):
+    script = tmp_path / "script.py"
+    script.write_text(f"from seqnets.data.images.workers import Ahead\n{call}\n")
+    done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, check=False)
+    assert done.returncode == code
+    last = (done.stdout + done.stderr).strip().splitlines()[-1] if code else done.stdout.strip()
+    expected = f"what '{script}' calls must stand below if __name__ == \"__main__\":" if code else "3"
+    assert expected in last

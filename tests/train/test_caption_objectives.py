@@ -2,16 +2,18 @@
 
 import itertools
 import math
+from types import SimpleNamespace
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from seqnets.data import WordVocabulary
 from seqnets.models.captioner.decoder import Reading
 from seqnets.ops.caption_loss import attention_entropy, doubly_stochastic_penalty, location_log_prob, word_nats
 from seqnets.tasks.captioner.learning import CaptionLearning
-from seqnets.tasks.captioner.objectives import leave_one_out, reading_objective
+from seqnets.tasks.captioner.objectives import leave_one_out, read_with_own_words, reading_objective
 
 B, T, L, V = 3, 4, 5, 6
 
@@ -113,3 +115,17 @@ def test_a_reward_is_compared_with_the_others_of_its_image():
     rewards = np.random.default_rng(0).normal(size=12).astype(np.float32)
     expected = [np.delete(rewards[i - i % 4 : i - i % 4 + 4], i % 4).mean() for i in range(12)]
     np.testing.assert_allclose(leave_one_out(jnp.asarray(rewards), 4), expected, rtol=1e-5)
+
+
+def test_scheduled_sampling_reads_words_only():
+    """A model that would say special tokens alone, and writes down what it is given."""
+    vocabulary = WordVocabulary(("a", "b"))
+    special = jnp.array([vocabulary.pad, vocabulary.begin, vocabulary.end, vocabulary.unknown])
+
+    def step(tokens, carry, _):
+        return jnp.zeros((len(tokens), len(vocabulary))).at[:, special].set(50.0), carry, tokens[:, None].astype(jnp.float32)
+
+    model = SimpleNamespace(vocabulary=vocabulary, step=step, initialize_carry=lambda _: jnp.zeros((8, 1)))
+    tokens = jnp.full((8, 6), vocabulary.begin)
+    read = read_with_own_words(model, (), tokens, jnp.float32(1.0), jax.random.key(0)).attention[:, 1:, 0]
+    assert set(np.asarray(read, int).ravel()) == {int(t) for t in vocabulary.encode("a b")}

@@ -62,3 +62,18 @@ def test_auto_takes_as_many_devices_as_divide_the_batch():
         print(json.dumps([mesh and mesh.shape["data"] for mesh in meshes]))
     """
     assert program(body) == [4, 3, None]
+
+
+def test_the_threads_of_a_mesh_are_given_back(monkeypatch):
+    from seqnets.ops.backends import native
+
+    set_to = []
+    monkeypatch.setattr(native, "set_threads", lambda threads: (set_to.append(threads), setattr(native, "_limit", threads)))
+    monkeypatch.setattr(native, "_limit", 3)
+    layout = Layout("", batch_size=8)
+    with layout.threads():
+        assert set_to == []  # one device: nothing to share
+    layout.mesh = object()
+    with layout.threads():
+        assert set_to[0] >= 1
+    assert set_to[1:] == [3]

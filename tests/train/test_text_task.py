@@ -8,6 +8,7 @@ import pytest
 from flax import nnx
 
 import seqnets as sn
+from seqnets.data import TextConfig
 from seqnets.errors import UserError
 from seqnets.tasks import CharLMTask
 
@@ -76,3 +77,14 @@ def test_the_fingerprint_names_what_changes(corpus, tmp_path):
     task = CharLMTask(model_of(corpus), corpus, window=12)
     wider = CharLMTask(model_of(corpus), corpus, window=13)
     assert {name for name, value in task.fingerprint().items() if wider.fingerprint()[name] != value} == {"window"}
+
+
+def test_the_preview_resets_the_state_after_a_separator(tmp_path):
+    (tmp_path / "a.txt").write_text("one fish#two fish#red fish#" * 40)
+    corpus = sn.read_text(tmp_path / "a.txt", config=TextConfig(window=8, separator="#"))
+    model = sn.CharLM(corpus.vocabulary, hidden_features=16, rngs=nnx.Rngs(0))
+    model.output_kernel[...] = 5 * model.output_kernel[...]
+    found = sn.CharLMTask(model, corpus, window=8).preview(model, 3)
+    options = {"length": len(found), "temperature": 0.8, "key": jax.random.key(3)}
+    assert found == sn.sample(model, separator=corpus.separator, **options)
+    assert found != sn.sample(model, **options)
