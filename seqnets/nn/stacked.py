@@ -139,7 +139,7 @@ class StackedRNN(nnx.Module):
         Raises:
             UserError: a layer does not run forward over a seqnets cell; the function also for carries that do not fit.
         """
-        cells = [getattr(layer, "cell", None) for layer in self.layers]
+        cells: list[Any] = [getattr(layer, "cell", None) for layer in self.layers]
         if any(layer.reverse for layer in self.layers if isinstance(layer, RNN)) or not all(hasattr(c, "stepper") for c in cells):
             raise UserError("single steps need layers that are RNN, run forward and have a seqnets cell")
         if packed is not None:

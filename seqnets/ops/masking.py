@@ -1,27 +1,31 @@
 """Which steps of padded sequences count."""
 
+from typing import Any
+
 import jax.numpy as jnp
 from jax import Array
 
+from seqnets.ops.arguments import as_array
 
-def valid_steps(lengths: Array, steps: int) -> Array:
+
+def valid_steps(lengths: Any, steps: int) -> Array:
     """Tell which steps lie within each sequence.
 
     Args:
-        lengths: `(B,)` integers.
+        lengths: `(B,)` integers, an array or a list.
         steps: T.
 
     Returns:
         Booleans `(B, T)`.
 
     Example:
-        >>> valid_steps(jnp.array([2, 0]), 3).tolist()
+        >>> valid_steps([2, 0], 3).tolist()
         [[True, True, False], [False, False, False]]
     """
-    return jnp.arange(steps)[None, :] < lengths[:, None]
+    return jnp.arange(steps)[None, :] < as_array("lengths", lengths)[:, None]
 
 
-def without_padding(x: Array, lengths: Array | None, *, time_axis: int = 1) -> Array:
+def without_padding(x: Array, lengths: Any, *, time_axis: int = 1) -> Array:
     """Put zeros where no sequence is, before anything multiplies what lies there.
 
     A NaN behind a sequence leaves its outputs alone when it is masked later, but not the gradients: 0 times NaN is NaN.
@@ -40,12 +44,12 @@ def without_padding(x: Array, lengths: Array | None, *, time_axis: int = 1) -> A
     """
     if lengths is None:
         return x
-    valid = valid_steps(jnp.asarray(lengths), x.shape[time_axis])
+    valid = valid_steps(lengths, x.shape[time_axis])
     valid = valid if time_axis == 1 else valid.T
     return jnp.where(valid.reshape(*valid.shape, *(1,) * (x.ndim - 2)), x, 0)
 
 
-def masked_mean(values: Array, lengths: Array) -> Array:
+def masked_mean(values: Array, lengths: Any) -> Array:
     """Average over the steps that count, of all sequences together.
 
     Args:

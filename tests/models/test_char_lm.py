@@ -148,3 +148,35 @@ def test_config_and_overrides_meet():
     assert CharLM(VOCABULARY, CharLMConfig(layers=2), hidden_features=9, rngs=nnx.Rngs(0)).config == CharLMConfig(
         layers=2, hidden_features=9
     )
+
+
+@pytest.mark.parametrize("way", ["whole", "stepper", "packed"])
+@pytest.mark.parametrize(
+    ("rows", "carry", "message"),
+    [
+        (8, lambda model: model.initialize_carry(1), "carry is for 1 row, the tokens have 8"),
+        (5, lambda model: model.initialize_carry(8), "carry is for 8 rows, the tokens have 5"),
+        (1, lambda model: model.initialize_carry(8), "carry is for 8 rows, the tokens have 1"),
+        (8, lambda model: model.initialize_carry(8)[:1], "carry has 1 entry, the stack 2 layers"),
+        (8, lambda model: model.initialize_carry(8) * 2, "carry has 4 entries, the stack 2 layers"),
+        (
+            8,
+            lambda model: build(layers=2, hidden_features=7).initialize_carry(8),
+            "carry is for 7 hidden features, the layer has 9",
+        ),
+    ],
+)
+def test_a_carry_of_another_batch_or_stack_is_one_sentence(way, rows, carry, message):
+    model = build(layers=2)
+    tokens = jnp.zeros((rows, 4) if way == "whole" else (rows,), jnp.int32)
+    call = model if way == "whole" else model.stepper(model.pack() if way == "packed" else None)
+    with pytest.raises(UserError, match=message):
+        call(tokens, carry(model))
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_the_weights_of_another_model_are_one_sentence(packed):
+    model, other = build(layers=2), build(layers=2, hidden_features=7)
+    read = model.stepper(other.pack() if packed else other.pack()._replace(layers=None))
+    with pytest.raises(UserError, match=r"hidden features|projected inputs must have the shape"):
+        read(jnp.zeros(3, jnp.int32), model.initialize_carry(3))

@@ -7,9 +7,11 @@ import pytest
 
 from numerics import assert_close
 from recurrence_problems import CELLS, problem
+from seqnets.errors import UserError
 from seqnets.ops.backends import native
 from seqnets.ops.linear import affine, multiply
 from seqnets.ops.native import build
+from seqnets.ops.recurrent import LSTM, RecurrentWeights
 from seqnets.ops.stack_step import LayerWeights, pack, step
 from seqnets.ops.timestep import TimeInputs, advance
 
@@ -63,3 +65,31 @@ def test_it_is_the_same_to_the_last_bit_on_any_number_of_threads(name):
         native.set_threads(None)
     for other in found[1:]:
         assert all(np.array_equal(a, b) for a, b in zip(found[0], other))
+
+
+def another(array, **layer):
+    return [LayerWeights(None, None, array)] + ([LayerWeights(recurrent=array, **layer)] if layer else [])
+
+
+def kernels(*shape, dtype=jnp.float32):
+    return RecurrentWeights((jnp.ones(shape, dtype),), {})
+
+
+@pytest.mark.parametrize(
+    ("layers", "rows", "message"),
+    [
+        (another(kernels(4, 21)), 3, r"must be \(4, gates \* 4\) in float32, got \(4, 21\)"),
+        (another(kernels(4)), 3, "a kernel to pack must be"),
+        (another(kernels(4, 16, dtype=jnp.bfloat16)), 3, "got .* in bfloat16"),
+        (another(kernels(6, 24)), 3, "weights of layer 0 are not for 4 hidden features of lstm"),
+        (another(kernels(4, 12)), 3, "weights of layer 0 are not for 4 hidden features of lstm"),
+        (another(kernels(4, 16), kernel=jnp.ones((5, 16)), bias=jnp.ones(16)), 3, "a kernel to pack must be"),
+        (another(kernels(4, 16), kernel=jnp.ones((4, 16)), bias=jnp.ones(15)), 3, "weights of layer 1 are not for 4"),
+        (another(kernels(4, 16), kernel=None, bias=None), 3, "weights of layer 1 are not for 4"),
+        (another(kernels(4, 16)), 1, "carry is for 3 rows, the inputs have 1"),
+    ],
+)
+def test_what_does_not_fit_is_one_sentence(layers, rows, message):
+    carries = [(jnp.zeros((3, 4)), jnp.zeros((3, 4)))] * len(layers)
+    with pytest.raises(UserError, match=message):
+        step(LSTM, pack(layers), carries, jnp.zeros((rows, 16)))
