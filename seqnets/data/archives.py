@@ -172,7 +172,7 @@ def _of_tar(file: tarfile.TarFile, stream: Bounded) -> Iterator[_Member]:
         unsafe = "" if entry.isreg() or entry.isdir() else "a link" if entry.issym() or entry.islnk() else "a device"
         yield _Member(entry.name, entry.isdir(), unsafe, lambda entry=entry: _content(file, entry))
         stream.limit += _HEADER_BYTES
-        file.members.clear()  # or all of them would be kept
+        file.members.clear()  # pyright: ignore[reportAttributeAccessIssue]  or all of them would be kept
     while file.fileobj is not None and file.fileobj.read(_BLOCK):
         pass  # to the very end, where the checksum of the packing is
 

@@ -79,7 +79,8 @@ def shown(character: str) -> str:
         >>> shown("f"), shown("\u0301")
         ("'f'", 'U+0301 (COMBINING ACUTE ACCENT)')
     """
-    if character in "\t\n\r" or unicodedata.category(character)[0] in "LNPS" or character == " ":
+    kind = unicodedata.category(character)
+    if kind[0] in "LNPS" or kind == "Cc" or character == " ":
         return repr(character)
     name = unicodedata.name(character, "")
     return f"U+{ord(character):04X}{f' ({name})' if name else ''}"
