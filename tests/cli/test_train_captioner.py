@@ -56,6 +56,26 @@ def test_images_of_ones_own_are_read_and_what_is_missing_is_told(seqnets, photos
     assert "validation: CIDEr" in found.out
 
 
+def test_several_files_of_captions_whose_pictures_have_equal_names(seqnets, tmp_path):
+    rng = np.random.default_rng(0)
+    for split in ("train", "val"):
+        lines = ["image,caption"]
+        for n in range(3):
+            (tmp_path / "photos{0}" / split).mkdir(parents=True, exist_ok=True)
+            Image.fromarray(rng.integers(255, size=(9, 9, 3)).astype(np.uint8)).save(tmp_path / "photos{0}" / split / f"{n}.png")
+            lines.append(f"pics/{split}/{n}.png,the dog of {split} runs {n}")
+        (tmp_path / f"captions_{split}.csv").write_text("\n".join(lines))
+    words = ["--images", "photos{0}", "--captions", "captions_train.csv", "captions_val.csv", "--out", "run"]
+    found = seqnets("train", "captioner", *words, "--model.image-size", 16, "--model.encoder-width", 2, *QUICK)
+    assert found.code == 0, found.err
+    assert "6 images with 6 captions (3 train, 3 validation)" in found.err
+    assert "seqnets caption run 'photos{0}' --out captions.json" in found.out
+    config = settings_of(tmp_path / "run")
+    assert config.captions == tuple(str(tmp_path / f"captions_{split}.csv") for split in ("train", "val"))
+    refused = seqnets("train", "captioner", "--images", "photos{0}")
+    assert "where a .txt stands beside each picture, the same folder twice" in refused.err
+
+
 def test_a_network_is_frozen_and_sees_every_image_once(seqnets, photos, tmp_path):
     from seqnets.data.images.preprocessing import Preprocessing
     from seqnets.models import create_model

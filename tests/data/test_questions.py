@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from seqnets.data.examples.question_examples import Asked, QuestionConfig, look_up, question_examples
-from seqnets.data.examples.questions import Question, read_questions
+from seqnets.data.examples.questions import JSON_FORMS, Question, forms, read_questions
 from seqnets.errors import UserError
 
 TWO = [Question("7", "is it red?", "no"), Question("12", "what is it?", "a circle")]
@@ -41,6 +41,72 @@ def test_vqa_v2(tmp_path):
 def test_a_table(tmp_path):
     (tmp_path / "q.csv").write_text("image,question,answer\n7,is it red?,no\n12,what is it?,a circle\n")
     assert read_questions(tmp_path / "q.csv") == TWO
+
+
+ENTRIES = [{"question": "is it red?", "answer": "no"}, {"question": "what is it?", "answer": "a circle"}]
+SETS = {
+    "CLEVR": {"questions": [{"image_filename": n, "image_index": 3, **entry} for n, entry in zip(("7", "12"), ENTRIES)]},
+    "GQA": {f"q{n}": {"imageId": n, "fullAnswer": "No.", **entry} for n, entry in zip(("7", "12"), ENTRIES)},
+    "Visual Genome": [{"id": n, "qas": [{"qa_id": 1, **entry}]} for n, entry in zip((7, 12), ENTRIES)],
+    "VQA-RAD": [{"qid": 5, "image_name": n, "answer_type": "OPEN", **entry} for n, entry in zip(("7", "12"), ENTRIES)],
+    "SLAKE": [{"img_id": 99, "img_name": n, "q_lang": "en", **entry} for n, entry in zip(("7", "12"), ENTRIES)],
+    "VQA with answers": {"questions": [{"image_id": n, **entry} for n, entry in zip((7, 12), ENTRIES)]},
+}
+
+
+@pytest.mark.parametrize("name", SETS)
+def test_forms_of_json(tmp_path, name):
+    (tmp_path / "q.json").write_text(json.dumps(SETS[name]))
+    assert read_questions(tmp_path / "q.json") == TWO
+
+
+def test_forms_are_listed_where_help_and_errors_need_them():
+    from seqnets.tasks.vqa.config import _OPTIONS
+
+    assert all(form.name in forms() for form in JSON_FORMS)
+    assert _OPTIONS["questions"][1] == forms()
+
+
+@pytest.mark.parametrize("between", [";", "\t", "|"])
+def test_tables_with_other_delimiters_and_names(tmp_path, between):
+    lines = [("Image Name", "question", "answer"), ("7", "is it red?", "no"), ("12", "what is it?", "a circle")]
+    (tmp_path / "q.csv").write_text("\n".join(map(between.join, lines)))
+    assert read_questions(tmp_path / "q.csv") == TWO
+
+
+@pytest.mark.parametrize("answer", ["", "  ", None, [], {}])
+def test_a_question_without_an_answer_is_refused_or_left_out(tmp_path, answer):
+    many, told = [["is it red?", "no", n] for n in range(150)], []
+    (tmp_path / "q.json").write_text(json.dumps([*many, ["is it blue?", answer, 3]]))
+    assert len(read_questions(tmp_path / "q.json", tell=told.append)) == 150
+    assert told[0].startswith("1 of 151 questions cannot be used and is left out: entry 150")
+    (tmp_path / "q.json").write_text(json.dumps([["is it blue?", answer, 3]]))
+    with pytest.raises(UserError, match="entry 0"):
+        read_questions(tmp_path / "q.json")
+
+
+def test_a_table_with_an_empty_answer_is_refused(tmp_path):
+    (tmp_path / "q.csv").write_text("image,question,answer\n7,is it red?,\n12,what is it?,a circle\n")
+    with pytest.raises(UserError, match=r"line 2 of .* has an empty 'answer'; fill it in"):
+        read_questions(tmp_path / "q.csv")
+
+
+def test_one_vqa_question_without_annotation_is_left_out(tmp_path):
+    asked = [{"image_id": n, "question": "is it red?", "question_id": n} for n in range(200)]
+    answered = [{"question_id": n, "multiple_choice_answer": "no"} for n in range(1, 200)]
+    (tmp_path / "q.json").write_text(json.dumps({"questions": asked}))
+    (tmp_path / "a.json").write_text(json.dumps({"annotations": answered}))
+    with pytest.warns(UserWarning, match="1 of 200 questions cannot be used and is left out: question 0 of"):
+        assert len(read_questions(tmp_path / "q.json", tmp_path / "a.json")) == 199
+
+
+def test_answers_that_differ_in_case_and_blanks_are_one():
+    answers = ["Yes", "yes", "yes ", " YES", "yes", "light  blue", "Light blue", "light blue"]
+    questions = [Question(str(n), "?", answer) for n, answer in enumerate(answers)]
+    asked = Asked(questions, np.arange(8, dtype=np.int32), np.zeros((8, 1, 1, 3), np.uint8), [])
+    found = question_examples(asked, QuestionConfig(validation_fraction=0))
+    assert found.answers == ("yes", "light blue")
+    assert found.splits["train"].columns["label"].tolist() == [0] * 5 + [1] * 3
 
 
 @pytest.mark.parametrize(

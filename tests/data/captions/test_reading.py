@@ -56,6 +56,11 @@ FORMS = {
 }
 
 
+def names_of_rows(count, bad, broken, between=","):
+    header = f"image{between}caption\n" if between == "," else "image_name| comment_number| comment\n"
+    return header + "".join(f"{broken}\n" if n == bad else f"{n}.jpg{between}dog {n}\n" for n in range(count))
+
+
 def write(folder, text, name="captions"):
     (folder / name).write_text(text, encoding="utf-8", newline="")
     return folder / name
@@ -70,6 +75,151 @@ def test_every_form_is_recognized(tmp_path, form):
     else:
         assert sorted(found.splits) == ["train", "validation"]
     assert found.ids == ((7, 9) if form == "coco" else ("a.jpg", "b.jpg"))
+
+
+TWO = {"a.jpg": ("a dog, running",), "b.jpg": ("two cats sleep",)}
+MORE_FORMS = {
+    "no header": "a.jpg,a dog, running\nb.jpg,two cats sleep\n",
+    "no header, quoted": 'a.jpg,"a dog, running"\r\nb.jpg,two cats sleep\r\n',
+    "no header, tabs": "a.jpg\ta dog, running\nb.jpg\ttwo cats sleep\n",
+    "no header, semicolons": "a.jpg;a dog, running\nb.jpg;two cats sleep\n",
+    "no header, bars": "a.jpg|a dog, running\nb.jpg|two cats sleep\n",
+    "no header, images last": "a dog, running,a.jpg\ntwo cats sleep,b.jpg\n",
+    "no header, numbers": "a.jpg|0|a dog, running\nb.jpg|1|two cats sleep\n",
+    "no header, numbers before": "0,b.jpg,two cats sleep\n1,a.jpg,a dog, running\n",
+    "sep": "sep=;\nimage;caption\na.jpg;a dog, running\nb.jpg;two cats sleep\n",
+    "sep, no header": "sep=;\r\na.jpg;a dog, running\r\nb.jpg;two cats sleep\r\n",
+    "column names": "Image Name,Caption\na.jpg,a dog, running\nb.jpg,two cats sleep\n",
+    "image_id": "image_id,caption\na.jpg,a dog, running\nb.jpg,two cats sleep\n",
+    "a comma in the middle": "image,caption,source\na.jpg,a dog, running,web\nb.jpg,two cats sleep,web\n",
+    "a comma at the front": "caption,image\na dog, running,a.jpg\ntwo cats sleep,b.jpg\n",
+    "hugging face": 'file_name,caption_0,caption_1\na.jpg,"a dog, running",\nb.jpg,two cats sleep,\n',
+    "hugging face, lines": '{"file_name": "a.jpg", "caption_0": "a dog, running", "caption_1": null}\n'
+    '{"file_name": "b.jpg", "caption_0": "two cats sleep"}',
+    "llava": json.dumps(
+        [
+            {"id": n, "image": n, "conversations": [{"from": "human", "value": "<image>"}, {"from": "gpt", "value": text}]}
+            for n, (text,) in TWO.items()
+        ]
+    ),
+    "flickr8k-cn": "a.jpg#zhm#0 a dog, running\nb.jpg#zhm#0 two cats sleep\n",
+    "flickr8k-cn, tabs": "a.jpg#enr#0\ta dog, running\nb.jpg#enr#0\ttwo cats sleep\n",
+    "one line of json": '{"image": "a.jpg", "captions": ["a dog, running"]}\n{"image": "b.jpg", "caption": "two cats sleep"}',
+    "blank lines first": "\n\nimage,caption\n\na.jpg,a dog, running\nb.jpg,two cats sleep\n",
+    "results": json.dumps([{"image_id": name, "caption": text} for name, (text,) in TWO.items()]),
+}
+
+
+@pytest.mark.parametrize("form", MORE_FORMS)
+def test_more_forms(tmp_path, form):
+    found = read_captions(write(tmp_path, MORE_FORMS[form]), split="train")
+    assert dict(sorted(zip(found.images, found.captions))) == TWO
+
+
+def test_several_captions_in_a_row(tmp_path):
+    found = read_captions(write(tmp_path, "file_name,caption_0,caption_1,split\na.jpg,a dog,the dog,train\n"))
+    assert found.captions == (("a dog", "the dog"),)
+
+
+def test_a_single_object_is_a_line_and_no_table_of_names(tmp_path):
+    found = read_captions(write(tmp_path, '{"image": "a.jpg", "caption": "a dog"}\n'), split="train")
+    assert (found.images, found.captions) == (("a.jpg",), (("a dog",),))
+
+
+def test_captions_that_begin_with_a_quotation_mark(tmp_path):
+    found = read_captions(write(tmp_path, 'image,caption\na.jpg,"hi" says a man, "ho" another\n'), split="train")
+    assert found.captions == (('"hi" says a man, "ho" another',),)
+
+
+def test_a_text_file_beside_each_picture(tmp_path):
+    for name in ("a.jpg", "deep/b.PNG", "deep/c.jpg"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(b"")
+    for name, text in (("a.txt", "a dog, running\nthe dog\n\n"), ("deep/b.txt", "two cats sleep"), ("deep/c.txt", "")):
+        write(tmp_path, text, name)
+    found = read_captions(tmp_path, split="train")
+    assert dict(zip(found.images, found.captions)) == {
+        "a.jpg": ("a dog, running", "the dog"),
+        "deep/b.PNG": ("two cats sleep",),
+    }
+    assert found.remarks == ("1 caption has no text and is left out",)
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(UserError, match=r"has no \.txt; give a captions file"):
+        read_captions(tmp_path / "empty")
+
+
+def test_several_files_say_their_splits_by_their_names(tmp_path):
+    paths = [write(tmp_path, f"image,caption\n{n}.jpg,a dog\n", f"captions_{n}2014.csv") for n in ("train", "val")]
+    assert read_captions(paths).splits == ("train", "validation")
+    other = write(tmp_path, "image,caption\n" + "".join(f"{n}.jpg,a dog\n" for n in range(30)), "more.csv")
+    assert len(set(read_captions([*paths, other]).splits)) == 3  # by hash: not every name says a split
+    assert read_captions(other).splits.count("train") == 24
+
+
+@pytest.mark.parametrize(
+    ("text", "advice"),
+    [
+        ("x,y\na.jpg,a dog\nb.jpg,a cat", "image,caption"),
+        ("x;y\na.jpg;a dog\nb.jpg;a cat", "image;caption"),
+        ("x\ty\na.jpg\ta dog\nb.jpg\ta cat", "image<tab>caption"),
+        ("a.jpg|a dog|a cat\nb.jpg|a cat|a dog", "image|caption|other"),
+    ],
+)
+def test_the_first_line_that_is_advised_helps(tmp_path, text, advice):
+    with pytest.raises(UserError, match="begin it with: ") as refused:
+        read_captions(write(tmp_path, text), split="train")
+    assert str(refused.value).endswith(f"begin it with: {advice}")
+    found = read_captions(write(tmp_path, advice.replace("<tab>", "\t") + "\n" + text), split="train")
+    assert found.captions[found.images.index("a.jpg")] == ("a dog",)
+
+
+BAD = {
+    "coco": json.dumps(
+        {
+            "images": [{"id": n, "file_name": f"{n}.jpg"} for n in range(200)],
+            "annotations": [{"image_id": n, "caption": f"dog {n}"} for n in range(199)] + [{"image_id": 199, "caption": None}],
+        }
+    ),
+    "coco, dangling": json.dumps(
+        {
+            "images": [{"id": n, "file_name": f"{n}.jpg"} for n in range(199)],
+            "annotations": [{"image_id": n, "caption": f"dog {n}"} for n in range(200)],
+        }
+    ),
+    "karpathy": json.dumps(
+        {"images": [{"filename": f"{n}.jpg", "sentences": [{"raw": f"dog {n}" if n else None}]} for n in range(200)]}
+    ),
+    "csv": names_of_rows(200, 19, "x.jpg"),
+    "bars": names_of_rows(200, 19, "x.jpg| 4   A dog runs .", "| 0| "),
+    "tokens": "".join("broken\n" if n == 19 else f"{n}.jpg#0\tdog {n}\n" for n in range(200)),
+    "lines": "".join("{broken\n" if n == 19 else json.dumps({"image": f"{n}", "caption": "dog"}) + "\n" for n in range(200)),
+}
+
+
+@pytest.mark.parametrize("form", BAD)
+def test_one_bad_entry_of_many_is_left_out_and_reported(tmp_path, form):
+    found = read_captions(write(tmp_path, BAD[form]))
+    assert len(found) == 199
+    assert found.remarks[0].startswith("1 of 200 captions cannot be used and is left out: ")
+
+
+def test_values_that_are_missing_and_rows_that_repeat_are_reported(tmp_path):
+    found = read_captions(write(tmp_path, "image,caption\na,nan\na,None\na,x\na,x\nb,y\nb,Nan bread\n"), split="train")
+    assert found.captions == (("x", "x"), ("y", "Nan bread"))
+    assert found.remarks == (
+        "2 captions are only a word for a missing value, such as nan, and left out",
+        "1 caption repeats another of the same image and is kept",
+    )
+
+
+def test_every_form_is_listed_where_help_and_errors_need_it(tmp_path):
+    from seqnets.data.captions import FORMS as TABLE
+    from seqnets.data.captions import form_names
+
+    assert all(form.name in form_names() for form in TABLE)
+    with pytest.raises(UserError) as refused:
+        read_captions(write(tmp_path, '{"info": 3}'))
+    assert form_names() in str(refused.value)
 
 
 def test_karpathys_coco(tmp_path):
