@@ -55,8 +55,8 @@ class Scorer:
 
     Args:
         references: for each image its captions.
-        words: how a caption becomes words, of which one with white space in it counts as several; Penn Treebank tokens
-            without punctuation where left out.
+        words: how a caption becomes words; Penn Treebank tokens without punctuation where left out, of which mixed
+            numbers such as 22 3/4 count as two, as in the reference code.
 
     Raises:
         UserError: there is no image, or an image has no reference.
@@ -71,7 +71,7 @@ class Scorer:
     """
 
     def __init__(self, references: Mapping[ImageId, Sequence[str]], *, words: Callable[[str], Words] = caption_words) -> None:
-        self._words = lambda caption: " ".join(words(caption)).split() if "/" in caption else words(caption)
+        self._words = _counted if words is caption_words else words
         self._places = {image: place for place, image in enumerate(references)}
         captions = [[self._words(caption) for caption in captions] for captions in references.values()]
         bare = next((image for image, words in zip(references, captions) if not words), None)
@@ -100,3 +100,8 @@ class Scorer:
         names = METRICS[:LONGEST]
         corpus = dict(zip(names, together.tolist())) | {name: float(values.mean()) for name, values in others.items()}
         return CaptionScores(corpus, images, dict(zip(names, each.T)) | others)
+
+
+def _counted(caption: str) -> list[str]:
+    words = caption_words(caption)
+    return " ".join(words).split() if "/" in caption else words

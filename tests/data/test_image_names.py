@@ -1,5 +1,6 @@
 """Which file a name means, and that no two images are called alike."""
 
+import time
 import unicodedata
 
 import pytest
@@ -77,3 +78,11 @@ def test_the_numbers_of_frames_are_not_those_of_coco():
     assert image_ids(names[1:2]) == [1]
     assert image_ids(["a.jpg", "b.jpg", "c.jpg"], [7, 7, None]) == ["a.jpg", "b.jpg", "c.jpg"]
     assert path_as_given(path_as_given("a\\./b.jpg")) == "a/b.jpg"
+
+
+def test_many_files_of_one_name_take_linear_time():
+    files, begin = [f"{n:06d}/rgb.png" for n in range(20_000)], time.process_time()
+    names = [f"data/{n:06d}/rgb.png" for n in range(20_000)]
+    assert match_names(names, files).places == list(range(20_000))
+    assert match_names([f"x/{n}/rgb.png" for n in range(20_000)], files).places == [None] * 20_000
+    assert time.process_time() - begin < 5

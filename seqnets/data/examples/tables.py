@@ -274,7 +274,9 @@ def _objects(text: str, path: Path, wanted: Sequence[Sequence[str]]) -> Iterator
     return attempts(values, json_lines(text, path))
 
 
-def _rows(text: str, path: Path, wanted: Sequence[Sequence[str]], texts: Sequence[int], named: bool) -> Iterator[Row | UserError]:
+def _rows(
+    text: str, path: Path, wanted: Sequence[Sequence[str]], texts: Sequence[int], named: bool
+) -> Iterator[Placed | UserError]:
     found = sheet(text, str(path), lambda cells: None not in places_of(cells, wanted), SEPARATORS.get(table_kind(path), "\t"))
     header = found.rows[0][1] if found.rows else []
     places = places_of(header, wanted)

@@ -3,7 +3,9 @@
 import re
 import unicodedata
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from functools import cached_property
+from itertools import takewhile
 from pathlib import PurePosixPath
 from typing import NamedTuple
 
@@ -12,6 +14,7 @@ EXTENSIONS = frozenset(
     + [".ppm", ".pgm", ".pbm", ".pnm", ".jp2", ".j2k", ".heic", ".heif", ".hif"]
 )
 ImageId = int | str
+_DIGITS = re.compile(r"(?<!\d)0*(\d*)$(?<=\d)")
 _COCO_NAME = re.compile(r"(?:COCO_\w+_)?(\d{12})")
 
 
@@ -23,7 +26,7 @@ def path_as_given(name: str) -> str:
         ('cats/1.jpg', 'cats/1.jpg', 5)
     """
     plain = unicodedata.normalize("NFC", name.strip().replace("\\", "/"))
-    return str(PurePosixPath(plain)) if plain else ""
+    return str(PurePosixPath(plain)) if "//" in plain or "./" in plain or plain.endswith("/") else plain
 
 
 def image_id(name: str) -> ImageId:
@@ -113,57 +116,90 @@ def _best(rivals: Sequence[_Match]) -> list[_Match]:
 
 
 class _Index:
-    def __init__(self, paths: Sequence[str], root: str) -> None:
-        self._root = _parts(root)
-        self._paths = [_parts(path) for path in paths]
-        self._by_name, self._by_stem, self._by_number = (defaultdict[str, list[int]](list) for _ in range(3))
-        for place, parts in enumerate(self._paths):
-            for name in parts[-1:]:
-                self._file(name, place)
+    """Paths by their names, by the names of images without the ending, and by the numbers in which those end."""
 
-    def _file(self, name: str, place: int) -> None:
-        lower, stem = name.lower(), _stem(name.lower())
-        self._by_name[lower].append(place)
-        if stem != lower:
-            self._by_stem[stem].append(place)
-        digits = stem[len(stem.rstrip("0123456789")) :]
-        if digits:
-            self._by_number[digits.lstrip("0")].append(place)
+    def __init__(self, paths: Sequence[str], root: str) -> None:
+        self._paths, self._root = [_parts(path) for path in paths], _lower(_parts(root))
+
+    @cached_property
+    def _full(self) -> "_Ends":
+        return _Ends(self._paths, self._root)
+
+    @cached_property
+    def _bare(self) -> "_Ends":
+        stems = ((*parts[:-1], _stem(parts[-1])) if parts else () for parts in self._paths)
+        return _Ends([stem if stem != parts else () for stem, parts in zip(stems, self._paths)], self._root)
+
+    @cached_property
+    def _numbered(self) -> "_Ends":
+        digits = [_DIGITS.search(_stem(parts[-1])) if parts else None for parts in self._paths]
+        return _Ends([(*parts[:-1], found[1]) if found else () for parts, found in zip(self._paths, digits)], self._root)
 
     def find(self, name: str) -> _Match:
         parts = _parts(name)
-        places = self._candidates(parts[-1].lower()) if parts else []
-        lower = tuple(part.lower() for part in parts)
-        # a whole path below the root first, then the most parts, then those that agree in case as well
-        ranks = [self._rank(place, parts, lower) for place in places]
-        best = [place for place, rank in zip(places, ranks) if rank == max(ranks)]
-        if len(best) != 1:
-            return _Match(parts, several=len(best) > 1)
-        return _Match(parts, best[0], max(ranks)[1])
+        for places, agreed in self._tries(parts):
+            if places:
+                return _Match(parts, places[0], agreed) if len(places) == 1 else _Match(parts, several=True)
+        return _Match(parts)
 
-    def _candidates(self, name: str) -> list[int]:
-        stem = _stem(name)
-        tries = [self._by_name[name], self._by_name[stem] if stem != name else self._by_stem[name]]
-        numbered = self._by_number[name.lstrip("0")] if name.isascii() and name.isdigit() else []
-        return next(filter(None, tries), numbered)
+    def _tries(self, parts: tuple[str, ...]) -> Iterator[tuple[list[int], int]]:
+        if parts:
+            *folders, last = parts
+            stem = _stem(last)
+            yield self._full.find(parts)
+            yield self._full.find((*folders, stem)) if stem != last else self._bare.find(parts)
+            if last.isascii() and last.isdigit():
+                yield self._numbered.find((*folders, last.lstrip("0")))
 
-    def _rank(self, place: int, parts: tuple[str, ...], lower: tuple[str, ...]) -> tuple[bool, int, int]:
-        path = self._paths[place]
-        whole = (*self._root, *path)
-        equal = sum(given == found for given, found in zip(reversed(parts), reversed(whole)))
-        return path == parts, _agreed(lower, tuple(part.lower() for part in whole)), equal
+
+class _Ends:
+    """Paths by their last parts, as many as one likes; () is no path."""
+
+    def __init__(self, paths: Sequence[tuple[str, ...]], root: tuple[str, ...]) -> None:
+        self._paths, self._root = paths, root
+        self._ends, self._whole = defaultdict[tuple, list[int]](list), defaultdict[tuple, list[int]](list)
+        for place, parts in enumerate(paths):
+            lower = _lower(parts)
+            if parts:
+                self._whole[lower].append(place)
+            for start in range(len(parts)):
+                self._ends[lower[start:]].append(place)
+
+    @cached_property
+    def _exact(self) -> dict[tuple[str, ...], list[int]]:
+        ends = defaultdict[tuple, list[int]](list)
+        for place, parts in enumerate(self._paths):
+            for start in range(len(parts)):
+                ends[parts[start:]].append(place)
+        return ends
+
+    def find(self, parts: tuple[str, ...]) -> tuple[list[int], int]:
+        """Return the paths that agree in the most parts, and in how many."""
+        lower = _lower(parts)
+        start = next((start for start in range(len(lower)) if lower[start:] in self._ends), len(lower))
+        if start == len(lower):
+            return [], 0
+        # a path that ends here, if the parts of the name before it speak for it, too
+        whole, above = self._whole.get(lower[start:], []), _agreed(lower[:start], self._root)
+        if whole and (above or not start):
+            exact = [place for place in whole if self._paths[place] == parts[start:]]
+            return exact or whole, len(lower) - start + above
+        places = self._ends[lower[start:]]
+        return (self._exact.get(parts[start:], places) if len(places) > 1 else places), len(lower) - start
 
 
 def _agreed(name: Sequence[str], path: Sequence[str]) -> int:
-    count = 1  # the last part, perhaps without its ending, is why the path is looked at
-    while count < min(len(name), len(path)) and name[-1 - count] == path[-1 - count]:
-        count += 1
-    return count
+    pairs = zip(reversed(name), reversed(path))
+    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
 
 
 def _stem(name: str) -> str:
     stem, dot, ending = name.rpartition(".")
-    return stem if dot and f".{ending}" in EXTENSIONS else name
+    return stem if dot and f".{ending.lower()}" in EXTENSIONS else name
+
+
+def _lower(parts: Sequence[str]) -> tuple[str, ...]:
+    return tuple(part.lower() for part in parts)
 
 
 def _parts(path: str) -> tuple[str, ...]:
