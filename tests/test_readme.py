@@ -1,4 +1,4 @@
-"""Every example of README.md runs: the Python blocks as they stand but for the number of steps, the commands likewise."""
+"""Every example of README.md, docs/text.md and docs/runs.md runs: Python and commands as they stand, but with fewer steps."""
 
 import contextlib
 import gzip
@@ -18,7 +18,8 @@ from seqnets.tasks.text.config import TextRunConfig
 from seqnets.train import Diverged
 
 README = Path(__file__).parents[1] / "README.md"
-TEXT = README.read_text(encoding="utf-8") if README.exists() else ""
+PAGES = [README, *(README.parent / "docs" / f"{name}.md" for name in ("text", "runs"))]
+TEXT = "\n".join(page.read_text(encoding="utf-8") for page in PAGES)
 LINES = "ROMEO:\nIt is the east, and JULIET: is the sun.\n\nArise, fair sun, and kill the envious moon!\n\n"
 SMALL = shlex.split("--train.steps 2 --train.batch-size 2 --data.window 8 --model.hidden-features 8 --train.evaluate-every 0")
 SHORT = ["--length", "10"]
@@ -64,14 +65,27 @@ def test_the_commands_run_in_order(texts, monkeypatch, capsys):
 
 
 def test_the_settings_in_the_configuration_example_exist():
+    assert blocks("toml")
     for block in blocks("toml"):
         settings.loads(block, TextRunConfig(), "README.md")
 
 
-def test_the_exit_codes_are_told():
+def test_the_readme_is_short_and_links_to_pages_that_exist():
+    assert len(README.read_text().splitlines()) <= 130
+    for page in [README, *(README.parent / "docs").glob("*.md")]:
+        for link in re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text()):
+            assert (page.parent / link).is_file(), (page.name, link)
+
+
+def test_the_index_lists_every_page():
+    index = (README.parent / "docs" / "index.md").read_text()
+    assert {page.name for page in (README.parent / "docs").glob("*.md")} == {"index.md", *re.findall(r"\]\((\w+\.md)\)", index)}
+
+
+def test_the_exit_codes_are_listed():
     table = TEXT.partition("## Exit codes")[2].partition("##")[0]
-    told = {int(code) for row in re.findall(r"^\| ([\d, ]+) \|", table, flags=re.MULTILINE) for code in row.split(",")}
-    assert told == {frame.DONE, frame.FAULT, frame.MISUSE, frame.INTERRUPTED, frame.BROKEN_PIPE, Diverged.exit_code, 143}
+    listed = {int(code) for row in re.findall(r"^\| ([\d, ]+) \|", table, flags=re.MULTILINE) for code in row.split(",")}
+    assert listed == {frame.DONE, frame.FAULT, frame.MISUSE, frame.INTERRUPTED, frame.BROKEN_PIPE, Diverged.exit_code, 143}
 
 
 def check_configuration(path):
