@@ -155,7 +155,9 @@ def _refuse(found: Sheet) -> _Columns:
     shown, what = ", ".join(header)[:100], "images" if image is None else "captions"
     between = "<tab>" if found.delimiter == "\t" else found.delimiter
     names = between.join(["image", "caption", *["other"] * (len(header) - 2)])
-    raise UserError(f"the first line of '{found.path}' names no column of {what}, only {shown!r}; begin it with: {names}")
+    fix = "begin the file with a line that names its columns, such as"
+    fix = f"{'separate image and caption by a comma, and ' if len(header) == 1 else ''}{fix}: {names}"
+    raise UserError(f"the first line of '{found.path}' names no column of {what}, only {shown!r}; {fix}")
 
 
 def json_lines(text: str, path: str) -> Found:

@@ -166,9 +166,9 @@ def test_several_files_say_their_splits_by_their_names(tmp_path):
     ],
 )
 def test_the_first_line_that_is_advised_helps(tmp_path, text, advice):
-    with pytest.raises(UserError, match="begin it with: ") as refused:
+    with pytest.raises(UserError, match="such as: ") as refused:
         read_captions(write(tmp_path, text), split="train")
-    assert str(refused.value).endswith(f"begin it with: {advice}")
+    assert str(refused.value).endswith(f"begin the file with a line that names its columns, such as: {advice}")
     found = read_captions(write(tmp_path, advice.replace("<tab>", "\t") + "\n" + text), split="train")
     assert found.captions[found.images.index("a.jpg")] == ("a dog",)
 
@@ -246,8 +246,9 @@ WRONG = {
     "header only": ("image,caption\n", "has no captions; give lines such as"),
     "no header": (
         "a.jpg,a dog,a cat\n",
-        "the first line of '.*' names no column of images, .*; begin it with: image,caption,other",
+        "the first line of '.*' names no column of images, .*, such as: image,caption,other",
     ),
+    "no delimiter": ("a.jpg a dog\n", "only 'a.jpg a dog'; separate image and caption by a comma, and begin"),
     "no captions": ("image,size\na.jpg,3\n", "names no column of captions, only 'image, size'"),
     "short line": ("image,caption\na.jpg,a dog\nb.jpg\n", "line 3 of '.*' has 1 column and lacks column 2, 'caption'"),
     "no image": ("image,caption\n,a dog\n", "line 2 of '.*' names no image"),
