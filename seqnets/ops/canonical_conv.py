@@ -44,13 +44,11 @@ def convolve(x: jax.Array, kernel: jax.Array, stride: Two, padding: Sides, dilat
 @cache  # JAX remembers what it traced by the identity of functions
 def _of(stride: Two, padding: Sides, dilation: Two) -> Callable[[jax.Array, jax.Array], jax.Array]:
     definition = partial(_convolution, window_strides=stride, padding=padding, rhs_dilation=dilation)
-    return differentiable(
-        definition, lambda x, kernel: (definition(x, kernel), None), partial(_backward, stride, padding, dilation)
-    )
+    backward = partial(_backward, stride, padding, dilation)
+    return differentiable(definition, lambda x, kernel: (definition(x, kernel), None), backward, reads_results=False)
 
 
-def _backward(stride: Two, padding: Sides, dilation: Two, arguments: tuple[jax.Array, jax.Array], y, kept, d_y):
-    del y, kept
+def _backward(stride: Two, padding: Sides, dilation: Two, arguments: tuple[jax.Array, jax.Array], _results, _kept, d_y):
     x, kernel = arguments
     spans = [d * (k - 1) + 1 for d, k in zip(dilation, kernel.shape[:2])]
     reach = [s * (size - 1) + 1 for s, size in zip(stride, d_y.shape[1:3])]

@@ -31,6 +31,8 @@ def differentiable(
     forward: Callable[..., tuple[Any, Any]],
     backward: Callable[..., tuple[Any, ...]],
     primal: Callable[..., Any] | None = None,
+    *,
+    reads_results: bool = True,
 ) -> Callable[..., Any]:
     """Return a function with a fast backward pass and derivatives of every order and mode.
 
@@ -40,6 +42,7 @@ def differentiable(
         backward: `backward(arguments, results, kept, d_results)`, the cotangents of the arguments; for None in the place of a
             part of them, the definition is differentiated.
         primal: the function where nothing is differentiated; without it, `forward` less what it keeps.
+        reads_results: the backward pass reads `results`; if not, it gets None, and they need not be kept.
 
     Returns:
         A function of the same arguments, which are trees of arrays; its results are floating-point.
@@ -61,7 +64,8 @@ def differentiable(
 
     def derive(arguments: tuple[Any, ...], tangents: tuple[Any, ...]) -> tuple[tuple[Any, Any], Any]:
         results, kept = run_and_keep(*arguments)
-        return (results, kept), _tangents(definition, backward, (arguments, results, kept), tangents)
+        known = (arguments, results if reads_results else None, kept)
+        return (results, kept), _tangents(definition, backward, known, results, tangents)
 
     def run_jvp(arguments: tuple[Any, ...], tangents: tuple[Any, ...]) -> tuple[Any, Any]:
         (results, _), d_results = derive(arguments, tangents)
@@ -77,11 +81,13 @@ def differentiable(
     return run
 
 
-def _tangents(definition: Callable, backward: Callable, known: tuple[tuple[Any, ...], Any, Any], tangents: Any) -> Any:
+def _tangents(
+    definition: Callable, backward: Callable, known: tuple[tuple[Any, ...], Any, Any], results: Any, tangents: Any
+) -> Any:
     leaves, structure = jax.tree.flatten(known)
     vectors = jax.tree.leaves(tangents)
     active = [i for i, vector in enumerate(vectors) if not _is_zero(vector)]
-    results, outside = jax.tree.flatten(known[1])
+    results, outside = jax.tree.flatten(results)
 
     def at(known: Leaves, places: Sequence[int] = active) -> tuple[Callable, list[Array]]:
         arguments, inside = jax.tree.flatten(jax.tree.unflatten(structure, known)[0])

@@ -36,11 +36,10 @@ def _forward(table: Array, tokens: Array) -> tuple[Array, None]:
     return table[tokens], None
 
 
-def _backward(arguments: tuple[Array, Array], rows: Array, kept: None, d_rows: Array) -> tuple[Array, None]:
-    del rows, kept
+def _backward(arguments: tuple[Array, Array], _results: None, _kept: None, d_rows: Array) -> tuple[Array, None]:
     table, tokens = arguments
     one_hot = jax.nn.one_hot(tokens.reshape(-1), table.shape[0], dtype=d_rows.dtype)
     return jnp.matmul(one_hot.T, d_rows.reshape(-1, d_rows.shape[-1])), None
 
 
-_take_rows = differentiable(_definition, _forward, _backward)
+_take_rows = differentiable(_definition, _forward, _backward, reads_results=False)

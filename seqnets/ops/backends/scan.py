@@ -35,7 +35,7 @@ def run(
 def _of(recurrence: Recurrence, reverse: bool) -> Callable:
     passes = (reference.run, _forward, _backward, _without_gradient)
     bound: list[Any] = [partial(part, recurrence, reverse) for part in passes]
-    return differentiable(*bound)
+    return differentiable(*bound, reads_results=False)
 
 
 def _without_gradient(
@@ -66,8 +66,7 @@ def _forward(recurrence: Recurrence, reverse: bool, weights: RecurrentWeights, c
     return (outputs, last), (carries, lefts, products, Static(tuple(order)))
 
 
-def _backward(recurrence: Recurrence, reverse: bool, arguments, results, kept, cotangents):
-    del results
+def _backward(recurrence: Recurrence, reverse: bool, arguments, _results, kept, cotangents):
     weights, _, inputs = arguments
     carries, lefts, products, order = kept
     d_outputs, d_last = cotangents
