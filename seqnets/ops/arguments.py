@@ -16,6 +16,7 @@ from jax import Array
 from seqnets.errors import UserError
 from seqnets.ops.recurrent import Carry, LSTMState, Recurrence, RecurrentWeights, Vectors
 
+_FLOAT32 = np.dtype(np.float32)
 _OF_LAYER_NORM = {"cell_scale": (1,), "cell_bias": (1,)}  # of an LSTM that has them, in units of H
 
 
@@ -68,11 +69,21 @@ def state(recurrence: Recurrence, carry: Any, rows: int, hidden: int, *, name: s
         ...
         seqnets.errors.UserError: carry is for 1 row, the inputs have 2; give it one row for each of theirs
     """
+    if _is_plain(recurrence, carry, (rows, hidden)):
+        return carry
     carry = state_of(recurrence, carry, name)
     for leaf in jax.tree.leaves(carry):
         if leaf.shape != (rows, hidden):
             raise UserError(_unlike(leaf.shape, rows, hidden, name, of))
     return carry
+
+
+def _is_plain(recurrence: Recurrence, carry: Any, shape: tuple[int, int]) -> bool:
+    """Say quickly that nothing is wrong, for loops that take single steps."""
+    if recurrence.state is not None and type(carry) is not recurrence.state:
+        return False
+    parts = (carry,) if recurrence.state is None else carry
+    return all(isinstance(part, Array) and part.shape == shape and part.dtype == _FLOAT32 for part in parts)
 
 
 def _unlike(shape: tuple[int, ...], rows: int, hidden: int, name: str, of: str) -> str:
@@ -266,7 +277,7 @@ def tokens_of(tokens: Any, shape: tuple[int | str, ...], *, name: str = "tokens"
     if tokens.ndim != len(shape) or any(isinstance(want, int) and want != got for want, got in zip(shape, tokens.shape)):
         wanted = ", ".join(map(str, shape)) + "," * (len(shape) == 1)
         raise UserError(f"{name} must have the shape ({wanted}), got {tokens.shape}")
-    if not jnp.issubdtype(tokens.dtype, jnp.integer):
+    if tokens.dtype.kind not in "iu" and not jnp.issubdtype(tokens.dtype, jnp.integer):
         raise UserError(f"{name} must be integers, got {tokens.dtype}")
     return tokens
 

@@ -194,4 +194,4 @@ def with_layer_norm(recurrence: Recurrence, layer_norm: bool) -> Recurrence:
         >>> with_layer_norm(LSTM, True).layer_norm
         True
     """
-    return replace(recurrence, layer_norm=layer_norm)
+    return recurrence if recurrence.layer_norm == layer_norm else replace(recurrence, layer_norm=layer_norm)

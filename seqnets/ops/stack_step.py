@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import Array
 
 from seqnets.errors import UserError
@@ -19,6 +20,7 @@ from seqnets.ops.native.cells import CELLS
 from seqnets.ops.native.library import library
 from seqnets.ops.recurrent import Carry, Recurrence, RecurrentWeights
 
+_FLOAT32 = np.dtype(np.float32)
 _LANES = 16  # of the widest registers: units are padded to a multiple of at most so many
 
 
@@ -80,39 +82,35 @@ def step(recurrence: Recurrence, stack: PackedStack, carries: Sequence[Carry], p
         UserError: the arrays do not go together, or are not in float32.
     """
     projected = arguments.as_array("projected", projected)
+    if projected.ndim != 2 or projected.shape[1] % recurrence.gates or not projected.shape[1]:
+        raise UserError(f"projected inputs must have the shape (batch, {recurrence.gates} * hidden), got {projected.shape}")
+    rows, hidden = projected.shape[0], projected.shape[1] // recurrence.gates
     expected, given = [], [projected]
-    for layer, carry in zip(stack.layers, _checked(recurrence, stack, carries, projected), strict=True):
-        input_product = [jnp.zeros(0) if array is None else array for array in (layer.kernel, layer.bias)]
-        recurrent = [*layer.recurrent.kernels, *native.vectors_of(recurrence, layer.recurrent)]
-        given += [*jax.tree.leaves(carry), *input_product, *recurrent]
-        expected.append((jax.tree.map(jax.typeof, carry), _scratch(recurrence, layer, projected)))
+    for number, (layer, carry) in enumerate(zip(stack.layers, arguments.entries(carries, len(stack.layers)))):
+        state = arguments.state(recurrence, carry, rows, hidden)
+        given += [*jax.tree.leaves(state), *_weights(recurrence, layer, number, hidden)]
+        expected.append((jax.tree.map(jax.typeof, state), _scratch(recurrence, layer, projected)))
+    for array in given:
+        if array.dtype != _FLOAT32:
+            raise UserError(f"a step of packed layers computes in float32 only, and found {array.dtype}")
     results, structure = jax.tree.flatten(expected)
     found = jax.ffi.ffi_call(f"seqnets_{recurrence.name}_step", results)(*given, layers=len(expected))
     return tuple(carry for carry, _ in jax.tree.unflatten(structure, found))
 
 
-def _checked(recurrence: Recurrence, stack: PackedStack, carries: Sequence[Carry], projected: Array) -> list[Carry]:
-    if projected.ndim != 2 or projected.shape[1] % recurrence.gates or not projected.shape[1]:
-        raise UserError(f"projected inputs must have the shape (batch, {recurrence.gates} * hidden), got {projected.shape}")
-    rows, hidden = projected.shape[0], projected.shape[1] // recurrence.gates
-    for number, layer in enumerate(stack.layers):
-        arrays = [layer.kernel, layer.bias, *layer.recurrent.kernels, *native.vectors_of(recurrence, layer.recurrent)]
-        found = [None if array is None else array.shape if array.size else (0,) for array in arrays]
-        if found != _shapes(recurrence, hidden, lowest=number == 0):
-            raise UserError(f"the packed weights of layer {number} are not for {hidden} hidden features of {recurrence.name}")
-    states = arguments.entries(carries, len(stack.layers))
-    states = [arguments.state(recurrence, carry, rows, hidden) for carry in states]
-    for leaf in jax.tree.leaves((projected, stack, states)):
-        if leaf.dtype != jnp.float32:
-            raise UserError(f"a step of packed layers computes in float32 only, and found {leaf.dtype}")
-    return states
+def _weights(recurrence: Recurrence, layer: LayerWeights, number: int, hidden: int) -> list[Array]:
+    input_product = [jnp.zeros(0) if array is None else array for array in (layer.kernel, layer.bias)]
+    arrays = [*input_product, *layer.recurrent.kernels, *native.vectors_of(recurrence, layer.recurrent)]
+    if [array.shape if array.size else (0,) for array in arrays] != _shapes(recurrence, hidden, lowest=number == 0):
+        raise UserError(f"the packed weights of layer {number} are not for {hidden} hidden features of {recurrence.name}")
+    return arrays
 
 
 @cache
-def _shapes(recurrence: Recurrence, hidden: int, lowest: bool) -> list[tuple[int, ...] | None]:
+def _shapes(recurrence: Recurrence, hidden: int, lowest: bool) -> list[tuple[int, ...]]:
     """Return the shapes of a layer's input kernel and bias, its recurrent kernels and its vectors."""
     width = recurrence.gates * hidden
-    own = (None, None) if lowest else (_room(hidden, width), (width,))
+    own = ((0,), (0,)) if lowest else (_room(hidden, width), (width,))
     vectors = {name: (0,) if 0 in shape else (*shape[:-1], shape[-1] * hidden) for name, shape in recurrence.vectors}
     kernels = [_room(hidden, each * hidden) for each in recurrence.kernels or ()]
     return [*own, *kernels, *(vectors[name] for name in CELLS[recurrence.name].vectors)]
