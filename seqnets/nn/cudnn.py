@@ -10,7 +10,7 @@ from jax.core import Tracer
 
 from seqnets.errors import UserError
 from seqnets.nn.cells import LSTMCell
-from seqnets.ops import arguments
+from seqnets.ops import arguments, self_check
 from seqnets.ops.backends import cudnn
 from seqnets.ops.backends.cudnn import Direction
 from seqnets.ops.platform import default_platform
@@ -79,7 +79,7 @@ def _platform_refusal() -> str | None:
         return f"it runs on NVIDIA GPUs only, and JAX's default is {default_platform()}"
     if not jax.sharding.get_abstract_mesh().empty:
         return "it runs on one device, and a mesh is set"
-    return None if cudnn.is_linked() else "this JAX came without it"
+    return self_check.refusal("cudnn") if cudnn.is_linked() else "this JAX came without it"
 
 
 def chooses(layers: Layers, inputs: Array, **call: Any) -> bool:

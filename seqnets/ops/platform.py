@@ -1,7 +1,16 @@
 """Which kind of device JAX computes on by default."""
 
+from typing import Any
+
 import jax
 from jax.extend.backend import get_backend
+
+_CAPTURED = "FUSION,CUBLAS,CUBLASLT,CUSTOM_CALL,CUDNN,DYNAMIC_SLICE_FUSION"  # what XLA captures by itself, outside of loops
+CUDA_GRAPHS: dict[str, Any] = {  # what makes it capture loops too
+    "xla_gpu_enable_command_buffer": f"{_CAPTURED},WHILE,CONDITIONAL",
+    "xla_gpu_graph_min_graph_size": 1,
+    "xla_disable_hlo_passes": "fusion-dynamic-memcpy-rewriter",
+}
 
 
 def default_platform() -> str:

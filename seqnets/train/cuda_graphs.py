@@ -9,21 +9,18 @@ from typing import Any
 import jax
 
 from seqnets.errors import UserError
-from seqnets.ops.platform import default_platform
+from seqnets.ops import self_check
+from seqnets.ops.platform import CUDA_GRAPHS, default_platform
 
-_CAPTURED = "FUSION,CUBLAS,CUBLASLT,CUSTOM_CALL,CUDNN,DYNAMIC_SLICE_FUSION"  # what XLA captures by itself, outside of loops
-OPTIONS: dict[str, Any] = {
-    "xla_gpu_enable_command_buffer": f"{_CAPTURED},WHILE,CONDITIONAL",
-    "xla_gpu_graph_min_graph_size": 1,
-    "xla_disable_hlo_passes": "fusion-dynamic-memcpy-rewriter",
-}
+OPTIONS = CUDA_GRAPHS
 
 
 def compiler_options(wanted: bool) -> dict[str, Any]:
     """Return what makes XLA capture loops as CUDA graphs, or nothing where that is not wanted.
 
     Raises:
-        UserError: it is wanted, and there is no NVIDIA GPU, or this XLA does not know how.
+        UserError: it is wanted, and there is no NVIDIA GPU, this XLA does not know how, or its graphs compute
+            something else than the same steps without them.
 
     Example:
         >>> compiler_options(False)
@@ -37,4 +34,6 @@ def compiler_options(wanted: bool) -> dict[str, Any]:
         jax.jit(lambda x: x, compiler_options=OPTIONS).lower(0).compile()
     except jax.errors.JaxRuntimeError as failure:
         raise UserError(f"train.cuda_graphs is not known to this jaxlib ({str(failure).splitlines()[0]}); leave it out") from None
+    if reason := self_check.refusal("cuda_graphs"):
+        raise UserError(f"train.cuda_graphs cannot be had: {reason}; leave it out")
     return OPTIONS

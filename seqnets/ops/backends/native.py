@@ -18,6 +18,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
+from seqnets.ops import self_check
 from seqnets.ops.backends import reference
 from seqnets.ops.derivatives import differentiable
 from seqnets.ops.native.cells import CELLS, gradient
@@ -52,7 +53,7 @@ def refusal(
         return f"it has no kernel for {recurrence.name}"
     if inputs.projected.shape[0] == 0:
         return "it needs at least one step"
-    return None if library() else "its kernels could not be compiled here"
+    return self_check.refusal("native", recurrence) if library() else "its kernels could not be compiled here"
 
 
 _limit: int | None = None

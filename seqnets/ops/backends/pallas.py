@@ -20,6 +20,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
+from seqnets.ops import self_check
 from seqnets.ops.backends import reference, tiles
 from seqnets.ops.backends.plainly import plainly
 from seqnets.ops.backends.replay import Static, kernel_gradients, step_back
@@ -76,7 +77,8 @@ def refusal(
     if 0 in inputs.projected.shape:
         return "it needs at least one step and one row"
     leaves, structure = jax.tree.flatten((weights, carry, inputs))
-    return _lowering_failure(recurrence, structure, tuple((leaf.shape, leaf.dtype) for leaf in leaves))
+    failure = _lowering_failure(recurrence, structure, tuple((leaf.shape, leaf.dtype) for leaf in leaves))
+    return failure or self_check.refusal("pallas", recurrence)
 
 
 def _compute_capability() -> str | None:
