@@ -314,7 +314,7 @@ class Training:
             write_summary(run, self.best, self.progress.tell)
         except OSError as error:
             raise NotSaved(
-                f"trained to step {self.step:,}, which is saved in '{run.directory}', but not its curve and card: {error}; "
+                f"trained to step {self.step:,}, which is saved in '{run.directory}', but not its curve and card: {error.strerror or error}; "
                 "make room and run the same command again"
             ) from None
 
