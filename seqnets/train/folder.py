@@ -160,9 +160,8 @@ class InFolder:
             write_weights(self.directory / WEIGHTS, self._held)
             self._held = None
         except OSError as error:
-            self._tell(
-                f"'{self.directory / WEIGHTS}' could not be written{', the older one is kept' * self.exported}: {error.strerror or error}"
-            )
+            kept, reason = ", the older one is kept" * self.exported, error.strerror or error
+            self._tell(f"'{self.directory / WEIGHTS}' could not be written{kept}: {reason}")
 
     def weights(self, like: Any) -> Any:
         """Return the exported weights."""

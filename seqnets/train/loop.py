@@ -314,8 +314,8 @@ class Training:
             write_summary(run, self.best, self.progress.tell)
         except OSError as error:
             raise NotSaved(
-                f"trained to step {self.step:,}, which is saved in '{run.directory}', but not its curve and card: {error.strerror or error}; "
-                "make room and run the same command again"
+                f"trained to step {self.step:,}, which is saved in '{run.directory}', but not its curve and card: "
+                f"{error.strerror or error}; make room and run the same command again"
             ) from None
 
 
