@@ -143,14 +143,11 @@ def floats(shape: tuple[int, ...]) -> Meaning:
     return meaning
 
 
-def real(features: int) -> Meaning:
+def real(features: int, any_length: bool = False) -> Meaning:
     def meaning(value):
         array = numbers(value)
-        return (
-            array
-            if array is not None and array.ndim == 3 and array.shape[1:] == (STEPS, features) and len(array) == ROWS
-            else None
-        )
+        fits = array is not None and array.ndim == 3 and array.shape[::2] == (ROWS, features)
+        return array if fits and (any_length or array.shape[1] == STEPS) else None
 
     return meaning
 
@@ -269,7 +266,7 @@ def stacked(backend: str, bidirectional: bool) -> Any:
 def stack(backend: str, bidirectional: bool) -> Entry:
     h = {f"h{k}": random(k, ROWS, UNITS) for k in range(4 if bidirectional else 2)}
     given = INPUTS | LENGTHS | h | ({} if bidirectional else RESETS)
-    meanings = {"x": real(FEATURES), **MASKS} | {name: floats((ROWS, UNITS)) for name in h}
+    meanings = {"x": real(FEATURES, any_length=bidirectional), **MASKS} | {name: floats((ROWS, UNITS)) for name in h}
     model, plain = stacked(backend, bidirectional), stacked("reference", bidirectional)
 
     def called(model, x, h0, h1, h2=None, h3=None, **masks):
