@@ -63,7 +63,7 @@ def test_weights_have_flat_names_that_other_programs_can_read(run):
 
 HARMS = {
     "no config": (lambda run: (run / "config.json").unlink(), "is not a run folder: it has no config.json"),
-    "no weights": (lambda run: (run / "model.safetensors").unlink(), "has no model.safetensors yet"),
+    "no weights": (lambda run: (run / "model.safetensors").unlink(), "has no model.safetensors, though its training has saved"),
     "cut weights": (lambda run: (run / "model.safetensors").write_bytes(b"\x10"), "cannot be read: .* header"),
     "not json": (lambda run: (run / "config.json").write_text("{"), "is not JSON"),
     "foreign json": (lambda run: (run / "config.json").write_text('{"model": 1}'), "was not written by seqnets"),
