@@ -18,7 +18,7 @@ from flax import nnx
 
 from seqnets import TrainConfig
 from seqnets.data.images.config import ImageConfig
-from seqnets.data.images.sets import ImageSet, LabelledImages
+from seqnets.data.images.sets import ImageSet, LabeledImages
 from seqnets.models.classifier import ClassifierConfig, make_classifier
 from seqnets.tasks.classifier.task import ClassifierTask
 from seqnets.train import fit
@@ -42,7 +42,7 @@ def read(folder: Path) -> ImageSet:
         chosen = [entry for entry in entries if entry["split"] == theirs]
         labels = np.array([0 if says_dog(entry["captions"]) else 1 for entry in chosen], np.int32)
         paths = tuple(folder / "images" / entry["file"] for entry in chosen)
-        splits[ours] = LabelledImages(paths, labels, tuple(path.name for path in paths))
+        splits[ours] = LabeledImages(paths, labels, tuple(path.name for path in paths))
     return ImageSet("photographs", splits, CLASSES)
 
 

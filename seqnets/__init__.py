@@ -51,7 +51,7 @@ if TYPE_CHECKING:
     from seqnets.models import CharLM as CharLM
     from seqnets.models import CharLMConfig as CharLMConfig
     from seqnets.models import ClassifierConfig as ClassifierConfig
-    from seqnets.models import Labeller as Labeller
+    from seqnets.models import Tagger as Tagger
     from seqnets.models import TextClassifier as TextClassifier
     from seqnets.models import Translator as Translator
     from seqnets.models import create_model as create_model
@@ -62,7 +62,7 @@ if TYPE_CHECKING:
     from seqnets.tasks import CaptionerTask as CaptionerTask
     from seqnets.tasks import CharLMTask as CharLMTask
     from seqnets.tasks import ClassifierTask as ClassifierTask
-    from seqnets.tasks import LabellerTask as LabellerTask
+    from seqnets.tasks import TaggerTask as TaggerTask
     from seqnets.tasks import TextClassifierTask as TextClassifierTask
     from seqnets.tasks import TranslatorTask as TranslatorTask
     from seqnets.tasks import VQATask as VQATask
@@ -107,7 +107,7 @@ if not TYPE_CHECKING:  # a checker that sees `__getattr__` takes every name for 
                 "CharLM",
                 "CharLMConfig",
                 "ClassifierConfig",
-                "Labeller",
+                "Tagger",
                 "TextClassifier",
                 "Translator",
                 "create_model",
@@ -119,7 +119,7 @@ if not TYPE_CHECKING:  # a checker that sees `__getattr__` takes every name for 
                 "CaptionerTask",
                 "CharLMTask",
                 "ClassifierTask",
-                "LabellerTask",
+                "TaggerTask",
                 "TextClassifierTask",
                 "TranslatorTask",
                 "VQATask",

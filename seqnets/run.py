@@ -43,7 +43,7 @@ class Run:
     Args:
         model: the model with the best weights.
         config: what config.json states: `task`, `model`, `train`, `data`.
-        vocabulary: a `seqnets.data.Vocabulary`, or a `CaptionVocabulary`; None for tasks without one.
+        vocabulary: a `seqnets.data.Vocabulary`, or a `TokenVocabulary`; None for tasks without one.
         directory: the run folder; None for a run in memory.
         metrics: the lines of metrics.jsonl.
     """
@@ -149,6 +149,7 @@ def _stated(directory: Path) -> tuple[dict[str, Any], dict[str, list[str]]]:
     missing = [name for name in ("task", "model", "train", "data") if name not in config]
     if missing:
         raise UserError(f"'{path}' is damaged: it has no {missing[0]!r}")
+    config["task"] = _RENAMED_TASKS.get(config["task"], config["task"]) if isinstance(config["task"], str) else config["task"]
     listed = config.pop("files", {})
     if not (isinstance(listed, dict) and all(isinstance(figures, list) for figures in listed.values())):
         raise UserError(f"'{path}' is damaged: its list of files is none")
@@ -260,12 +261,15 @@ def _builder(directory: Path, config: Mapping[str, Any]) -> Build:
     return import_module(_HOMES[kind]).from_description
 
 
+_RENAMED_TASKS = {"labeller": "tagger"}  # old name, in run folders of before
+
 # the modules whose `from_description(description, vocabulary)` makes a model of a kind, with any weights
 _HOMES = {
     "Captioner": "seqnets.models.captioner",
     "CharLM": "seqnets.models.char_lm",
     "Classifier": "seqnets.models.classifier",
-    "Labeller": "seqnets.models.sequence.labeller",
+    "Labeller": "seqnets.models.sequence.tagger",  # old name of the next
+    "Tagger": "seqnets.models.sequence.tagger",
     "TextClassifier": "seqnets.models.sequence.text_classifier",
     "Translator": "seqnets.models.sequence.translator",
     "VQA": "seqnets.models.sequence.vqa",

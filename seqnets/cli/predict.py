@@ -1,4 +1,4 @@
-"""`seqnets predict RUN [FILE ...]`: what a trained classifier, labeller or translator makes of texts."""
+"""`seqnets predict RUN [FILE ...]`: what a trained classifier, tagger or translator makes of texts."""
 
 import argparse
 import json
@@ -17,7 +17,7 @@ from seqnets.viz.figure_file import check_figure, say, write_figure
 _EPILOG = """\
 Every line of FILE is a text; a blank line has a blank result. A text's class is printed as label, probability and text,
 separated by tabs; its labels as lines of token, tab and label with an empty line after each text (of a model of
-characters: runs of characters with one label); its translation as a line. A labeller of numeric frames takes .npz files
+characters: runs of characters with one label); its translation as a line. A tagger of numeric frames takes .npz files
 with inputs [N, T, F].
 
 examples:
@@ -74,7 +74,7 @@ def _check(found: argparse.Namespace, task: str) -> None:
 def _inputs(model: Any, found: argparse.Namespace) -> list[Any]:
     if getattr(model, "scale", None) is None:
         return [text for path in found.file for text in _lines(path)] + found.text
-    from seqnets.data.examples.labelled_sequences import read_inputs
+    from seqnets.data.examples.labeled_sequences import read_inputs
 
     if found.text:
         raise UserError(f"'{found.run}' labels numeric frames, not texts; give an .npz file with inputs [N, T, F]")
@@ -154,6 +154,6 @@ def _show_translations(entry: Entry) -> str:
 
 _KINDS: dict[str, tuple[Callable[..., Iterator[Entry]], Callable[[Entry], str]]] = {
     "text-classifier": (_classes, _show_class),
-    "labeller": (_labels, _show_labels),
+    "tagger": (_labels, _show_labels),
     "translator": (_translations, _show_translations),
 }

@@ -85,7 +85,7 @@ def _task_name(words: list[str]) -> tuple[list[str], str]:
     if words and words[0] in TASKS:
         return words[1:], words[0]
     if words and not Path(words[0]).exists():
-        _refuse_misspelt(words[0])
+        _refuse_misspelled(words[0])
     scout = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
     scout.add_argument("--config")
     try:
@@ -98,7 +98,7 @@ def _task_name(words: list[str]) -> tuple[list[str], str]:
     return words, name
 
 
-def _refuse_misspelt(word: str) -> None:
+def _refuse_misspelled(word: str) -> None:
     close = difflib.get_close_matches(word, TASKS, n=1, cutoff=0.8)
     if close:
         raise UserError(f"there is no task or file {word!r}; did you mean `seqnets train {close[0]}`?")

@@ -36,7 +36,7 @@ _OTHERS = {
     "caption": "describe captions",
     "score": "bleu cider coco metrics",
     "answer": "ask vqa question",
-    "classify": "recognize recognise classification",
+    "classify": "recognize recognize classification",
     "features": "extract embed encode",
     "summary": "summarize info models networks list layers describe-model",
 }

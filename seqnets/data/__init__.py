@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from seqnets.data.demo.library_text import standard_library as standard_library
     from seqnets.data.demo.scenes import Scenes as Scenes
     from seqnets.data.demo.shapes import draw_shapes as draw_shapes
-    from seqnets.data.examples.config import LabelledTextConfig as LabelledTextConfig
+    from seqnets.data.examples.config import LabeledTextConfig as LabeledTextConfig
     from seqnets.data.examples.config import QuestionConfig as QuestionConfig
     from seqnets.data.examples.config import SequenceConfig as SequenceConfig
     from seqnets.data.examples.examples import Examples as Examples
@@ -24,10 +24,10 @@ if TYPE_CHECKING:
     from seqnets.data.examples.examples import Table as Table
     from seqnets.data.examples.label_examples import frame_examples as frame_examples
     from seqnets.data.examples.label_examples import token_examples as token_examples
-    from seqnets.data.examples.labelled_sequences import Frames as Frames
-    from seqnets.data.examples.labelled_sequences import read_frames as read_frames
-    from seqnets.data.examples.labelled_sequences import read_labelled_sequences as read_labelled_sequences
-    from seqnets.data.examples.labelled_texts import read_labelled_texts as read_labelled_texts
+    from seqnets.data.examples.labeled_sequences import Frames as Frames
+    from seqnets.data.examples.labeled_sequences import read_frames as read_frames
+    from seqnets.data.examples.labeled_sequences import read_labeled_sequences as read_labeled_sequences
+    from seqnets.data.examples.labeled_texts import read_labeled_texts as read_labeled_texts
     from seqnets.data.examples.pairs import pair_examples as pair_examples
     from seqnets.data.examples.pairs import read_pairs as read_pairs
     from seqnets.data.examples.question_examples import question_examples as question_examples
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from seqnets.data.images.labels import read_labels as read_labels
     from seqnets.data.images.preprocessing import Preprocessing as Preprocessing
     from seqnets.data.images.sets import ImageSet as ImageSet
-    from seqnets.data.images.sets import LabelledImages as LabelledImages
+    from seqnets.data.images.sets import LabeledImages as LabeledImages
     from seqnets.data.images.sets import read_images as read_images
     from seqnets.data.text.config import TextConfig as TextConfig
     from seqnets.data.text.corpus import Corpus as Corpus
@@ -59,10 +59,10 @@ if TYPE_CHECKING:
     from seqnets.data.words.token_table import TokenTable as TokenTable
     from seqnets.data.words.vectors import WordVectors as WordVectors
     from seqnets.data.words.vectors import read_vectors as read_vectors
-    from seqnets.data.words.vocabulary import CaptionVocabulary as CaptionVocabulary
-    from seqnets.data.words.vocabulary import LetterVocabulary as LetterVocabulary
+    from seqnets.data.words.vocabulary import CharacterVocabulary as CharacterVocabulary
+    from seqnets.data.words.vocabulary import TokenVocabulary as TokenVocabulary
     from seqnets.data.words.vocabulary import WordVocabulary as WordVocabulary
-    from seqnets.data.words.vocabulary import caption_vocabulary as caption_vocabulary
+    from seqnets.data.words.vocabulary import token_vocabulary as token_vocabulary
 
 if not TYPE_CHECKING:  # a checker that sees `__getattr__` takes every name for one that exists
     __getattr__, __dir__, __all__ = on_demand(
@@ -77,10 +77,10 @@ if not TYPE_CHECKING:  # a checker that sees `__getattr__` takes every name for 
             "demo.library_text": ["standard_library"],
             "demo.scenes": ["Scenes"],
             "demo.shapes": ["draw_shapes"],
-            "examples.config": ["LabelledTextConfig", "QuestionConfig", "SequenceConfig"],
+            "examples.config": ["LabeledTextConfig", "QuestionConfig", "SequenceConfig"],
             "examples.examples": ["Examples", "Ragged", "ShuffledBatches", "Table"],
-            "examples.labelled_sequences": ["Frames", "read_frames", "read_labelled_sequences"],
-            "examples.labelled_texts": ["read_labelled_texts"],
+            "examples.labeled_sequences": ["Frames", "read_frames", "read_labeled_sequences"],
+            "examples.labeled_texts": ["read_labeled_texts"],
             "examples.label_examples": ["frame_examples", "token_examples"],
             "examples.pairs": ["pair_examples", "read_pairs"],
             "examples.question_examples": ["question_examples"],
@@ -92,12 +92,12 @@ if not TYPE_CHECKING:  # a checker that sees `__getattr__` takes every name for 
             "images.files": ["ImageError", "find_images", "open_image"],
             "images.labels": ["read_labels"],
             "images.preprocessing": ["Preprocessing"],
-            "images.sets": ["ImageSet", "LabelledImages", "read_images"],
+            "images.sets": ["ImageSet", "LabeledImages", "read_images"],
             "text.config": ["TextConfig"],
             "text.corpus": ["Corpus", "read_text"],
             "text.streams": ["TextBatch", "TokenStream", "Windows"],
             "text.vocabulary": ["Decoder", "UnknownPolicy", "Vocabulary", "VocabularyKind", "bytes_vocabulary"],
-            "words.vocabulary": ["CaptionVocabulary", "LetterVocabulary", "WordVocabulary", "caption_vocabulary"],
+            "words.vocabulary": ["TokenVocabulary", "CharacterVocabulary", "WordVocabulary", "token_vocabulary"],
             "words.token_table": ["TokenTable"],
             "words.vectors": ["WordVectors", "read_vectors"],
         },

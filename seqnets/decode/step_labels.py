@@ -35,8 +35,8 @@ def label_sequences(model: Any, sequences: Sequence[Any]) -> list[list[tuple[str
     """Label sequences of any length.
 
     Args:
-        model: a `Labeller`.
-        sequences: lists of tokens, or arrays `(T, F)` for a labeller of numeric frames.
+        model: a `Tagger`.
+        sequences: lists of tokens, or arrays `(T, F)` for a tagger of numeric frames.
 
     Returns:
         For each sequence its labels with their probabilities.
@@ -44,11 +44,11 @@ def label_sequences(model: Any, sequences: Sequence[Any]) -> list[list[tuple[str
     Example:
         >>> from flax import nnx
         >>> from seqnets.data.words.token_table import TokenTable
-        >>> from seqnets.models.sequence.labeller import Labeller
+        >>> from seqnets.models.sequence.tagger import Tagger
         >>> from seqnets.models.sequence.recurrent import RecurrentConfig
         >>> table = TokenTable(("New", "York"))
-        >>> labeller = Labeller(table, ("O", "PLACE"), RecurrentConfig(hidden_features=4), rngs=nnx.Rngs(0))
-        >>> [len(labels) for labels in label_sequences(labeller, [["New", "York"], ["in"]])]
+        >>> tagger = Tagger(table, ("O", "PLACE"), RecurrentConfig(hidden_features=4), rngs=nnx.Rngs(0))
+        >>> [len(labels) for labels in label_sequences(tagger, [["New", "York"], ["in"]])]
         [2, 1]
     """
     if not sequences:

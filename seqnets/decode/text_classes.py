@@ -39,9 +39,9 @@ def classify_texts(model: Any, texts: Sequence[str]) -> list[Classified]:
 
     Example:
         >>> from flax import nnx
-        >>> from seqnets.data.words.vocabulary import caption_vocabulary
+        >>> from seqnets.data.words.vocabulary import token_vocabulary
         >>> from seqnets.models.sequence.text_classifier import TextClassifier, TextClassifierConfig
-        >>> vocabulary = caption_vocabulary(["ab"], "chars")
+        >>> vocabulary = token_vocabulary(["ab"], "chars")
         >>> model = TextClassifier(vocabulary, ("x", "y"), TextClassifierConfig(hidden_features=4), rngs=nnx.Rngs(0))
         >>> [found.label in "xy" for found in classify_texts(model, ["aab", ""])]
         [True, True]

@@ -25,9 +25,9 @@ def translate(model: Any, texts: Sequence[str], **settings: Any) -> list[list[Ca
 
     Example:
         >>> from flax import nnx
-        >>> from seqnets.data.words.vocabulary import caption_vocabulary
+        >>> from seqnets.data.words.vocabulary import token_vocabulary
         >>> from seqnets.models.sequence.translator import Translator, TranslatorConfig
-        >>> letters = caption_vocabulary(["abc"], "chars")
+        >>> letters = token_vocabulary(["abc"], "chars")
         >>> model = Translator(letters, letters, TranslatorConfig(cell="gru", hidden_features=4), rngs=nnx.Rngs(0))
         >>> (best,), = translate(model, ["cab"], max_length=5)
         >>> len(best.tokens) <= 5

@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     from seqnets.models.registry import abstract_model as abstract_model
     from seqnets.models.registry import create_model as create_model
     from seqnets.models.registry import model_names as model_names
-    from seqnets.models.sequence.labeller import FrameScale as FrameScale
-    from seqnets.models.sequence.labeller import Labeller as Labeller
     from seqnets.models.sequence.recurrent import RecurrentConfig as RecurrentConfig
+    from seqnets.models.sequence.tagger import FrameScale as FrameScale
+    from seqnets.models.sequence.tagger import Tagger as Tagger
     from seqnets.models.sequence.text_classifier import TextClassifier as TextClassifier
     from seqnets.models.sequence.text_classifier import TextClassifierConfig as TextClassifierConfig
     from seqnets.models.sequence.translator import Translator as Translator
@@ -35,7 +35,7 @@ if not TYPE_CHECKING:  # a checker that sees `__getattr__` takes every name for 
             "classifier": ["ClassifierConfig", "make_classifier"],
             "patterned": ["pattern_network"],
             "registry": ["abstract_model", "create_model", "model_names"],
-            "sequence.labeller": ["FrameScale", "Labeller"],
+            "sequence.tagger": ["FrameScale", "Tagger"],
             "sequence.recurrent": ["RecurrentConfig"],
             "sequence.text_classifier": ["TextClassifier", "TextClassifierConfig"],
             "sequence.translator": ["Translator", "TranslatorConfig"],

@@ -89,12 +89,14 @@ def from_description(description: Mapping[str, Any], vocabulary: Any = None) -> 
     """
     with described("Classifier"):
         said = dict(description["config"])
+        if "side_heads" in said:  # old name
+            said["auxiliary_heads"] = said.pop("side_heads")  # old name
         in_channels, rule = said.pop("in_channels"), description["preprocessing"]
         config, labels = stated(said, ClassifierConfig()), names(description.get("labels"), "labels")
         if in_channels not in (1, 3):
             raise UserError(f"section 'model' of config.json: in_channels must be 1 or 3, not {str(in_channels)[:40]}")
-        # as it was trained: with weights there were no side heads
-        config = replace(config, side_heads=config.side_heads and not config.weights, weights="")
+        # as it was trained: with weights there were no auxiliary heads
+        config = replace(config, auxiliary_heads=config.auxiliary_heads and not config.weights, weights="")
         preprocessing = None if rule is None else Preprocessing.from_json(rule)
         return make_classifier(config, labels, preprocessing, in_channels=in_channels, rngs=nnx.Rngs(0))
 
@@ -112,8 +114,8 @@ def _options(config: ClassifierConfig) -> dict[str, Any]:
     options: dict[str, Any] = {"dtype": jnp.dtype(config.dtype)}
     if config.dropout is not None:
         options["dropout"] = config.dropout
-    if config.side_heads and not config.weights and "side_heads" in known:
-        options["side_heads"] = True
+    if config.auxiliary_heads and not config.weights and "auxiliary_heads" in known:
+        options["auxiliary_heads"] = True
     return options
 
 

@@ -14,7 +14,7 @@ class ClassifierConfig:
     """Weights to start from: .safetensors, .npz, .pth, or a folder with one of them; empty for random ones."""
     dropout: float | None = None
     """Rate before the classifier, where the network has such a rate; none for that of the network."""
-    side_heads: bool = True
+    auxiliary_heads: bool = True
     """Train the auxiliary classifiers of GoogLeNet and Inception-v3 too; only without weights."""
     dtype: Literal["float32", "bfloat16"] = "float32"
     """Of the arithmetic; parameters and batch statistics are float32."""

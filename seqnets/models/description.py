@@ -21,11 +21,11 @@ def described(kind: str) -> Iterator[None]:
         UserError: something did.
 
     Example:
-        >>> with described("Labeller"):
+        >>> with described("Tagger"):
         ...     {}["config"]
         Traceback (most recent call last):
         ...
-        seqnets.errors.UserError: section 'model' of config.json does not describe a Labeller of this seqnets: KeyError('config')
+        seqnets.errors.UserError: section 'model' of config.json does not describe a Tagger of this seqnets: KeyError('config')
     """
     try:
         yield

@@ -7,10 +7,10 @@ from seqnets.ops.local_response import local_response_norm
 
 
 class LocalResponseNorm(nnx.Module):
-    """Divide every number by the strength of its neighbours: `seqnets.ops.local_response.local_response_norm`.
+    """Divide every number by the strength of its neighbors: `seqnets.ops.local_response.local_response_norm`.
 
     Args:
-        size: features in a neighbourhood.
+        size: features in a neighborhood.
         alpha: strength.
         beta: exponent.
         offset: added to the strength.

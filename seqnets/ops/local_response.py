@@ -1,4 +1,4 @@
-"""Normalization among neighbouring features, as the first deep networks had it."""
+"""Normalization among neighboring features, as the first deep networks had it."""
 
 import jax
 import jax.numpy as jnp
@@ -7,13 +7,13 @@ from jax import lax
 
 
 def local_response_norm(x: jax.Array, size: int, *, alpha: float = 1e-4, beta: float = 0.75, offset: float = 1.0) -> jax.Array:
-    r"""Divide every number by the strength of its neighbours along the features.
+    r"""Divide every number by the strength of its neighbors along the features.
 
     $$ y_c = x_c \Big/ \Big(k + \frac{\alpha}{n} \sum_{|c' - c| \le n/2} x_{c'}^2\Big)^\beta $$
 
     Args:
         x: [B, H, W, C] floating images.
-        size: n, features in a neighbourhood.
+        size: n, features in a neighborhood.
         alpha: strength (Caffe's and torch's, which is n times that of the paper).
         beta: exponent.
         offset: k.
@@ -28,7 +28,7 @@ def local_response_norm(x: jax.Array, size: int, *, alpha: float = 1e-4, beta: f
     References:
         Krizhevsky, Sutskever and Hinton, "ImageNet classification with deep convolutional neural networks", 2012.
     """
-    neighbours = ((0, 0), (0, 0), (0, 0), (size // 2, (size - 1) // 2))
+    neighbors = ((0, 0), (0, 0), (0, 0), (size // 2, (size - 1) // 2))
     energy = jnp.square(x.astype(jnp.promote_types(x.dtype, jnp.float32)))
-    total = lax.reduce_window(energy, np.zeros((), energy.dtype)[()], lax.add, (1, 1, 1, size), (1, 1, 1, 1), neighbours)
+    total = lax.reduce_window(energy, np.zeros((), energy.dtype)[()], lax.add, (1, 1, 1, size), (1, 1, 1, 1), neighbors)
     return (x * (offset + alpha / size * total) ** -beta).astype(x.dtype)

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from seqnets.tasks.captioner.learning import CaptionLearning as CaptionLearning
     from seqnets.tasks.captioner.task import CaptionerTask as CaptionerTask
     from seqnets.tasks.classifier.task import ClassifierTask as ClassifierTask
-    from seqnets.tasks.labeller.task import LabellerTask as LabellerTask
+    from seqnets.tasks.tagger.task import TaggerTask as TaggerTask
     from seqnets.tasks.text.task import CharLMTask as CharLMTask
     from seqnets.tasks.text_classifier.task import TextClassifierTask as TextClassifierTask
     from seqnets.tasks.translator.task import TranslatorTask as TranslatorTask
@@ -55,7 +55,7 @@ TASKS = {
     "text": TaskEntry("seqnets.tasks.text", "a character model of any text (the default)", "sample {run}"),
     "classifier": TaskEntry("seqnets.tasks.classifier", "the class of an image", "classify {run} IMAGES"),
     "text-classifier": TaskEntry("seqnets.tasks.text_classifier", "the class of a text", "predict {run} --text TEXT"),
-    "labeller": TaskEntry("seqnets.tasks.labeller", "a label for every step of a sequence", "predict {run} --text TEXT"),
+    "tagger": TaskEntry("seqnets.tasks.tagger", "a label for every step of a sequence", "predict {run} --text TEXT"),
     "captioner": TaskEntry(
         "seqnets.tasks.captioner",
         "sentences for images, with attention; without images, for drawings",
@@ -72,7 +72,7 @@ if not TYPE_CHECKING:  # a checker that sees `__getattr__` takes every name for 
             "captioner.learning": ["CaptionLearning"],
             "captioner.task": ["CaptionerTask"],
             "classifier.task": ["ClassifierTask"],
-            "labeller.task": ["LabellerTask"],
+            "tagger.task": ["TaggerTask"],
             "text.task": ["CharLMTask"],
             "text_classifier.task": ["TextClassifierTask"],
             "translator.task": ["TranslatorTask"],

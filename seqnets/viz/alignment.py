@@ -41,7 +41,7 @@ def alignment_figure(source: Sequence[str], translation: Any, *, tell: Tell = wa
     figure = new_figure((1 + wide + 0.25 * len(source), 1 + high + 0.25 * len(written)), dpi=110, layout="compressed")
     fonts = font_families("".join([*source, *written]), tell)
     axes = figure.subplots()
-    axes.imshow(np.asarray(translation.attention)[:, : len(source)], cmap="Greys", vmin=0, vmax=1, aspect="equal")
+    axes.imshow(np.asarray(translation.attention)[:, : len(source)], cmap="Grays", vmin=0, vmax=1, aspect="equal")
     upright = {"rotation": 90} if max(map(_letters, source), default=0) > 2 else {}
     axes.set_xticks(range(len(source)), list(map(_label, source)), fontfamily=fonts, **upright)
     axes.set_yticks(range(len(written)), list(map(_label, written)), fontfamily=fonts)

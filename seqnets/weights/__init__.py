@@ -6,8 +6,8 @@ folder `tables` holds whose names are known, one file a family:
 ========================  ==================================================================
 AlexNet (2014)            torchvision
 VGG, with batch norm too  torchvision, timm
-GoogLeNet                 torchvision, side heads included
-Inception v3              torchvision and timm, the side head included
+GoogLeNet                 torchvision, auxiliary heads included
+Inception v3              torchvision and timm, the auxiliary head included
 Inception v4              timm
 ResNet, wide, ResNeXt     torchvision, timm, huggingface; akamaster for those of CIFAR
 DenseNet                  torchvision (old names as well), timm

@@ -173,9 +173,9 @@ def _paths_before(name: str, wanted: Set[str]) -> Iterator[str]:
 
 
 def _without_heads(match: Match, arrays: Arrays) -> Arrays:
-    # what a network without side heads, or without classes, has no use for
+    # what a network without auxiliary heads, or without classes, has no use for
     known = {target.name for target in match.targets.values()}
-    heads = [*match.naming.side_heads, *_classifiers(match)]
+    heads = [*match.naming.auxiliary_heads, *_classifiers(match)]
     return {name: array for name, array in arrays.items() if name in known or not _within(name, heads)}
 
 

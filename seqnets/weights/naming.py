@@ -46,7 +46,7 @@ class Naming:
         layout: how arrays are laid out.
         stages: how many stages these networks have; 0 for any number.
         preprocessing: what the published weights expect of images; None where each brings its own statement.
-        side_heads: names in the file of auxiliary classifiers, which a network without them has no use for.
+        auxiliary_heads: names in the file of auxiliary classifiers, which a network without them has no use for.
     """
 
     source: str
@@ -56,7 +56,7 @@ class Naming:
     layout: Callable[..., Layout] = torch_layout
     stages: int = 0
     preprocessing: Preprocessing | None = None
-    side_heads: tuple[str, ...] = ()
+    auxiliary_heads: tuple[str, ...] = ()
 
 
 OURS = Naming("seqnets", (), leaves=OUR_LEAVES, layout=same_layout)

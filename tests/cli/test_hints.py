@@ -88,7 +88,7 @@ def test_a_key_of_another_tool_in_a_file_names_ours(seqnets, tmp_path):
 
 
 def test_every_name_in_the_table_is_one_of_ours(seqnets):
-    tasks = ("text", "classifier", "captioner", "translator", "vqa", "labeller", "text-classifier")
+    tasks = ("text", "classifier", "captioner", "translator", "vqa", "tagger", "text-classifier")
     helps = [seqnets(verb, "--help").out for verb in VERBS] + [seqnets("train", task, "--help").out for task in tasks]
     options = {option.rpartition(".")[2] for text in helps for option in re.findall(r"--([a-z.-]+)", text)}
     places = {"run", "corpus", "file", "texts", "words", "network", "images", "questions"}

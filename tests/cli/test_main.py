@@ -66,7 +66,7 @@ def test_every_verb_explains_itself(seqnets, name):
         (["qqq"], "seqnets: unknown verb 'qqq'; verbs are train, verify, sample"),
     ],
 )
-def test_a_misspelt_verb_gets_a_suggestion(seqnets, words, message):
+def test_a_misspelled_verb_gets_a_suggestion(seqnets, words, message):
     outcome = seqnets(*words)
     assert (outcome.code, outcome.out) == (2, "")
     assert outcome.err.startswith(message)

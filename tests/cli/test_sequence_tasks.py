@@ -48,23 +48,23 @@ def test_texts_are_classified(seqnets, files):
     ]
 
 
-def test_tokens_are_labelled(seqnets, files):
-    assert seqnets("train", "labeller", "names.tsv", *TINY).code == 0
-    found = seqnets("predict", "runs/names-labeller", "--text", "Mr Smith3 left")
+def test_tokens_are_labeled(seqnets, files):
+    assert seqnets("train", "tagger", "names.tsv", *TINY).code == 0
+    found = seqnets("predict", "runs/names-tagger", "--text", "Mr Smith3 left")
     assert [line.split("\t")[0] for line in found.out.splitlines()] == ["Mr", "Smith3", "left", ""]
     Path("lines.txt").write_text("\nMr\n\n \n")
-    entries = seqnets("predict", "runs/names-labeller", "lines.txt", "--json").out.split("\n")[:-1]
+    entries = seqnets("predict", "runs/names-tagger", "lines.txt", "--json").out.split("\n")[:-1]
     assert [json.loads(entry)["tokens"] for entry in entries] == [[], ["Mr"], [], []]
-    entry = json.loads(seqnets("predict", "runs/names-labeller", "--text", "Mr Smith3", "--json").out)
+    entry = json.loads(seqnets("predict", "runs/names-tagger", "--text", "Mr Smith3", "--json").out)
     assert len(entry["labels"]) == len(entry["probabilities"]) == 2
 
 
-def test_frames_are_labelled(seqnets, files):
-    assert seqnets("train", "labeller", "frames.npz", *TINY).code == 0
-    found = seqnets("predict", "runs/frames-labeller", "frames.npz")
+def test_frames_are_labeled(seqnets, files):
+    assert seqnets("train", "tagger", "frames.npz", *TINY).code == 0
+    found = seqnets("predict", "runs/frames-tagger", "frames.npz")
     assert [len(line.split()) for line in found.out.splitlines()] == [5] * 9
-    assert "numeric frames, not texts" in seqnets("predict", "runs/frames-labeller", "--text", "hello").err
-    both = seqnets("train", "labeller", "frames.npz", "names.tsv")
+    assert "numeric frames, not texts" in seqnets("predict", "runs/frames-tagger", "--text", "hello").err
+    both = seqnets("train", "tagger", "frames.npz", "names.tsv")
     assert (both.code, "give it alone" in both.err) == (2, True)
 
 
@@ -107,7 +107,7 @@ def test_questions_are_answered(seqnets, files):
         (("train", "vqa"), "--images DIR"),
         (("train", "vqa", "--images", "none", "--questions", "questions.json"), "'none' is not a folder"),
         (("train", "text-classifier", "none.csv"), "no such file or folder"),
-        (("train", "labeller", "reviews.csv", "--data.max-length", 0), "data.max_length must be at least 1"),
+        (("train", "tagger", "reviews.csv", "--data.max-length", 0), "data.max_length must be at least 1"),
         (("train", "translator", "pairs.tsv", "--model.dropout", 1), "model.dropout must lie in [0, 1)"),
         (("predict", "none", "--text", "a"), "'none' is not a folder"),
         (("answer", "none", "pictures/1.png", "why?"), "'none' is not a folder"),
@@ -121,7 +121,7 @@ def test_mistakes_are_told_in_a_sentence(seqnets, files, words, message):
     assert not Path("runs").exists()
 
 
-@pytest.mark.parametrize("name", ["text-classifier", "labeller", "translator", "vqa"])
+@pytest.mark.parametrize("name", ["text-classifier", "tagger", "translator", "vqa"])
 def test_every_setting_is_explained(seqnets, name):
     help_text = seqnets("train", name, "--help").out
     assert "--model.unknown-rate X" in help_text

@@ -9,7 +9,7 @@ VERBS = {
     "sample": ({"text"}, ()),
     "classify": ({"classifier"}, ("a.png",)),
     "caption": ({"captioner"}, ("a.png",)),
-    "predict": ({"text-classifier", "labeller", "translator"}, ("--text", "a")),
+    "predict": ({"text-classifier", "tagger", "translator"}, ("--text", "a")),
     "answer": ({"vqa"}, ("a.png", "why?")),
     "evaluate": ({"text"}, ("a.txt",)),
     "features": ({"classifier"}, ("a.png", "--out", "store")),

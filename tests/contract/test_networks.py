@@ -191,9 +191,9 @@ def test_bfloat16_is_close_to_float32():
     assert_close(logits[1], logits[0], "bfloat16")
 
 
-def test_side_heads_speak_in_training_only():
+def test_auxiliary_heads_speak_in_training_only():
     stages = {**BRANCHES, "stage2": [NormRow(4, 3)], "stage3": [NormRow(4, 3)]}
-    model = abstract_model("googlenet", stages=stages, side_heads=True, classes=5)
+    model = abstract_model("googlenet", stages=stages, auxiliary_heads=True, classes=5)
     structure, state = nnx.split(model)
 
     def names(train):

@@ -1,4 +1,4 @@
-"""Labelled images of every kind, recognized by their files."""
+"""Labeled images of every kind, recognized by their files."""
 
 import gzip
 import re

@@ -65,9 +65,9 @@ def test_damaged_exif_is_no_damage_to_the_picture():
     np.testing.assert_array_equal(pixels(saved(ramp(), "PNG", exif=b"Exif\0\0II*\0\xff\xff\xff\xff")), ramp())
 
 
-def test_grey_becomes_three_equal_channels_and_colors_become_grey():
-    grey = ramp()[:, :, 0]
-    np.testing.assert_array_equal(pixels(saved(grey)), np.stack([grey] * 3, -1))
+def test_gray_becomes_three_equal_channels_and_colors_become_gray():
+    gray = ramp()[:, :, 0]
+    np.testing.assert_array_equal(pixels(saved(gray)), np.stack([gray] * 3, -1))
     luma = ramp() @ np.array([0.299, 0.587, 0.114])
     assert np.abs(pixels(saved(ramp()), "L") - luma).max() <= 0.51
 
@@ -89,8 +89,8 @@ def test_big_endian_and_colored_sixteen_bits_are_read_alike():
     rows = b"\0" + deep.tobytes()
     found = pixels(png(2, 1, 16, 2, rows))
     assert np.abs(found[0].astype(int) - np.round(deep[0] / 257)).max() <= 1
-    grey = png(3, 1, 16, 0, b"\0" + np.array([0, 32896, 65535], ">u2").tobytes())
-    assert pixels(grey, "L").tolist() == [[0, 128, 255]]
+    gray = png(3, 1, 16, 0, b"\0" + np.array([0, 32896, 65535], ">u2").tobytes())
+    assert pixels(gray, "L").tolist() == [[0, 128, 255]]
 
 
 def test_floats_from_zero_to_one_are_scaled_and_others_refused():
@@ -120,7 +120,7 @@ def test_palettes_are_looked_up_and_their_transparent_entry_is_white():
     assert partly[0].tolist() == [[10, 20, 30], [200, 100, 50], [255, 255, 255]]
 
 
-def test_a_transparent_color_of_rgb_and_grey_is_white():
+def test_a_transparent_color_of_rgb_and_gray_is_white():
     assert pixels(saved(Image.new("RGB", (1, 1), (9, 8, 7)), "PNG", transparency=(9, 8, 7))).tolist() == [[[255] * 3]]
     assert pixels(saved(Image.new("L", (1, 1), 9), "PNG", transparency=9), "L").tolist() == [[255]]
 

@@ -5,7 +5,7 @@ import pytest
 
 from seqnets.data.demo.python_source import character_classes
 from seqnets.data.examples.label_examples import frame_examples, token_examples
-from seqnets.data.examples.labelled_sequences import read_frames, read_inputs, read_labelled_sequences
+from seqnets.data.examples.labeled_sequences import read_frames, read_inputs, read_labeled_sequences
 from seqnets.data.examples.texts import SequenceConfig
 from seqnets.errors import UserError
 
@@ -22,12 +22,12 @@ EXPECTED = [(["New", "York", "is"], ["B", "I", "O"]), (["big"], ["O"])]
 )
 def test_forms_of_files(tmp_path, name, content):
     (tmp_path / name).write_text(content)
-    assert read_labelled_sequences([tmp_path / name]) == EXPECTED
+    assert read_labeled_sequences([tmp_path / name]) == EXPECTED
 
 
 def test_a_token_may_hold_a_space_where_tabs_part(tmp_path):
     (tmp_path / "a.tsv").write_text("a b\tX\n \tY\n")
-    assert read_labelled_sequences([tmp_path / "a.tsv"]) == [(["a b", " "], ["X", "Y"])]
+    assert read_labeled_sequences([tmp_path / "a.tsv"]) == [(["a b", " "], ["X", "Y"])]
 
 
 @pytest.mark.parametrize(
@@ -41,7 +41,7 @@ def test_a_token_may_hold_a_space_where_tabs_part(tmp_path):
 def test_what_is_wrong_is_told(tmp_path, name, content, message):
     (tmp_path / name).write_text(content)
     with pytest.raises(UserError, match=message):
-        read_labelled_sequences([tmp_path / name])
+        read_labeled_sequences([tmp_path / name])
 
 
 def test_sequences_are_cut_and_padded_with_what_does_not_count():

@@ -13,7 +13,7 @@ from PIL import Image
 from seqnets.data.images.augment import Augmentation
 from seqnets.data.images.loader import EvaluationPlan, TrainingBatches, TrainingPlan, evaluation_batches, pictures_of
 from seqnets.data.images.preprocessing import Preprocessing
-from seqnets.data.images.sets import LabelledImages
+from seqnets.data.images.sets import LabeledImages
 from seqnets.data.images.workers import Ahead
 from seqnets.errors import UserError
 
@@ -27,7 +27,7 @@ def photos(tmp_path):
     paths = tuple(tmp_path / f"{i:02}.png" for i in range(COUNT))
     for i, path in enumerate(paths):
         Image.fromarray(rng.integers(0, 255, (12 + i, 16, 3), np.uint8)).save(path)
-    return LabelledImages(paths, np.arange(COUNT, dtype=np.int32), tuple(path.name for path in paths))
+    return LabeledImages(paths, np.arange(COUNT, dtype=np.int32), tuple(path.name for path in paths))
 
 
 def batches(photos, kind="pad-crop-flip", *, megabytes=0, workers=0, tell=lambda sentence: None, size=4):

@@ -4,8 +4,8 @@ import gzip
 
 import pytest
 
-from seqnets.data.examples.config import LabelledTextConfig
-from seqnets.data.examples.labelled_texts import read_labelled_texts
+from seqnets.data.examples.config import LabeledTextConfig
+from seqnets.data.examples.labeled_texts import read_labeled_texts
 from seqnets.data.examples.pairs import read_pairs
 from seqnets.data.examples.questions import read_questions
 from seqnets.data.examples.tables import read_table
@@ -81,8 +81,8 @@ def test_one_bad_row_of_many_is_left_out_and_reported(tmp_path, bad):
     assert sentence.startswith("1 of 200 rows cannot be used and is left out: line 152 of ")
     with pytest.warns(UserWarning, match="line 152"):
         rows(write(tmp_path, text))
-    config = LabelledTextConfig()
-    assert read_labelled_texts([write(tmp_path, text)], config, tell=told.append)[1].count("neg") == 49
+    config = LabeledTextConfig()
+    assert read_labeled_texts([write(tmp_path, text)], config, tell=told.append)[1].count("neg") == 49
     with pytest.raises(UserError, match=r"line 152 .* \(3 of 202 rows cannot be used; up to 1% would be left out\)"):
         rows(write(tmp_path, text + f"{bad}\n" * 2))
     with pytest.raises(UserError, match="line 2 of"):
@@ -103,7 +103,7 @@ def test_bad_lines_of_json(tmp_path):
 
 def test_labels_without_the_white_space_around_them(tmp_path):
     text = "text,label\na,yes\nb, yes\nc,yes \n"
-    assert set(read_labelled_texts([write(tmp_path, text)], LabelledTextConfig())[1]) == {"yes"}
+    assert set(read_labeled_texts([write(tmp_path, text)], LabeledTextConfig())[1]) == {"yes"}
 
 
 def test_pairs_with_a_column_more(tmp_path):

@@ -118,7 +118,7 @@ def test_not_utf8_names_file_byte_and_remedy(tmp_path, monkeypatch, content, at,
         ("hi there".encode("utf-16-le"), "--data.encoding utf-16"),
     ],
 )
-def test_what_is_no_text_is_recognised(tmp_path, content, hint):
+def test_what_is_no_text_is_recognized(tmp_path, content, hint):
     with pytest.raises(UserError, match=hint):
         read_text(written(tmp_path, content), config=ALL)
     assert read_text(written(tmp_path, content), config=BYTES).tokens.tobytes() == content

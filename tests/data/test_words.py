@@ -7,7 +7,7 @@ import pytest
 from seqnets.data.text.vocabulary import Vocabulary, bytes_vocabulary
 from seqnets.data.words.kinds import vocabulary_from_json
 from seqnets.data.words.spelling import joined_words, word_tokens
-from seqnets.data.words.vocabulary import SIGNS, LetterVocabulary, WordVocabulary, caption_vocabulary
+from seqnets.data.words.vocabulary import SIGNS, CharacterVocabulary, WordVocabulary, token_vocabulary
 from seqnets.errors import UserError
 
 CAPTIONS = ["A dog's ball .", "Two dogs run, and a dog sits.", "a café – très “chic”", "The <end> of <unknown> <pad>"]
@@ -67,7 +67,7 @@ def test_order_is_by_count_then_alphabet_and_never_by_chance():
 
 @pytest.mark.parametrize("unit", ["words", "chars", "bytes"])
 def test_contract(unit):
-    vocabulary = caption_vocabulary(CAPTIONS, unit)
+    vocabulary = token_vocabulary(CAPTIONS, unit)
     assert [vocabulary.pad, vocabulary.begin, vocabulary.end, vocabulary.unknown] == [0, 1, 2, 3]
     for caption in [*CAPTIONS, "<end>", "<begin><pad>", "zebra ☃"]:
         tokens = vocabulary.encode(caption)
@@ -97,13 +97,13 @@ def test_what_a_caption_spells_is_no_sign():
 def test_unknown_words_and_letters():
     assert WordVocabulary(("a",)).encode("a zebra").tolist() == [4, 3]
     assert WordVocabulary(("a",)).decode([4, 3]) == "a <unknown>"
-    letters = caption_vocabulary(["ab"], "chars")
+    letters = token_vocabulary(["ab"], "chars")
     assert letters.encode("az").tolist() == [4, 3]
     assert letters.decode([4, 3]) == "a\ufffd"
 
 
 def test_bytes_read_anything():
-    vocabulary = caption_vocabulary([], "bytes")
+    vocabulary = token_vocabulary([], "bytes")
     assert vocabulary.decode(vocabulary.encode("très ☃")) == "très ☃"
     assert vocabulary.decode([4 + 0xE2, 4 + 0x98]) == "\ufffd"
     assert vocabulary.pieces([4 + 65, 4 + 0xE2]) == ["A", "\\xe2"]
@@ -113,10 +113,10 @@ REFUSALS = {
     "none": (lambda: WordVocabulary.from_captions([]), "at least one word"),
     "rare": (lambda: WordVocabulary.from_captions(["a"], min_count=2), "often enough"),
     "twice": (lambda: WordVocabulary(("a", "b", "a")), "'a' is there twice"),
-    "count": (lambda: caption_vocabulary(["a"], min_count=0), "min_count and max_size must be at least 1, not 0"),
-    "size": (lambda: caption_vocabulary(["a"], max_size=0), "must be at least 1, not 1 and 0"),
-    "unit": (lambda: caption_vocabulary(["a"], "syllables"), "'words', 'chars' or 'bytes', not 'syllables'"),
-    "no letters": (lambda: LetterVocabulary.from_captions([" "]), "at least one character"),
+    "count": (lambda: token_vocabulary(["a"], min_count=0), "min_count and max_size must be at least 1, not 0"),
+    "size": (lambda: token_vocabulary(["a"], max_size=0), "must be at least 1, not 1 and 0"),
+    "unit": (lambda: token_vocabulary(["a"], "syllables"), "'words', 'chars' or 'bytes', not 'syllables'"),
+    "no letters": (lambda: CharacterVocabulary.from_captions([" "]), "at least one character"),
     "beyond": (lambda: WordVocabulary(("a",)).decode([5]), r"in \[0, 5\); these go from 5 to 5"),
     "fraction": (lambda: WordVocabulary(("a",)).decode([0.5]), "integers of shape"),
     "saved": (lambda: vocabulary_from_json({"kind": "words", "words": 3}), "has the fields 'kind', 'words' and"),

@@ -119,7 +119,7 @@ def test_draws_follow_the_softmax_at_the_temperature(temperature):
     assert (np.abs(np.bincount(tokens, minlength=13) / draws - expected) < 4.5 * deviation + 1e-4).all()
 
 
-def test_temperature_zero_is_the_argmax_even_between_neighbouring_floats():
+def test_temperature_zero_is_the_argmax_even_between_neighboring_floats():
     row = np.float32(7.3)
     logits = jnp.array([[row, np.nextafter(row, np.float32(8)), row]])
     filters = Filters(jnp.float32(0), None, jnp.int32(2), jnp.float32(0.5), jnp.float32(0.5))

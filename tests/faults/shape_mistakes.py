@@ -19,7 +19,7 @@ from cell_table import CASES
 from numerics import assert_close
 from oracles import recurrent as oracle
 from seqnets.data import Vocabulary
-from seqnets.data.words.vocabulary import caption_vocabulary
+from seqnets.data.words.vocabulary import token_vocabulary
 from seqnets.errors import UserError
 from seqnets.models.captioner import Captioner
 from seqnets.models.sequence.translator import Source, Translator, TranslatorConfig
@@ -34,7 +34,7 @@ from seqnets.ops.timestep import TimeInputs
 from seqnets.weights.cudnn import cudnn_weights, load_cudnn_weights
 
 ROWS, STEPS, FEATURES, UNITS = 3, 4, 2, 5
-LETTERS = caption_vocabulary(["abc"], "chars")
+LETTERS = token_vocabulary(["abc"], "chars")
 Meaning = Callable[[Any], np.ndarray | None]
 
 

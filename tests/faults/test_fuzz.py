@@ -32,9 +32,9 @@ from seqnets.cli.sample import _prompt
 from seqnets.cli.verify import inspect
 from seqnets.data.archives import extract_archive
 from seqnets.data.captions import read_captions, read_references
-from seqnets.data.examples.config import LabelledTextConfig
-from seqnets.data.examples.labelled_sequences import read_frames, read_inputs, read_labelled_sequences
-from seqnets.data.examples.labelled_texts import read_labelled_texts
+from seqnets.data.examples.config import LabeledTextConfig
+from seqnets.data.examples.labeled_sequences import read_frames, read_inputs, read_labeled_sequences
+from seqnets.data.examples.labeled_texts import read_labeled_texts
 from seqnets.data.examples.pairs import read_pairs
 from seqnets.data.examples.questions import read_questions
 from seqnets.data.features.index import Header, ImageRecord, Layer
@@ -250,8 +250,8 @@ def read_torch(path):
     stated_preprocessing(found)
 
 
-def labelled_texts(path):
-    return read_labelled_texts([path], LabelledTextConfig())
+def labeled_texts(path):
+    return read_labeled_texts([path], LabeledTextConfig())
 
 
 def coco_file(path):
@@ -291,22 +291,22 @@ KINDS = {
         beside("q.json", as_json(VQA)(), lambda path: read_questions(path.parent / "q.json", path)),
     ),
     "questions-csv": (lambda: b"image,question,answer\n1.png,what shape?,circle\n" * 3, "q.csv", read_questions),
-    "texts-csv": (lambda: b'text,label\n"good, very",pos\nbad,neg\n' * 5, "t.csv", labelled_texts),
+    "texts-csv": (lambda: b'text,label\n"good, very",pos\nbad,neg\n' * 5, "t.csv", labeled_texts),
     "texts-tsv-gz": (
         lambda: gzip.compress(b"text\tlabel\ngood\tpos\nbad\tneg\n" * 5),
         "t.tsv.gz",
-        labelled_texts,
+        labeled_texts,
     ),
     "texts-jsonl": (
         lambda: b'{"text": "good", "label": "pos"}\n{"text": "bad", "label": 0}\n' * 5,
         "t.jsonl",
-        labelled_texts,
+        labeled_texts,
     ),
-    "sequences": (lambda: b"New\tB\nYork\tI\n\nUlm\tB\n" * 5, "s.conll", lambda path: read_labelled_sequences([path])),
+    "sequences": (lambda: b"New\tB\nYork\tI\n\nUlm\tB\n" * 5, "s.conll", lambda path: read_labeled_sequences([path])),
     "sequences-jsonl": (
         as_json({"tokens": ["New", "York"], "labels": ["B", "I"]}),
         "s.jsonl",
-        lambda path: read_labelled_sequences([path]),
+        lambda path: read_labeled_sequences([path]),
     ),
     "frames": (frames_file, "f.npz", read_frames),
     "inputs": (frames_file, "f.npz", lambda path: read_inputs(path, 2)),

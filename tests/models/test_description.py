@@ -54,7 +54,7 @@ MODELS = {
     "CharLM": _char_lm,
     "Captioner": _captioner,
     "Classifier": _classifier,
-    "Labeller": lambda: _sequence("Labeller", TOKENS, vocabulary_from_json(TOKENS), ("x", "y")),
+    "Tagger": lambda: _sequence("Tagger", TOKENS, vocabulary_from_json(TOKENS), ("x", "y")),
     "TextClassifier": lambda: _sequence("TextClassifier", WORDS, vocabulary_from_json(WORDS), ("x", "y")),
     "Translator": lambda: _sequence("Translator", WORDS, *[vocabulary_from_json(WORDS)] * 2),
     "VQA": lambda: _sequence("VQA", WORDS, vocabulary_from_json(WORDS), ("x", "y"), image_size=16, encoder_width=2),

@@ -203,8 +203,8 @@ def test_the_derivations_give_published_counts_where_there_are_some():
 
 
 def test_auxiliary_classifiers_are_counted_when_asked_for():
-    assert count("inception_v3", side_heads=True) == 27_161_264  # torchvision
-    assert count("googlenet", side_heads=True) == 13_004_888  # torchvision
+    assert count("inception_v3", auxiliary_heads=True) == 27_161_264  # torchvision
+    assert count("googlenet", auxiliary_heads=True) == 13_004_888  # torchvision
 
 
 def test_every_network_is_pinned():

@@ -8,7 +8,7 @@ from seqnets.data.captions.captioned_images import CaptionedImages
 from seqnets.data.examples.question_examples import Asked, QuestionConfig, question_examples
 from seqnets.data.examples.questions import Question
 from seqnets.data.images.config import ImageConfig
-from seqnets.data.images.sets import ImageSet, LabelledImages
+from seqnets.data.images.sets import ImageSet, LabeledImages
 from seqnets.models.captioner import Captioner
 from seqnets.models.cnn.network import ConvNet
 from seqnets.models.sequence.vqa import VQA, VQAConfig
@@ -29,9 +29,9 @@ def photographs(count, side, seed=0):
     return (rng.integers(0, 60, (count, side, side, 3)) + 60 * kinds[:, None, None, None]).astype(np.uint8), kinds
 
 
-def labelled(count, seed):
+def labeled(count, seed):
     images, kinds = photographs(count, 9, seed)
-    return LabelledImages(images, (kinds % len(CLASSES)).astype(np.int32), tuple(map(str, range(count))))
+    return LabeledImages(images, (kinds % len(CLASSES)).astype(np.int32), tuple(map(str, range(count))))
 
 
 def network(classes):
@@ -48,9 +48,9 @@ def network(classes):
 
 
 def classifier():
-    """A classifier of labelled images in memory."""
+    """A classifier of labeled images in memory."""
     model = network(len(CLASSES))
-    images = ImageSet("shades", {"train": labelled(31, 0), "validation": labelled(20, 1)}, CLASSES)
+    images = ImageSet("shades", {"train": labeled(31, 0), "validation": labeled(20, 1)}, CLASSES)
     model.preprocessing, model.labels = images.preprocessing(), CLASSES
     return ClassifierTask(model, images, ImageConfig(augment="pad-crop-flip", padding=1))
 

@@ -5,7 +5,7 @@ import pytest
 from flax import nnx
 
 from seqnets.data.captions.config import CaptionDataConfig
-from seqnets.data.words.vocabulary import LetterVocabulary, WordVocabulary
+from seqnets.data.words.vocabulary import CharacterVocabulary, WordVocabulary
 from seqnets.errors import UserError
 from seqnets.models.captioner import Captioner, CaptionerConfig
 from seqnets.tasks.captioner.sources import drawn_scenes, read_word_vectors, scene_captioner
@@ -25,7 +25,7 @@ def test_word_vectors_take_the_place_of_the_words_they_are_of(tmp_path):
 
 
 def test_word_vectors_of_letters_are_refused(tmp_path):
-    model = Captioner(LetterVocabulary.from_captions(["a dog"]), **SHAPE, rngs=nnx.Rngs(0))
+    model = Captioner(CharacterVocabulary.from_captions(["a dog"]), **SHAPE, rngs=nnx.Rngs(0))
     with pytest.raises(UserError, match=r"data\.word_vectors are of words, but data\.unit"):
         read_word_vectors(model, str(tmp_path / "vectors.txt"), print)
 

@@ -7,7 +7,7 @@ from flax import nnx
 
 from seqnets import TrainConfig
 from seqnets.data.images.config import ImageConfig
-from seqnets.data.images.sets import ImageSet, LabelledImages
+from seqnets.data.images.sets import ImageSet, LabeledImages
 from seqnets.errors import UserError
 from seqnets.models.classifier import ClassifierConfig, describe, from_description, make_classifier
 from seqnets.models.cnn.network import ConvNet
@@ -34,7 +34,7 @@ def colors(count, seed=0):
     rng = np.random.default_rng(seed)
     labels = np.arange(count) % 3
     images = rng.integers(0, 60, (count, 8, 8, 3)) + 70 * labels[:, None, None, None]
-    return LabelledImages(images.astype(np.uint8), labels.astype(np.int32), tuple(map(str, range(count))))
+    return LabeledImages(images.astype(np.uint8), labels.astype(np.int32), tuple(map(str, range(count))))
 
 
 IMAGES = ImageSet("colors", {"train": colors(31), "validation": colors(20, 1)}, CLASSES)
@@ -108,11 +108,11 @@ def test_the_smoothed_loss_equals_its_formula():
     assert float(value) == pytest.approx(-(wanted * logs).sum(1).mean(), rel=1e-5)
 
 
-def test_side_heads_add_three_tenths_of_their_loss():
+def test_auxiliary_heads_add_three_tenths_of_their_loss():
     rngs = nnx.Rngs(0)
     pool = Chain([GlobalAveragePool(), Dense(3, 3, rngs=rngs)])
     side = Chain([GlobalAveragePool(), Dense(3, 3, rngs=rngs)])
-    model = ConvNet({"stem": Chain([]), "logits": pool}, side_heads={"aux": ("stem", side)})
+    model = ConvNet({"stem": Chain([]), "logits": pool}, auxiliary_heads={"aux": ("stem", side)})
     model.preprocessing, model.labels = IMAGES.preprocessing(), CLASSES
     made = ClassifierTask(model, IMAGES, ImageConfig(augment="none"))
     batch = made.batches(6, 0).batch(0)

@@ -14,7 +14,7 @@ from seqnets.data.captions.captioned_images import CaptionedImages
 from seqnets.data.images.config import ImageConfig
 from seqnets.data.images.sets import read_images
 from seqnets.data.text.config import TextConfig
-from seqnets.data.words.vocabulary import caption_vocabulary
+from seqnets.data.words.vocabulary import token_vocabulary
 from seqnets.errors import UserError
 from seqnets.models.captioner import Captioner
 from seqnets.models.classifier import ClassifierConfig, make_classifier
@@ -55,7 +55,7 @@ def captioner(folder, content=CAPTIONS, hidden_features=4, min_count=1, regulari
     path = folder / "captions.csv"
     path.write_text(content)
     captions = read_captions(path, validation_fraction=0, test_fraction=0).captions
-    vocabulary = caption_vocabulary((text for of_image in captions for text in of_image), "words", min_count=min_count)
+    vocabulary = token_vocabulary((text for of_image in captions for text in of_image), "words", min_count=min_count)
     shape = {"encoder": "features", "feature_map": (2, 2, 4), "embedding_features": 3, "hidden_features": hidden_features}
     pictures = CaptionedImages(np.ones((len(captions), 4, 4), np.float32), captions)
     learning = CaptionLearning(max_words=6, regularizer=regularizer)

@@ -17,13 +17,13 @@ from seqnets.decode.answers import answer_questions
 from seqnets.decode.step_labels import label_sequences
 from seqnets.decode.text_classes import classify_texts
 from seqnets.decode.translation import translate
-from seqnets.models.sequence.labeller import Labeller
 from seqnets.models.sequence.recurrent import RecurrentConfig
+from seqnets.models.sequence.tagger import Tagger
 from seqnets.models.sequence.text_classifier import TextClassifier, TextClassifierConfig
 from seqnets.models.sequence.translator import Translator, TranslatorConfig
 from seqnets.models.sequence.vqa import VQA, VQAConfig
 from seqnets.named_arrays import named_arrays
-from seqnets.tasks.labeller.task import LabellerTask
+from seqnets.tasks.tagger.task import TaggerTask
 from seqnets.tasks.text_classifier.task import TextClassifierTask
 from seqnets.tasks.translator.task import TranslatorTask
 from seqnets.tasks.vqa.task import VQATask
@@ -40,11 +40,11 @@ def text_task():
     return TextClassifierTask(TextClassifier(vocabulary, names, TextClassifierConfig(**SMALL), rngs=KEYS(0)), splits)
 
 
-def labeller_task():
+def tagger_task():
     # the label of a step is the next letter, which only the backward layer can know
     sequences = [(list(word), [*word[1:], "end"]) for word in WORDS]
     table, names, splits = token_examples(sequences, SequenceConfig())
-    return LabellerTask(Labeller(table, names, RecurrentConfig(**SMALL), rngs=KEYS(0)), splits)
+    return TaggerTask(Tagger(table, names, RecurrentConfig(**SMALL), rngs=KEYS(0)), splits)
 
 
 def translator_task():
@@ -83,15 +83,15 @@ def test_a_text_classifier_learns_and_loads_again(tmp_path):
     assert [guess.probability for guess in again] == [guess.probability for guess in before]
 
 
-def test_a_labeller_learns_what_only_the_future_tells(tmp_path):
-    run = fit(labeller_task(), 150, tmp_path / "run")
+def test_a_tagger_learns_what_only_the_future_tells(tmp_path):
+    run = fit(tagger_task(), 150, tmp_path / "run")
     assert last(run, "validation_accuracy") > 0.95
     labels = label_sequences(sn.load(tmp_path / "run").model, [list("abca")])[0]
     assert [label for label, _ in labels] == ["b", "c", "a", "end"]
 
 
-def test_the_figures_of_a_labeller_are_those_of_its_labels():
-    task = labeller_task()
+def test_the_figures_of_a_tagger_are_those_of_its_labels():
+    task = tagger_task()
     found = task.evaluate(task.model, "validation")
     inputs, labels = (task.splits["validation"].columns[name].sequences for name in ("inputs", "labels"))
     words = [[task.vocabulary.tokens[token - 2] for token in inputs[row]] for row in range(len(inputs))]

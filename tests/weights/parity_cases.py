@@ -100,13 +100,13 @@ CASES = {
         "googlenet",
         "torchvision",
         partial(inception.GoogLeNet, CLASSES),
-        narrow_stages(googlenet, "googlenet") | {"side_heads": True},
+        narrow_stages(googlenet, "googlenet") | {"auxiliary_heads": True},
     ),
     "inception_v3": Case(
         "inception_v3",
         "torchvision",
         partial(inception.InceptionV3, CLASSES),
-        narrow_stages(inception_v3, "inception_v3") | {"side_heads": True},
+        narrow_stages(inception_v3, "inception_v3") | {"auxiliary_heads": True},
         (75, 91),
     ),
     "inception_v4": Case(

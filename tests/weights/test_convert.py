@@ -356,14 +356,14 @@ def test_a_damaged_torch_file_is_one_sentence(tmp_path):
 def test_published_auxiliary_heads_are_left_out_of_networks_without_them(network, heads, tmp_path):
     from seqnets.models.registry import abstract_model
 
-    whole = abstract_model(network, side_heads=True, classes=2)
+    whole = abstract_model(network, auxiliary_heads=True, classes=2)
     for variable in network_variables(whole).values():
         variable.set_value(np.full(variable.get_raw_value().shape, 0.5, np.float32))
     save_weights(whole, tmp_path / "w.safetensors", names="torchvision")
     assert any(name.startswith(heads) for name in load_file(tmp_path / "w.safetensors"))
     plain = create_model(network, weights=tmp_path / "w.safetensors", classes=2)
     assert {float(np.asarray(v.get_raw_value()).ravel()[0]) for v in network_variables(plain).values()} == {0.5}
-    heads_too = abstract_model(network, side_heads=True, classes=2)
+    heads_too = abstract_model(network, auxiliary_heads=True, classes=2)
     load_weights(heads_too, tmp_path / "w.safetensors")
     assert all(isinstance(v.get_raw_value(), jax.Array) for v in network_variables(heads_too).values())
     renamed = {name.replace("aux1", "aux3"): array for name, array in load_file(tmp_path / "w.safetensors").items()}

@@ -69,13 +69,13 @@ def _assert_torch_takes_them_back(model, case, module, path):
 
 
 @pytest.mark.parametrize("name", ["googlenet", "inception_v3"])
-def test_side_heads_agree_with_torch(name, tmp_path):
+def test_auxiliary_heads_agree_with_torch(name, tmp_path):
     case = CASES[name]
     module = randomized(case.oracle(), seed=1)
     save_file(module.state_dict(), tmp_path / "theirs.safetensors")
     model = create_model(case.network, classes=CLASSES, weights=tmp_path / "theirs.safetensors", **case.options)
     theirs = {"aux": "AuxLogits", "aux1": "aux1", "aux2": "aux2"}
-    for head, _ in model.side_taps:
+    for head, _ in model.auxiliary_taps:
         layer, oracle = getattr(model, head), getattr(module, theirs[head])
         x = np.random.default_rng(3).normal(
             size=(2, 17, 19, oracle.get_submodule("conv0" if head == "aux" else "conv").conv.in_channels)

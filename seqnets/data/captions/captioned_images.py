@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from seqnets.data.examples.examples import Column, Examples, Ragged
-from seqnets.data.words.vocabulary import CaptionVocabulary
+from seqnets.data.words.vocabulary import TokenVocabulary
 from seqnets.errors import UserError
 
 
@@ -68,7 +68,7 @@ class CaptionedImages:
             return self
         return CaptionedImages(self.images[:count], self.captions[:count], self.names[:count], self.claims[:count])
 
-    def examples(self, vocabulary: CaptionVocabulary, max_words: int, *, shift: int = 0) -> Examples:
+    def examples(self, vocabulary: TokenVocabulary, max_words: int, *, shift: int = 0) -> Examples:
         """Return an example for every caption: `targets`, its words and the end; `image`; `row`, the image's number.
 
         Args:
@@ -90,5 +90,5 @@ class CaptionedImages:
     def _texts(self) -> Iterator[str]:
         return (caption for captions in self.captions for caption in captions)
 
-    def _target(self, caption: str, vocabulary: CaptionVocabulary) -> np.ndarray:
+    def _target(self, caption: str, vocabulary: TokenVocabulary) -> np.ndarray:
         return np.append(vocabulary.encode(caption), np.int32(vocabulary.end))

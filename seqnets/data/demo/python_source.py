@@ -1,4 +1,4 @@
-"""What every character of Python source is: the embedded default of text classification and labelling."""
+"""What every character of Python source is: the embedded default of text classification and labeling."""
 
 import io
 import keyword

@@ -1,4 +1,4 @@
-"""The settings of labelled sequences, pairs and questions: the section [data] of their runs."""
+"""The settings of labeled sequences, pairs and questions: the section [data] of their runs."""
 
 from dataclasses import dataclass
 
@@ -33,8 +33,8 @@ class SequenceConfig:
 
 
 @dataclass(frozen=True)
-class LabelledTextConfig(SequenceConfig):
-    """How labelled texts are read and split."""
+class LabeledTextConfig(SequenceConfig):
+    """How labeled texts are read and split."""
 
     text_column: str = "text"
     """The column or key of tables that holds the text."""

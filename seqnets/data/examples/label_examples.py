@@ -6,14 +6,14 @@ import numpy as np
 
 from seqnets.data.examples.examples import Column, Examples, Ragged, column
 from seqnets.data.examples.held_out import held_out
-from seqnets.data.examples.labelled_sequences import IGNORED, Frames, Labelled
+from seqnets.data.examples.labeled_sequences import IGNORED, Frames, Labeled
 from seqnets.data.examples.texts import SequenceConfig, Splits, split, text_column
 from seqnets.data.words.token_table import TokenTable
 from seqnets.errors import UserError
 
 
-def token_examples(sequences: Sequence[Labelled], config: SequenceConfig) -> tuple[TokenTable, tuple[str, ...], Splits]:
-    """Split labelled sequences of tokens and number them; the table of tokens is that of the training part.
+def token_examples(sequences: Sequence[Labeled], config: SequenceConfig) -> tuple[TokenTable, tuple[str, ...], Splits]:
+    """Split labeled sequences of tokens and number them; the table of tokens is that of the training part.
 
     Args:
         sequences: tokens and labels of each.
@@ -32,7 +32,7 @@ def token_examples(sequences: Sequence[Labelled], config: SequenceConfig) -> tup
     """
     names = tuple(sorted({label for _, labels in sequences for label in labels}))
     if len(names) < 2:
-        raise UserError(f"a labeller needs at least two different labels; these sequences have only {', '.join(names)!r}")
+        raise UserError(f"a tagger needs at least two different labels; these sequences have only {', '.join(names)!r}")
     held = held_out(["\x1f".join(tokens) for tokens, _ in sequences], config.validation_fraction)
     table = TokenTable.of([tokens for (tokens, _), out in zip(sequences, held) if not out], min_count=config.min_count)
     number_of = {name: number for number, name in enumerate(names)}

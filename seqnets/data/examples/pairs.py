@@ -9,7 +9,7 @@ from seqnets.data.examples.examples import Examples
 from seqnets.data.examples.held_out import held_out
 from seqnets.data.examples.tables import Tell, read_table
 from seqnets.data.examples.texts import SequenceConfig, Splits, split, text_column
-from seqnets.data.words.vocabulary import CaptionVocabulary, caption_vocabulary
+from seqnets.data.words.vocabulary import TokenVocabulary, token_vocabulary
 from seqnets.errors import UserError
 
 Pair = tuple[str, str]
@@ -35,9 +35,7 @@ def read_pairs(sources: Sequence[str | Path], *, tell: Tell | None = None) -> li
     return [(row[0], row[1]) for table in tables for row in table]
 
 
-def pair_examples(
-    pairs: Sequence[Pair], config: SequenceConfig
-) -> tuple[tuple[CaptionVocabulary, CaptionVocabulary], Splits, int]:
+def pair_examples(pairs: Sequence[Pair], config: SequenceConfig) -> tuple[tuple[TokenVocabulary, TokenVocabulary], Splits, int]:
     """Split pairs and encode them; the vocabularies are those of the training part.
 
     Args:
@@ -74,5 +72,5 @@ def pair_examples(
     return (kinds[0], kinds[1]), split(held, examples), int((~short).sum())
 
 
-def _vocabulary(texts: Sequence[str], config: SequenceConfig) -> CaptionVocabulary:
-    return caption_vocabulary(texts, config.vocabulary, min_count=config.min_count)
+def _vocabulary(texts: Sequence[str], config: SequenceConfig) -> TokenVocabulary:
+    return token_vocabulary(texts, config.vocabulary, min_count=config.min_count)

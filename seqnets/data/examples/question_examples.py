@@ -17,7 +17,7 @@ from seqnets.data.images.array import ImageFiles, damaged
 from seqnets.data.images.files import find_images
 from seqnets.data.images.names import match_names
 from seqnets.data.images.preprocessing import Preprocessing
-from seqnets.data.words.vocabulary import CaptionVocabulary, caption_vocabulary
+from seqnets.data.words.vocabulary import TokenVocabulary, token_vocabulary
 from seqnets.errors import UserError
 
 
@@ -87,7 +87,7 @@ def _left_out(missing: int, shared: Sequence[str], errors: Sequence[str]) -> lis
 class Encoded(NamedTuple):
     """What questions and answers are numbered by, and the examples by split."""
 
-    vocabulary: CaptionVocabulary
+    vocabulary: TokenVocabulary
     answers: tuple[str, ...]
     splits: dict[str, Examples]
 
@@ -118,7 +118,7 @@ def question_examples(asked: Asked, config: QuestionConfig) -> Encoded:
     answers = _frequent_answers([question.answer for question in training], config.answers)
     if len(answers) < 2:
         raise UserError(f"the questions to train on have only the answer {', '.join(answers)!r}; at least two are needed")
-    vocabulary = caption_vocabulary([question.text for question in training], config.vocabulary, min_count=config.min_count)
+    vocabulary = token_vocabulary([question.text for question in training], config.vocabulary, min_count=config.min_count)
     plain = {plain_answer(answer) for answer in answers}
     known = np.array([plain_answer(question.answer) in plain for question in asked.questions])
 
@@ -130,7 +130,7 @@ def question_examples(asked: Asked, config: QuestionConfig) -> Encoded:
     return Encoded(vocabulary, answers, split(held, examples))
 
 
-def encoded(asked: Asked, rows: np.ndarray, vocabulary: CaptionVocabulary, answers: Sequence[str], max_length: int) -> Examples:
+def encoded(asked: Asked, rows: np.ndarray, vocabulary: TokenVocabulary, answers: Sequence[str], max_length: int) -> Examples:
     """Encode some questions; an answer that is not among those learned is -1."""
     number_of = {plain_answer(answer): number for number, answer in enumerate(answers)}
     chosen = [asked.questions[row] for row in rows]

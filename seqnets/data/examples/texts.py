@@ -7,7 +7,7 @@ import numpy as np
 from seqnets.data.examples.config import SequenceConfig
 from seqnets.data.examples.examples import Column, Examples, Ragged
 from seqnets.data.examples.held_out import held_out
-from seqnets.data.words.vocabulary import CaptionVocabulary, caption_vocabulary
+from seqnets.data.words.vocabulary import TokenVocabulary, token_vocabulary
 from seqnets.errors import UserError
 
 Splits = dict[str, Examples]
@@ -15,8 +15,8 @@ Splits = dict[str, Examples]
 
 def text_examples(
     texts: Sequence[str], labels: Sequence[str], config: SequenceConfig
-) -> tuple[CaptionVocabulary, tuple[str, ...], Splits]:
-    """Split labelled texts and encode them; the vocabulary is that of the training part.
+) -> tuple[TokenVocabulary, tuple[str, ...], Splits]:
+    """Split labeled texts and encode them; the vocabulary is that of the training part.
 
     Args:
         texts: N of them.
@@ -39,7 +39,7 @@ def text_examples(
         raise UserError(f"a classifier needs at least two different labels; these texts have only {', '.join(names) or 'none'}")
     held = held_out(texts, config.validation_fraction)
     seen = [text for text, out in zip(texts, held) if not out]
-    vocabulary = caption_vocabulary(seen, config.vocabulary, min_count=config.min_count)
+    vocabulary = token_vocabulary(seen, config.vocabulary, min_count=config.min_count)
     numbers = np.array([names.index(label) for label in labels], np.int32)
 
     def examples(rows: np.ndarray) -> Examples:

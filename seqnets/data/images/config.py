@@ -1,4 +1,4 @@
-"""The settings of labelled images: the section [data] of a classifier's config."""
+"""The settings of labeled images: the section [data] of a classifier's config."""
 
 from dataclasses import dataclass
 from typing import Literal, get_args
@@ -11,7 +11,7 @@ AugmentName = Literal["none", "flip", "pad-crop", "pad-crop-flip", "resized-crop
 
 @dataclass(frozen=True)
 class ImageConfig:
-    """How labelled images are read, split and varied.
+    """How labeled images are read, split and varied.
 
     Raises:
         UserError: a setting is out of its range.

@@ -1,4 +1,4 @@
-"""Image files of any kind to upright RGB or grey pictures; what cannot be read, or would fill the memory, is refused."""
+"""Image files of any kind to upright RGB or gray pictures; what cannot be read, or would fill the memory, is refused."""
 
 import io
 import os
@@ -57,7 +57,7 @@ class ImageError(UserError):
 def open_image(source: Source, mode: ImageMode = "RGB", *, max_pixels: int = MAX_PIXELS, name: str = "") -> Image.Image:
     """Read an image file as people see it: upright, on white where it is transparent, with 8 bits a channel.
 
-    Grey, palette, CMYK, 1-bit and 16-bit images are converted; of an animation the first picture is taken. White of a grey
+    Gray, palette, CMYK, 1-bit and 16-bit images are converted; of an animation the first picture is taken. White of a gray
     image of 16 bits is the largest number of 8, 10, 12, 14 or 16 bits, the fewest that hold its values: 4095 for the 12 bits
     of an X-ray, 65535 where all 16 are used. HEIC needs the package `pillow-heif`. The size is looked up in the file's
     header, so that a small file that would unpack to gigabytes is refused before any of it is decoded. No setting of Pillow
@@ -65,7 +65,7 @@ def open_image(source: Source, mode: ImageMode = "RGB", *, max_pixels: int = MAX
 
     Args:
         source: a path, the bytes of a file, or an open file.
-        mode: "RGB", or "L" for grey.
+        mode: "RGB", or "L" for gray.
         max_pixels: more than this are refused. Pillow itself refuses 179 million.
         name: what to call the image in an error; the path where left out.
 
@@ -120,7 +120,7 @@ def find_images(sources: Iterable[str | os.PathLike[str]], *, tell: Callable[[st
 
 
 def as_mode(image: Image.Image, mode: ImageMode = "RGB", *, name: str = "the image") -> Image.Image:
-    """Convert a picture of any of Pillow's modes to 8-bit RGB or grey, on white where it is transparent.
+    """Convert a picture of any of Pillow's modes to 8-bit RGB or gray, on white where it is transparent.
 
     Raises:
         ImageError: its values are of a range that is not known.

@@ -1,4 +1,4 @@
-"""Batches of labelled images by number: a pure function of the step, wherever the images are and whoever decodes them."""
+"""Batches of labeled images by number: a pure function of the step, wherever the images are and whoever decodes them."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -10,7 +10,7 @@ from seqnets.data.examples.examples import shuffled
 from seqnets.data.images.augment import Augmentation
 from seqnets.data.images.files import ImageError
 from seqnets.data.images.preprocessing import Preprocessing
-from seqnets.data.images.sets import LabelledImages
+from seqnets.data.images.sets import LabeledImages
 from seqnets.data.images.workers import Ahead
 from seqnets.data.read_ahead import read_ahead
 from seqnets.errors import UserError
@@ -35,7 +35,7 @@ class Loaded(NamedTuple):
 
 @dataclass(frozen=True)
 class Pictures:
-    """Labelled images as they are before they are varied; picklable.
+    """Labeled images as they are before they are varied; picklable.
 
     Args:
         images: of the split: an array, or paths.
@@ -194,7 +194,7 @@ def evaluation_batches(plan: EvaluationPlan, workers: int = 0) -> Iterator[Loade
         yield ahead(number)
 
 
-def pictures_of(images: LabelledImages, preprocessing: Preprocessing, augmentation: Augmentation, megabytes: int) -> Pictures:
+def pictures_of(images: LabeledImages, preprocessing: Preprocessing, augmentation: Augmentation, megabytes: int) -> Pictures:
     """Return the pictures of a split, to be kept in memory once they are decoded where all of them fit.
 
     Args:

@@ -80,7 +80,7 @@ class Preprocessing:
 
     @property
     def channel_count(self) -> int:
-        """C: 1 for grey, else 3."""
+        """C: 1 for gray, else 3."""
         return 1 if self.channels == "gray" else 3
 
     @property

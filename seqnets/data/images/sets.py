@@ -1,4 +1,4 @@
-"""Labelled images of any kind: what is in a folder is recognized from its files."""
+"""Labeled images of any kind: what is in a folder is recognized from its files."""
 
 import os
 from collections.abc import Mapping, Sequence
@@ -24,7 +24,7 @@ _MEASURED = 5000  # images, for the mean and the deviation
 
 
 @dataclass(frozen=True)
-class LabelledImages:
+class LabeledImages:
     """Images of one split.
 
     Args:
@@ -40,16 +40,16 @@ class LabelledImages:
     def __len__(self) -> int:
         return len(self.labels)
 
-    def take(self, chosen: np.ndarray) -> "LabelledImages":
+    def take(self, chosen: np.ndarray) -> "LabeledImages":
         """Return some of the images: indices, or one boolean an image."""
         indices = np.arange(len(self))[chosen]
         images = self.images[indices] if isinstance(self.images, np.ndarray) else tuple(self.images[i] for i in indices)
-        return LabelledImages(images, self.labels[indices], tuple(self.names[i] for i in indices))
+        return LabeledImages(images, self.labels[indices], tuple(self.names[i] for i in indices))
 
 
 @dataclass(frozen=True)
 class ImageSet:
-    """Labelled images and the names of their classes.
+    """Labeled images and the names of their classes.
 
     Args:
         kind: what was found, in words: "image folders", "CIFAR", "MNIST", "drawn shapes".
@@ -59,7 +59,7 @@ class ImageSet:
     """
 
     kind: str
-    splits: Mapping[str, LabelledImages]
+    splits: Mapping[str, LabeledImages]
     classes: tuple[str, ...]
     remarks: tuple[str, ...] = ()
 
@@ -110,7 +110,7 @@ class ImageSet:
 
 
 def read_images(*sources: str | os.PathLike[str]) -> ImageSet:
-    """Read labelled images, recognized by the files of a folder.
+    """Read labeled images, recognized by the files of a folder.
 
     Args:
         sources: a folder with a folder of images for each class (or with train/, val/ and test/ of that kind); several
@@ -159,7 +159,7 @@ def _folder_set(folders: Sequence[Path]) -> ImageSet:
         raise UserError("; ".join([only, *remarks]))
     _check_classes(files["train"])
     kept = {name: _of_classes(images, classes, name, remarks) for name, images in files.items()}
-    splits = {name: _labelled(images, classes) for name, images in kept.items() if images}
+    splits = {name: _labeled(images, classes) for name, images in kept.items() if images}
     return ImageSet("image folders", splits, classes, tuple(remarks))
 
 
@@ -193,10 +193,10 @@ def _of_classes(images: Sequence[ImageFile], classes: tuple[str, ...], split: st
     return [image for image in images if image.label in classes]
 
 
-def _labelled(images: Sequence[ImageFile], classes: tuple[str, ...]) -> LabelledImages:
+def _labeled(images: Sequence[ImageFile], classes: tuple[str, ...]) -> LabeledImages:
     number = {name: index for index, name in enumerate(classes)}
     labels = np.array([number[image.label] for image in images], np.int32)
-    return LabelledImages(tuple(i.path for i in images), labels, tuple(i.name for i in images))
+    return LabeledImages(tuple(i.path for i in images), labels, tuple(i.name for i in images))
 
 
 def _size(path: Path) -> int:
@@ -206,9 +206,9 @@ def _size(path: Path) -> int:
         return 0
 
 
-def _from_arrays(images: np.ndarray, labels: np.ndarray) -> LabelledImages:
+def _from_arrays(images: np.ndarray, labels: np.ndarray) -> LabeledImages:
     names = tuple(digest_of({"image": image}) for image in images)
-    return LabelledImages(images, labels.astype(np.int32), names)
+    return LabeledImages(images, labels.astype(np.int32), names)
 
 
 def _measured(images: np.ndarray) -> tuple[tuple[float, ...], tuple[float, ...]]:

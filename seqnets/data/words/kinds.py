@@ -5,10 +5,10 @@ from typing import Any
 
 from seqnets.data.text.vocabulary import Vocabulary
 from seqnets.data.words.token_table import TokenTable
-from seqnets.data.words.vocabulary import CaptionVocabulary, LetterVocabulary, words_from_json
+from seqnets.data.words.vocabulary import CharacterVocabulary, TokenVocabulary, words_from_json
 
 
-def vocabulary_from_json(fields: Any) -> Vocabulary | CaptionVocabulary | TokenTable:
+def vocabulary_from_json(fields: Any) -> Vocabulary | TokenVocabulary | TokenTable:
     """Return the vocabulary, of text or of captions, whose `to_json` wrote these fields.
 
     Raises:
@@ -24,12 +24,12 @@ def vocabulary_from_json(fields: Any) -> Vocabulary | CaptionVocabulary | TokenT
     return _READERS.get(str(kind), Vocabulary.from_json)(fields)  # whose error names what it expects
 
 
-def _letters(fields: Mapping[str, Any]) -> LetterVocabulary:
+def _letters(fields: Mapping[str, Any]) -> CharacterVocabulary:
     text = {**fields, "kind": fields["kind"].removeprefix("caption-")}
-    return LetterVocabulary(Vocabulary.from_json(text))
+    return CharacterVocabulary(Vocabulary.from_json(text))
 
 
-_READERS: dict[str, Callable[[Any], Vocabulary | CaptionVocabulary | TokenTable]] = {
+_READERS: dict[str, Callable[[Any], Vocabulary | TokenVocabulary | TokenTable]] = {
     "tokens": TokenTable.from_json,
     "words": words_from_json,
     "caption-chars": _letters,

@@ -19,7 +19,7 @@ SIGNS = ("<pad>", "<begin>", "<end>", "<unknown>")
 _FIRST = len(SIGNS)
 
 
-class CaptionVocabulary(ABC):
+class TokenVocabulary(ABC):
     """Tokens of captions: 0 to 3 are the signs pad, begin, end and unknown, the others stand for pieces of text.
 
     A sign is a number and never a text: a caption with `<end>` in it is read as the characters it shows.
@@ -83,7 +83,7 @@ class CaptionVocabulary(ABC):
 
 
 @dataclass(frozen=True)
-class WordVocabulary(CaptionVocabulary):
+class WordVocabulary(TokenVocabulary):
     """The words a captioner knows, in lower case, by the rule of `word_tokens`; word i has the token 4 + i.
 
     Args:
@@ -166,19 +166,19 @@ class WordVocabulary(CaptionVocabulary):
 
 
 @dataclass(frozen=True)
-class LetterVocabulary(CaptionVocabulary):
+class CharacterVocabulary(TokenVocabulary):
     """Captions one character, or one byte, at a time; runs of white space are read as one space.
 
     Args:
         letters: the characters or bytes; letter i has the token 4 + i.
 
     Example:
-        >>> vocabulary = LetterVocabulary.from_captions(["a dog", "a god"])
+        >>> vocabulary = CharacterVocabulary.from_captions(["a dog", "a god"])
         >>> vocabulary.encode("do  it").tolist(), len(vocabulary)
         ([6, 8, 4, 3, 3], 9)
         >>> vocabulary.decode([6, 8, 7, 2])
         'dog'
-        >>> LetterVocabulary(bytes_vocabulary()).decode([4 + 0xc3, 4 + 0xa9])
+        >>> CharacterVocabulary(bytes_vocabulary()).decode([4 + 0xc3, 4 + 0xa9])
         'é'
     """
 
@@ -190,7 +190,7 @@ class LetterVocabulary(CaptionVocabulary):
         return f"caption-{self.letters.kind}"
 
     @classmethod
-    def from_captions(cls, captions: Iterable[str], *, min_count: int = 1, max_size: int | None = None) -> "LetterVocabulary":
+    def from_captions(cls, captions: Iterable[str], *, min_count: int = 1, max_size: int | None = None) -> "CharacterVocabulary":
         """Return the characters of some captions, sorted; arguments as for words."""
         counts = Counter(chain.from_iterable(map(_spaced, captions)))
         return cls(Vocabulary("chars", "".join(sorted(_frequent(counts, min_count, max_size)))))
@@ -232,14 +232,14 @@ class LetterVocabulary(CaptionVocabulary):
         return {"kind": self.kind, "characters": self.letters.characters}
 
 
-def caption_vocabulary(
+def token_vocabulary(
     captions: Iterable[str],
     unit: CaptionUnit = "words",
     *,
     min_count: int = 1,
     max_size: int | None = None,
     punctuation: bool = True,
-) -> CaptionVocabulary:
+) -> TokenVocabulary:
     """Return a vocabulary of words, characters or bytes for some captions.
 
     Args:
@@ -253,15 +253,15 @@ def caption_vocabulary(
         UserError: a setting is out of range, or nothing is left.
 
     Example:
-        >>> len(caption_vocabulary(["a dog", "a cat"], "chars")), len(caption_vocabulary([], "bytes"))
+        >>> len(token_vocabulary(["a dog", "a cat"], "chars")), len(token_vocabulary([], "bytes"))
         (11, 260)
     """
     if unit not in get_args(CaptionUnit):
         raise UserError(f"the unit of captions must be 'words', 'chars' or 'bytes', not {unit!r}")
     if unit == "bytes":
-        return LetterVocabulary(bytes_vocabulary())
+        return CharacterVocabulary(bytes_vocabulary())
     if unit == "chars":
-        return LetterVocabulary.from_captions(captions, min_count=min_count, max_size=max_size)
+        return CharacterVocabulary.from_captions(captions, min_count=min_count, max_size=max_size)
     return WordVocabulary.from_captions(captions, min_count=min_count, max_size=max_size, punctuation=punctuation)
 
 

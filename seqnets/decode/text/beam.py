@@ -61,7 +61,7 @@ def beam_search(
         length: tokens at most.
         width: beams.
         stop: a string that finishes a beam; none if empty.
-        length_penalty: 0 ranks by log-probability alone, which favours short texts where there is a stop string; about
+        length_penalty: 0 ranks by log-probability alone, which favors short texts where there is a stop string; about
             0.6 to 1 makes up for length.
         unknown: what to do with characters of the prompt that the vocabulary lacks.
         separator: tokens of the document separator, after which the carry is reset.

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from flax import nnx
 from jax import Array
 
-from seqnets.data.words.vocabulary import CaptionVocabulary
+from seqnets.data.words.vocabulary import TokenVocabulary
 from seqnets.errors import UserError
 from seqnets.models.captioner.config import CaptionerConfig
 from seqnets.models.captioner.decoder import Annotations, CaptionDecoder, Reading
@@ -50,7 +50,7 @@ class Captioner(nnx.Module):
 
     def __init__(
         self,
-        vocabulary: CaptionVocabulary,
+        vocabulary: TokenVocabulary,
         config: CaptionerConfig | None = None,
         *,
         preprocessing: Any = None,
@@ -154,7 +154,7 @@ class Captioner(nnx.Module):
         return reading.logits, reading.attention
 
 
-def from_description(description: Mapping[str, Any], vocabulary: CaptionVocabulary | None) -> Captioner:
+def from_description(description: Mapping[str, Any], vocabulary: TokenVocabulary | None) -> Captioner:
     """Make the model that config.json of a run folder describes, with any weights.
 
     Args:
@@ -166,7 +166,7 @@ def from_description(description: Mapping[str, Any], vocabulary: CaptionVocabula
     """
     with described("Captioner"):
         config, rule = stated(description.get("config"), CaptionerConfig()), _preprocessing(description.get("preprocessing"))
-        return Captioner(needed(vocabulary, CaptionVocabulary), config, preprocessing=rule, rngs=nnx.Rngs(0))
+        return Captioner(needed(vocabulary, TokenVocabulary), config, preprocessing=rule, rngs=nnx.Rngs(0))
 
 
 def _preprocessing(saved: Any) -> Any:

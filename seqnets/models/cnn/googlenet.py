@@ -71,7 +71,7 @@ def googlenet(
     classes: int = 1000,
     in_channels: int = 3,
     stages: Mapping[str, Sequence[Row]],
-    side_heads: bool = False,
+    auxiliary_heads: bool = False,
     dropout: float = 0.2,
     dtype: DTypeLike = jnp.float32,
     rngs: nnx.Rngs,
@@ -82,7 +82,7 @@ def googlenet(
         classes: size of the logits; 0 for the pooled features in their place.
         in_channels: channels of the images.
         stages: name to rows.
-        side_heads: add the auxiliary classifiers `aux1` and `aux2` behind stages 2 and 3, which run in training.
+        auxiliary_heads: add the auxiliary classifiers `aux1` and `aux2` behind stages 2 and 3, which run in training.
         dropout: rate before the classifier.
         dtype: of the arithmetic.
         rngs: `params` is used.
@@ -96,12 +96,12 @@ def googlenet(
     """
     layers, widths = branch_stages(in_channels, stages, rngs=rngs)
     layers |= pooled_head(list(widths.values())[-1], classes, dropout=dropout, rngs=rngs)
-    taps = {"aux1": "stage2", "aux2": "stage3"} if side_heads else {}
-    heads = {name: (tap, _side_head(widths[tap], classes, rngs)) for name, tap in taps.items()}
-    return ConvNet(layers, side_heads=heads, in_channels=in_channels, dtype=dtype)
+    taps = {"aux1": "stage2", "aux2": "stage3"} if auxiliary_heads else {}
+    heads = {name: (tap, _auxiliary_head(widths[tap], classes, rngs)) for name, tap in taps.items()}
+    return ConvNet(layers, auxiliary_heads=heads, in_channels=in_channels, dtype=dtype)
 
 
-def _side_head(features: int, classes: int, rngs: nnx.Rngs) -> Chain:
+def _auxiliary_head(features: int, classes: int, rngs: nnx.Rngs) -> Chain:
     return Chain(
         [
             AdaptiveAveragePool(4),

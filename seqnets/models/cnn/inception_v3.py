@@ -92,7 +92,7 @@ def inception_v3(
     classes: int = 1000,
     in_channels: int = 3,
     stages: Mapping[str, Sequence[Row]],
-    side_heads: bool = False,
+    auxiliary_heads: bool = False,
     dropout: float = 0.5,
     dtype: DTypeLike = jnp.float32,
     rngs: nnx.Rngs,
@@ -103,7 +103,7 @@ def inception_v3(
         classes: size of the logits; 0 for the pooled features in their place.
         in_channels: channels of the images.
         stages: name to rows.
-        side_heads: add the auxiliary classifier `aux` behind stage 2, which runs in training.
+        auxiliary_heads: add the auxiliary classifier `aux` behind stage 2, which runs in training.
         dropout: rate before the classifier.
         dtype: of the arithmetic.
         rngs: `params` is used.
@@ -117,11 +117,11 @@ def inception_v3(
     """
     layers, widths = branch_stages(in_channels, stages, rngs=rngs)
     layers |= pooled_head(list(widths.values())[-1], classes, dropout=dropout, rngs=rngs)
-    heads = {"aux": ("stage2", _side_head(widths["stage2"], classes, rngs))} if side_heads else {}
-    return ConvNet(layers, side_heads=heads, in_channels=in_channels, dtype=dtype)
+    heads = {"aux": ("stage2", _auxiliary_head(widths["stage2"], classes, rngs))} if auxiliary_heads else {}
+    return ConvNet(layers, auxiliary_heads=heads, in_channels=in_channels, dtype=dtype)
 
 
-def _side_head(features: int, classes: int, rngs: nnx.Rngs) -> Chain:
+def _auxiliary_head(features: int, classes: int, rngs: nnx.Rngs) -> Chain:
     return Chain(
         [
             AveragePool(5, stride=3),

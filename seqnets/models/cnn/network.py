@@ -30,7 +30,7 @@ class ConvNet(nnx.Module):
 
     Args:
         stages: name to layer, in order; the last is `logits`.
-        side_heads: name to (the stage it reads, layer): auxiliary classifiers, run in training only.
+        auxiliary_heads: name to (the stage it reads, layer): auxiliary classifiers, run in training only.
         in_channels: channels of the images.
         dtype: of the arithmetic; parameters, batch statistics and logits are float32.
 
@@ -51,17 +51,17 @@ class ConvNet(nnx.Module):
         self,
         stages: Mapping[str, Any],
         *,
-        side_heads: Mapping[str, tuple[str, Any]] | None = None,
+        auxiliary_heads: Mapping[str, tuple[str, Any]] | None = None,
         in_channels: int = 3,
         dtype: DTypeLike = jnp.float32,
     ):
-        side_heads = side_heads or {}
+        auxiliary_heads = auxiliary_heads or {}
         for name, layer in stages.items():
             setattr(self, name, layer)
-        for name, (_, layer) in side_heads.items():
+        for name, (_, layer) in auxiliary_heads.items():
             setattr(self, name, layer)
         self.feature_names = tuple(stages)
-        self.side_taps = tuple((name, tap) for name, (tap, _) in side_heads.items())
+        self.auxiliary_taps = tuple((name, tap) for name, (tap, _) in auxiliary_heads.items())
         self.in_channels = in_channels
         self.dtype = jnp.dtype(dtype)
         self.preprocessing: Preprocessing | None = None
@@ -73,12 +73,12 @@ class ConvNet(nnx.Module):
 
         Args:
             x: [B, H, W, in_channels]; cast to the network's dtype.
-            train: use the statistics of the batch, update the running ones, and run the side heads.
+            train: use the statistics of the batch, update the running ones, and run the auxiliary heads.
             key: switches dropout and its relatives on; None leaves them out.
 
         Returns:
             Name to array: [B, H', W', C] from the stages in the network's dtype, [B, classes] under `logits` (and the
-            side heads' names) in float32.
+            auxiliary heads' names) in float32.
         """
         self._check(x)
         x = x.astype(self.dtype)
@@ -92,7 +92,7 @@ class ConvNet(nnx.Module):
         first = len(self.feature_names)
         return {
             name: _widen(apply(getattr(self, name), features[tap], train=True, key=subkey(key, first + index)))
-            for index, (name, tap) in enumerate(self.side_taps)
+            for index, (name, tap) in enumerate(self.auxiliary_taps)
         }
 
     def _check(self, x: jax.Array) -> None:

@@ -11,7 +11,7 @@ def sliding(model: ConvNet, image_size: tuple[int, int]) -> ConvNet:
 
     Window (i, j) begins at pixel (i S, j S), S being the product of the network's strides. Without padding inside the
     network the scores are those of the windows cut out and classified one by one; padding makes the windows see a little
-    of their neighbours instead of zeros.
+    of their neighbors instead of zeros.
 
     Args:
         model: the classifier; the new network shares its parameters, dense kernels reshaped.

@@ -1,1 +1,1 @@
-"""Models that read whole sequences: text classifier, labeller, translator, visual question answering."""
+"""Models that read whole sequences: text classifier, tagger, translator, visual question answering."""

@@ -7,7 +7,7 @@ from typing import Any
 from flax import nnx
 from jax import Array
 
-from seqnets.data.words.vocabulary import CaptionVocabulary
+from seqnets.data.words.vocabulary import TokenVocabulary
 from seqnets.models.description import described, names, needed, stated
 from seqnets.models.sequence.config import TextClassifierConfig
 from seqnets.models.sequence.pooling import POOLS
@@ -30,14 +30,14 @@ class TextClassifier(nnx.Module):
 
     Example:
         >>> import jax.numpy as jnp
-        >>> from seqnets.data.words.vocabulary import caption_vocabulary
-        >>> vocabulary = caption_vocabulary(["good", "bad"], "chars")
+        >>> from seqnets.data.words.vocabulary import token_vocabulary
+        >>> vocabulary = token_vocabulary(["good", "bad"], "chars")
         >>> model = TextClassifier(vocabulary, ("no", "yes"), TextClassifierConfig(hidden_features=4), rngs=nnx.Rngs(0))
         >>> model(jnp.array([vocabulary.encode("good")]), jnp.array([4])).shape
         (1, 2)
     """
 
-    def __init__(self, vocabulary: CaptionVocabulary, labels: Sequence[str], config: TextClassifierConfig, *, rngs: nnx.Rngs):
+    def __init__(self, vocabulary: TokenVocabulary, labels: Sequence[str], config: TextClassifierConfig, *, rngs: nnx.Rngs):
         self.vocabulary = vocabulary
         self.labels = tuple(labels)
         self.config = config
@@ -77,4 +77,4 @@ def from_description(description: Mapping[str, Any], vocabulary: Any) -> TextCla
     with described("TextClassifier"):
         config = stated(description.get("config"), TextClassifierConfig())
         labels = names(description.get("labels"), "labels")
-        return TextClassifier(needed(vocabulary, CaptionVocabulary), labels, config, rngs=nnx.Rngs(0))
+        return TextClassifier(needed(vocabulary, TokenVocabulary), labels, config, rngs=nnx.Rngs(0))

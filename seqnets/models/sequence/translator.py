@@ -10,7 +10,7 @@ from flax import nnx
 from jax import Array
 
 from seqnets.data.words.kinds import vocabulary_from_json
-from seqnets.data.words.vocabulary import CaptionVocabulary
+from seqnets.data.words.vocabulary import TokenVocabulary
 from seqnets.models.description import described, needed, stated
 from seqnets.models.sequence.config import TranslatorConfig
 from seqnets.models.sequence.recurrent import Embedding, RecurrentEncoder
@@ -56,8 +56,8 @@ class Translator(nnx.Module):
         rngs: source of the initial weights (stream `params`).
 
     Example:
-        >>> from seqnets.data.words.vocabulary import caption_vocabulary
-        >>> letters = caption_vocabulary(["abc"], "chars")
+        >>> from seqnets.data.words.vocabulary import token_vocabulary
+        >>> letters = token_vocabulary(["abc"], "chars")
         >>> model = Translator(letters, letters, TranslatorConfig(cell="gru", hidden_features=4), rngs=nnx.Rngs(0))
         >>> source = Source(jnp.array([letters.encode("cab")]), jnp.array([3]))
         >>> logits, attention = model(source, jnp.array([[letters.begin, 4]]))
@@ -68,7 +68,7 @@ class Translator(nnx.Module):
         Bahdanau, Cho, Bengio, "Neural Machine Translation by Jointly Learning to Align and Translate", 2015.
     """
 
-    def __init__(self, source: CaptionVocabulary, vocabulary: CaptionVocabulary, config: TranslatorConfig, *, rngs: nnx.Rngs):
+    def __init__(self, source: TokenVocabulary, vocabulary: TokenVocabulary, config: TranslatorConfig, *, rngs: nnx.Rngs):
         self.source, self.vocabulary, self.config = source, vocabulary, config
         width, hidden, features = config.outputs, config.hidden_features, config.embedding_features
         self.source_embedding = Embedding(source, config, rngs=rngs)
@@ -169,5 +169,5 @@ def from_description(description: Mapping[str, Any], vocabulary: Any) -> Transla
     """
     with described("Translator"):
         config = stated(description.get("config"), TranslatorConfig())
-        source, target = (needed(words, CaptionVocabulary) for words in (vocabulary_from_json(description["source"]), vocabulary))
+        source, target = (needed(words, TokenVocabulary) for words in (vocabulary_from_json(description["source"]), vocabulary))
         return Translator(source, target, config, rngs=nnx.Rngs(0))

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from flax import nnx
 from jax import Array
 
-from seqnets.data.words.vocabulary import CaptionVocabulary
+from seqnets.data.words.vocabulary import TokenVocabulary
 from seqnets.errors import UserError
 from seqnets.models.captioner.encoder import as_float, make_encoder
 from seqnets.models.description import described, names, needed, stated
@@ -37,8 +37,8 @@ class VQA(nnx.Module):
         rngs: source of the initial weights (stream `params`).
 
     Example:
-        >>> from seqnets.data.words.vocabulary import caption_vocabulary
-        >>> vocabulary = caption_vocabulary(["is it red?"])
+        >>> from seqnets.data.words.vocabulary import token_vocabulary
+        >>> vocabulary = token_vocabulary(["is it red?"])
         >>> config = VQAConfig(attention="additive", image_size=16, encoder_width=2, hidden_features=4)
         >>> model = VQA(vocabulary, ("no", "yes"), config, rngs=nnx.Rngs(0))
         >>> logits, seen = model(jnp.zeros((1, 16, 16, 3), jnp.uint8), jnp.array([vocabulary.encode("red?")]), jnp.array([2]))
@@ -50,7 +50,7 @@ class VQA(nnx.Module):
         Yang et al., "Stacked Attention Networks for Image Question Answering", 2016; it has no hidden layer after the last.
     """
 
-    def __init__(self, vocabulary: CaptionVocabulary, answers: Sequence[str], config: VQAConfig, *, rngs: nnx.Rngs):
+    def __init__(self, vocabulary: TokenVocabulary, answers: Sequence[str], config: VQAConfig, *, rngs: nnx.Rngs):
         self.vocabulary, self.answers, self.config = vocabulary, tuple(answers), config
         self.embedding = Embedding(vocabulary, config, rngs=rngs)
         self.reader = RecurrentEncoder(config.embedding_features, config, rngs=rngs)
@@ -136,4 +136,4 @@ def from_description(description: Mapping[str, Any], vocabulary: Any) -> VQA:
     """
     with described("VQA"):
         config, answers = stated(description.get("config"), VQAConfig()), names(description.get("answers"), "answers")
-        return VQA(needed(vocabulary, CaptionVocabulary), answers, config, rngs=nnx.Rngs(0))
+        return VQA(needed(vocabulary, TokenVocabulary), answers, config, rngs=nnx.Rngs(0))

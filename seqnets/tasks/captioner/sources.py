@@ -17,7 +17,7 @@ from seqnets.data.images.array import ImageFiles
 from seqnets.data.text.cache import cache_folder
 from seqnets.data.words.scripts import is_unspaced
 from seqnets.data.words.vectors import read_vectors
-from seqnets.data.words.vocabulary import CaptionVocabulary, WordVocabulary, caption_vocabulary
+from seqnets.data.words.vocabulary import TokenVocabulary, WordVocabulary, token_vocabulary
 from seqnets.decode.captions.images import image_rule
 from seqnets.decode.extraction import extract_features, weights_digest
 from seqnets.errors import UserError
@@ -149,13 +149,13 @@ def _drawn(scenes: list[Any]) -> CaptionedImages:
     return CaptionedImages(np.stack([scene.image for scene in scenes]), [scene.captions for scene in scenes], claims=scenes)
 
 
-def _vocabulary(captions: Any, data: CaptionDataConfig, tell: Tell | None = None) -> CaptionVocabulary:
+def _vocabulary(captions: Any, data: CaptionDataConfig, tell: Tell | None = None) -> TokenVocabulary:
     texts = [text for of_image in captions for text in of_image]
     unspaced = data.unit == "auto" and is_unspaced(texts)
     if unspaced and tell:
         tell("the captions are in a script without spaces, so tokens are characters; --data.unit words makes them words")
     unit = data.unit if data.unit != "auto" else "chars" if unspaced else "words"
-    return caption_vocabulary(texts, unit, min_count=data.min_count, punctuation=data.punctuation)
+    return token_vocabulary(texts, unit, min_count=data.min_count, punctuation=data.punctuation)
 
 
 def read_word_vectors(model: Captioner, path: str, tell: Tell) -> None:

@@ -35,7 +35,7 @@ _TOP = 5
 
 
 class ClassifierTask:
-    r"""A network and labelled images.
+    r"""A network and labeled images.
 
     $$ L = -\frac{1}{B} \sum_n \sum_c q_{nc} \ln p_{nc}, \qquad q_{nc} = (1 - s) [c = y_n] + s / C $$
 
@@ -109,7 +109,7 @@ class ClassifierTask:
         """Return the mean loss of a batch and its figures."""
         features = model(model.preprocessing.normalize(batch.images), train=True, key=key)
         nats = self._nats(features["logits"], batch.labels)
-        side = sum((self._nats(features[name], batch.labels) for name, _ in model.side_taps), jnp.float32(0))
+        side = sum((self._nats(features[name], batch.labels) for name, _ in model.auxiliary_taps), jnp.float32(0))
         right = jnp.mean((features["logits"].argmax(-1) == batch.labels).astype(jnp.float32))
         return nats + SIDE_WEIGHT * side, (carry, {"nats": nats, "top1": right})
 

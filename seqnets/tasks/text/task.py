@@ -1,4 +1,4 @@
-"""Character language modelling as a task."""
+"""Character language modeling as a task."""
 
 import math
 from collections.abc import Mapping

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from seqnets import settings
-from seqnets.data.examples.config import LabelledTextConfig
+from seqnets.data.examples.config import LabeledTextConfig
 from seqnets.models.sequence.config import TextClassifierConfig
 from seqnets.tasks import recipe
 from seqnets.train.config import TrainConfig
@@ -16,7 +16,7 @@ USAGE = "FILE ..."
 
 @dataclass(frozen=True)
 class TextClassifierRunConfig:
-    """A text classifier and the labelled texts it learns from.
+    """A text classifier and the labeled texts it learns from.
 
     Example:
         >>> TextClassifierRunConfig(texts=("reviews.csv",)).model.pooling
@@ -27,7 +27,7 @@ class TextClassifierRunConfig:
     """What is learned."""
     texts: tuple[str, ...] = ()
     """Tables, folders or files with a class each; none for lines of Python's standard library."""
-    data: LabelledTextConfig = field(default_factory=LabelledTextConfig)
+    data: LabeledTextConfig = field(default_factory=LabeledTextConfig)
     """How the texts are read, encoded and split."""
     model: TextClassifierConfig = field(default_factory=TextClassifierConfig)
     """The shape of the model."""

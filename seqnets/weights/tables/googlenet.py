@@ -20,7 +20,7 @@ BRANCHES = {
     **{f"branch1.0.{ours}": f"branch1.{theirs}" for ours, theirs in CONV_NORM.items()},
     **{f"branch{{b}}.{{i}}.{ours}": f"branch{{b}}.{{i}}.{theirs}" for ours, theirs in CONV_NORM.items()},
 }
-SIDE_HEADS = (
+AUXILIARY_HEADS = (
     *nested({"aux{n}.1": "aux{n}.conv"}, CONV_NORM),
     Rule("aux{n}.3", "aux{n}.fc1", flattens="aux{n}.0"),
     Rule("aux{n}.6", "aux{n}.fc2"),
@@ -28,8 +28,8 @@ SIDE_HEADS = (
 NAMINGS = (
     Naming(
         "torchvision",
-        (*nested(STEM, CONV_NORM), *nested(MODULES, BRANCHES), *SIDE_HEADS, *rules({"logits": "fc"})),
+        (*nested(STEM, CONV_NORM), *nested(MODULES, BRANCHES), *AUXILIARY_HEADS, *rules({"logits": "fc"})),
         preprocessing=TORCHVISION_INCEPTION_V1,
-        side_heads=("aux1", "aux2"),
+        auxiliary_heads=("aux1", "aux2"),
     ),
 )

@@ -45,6 +45,6 @@ _torchvision = Naming(
         *rules({"aux.4": "AuxLogits.fc", "logits": "fc"}),
     ),
     preprocessing=TORCHVISION_INCEPTION_V3,
-    side_heads=("AuxLogits",),
+    auxiliary_heads=("AuxLogits",),
 )
 NAMINGS = (_torchvision, replace(_torchvision, source="timm", preprocessing=None))

@@ -7,16 +7,16 @@ import pytest
 from flax import nnx
 
 from seqnets.data.words.token_table import TokenTable
-from seqnets.data.words.vocabulary import caption_vocabulary
-from seqnets.models.sequence.labeller import FrameScale, Labeller
+from seqnets.data.words.vocabulary import token_vocabulary
 from seqnets.models.sequence.pooling import POOLS
 from seqnets.models.sequence.recurrent import RecurrentConfig, RecurrentEncoder
+from seqnets.models.sequence.tagger import FrameScale, Tagger
 from seqnets.models.sequence.text_classifier import TextClassifier, TextClassifierConfig, from_description
 from seqnets.models.sequence.translator import Source, Translator, TranslatorConfig
 from seqnets.models.sequence.vqa import VQA, VQAConfig
 from seqnets.named_arrays import named_arrays
 
-LETTERS = caption_vocabulary(["abcdef"], "chars")
+LETTERS = token_vocabulary(["abcdef"], "chars")
 TOKENS = np.array([[4, 5, 6, 7, 8], [9, 4, 5, 0, 0]], np.int32)
 LENGTHS = np.array([5, 3], np.int32)
 SMALL = {"hidden_features": 6, "embedding_features": 5}
@@ -76,15 +76,15 @@ def test_an_empty_text_has_a_finite_class_and_gradient(name):
 
 
 def test_padding_does_not_change_labels():
-    model = Labeller(TokenTable(tuple("abcdefgh")), ("x", "y"), RecurrentConfig(layers=2, **SMALL), rngs=nnx.Rngs(0))
+    model = Tagger(TokenTable(tuple("abcdefgh")), ("x", "y"), RecurrentConfig(layers=2, **SMALL), rngs=nnx.Rngs(0))
     logits, padded = model(TOKENS, LENGTHS), model(differently_padded(TOKENS), LENGTHS)
     for row, length in enumerate(LENGTHS):
         np.testing.assert_allclose(padded[row, :length], logits[row, :length], rtol=1e-5, atol=1e-6)
 
 
 def test_frames_are_brought_to_scale():
-    plain = Labeller(FrameScale((0.0, 0.0), (1.0, 1.0)), ("x", "y"), RecurrentConfig(**SMALL), rngs=nnx.Rngs(0))
-    scaled = Labeller(FrameScale((10.0, -2.0), (4.0, 0.5)), ("x", "y"), RecurrentConfig(**SMALL), rngs=nnx.Rngs(0))
+    plain = Tagger(FrameScale((0.0, 0.0), (1.0, 1.0)), ("x", "y"), RecurrentConfig(**SMALL), rngs=nnx.Rngs(0))
+    scaled = Tagger(FrameScale((10.0, -2.0), (4.0, 0.5)), ("x", "y"), RecurrentConfig(**SMALL), rngs=nnx.Rngs(0))
     x = np.random.default_rng(0).standard_normal((2, 5, 2)).astype(np.float32)
     raw = x * np.float32([4, 0.5]) + np.float32([10, -2])
     np.testing.assert_allclose(scaled(raw, LENGTHS), plain(x, LENGTHS), rtol=1e-4, atol=1e-5)

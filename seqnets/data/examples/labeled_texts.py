@@ -1,15 +1,15 @@
-"""Labelled texts out of tables, folders of one class each, and files of one class each."""
+"""Labeled texts out of tables, folders of one class each, and files of one class each."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from seqnets.data.examples.config import LabelledTextConfig
+from seqnets.data.examples.config import LabeledTextConfig
 from seqnets.data.examples.tables import JSON_LINES, SEPARATORS, Tell, read_table, read_whole, table_kind, text_lines
 from seqnets.errors import UserError
 
 
-def read_labelled_texts(
-    sources: Sequence[str | Path], config: LabelledTextConfig, *, tell: Tell | None = None
+def read_labeled_texts(
+    sources: Sequence[str | Path], config: LabeledTextConfig, *, tell: Tell | None = None
 ) -> tuple[list[str], list[str]]:
     """Read texts and their labels.
 
@@ -27,7 +27,7 @@ def read_labelled_texts(
         UserError: something is missing, cannot be read, or holds no text.
 
     Example:
-        >>> read_labelled_texts(["no/such"], LabelledTextConfig())
+        >>> read_labeled_texts(["no/such"], LabeledTextConfig())
         Traceback (most recent call last):
         ...
         seqnets.errors.UserError: cannot read 'no/such': there is no such file or folder; check the path
@@ -38,7 +38,7 @@ def read_labelled_texts(
     return [text for text, _ in pairs], [label.strip() for _, label in pairs]
 
 
-def _pairs(path: Path, config: LabelledTextConfig, tell: Tell | None) -> Iterator[tuple[str, str]]:
+def _pairs(path: Path, config: LabeledTextConfig, tell: Tell | None) -> Iterator[tuple[str, str]]:
     if not path.exists():
         raise UserError(f"cannot read '{path}': there is no such file or folder; check the path")
     if path.is_dir():
@@ -51,7 +51,7 @@ def _pairs(path: Path, config: LabelledTextConfig, tell: Tell | None) -> Iterato
         yield from ((line, label) for line in text_lines(read_whole(path)))
 
 
-def _of_folder(path: Path, config: LabelledTextConfig, tell: Tell | None) -> Iterator[tuple[str, str]]:
+def _of_folder(path: Path, config: LabeledTextConfig, tell: Tell | None) -> Iterator[tuple[str, str]]:
     inside = _visible(path)
     labels = [entry for entry in inside if entry.is_dir()]
     if not labels:

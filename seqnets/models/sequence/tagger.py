@@ -26,7 +26,7 @@ class FrameScale(NamedTuple):
     deviation: tuple[float, ...]
 
 
-class Labeller(nnx.Module):
+class Tagger(nnx.Module):
     """Label every step of a sequence of tokens or of numeric frames, with what comes before and after in sight.
 
     Args:
@@ -36,8 +36,8 @@ class Labeller(nnx.Module):
         rngs: source of the initial weights (stream `params`).
 
     Example:
-        >>> labeller = Labeller(FrameScale((0.0,), (1.0,)), ("low", "high"), RecurrentConfig(hidden_features=4), rngs=nnx.Rngs(0))
-        >>> labeller(jnp.ones((2, 5, 1)), jnp.array([5, 3])).shape
+        >>> tagger = Tagger(FrameScale((0.0,), (1.0,)), ("low", "high"), RecurrentConfig(hidden_features=4), rngs=nnx.Rngs(0))
+        >>> tagger(jnp.ones((2, 5, 1)), jnp.array([5, 3])).shape
         (2, 5, 2)
 
     References:
@@ -81,19 +81,19 @@ class Labeller(nnx.Module):
     def describe(self) -> dict[str, Any]:
         """Return what `from_description` reads."""
         frames = {} if self.scale is None else {"frames": {name: list(part) for name, part in self.scale._asdict().items()}}
-        return {"kind": "Labeller", "config": asdict(self.config), "labels": list(self.labels), **frames}
+        return {"kind": "Tagger", "config": asdict(self.config), "labels": list(self.labels), **frames}
 
 
-def from_description(description: Mapping[str, Any], vocabulary: Any) -> Labeller:
-    """Make the labeller that config.json of a run folder describes, with any weights.
+def from_description(description: Mapping[str, Any], vocabulary: Any) -> Tagger:
+    """Make the tagger that config.json of a run folder describes, with any weights.
 
     Raises:
         UserError: there is neither a vocabulary nor the scale of frames, or the description is of another version.
     """
-    with described("Labeller"):
+    with described("Tagger"):
         reads = _scale(description["frames"]) if vocabulary is None else needed(vocabulary, TokenTable)
         config = stated(description.get("config"), RecurrentConfig())
-        return Labeller(reads, names(description.get("labels"), "labels"), config, rngs=nnx.Rngs(0))
+        return Tagger(reads, names(description.get("labels"), "labels"), config, rngs=nnx.Rngs(0))
 
 
 def _scale(frames: Mapping[str, Any]) -> FrameScale:

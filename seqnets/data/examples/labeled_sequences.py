@@ -11,7 +11,7 @@ from seqnets.decoders import read_arrays
 from seqnets.errors import UserError
 
 IGNORED = -1
-Labelled = tuple[list[str], list[str]]
+Labeled = tuple[list[str], list[str]]
 
 
 class Frames(NamedTuple):
@@ -30,7 +30,7 @@ class Frames(NamedTuple):
     names: tuple[str, ...]
 
 
-def read_labelled_sequences(sources: Sequence[str | Path]) -> list[Labelled]:
+def read_labeled_sequences(sources: Sequence[str | Path]) -> list[Labeled]:
     """Read sequences of tokens with their labels.
 
     Args:
@@ -45,7 +45,7 @@ def read_labelled_sequences(sources: Sequence[str | Path]) -> list[Labelled]:
         UserError: a file cannot be read, or a line lacks a label; the message says where.
 
     Example:
-        >>> read_labelled_sequences(["no/such.conll"])
+        >>> read_labeled_sequences(["no/such.conll"])
         Traceback (most recent call last):
         ...
         seqnets.errors.UserError: cannot read 'no/such.conll': No such file or directory; check the path
@@ -88,7 +88,7 @@ def read_inputs(path: str | Path, features: int) -> list[np.ndarray]:
 
     Args:
         path: with the array `inputs` `(N, T, F)` and, where wanted, `lengths` `(N,)`.
-        features: F, of the labeller.
+        features: F, of the tagger.
 
     Raises:
         UserError: the array is missing, or of another number of features; or lengths are not one for each sequence.
@@ -116,7 +116,7 @@ def _lengths(arrays: Mapping[str, Any], path: str | Path, shape: tuple[int, int]
 
 def _check_values(path: str | Path, inputs: np.ndarray, labels: np.ndarray, lengths: np.ndarray) -> None:
     if not inputs.size or labels.max() < 0:
-        raise UserError(f"'{path}' holds no labelled frame")
+        raise UserError(f"'{path}' holds no labeled frame")
     _check_finite(path, inputs, lengths)
 
 
@@ -127,12 +127,12 @@ def _check_finite(path: str | Path, inputs: np.ndarray, lengths: np.ndarray) -> 
         raise UserError(f"inputs in '{path}' hold numbers that are not finite, first in sequence {bad[0]}; leave it out")
 
 
-def _sequences(path: Path) -> Iterator[Labelled]:
+def _sequences(path: Path) -> Iterator[Labeled]:
     text = read_whole(path)
     yield from _objects(text, path) if table_kind(path) in JSON_LINES else _columns(text, path)
 
 
-def _objects(text: str, path: Path) -> Iterator[Labelled]:
+def _objects(text: str, path: Path) -> Iterator[Labeled]:
     for line in json_lines(text, path):
         if isinstance(line, UserError):
             raise line
@@ -148,7 +148,7 @@ def _texts(value: Any) -> list[str] | None:
     return list(value) if isinstance(value, list | str) and all(isinstance(item, str) for item in value) else None
 
 
-def _columns(text: str, path: Path) -> Iterator[Labelled]:
+def _columns(text: str, path: Path) -> Iterator[Labeled]:
     tokens, labels = [], []
     for number, line in enumerate(text.split("\n"), start=1):
         columns = line.rstrip("\r").split("\t") if "\t" in line else line.split()

@@ -1,11 +1,11 @@
-"""Labelled texts and pairs out of every form of file, and what is said of the wrong ones."""
+"""Labeled texts and pairs out of every form of file, and what is said of the wrong ones."""
 
 import gzip
 import json
 
 import pytest
 
-from seqnets.data.examples.labelled_texts import LabelledTextConfig, read_labelled_texts
+from seqnets.data.examples.labeled_texts import LabeledTextConfig, read_labeled_texts
 from seqnets.data.examples.pairs import pair_examples, read_pairs
 from seqnets.data.examples.texts import SequenceConfig, text_examples
 from seqnets.errors import UserError
@@ -23,30 +23,30 @@ READ = (["good, really", "bad"], ["yes", "no"])
 )
 def test_tables_name_their_columns(tmp_path, name, content):
     (tmp_path / name).write_text(content)
-    assert read_labelled_texts([tmp_path / name], LabelledTextConfig()) == READ
+    assert read_labeled_texts([tmp_path / name], LabeledTextConfig()) == READ
     (tmp_path / f"{name}.gz").write_bytes(gzip.compress(content.encode()))
-    assert read_labelled_texts([tmp_path / f"{name}.gz"], LabelledTextConfig()) == READ
+    assert read_labeled_texts([tmp_path / f"{name}.gz"], LabeledTextConfig()) == READ
 
 
 def test_columns_can_have_other_names(tmp_path):
     (tmp_path / "a.csv").write_text("review,stars\nfine,5\n")
-    config = LabelledTextConfig(text_column="review", label_column="stars")
-    assert read_labelled_texts([tmp_path / "a.csv"], config) == (["fine"], ["5"])
+    config = LabeledTextConfig(text_column="review", label_column="stars")
+    assert read_labeled_texts([tmp_path / "a.csv"], config) == (["fine"], ["5"])
 
 
 def test_a_folder_for_each_label(tmp_path):
     for label, text in (("pos", "one\ntwo"), ("neg", "three")):
         (tmp_path / "set" / label).mkdir(parents=True)
         (tmp_path / "set" / label / "1.txt").write_text(text)
-    assert read_labelled_texts([tmp_path / "set"], LabelledTextConfig()) == (["three", "one\ntwo"], ["neg", "pos"])
+    assert read_labeled_texts([tmp_path / "set"], LabeledTextConfig()) == (["three", "one\ntwo"], ["neg", "pos"])
 
 
 def test_a_file_for_each_label(tmp_path):
     (tmp_path / "cats.txt").write_text("meow\n\npurr\n")
     (tmp_path / "dogs.txt").write_text("woof\n")
     expected = (["meow", "purr", "woof"], ["cats", "cats", "dogs"])
-    assert read_labelled_texts([tmp_path / "cats.txt", tmp_path / "dogs.txt"], LabelledTextConfig()) == expected
-    assert read_labelled_texts([tmp_path], LabelledTextConfig()) == expected
+    assert read_labeled_texts([tmp_path / "cats.txt", tmp_path / "dogs.txt"], LabeledTextConfig()) == expected
+    assert read_labeled_texts([tmp_path], LabeledTextConfig()) == expected
 
 
 @pytest.mark.parametrize(
@@ -66,7 +66,7 @@ def test_a_file_for_each_label(tmp_path):
 def test_what_is_wrong_is_told(tmp_path, name, content, message):
     (tmp_path / name).write_bytes(content if isinstance(content, bytes) else content.encode())
     with pytest.raises(UserError, match=message):
-        read_labelled_texts([tmp_path / name], LabelledTextConfig())
+        read_labeled_texts([tmp_path / name], LabeledTextConfig())
 
 
 def test_the_vocabulary_is_that_of_the_training_part():

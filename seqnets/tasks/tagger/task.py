@@ -1,4 +1,4 @@
-"""Frame-by-frame labelling as a task."""
+"""Frame-by-frame labeling as a task."""
 
 from typing import Any
 
@@ -12,11 +12,11 @@ from seqnets.tasks.example_task import ExampleTask
 from seqnets.train.task import Metrics
 
 
-class LabellerTask(ExampleTask):
-    """A labeller and its sequences; the loss is the mean of -ln p(label) over all steps that have one.
+class TaggerTask(ExampleTask):
+    """A tagger and its sequences; the loss is the mean of -ln p(label) over all steps that have one.
 
     Args:
-        model: a `Labeller`.
+        model: a `Tagger`.
         splits: examples with the columns `inputs` and `labels`, where -1 is no label, of `seqnets.data.examples.label_examples`.
 
     Example:
@@ -24,19 +24,19 @@ class LabellerTask(ExampleTask):
         >>> from flax import nnx
         >>> from seqnets.data.examples.label_examples import token_examples
         >>> from seqnets.data.examples.texts import SequenceConfig
-        >>> from seqnets.models.sequence.labeller import Labeller
+        >>> from seqnets.models.sequence.tagger import Tagger
         >>> from seqnets.models.sequence.recurrent import RecurrentConfig
         >>> table, labels, splits = token_examples([(list("ab" * n), list("01" * n)) for n in range(1, 9)], SequenceConfig())
-        >>> model = Labeller(table, labels, RecurrentConfig(hidden_features=4), rngs=nnx.Rngs(0))
-        >>> run = sn.fit(LabellerTask(model, splits), sn.TrainConfig(steps=2, batch_size=4), progress=None)
+        >>> model = Tagger(table, labels, RecurrentConfig(hidden_features=4), rngs=nnx.Rngs(0))
+        >>> run = sn.fit(TaggerTask(model, splits), sn.TrainConfig(steps=2, batch_size=4), progress=None)
         >>> sorted(run.metrics[-1])
         ['step', 'validation_accuracy', 'validation_macro_f1', 'validation_nats', 'validation_whole_sequences']
     """
 
-    name, objective, units = "labeller", "accuracy", "sequences"
+    name, objective, units = "tagger", "accuracy", "sequences"
 
     def losses(self, model: Any, batch: Batch, key: jax.Array) -> tuple[jax.Array, Metrics]:
-        """Return the mean loss over the labelled steps of a batch and its figures."""
+        """Return the mean loss over the labeled steps of a batch and its figures."""
         logits = model(batch["inputs"], batch["inputs_lengths"], key=key)
         counts = batch["labels"] >= 0
         nats = optax.losses.softmax_cross_entropy_with_integer_labels(logits, jnp.maximum(batch["labels"], 0))
@@ -45,7 +45,7 @@ class LabellerTask(ExampleTask):
         return loss, {"nats": loss, "accuracy": accuracy}
 
     def figures(self, model: Any, examples: Examples) -> dict[str, float]:
-        """Return accuracy, macro F1 and nats over all labelled steps, and the share of sequences without a wrong one."""
+        """Return accuracy, macro F1 and nats over all labeled steps, and the share of sequences without a wrong one."""
         from seqnets.decode.rows import map_examples
         from seqnets.decode.step_labels import best_steps
         from seqnets.metrics.classification import accuracy, confusion, macro_f1

@@ -1,4 +1,4 @@
-"""What a labeller's training run is made of."""
+"""What a tagger's training run is made of."""
 
 from argparse import ArgumentParser
 from collections.abc import Mapping
@@ -15,18 +15,18 @@ USAGE = "FILE ..."
 
 
 @dataclass(frozen=True)
-class LabellerRunConfig:
-    """A labeller and the labelled sequences it learns from.
+class TaggerRunConfig:
+    """A tagger and the labeled sequences it learns from.
 
     Example:
-        >>> LabellerRunConfig(sequences=("train.conll",)).data.validation_fraction
+        >>> TaggerRunConfig(sequences=("train.conll",)).data.validation_fraction
         0.1
     """
 
-    task: Literal["labeller"] = "labeller"
+    task: Literal["tagger"] = "tagger"
     """What is learned."""
     sequences: tuple[str, ...] = ()
-    """Files of labelled tokens, or one .npz file of frames; none for the source of Python's standard library."""
+    """Files of labeled tokens, or one .npz file of frames; none for the source of Python's standard library."""
     data: SequenceConfig = field(default_factory=SequenceConfig)
     """How the sequences are cut and split."""
     model: RecurrentConfig = field(default_factory=RecurrentConfig)
@@ -35,14 +35,14 @@ class LabellerRunConfig:
     """How it is trained."""
 
 
-def default() -> LabellerRunConfig:
+def default() -> TaggerRunConfig:
     """Return the settings when nothing is said.
 
     Example:
         >>> default().model.bidirectional
         True
     """
-    return recipe.packaged("labeller", LabellerRunConfig())
+    return recipe.packaged("tagger", TaggerRunConfig())
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -62,16 +62,16 @@ def given(found: Any) -> Mapping[str, Any]:
     return {"sequences": found.sequences} if found.sequences else {}
 
 
-def run_name(config: LabellerRunConfig) -> str:
+def run_name(config: TaggerRunConfig) -> str:
     """Return what to call the run's folder.
 
     Example:
-        >>> run_name(LabellerRunConfig())
-        'python-source-labeller'
+        >>> run_name(TaggerRunConfig())
+        'python-source-tagger'
     """
-    return f"{recipe.named_after(config.sequences, 'python-source')}-labeller"
+    return f"{recipe.named_after(config.sequences, 'python-source')}-tagger"
 
 
-def resolved(config: LabellerRunConfig) -> LabellerRunConfig:
+def resolved(config: TaggerRunConfig) -> TaggerRunConfig:
     """Return the settings as they mean the same from any folder."""
     return settings.replaced(config, {"sequences": recipe.absolute(config.sequences)})
