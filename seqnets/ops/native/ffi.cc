@@ -172,8 +172,9 @@ using Numbers = ffi::Buffer<ffi::F32>;
 
 ffi::Error pack(ffi::ThreadPool pool, Numbers kernel, ffi::Result<Numbers> packed, int64_t units) {
   return guarded([&] {
-    require(kernel.dimensions().size() == 2 && units > 0 && kernel.dimensions()[1] % units == 0, "no kernel of that many units");
+    require(kernel.dimensions().size() == 2, "a kernel has two axes");
     const int64_t depth = kernel.dimensions()[0], width = kernel.dimensions()[1];
+    require(units > 0 && depth == units && width % units == 0, "no kernel of that many units");
     const int gates = static_cast<int>(width / units);
     require(static_cast<int64_t>(packed->element_count()) == packed_size(depth, units, gates),
             "the packed kernel has another size");
