@@ -99,7 +99,7 @@ def step(recurrence: Recurrence, stack: PackedStack, carries: Sequence[Carry], p
 
 
 def _weights(recurrence: Recurrence, layer: LayerWeights, number: int, hidden: int) -> list[Array]:
-    input_product = [jnp.zeros(0) if array is None else array for array in (layer.kernel, layer.bias)]
+    input_product = [jnp.zeros(0, jnp.float32) if array is None else array for array in (layer.kernel, layer.bias)]
     arrays = [*input_product, *layer.recurrent.kernels, *native.vectors_of(recurrence, layer.recurrent)]
     if [array.shape if array.size else (0,) for array in arrays] != _shapes(recurrence, hidden, lowest=number == 0):
         raise UserError(f"the packed weights of layer {number} are not for {hidden} hidden features of {recurrence.name}")

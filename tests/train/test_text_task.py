@@ -88,3 +88,21 @@ def test_the_preview_resets_the_state_after_a_separator(tmp_path):
     options = {"length": len(found), "temperature": 0.8, "key": jax.random.key(3)}
     assert found == sn.sample(model, separator=corpus.separator, **options)
     assert found != sn.sample(model, **options)
+
+
+def test_a_window_of_one_step_has_no_changes_to_punish(tmp_path):
+    (tmp_path / "text").write_text("to be or not to be " * 20)
+    one_step = sn.read_text(tmp_path / "text", config=TextConfig(window=1))
+    model = model_of(one_step, slowness_penalty=2.0, activation_penalty=1.0)
+    outputs = np.full((2, 1, 6), 0.5, np.float32)
+    assert model.penalty(outputs) == pytest.approx(0.25)
+    run = sn.fit(sn.CharLMTask(model, one_step), sn.TrainConfig(steps=2, batch_size=2), progress=None)
+    assert np.isfinite([line["loss"] for line in run.metrics if "loss" in line]).all()
+
+
+def test_a_run_with_an_empty_array_goes_on(corpus, tmp_path):
+    for steps in (2, 4):
+        model = sn.CharLM(corpus.vocabulary, cell="highway", depth=1, hidden_features=6, rngs=nnx.Rngs(1))
+        config = sn.TrainConfig(steps=steps, batch_size=2, averaging=0.9)
+        sn.fit(sn.CharLMTask(model, corpus), config, directory=tmp_path / "run", progress=None)
+    assert sn.load(tmp_path / "run").model.rnn.layers[0].cell.depth_bias.shape == (0, 12)

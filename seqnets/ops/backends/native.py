@@ -181,7 +181,7 @@ def _masks(inputs: TimeInputs) -> Masks:
 
 def vectors_of(recurrence: Recurrence, weights: RecurrentWeights) -> list[Array]:
     """Return the vectors that a recurrence's kernels in C++ read, in their order, empty where there is none."""
-    return [weights.vectors.get(name, jnp.zeros(0)) for name in CELLS[recurrence.name].vectors]
+    return [weights.vectors.get(name, jnp.zeros(0, jnp.float32)) for name in CELLS[recurrence.name].vectors]
 
 
 def _resized(array: Array, shape: tuple[int, ...]):
