@@ -123,14 +123,15 @@ def _pytest(tree: Path, tests: list[str], cache: Path, log: Path) -> None:
 
 def judge(mutation: Mutation, tree: Path, cache: Path, timeout: float) -> Verdict:
     """Apply a mutation to a copy, run its tests, and take it back."""
-    begin = time.perf_counter()
-    if refusal := mutation.refusal(ROOT):
+    begin, file = time.perf_counter(), tree / mutation.file
+    if refusal := mutation.refusal(tree):
         return Verdict(mutation.name, STALE, 0.0, refusal)
+    before, after = file.read_text("utf-8"), mutation.applied(tree)
     try:
-        (tree / mutation.file).write_text(mutation.applied(ROOT), "utf-8")
+        file.write_text(after, "utf-8")
         code, said = run_tests(tree, mutation.tests, cache, timeout)
     finally:
-        shutil.copy2(ROOT / mutation.file, tree / mutation.file)
+        file.write_text(before, "utf-8")
     # a test that hangs or a process that dies by a signal has noticed, too
     noticed = code is None or code < 0 or code in (_FAILED, _COLLECTION_FAILED)
     verdict = KILLED if noticed else SURVIVED if code == _PASSED else BROKEN

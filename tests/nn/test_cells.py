@@ -185,6 +185,26 @@ def test_forget_bias_and_carry_bias_start_where_asked():
     assert lstm.bias[...].reshape(4, H).tolist() == [[0] * H, [2.5] * H, [0] * H, [0] * H]
     highway = snn.HighwayCell(F, H, depth=2, carry_bias=3.0, rngs=nnx.Rngs(0))
     assert highway.bias[...].tolist() == highway.depth_bias[0].tolist() == [0] * H + [-3.0] * H
+    minimal = snn.MinLSTMCell(F, H, forget_bias=1.5, rngs=nnx.Rngs(0))
+    forget, *others = (jax.nn.sigmoid(part) for part in np.split(np.asarray(minimal.project(jnp.zeros((1, F)))), 3, axis=-1))
+    assert_close(forget, np.full((1, H), 1 / (1 + np.exp(-1.5))))
+    assert_close(others[0], np.full((1, H), 0.5))
+
+
+@pytest.mark.parametrize("case", CASES, ids=IDS)
+def test_each_gate_begins_with_kernels_of_its_own(case):
+    """Input kernels as Glorot draws them for one gate, recurrent ones orthogonal, and no two gates alike."""
+    cell = case.build(40, 30, rngs=nnx.Rngs(0), **case.options)
+    inputs = np.split(np.asarray(cell.kernel[...], np.float64), cell.recurrence.gates, axis=-1)
+    for gate in inputs:
+        bound = np.sqrt(6 / (40 + 30))
+        assert 0.9 * bound < np.abs(gate).max() <= bound
+        assert np.abs(gate.std() / (bound / np.sqrt(3)) - 1) < 0.1
+    recurrent = [part for k in cell.recurrent_kernels() for part in np.split(np.asarray(k, np.float64), k.shape[1] // 30, axis=1)]
+    for gate in recurrent:
+        np.testing.assert_allclose(gate.T @ gate, np.eye(30), atol=1e-5)
+    for gates in (inputs, recurrent):
+        assert len({gate.tobytes() for gate in gates}) == len(gates)
 
 
 @pytest.mark.parametrize(

@@ -57,7 +57,7 @@ BACKENDS = {
     "native": Backend(
         native.run, CELLS, SHAPES, pytest.mark.skipif(build.library() is None, reason="no C++ compiler here"), zoneout=False
     ),
-    "parallel": Backend(parallel.run, LINEAR, [(5, 3)]),
+    "parallel": Backend(parallel.run, LINEAR, [(5, 3), (4, 2)]),  # with resets, and without, which would hide what lengths do
     "pallas": Backend(pallas_interpreted, CELLS, [(20, 3)], every=[(20, 18), (70, 3)]),  # an hour for all shapes
     "cudnn": Backend(cudnn_by_definition, {"lstm": CELLS["lstm"]}, [(5, 3), (1, 1)], resets=False, zoneout=False),
 }
