@@ -76,6 +76,7 @@ MISTAKES = {
     "[inner]\nrate = 'fast'": "a.toml: inner.rate must be a number, not 'fast'",
     "[inner]\nrate = true": "a.toml: inner.rate must be a number, not True",
     "[inner]\nsize = 1.5": "a.toml: inner.size must be a whole number or none, not 1.5",
+    "[inner]\nsize = true": "a.toml: inner.size must be a whole number or none, not True",
     "[inner]\nflag = 1": "a.toml: inner.flag must be true or false, not 1",
     "[inner]\nkind = 'c'": "a.toml: inner.kind must be 'a' or 'b', not 'c'",
     "[inner]\nnames = 'one'": "a.toml: inner.names must be a list, each a text, not 'one'",
@@ -91,6 +92,25 @@ def test_a_mistake_is_told_in_one_sentence(text):
     with pytest.raises(UserError) as told:
         settings.loads(text, Outer(), "a.toml")
     assert str(told.value) == MISTAKES[text]
+
+
+BOUNDS = [  # what just fits, and what just does not
+    (settings.Range(least=2), (2, 3), (1, 1.999)),
+    (settings.Range(above=2), (2.001, 3), (2, 1)),
+    (settings.Range(most=2), (2, -1), (2.001, 3)),
+    (settings.Range(below=2), (1.999, -1), (2, 3)),
+    (settings.Range(least=0, below=1), (0, 0.5), (1, 1.0, -0.001)),
+    (settings.Range(above=0, most=1), (1, 0.001), (0, 0.0, 1.001)),
+]
+
+
+@pytest.mark.parametrize(("allowed", "inside", "outside"), BOUNDS, ids=lambda value: str(value))
+def test_a_range_ends_where_it_says(allowed, inside, outside):
+    for value in inside:
+        allowed.check("rate", value)
+    for value in outside:
+        with pytest.raises(UserError, match=f"rate must be {allowed}, not {value!r}"):
+            allowed.check("rate", value)
 
 
 def test_a_whole_number_does_for_a_number():

@@ -157,6 +157,18 @@ def test_keeps_the_last_checkpoints_and_the_best(trained, tmp_path):
     assert {int(path.name) for path in (tmp_path / "run" / "checkpoints").iterdir()} == {best, 60}
 
 
+def test_the_best_is_saved_where_nothing_else_is(trained, tiny, tmp_path):
+    class UpAndDown(tiny.TinyTask):
+        passes = 0
+
+        def evaluate(self, model, split):
+            self.passes += 1
+            return {"error": abs(self.passes - 2.0)}  # the second pass, after 14 steps, is the best
+
+    trained(tmp_path / "run", task=UpAndDown(), steps=30, evaluate_every=7, save_every=0, keep=1)
+    assert {int(path.name) for path in (tmp_path / "run" / "checkpoints").iterdir()} == {14, 30}
+
+
 def test_settings_out_of_range_are_named():
     from seqnets import TrainConfig
 

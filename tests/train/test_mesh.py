@@ -55,6 +55,23 @@ def test_what_cannot_be_divided_is_refused():
         Layout("data=64", batch_size=64)
 
 
+def test_a_batch_that_the_devices_cannot_share_evenly_is_refused():
+    body = """
+        from seqnets.errors import UserError
+        from seqnets.train.mesh import Layout
+
+        def said(size):
+            try:
+                return len(Layout("data=4", batch_size=size).rows)
+            except UserError as error:
+                return str(error)
+
+        print(json.dumps([said(size) for size in (8, 4, 6, 2)]))
+    """
+    sentence = "train.batch_size ({}) must be a multiple of the mesh's data axis (4)"
+    assert program(body) == [8, 4, sentence.format(6), sentence.format(2)]
+
+
 def test_auto_takes_as_many_devices_as_divide_the_batch():
     body = """
         from seqnets.train.mesh import Layout
