@@ -135,6 +135,15 @@ def test_unknown_character_of_a_file_is_found_across_blocks(tmp_path, monkeypatc
     assert text_of(read_text(path, config=config, vocabulary=vocabulary, unknown="skip")) == "é" * 20 + "abab"
 
 
+@pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"])
+@pytest.mark.parametrize("size", [3, 4, 100])
+def test_places_are_counted_from_the_first_byte_of_the_file(tmp_path, monkeypatch, mark, size):
+    monkeypatch.setattr(sources_module, "BLOCK_BYTES", size)
+    content = mark + b"abab" + "ß".encode()
+    with pytest.raises(UserError, match=rf"no character 'ß' \(at byte {content.index(0xC3)} of "):
+        read_text(written(tmp_path, content), config=ALL, vocabulary=Vocabulary.from_text("ab"))
+
+
 def test_given_vocabulary_wins_over_the_config(tmp_path):
     path = written(tmp_path, "héllo")
     assert read_text(path, config=ALL, vocabulary=bytes_vocabulary()).tokens.tobytes() == "héllo".encode()

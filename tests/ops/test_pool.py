@@ -103,6 +103,19 @@ def test_gradients():
     np.testing.assert_allclose(with_indices, plain, rtol=1e-6)
 
 
+@pytest.mark.parametrize(("size", "window", "stride", "padding"), GRID)
+def test_of_equal_values_the_first_gets_the_gradient_as_torchs(size, window, stride, padding):
+    x = np.floor(images(size)).astype(np.float32)  # a few whole numbers: most windows hold their largest twice
+    leaf = to_torch(x).requires_grad_()
+    pooled = functional.max_pool2d(leaf, window, stride, padding)
+    weights = np.random.default_rng(1).normal(size=pooled.shape).astype(np.float32)
+    (pooled * torch.tensor(weights)).sum().backward()
+    ours = jax.grad(lambda x: jnp.sum(pool.max_pool(x, window, stride=stride, padding=padding) * weights.transpose(0, 2, 3, 1)))(
+        x
+    )
+    np.testing.assert_allclose(ours, from_torch(leaf.grad), rtol=1e-6, atol=1e-6)
+
+
 def test_bfloat16_averages_are_summed_in_float32():
     x = jnp.full((1, 32, 32, 1), 1.01, jnp.bfloat16)
     y = pool.average_pool(x, 32)

@@ -1,8 +1,13 @@
 """Optimizers against torch's, which were written apart from optax."""
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
+from flax import nnx
 
+from seqnets.named_arrays import named_arrays
+from seqnets.nn import HighwayCell
 from seqnets.optimizers import OPTIMIZERS
 from seqnets.train.config import TrainConfig
 from seqnets.train.optimizer import optimizer
@@ -75,11 +80,17 @@ def test_optimizer_equals_torchs(case):
         np.testing.assert_allclose(ours[name], theirs[name], rtol=2e-5, atol=2e-6)
 
 
+def _first_values_then_the_norm(leaves):
+    torch.nn.utils.clip_grad_value_(leaves, 0.5)
+    torch.nn.utils.clip_grad_norm_(leaves, 0.9)
+
+
 @pytest.mark.parametrize(
     ("settings", "clip"),
     [
         ({"clip_norm": 1.5}, lambda leaves: torch.nn.utils.clip_grad_norm_(leaves, 1.5)),
         ({"clip_value": 0.5}, lambda leaves: torch.nn.utils.clip_grad_value_(leaves, 0.5)),
+        ({"clip_value": 0.5, "clip_norm": 0.9}, _first_values_then_the_norm),
     ],
 )
 def test_clipping_equals_torchs(settings, clip):
@@ -87,6 +98,18 @@ def test_clipping_equals_torchs(settings, clip):
     theirs = _torchs(lambda p: torch.optim.SGD(p, RATE), _start(), _gradients(), clip)
     for name in ours:
         np.testing.assert_allclose(ours[name], theirs[name], rtol=2e-5, atol=2e-6)
+
+
+@pytest.mark.parametrize("name", ["adamw", "sgd", "lamb"])
+def test_kernels_decay_and_neither_biases_nor_scales(name):
+    """The biases and scales of a highway cell are matrices, too: one row for each layer of its depth."""
+    cell = HighwayCell(3, 4, depth=3, layer_norm=True, rngs=nnx.Rngs(0))
+    params = jax.tree.map(jnp.ones_like, nnx.state(cell, nnx.Param))
+    rule = optimizer(TrainConfig(optimizer=name, weight_decay=0.1))
+    directions, _ = rule.update(jax.tree.map(jnp.zeros_like, params), rule.init(params), params)
+    moved = {path for path, direction in named_arrays(directions).items() if np.any(direction)}
+    assert moved == {"kernel", "recurrent_kernel"}
+    assert params["depth_bias"][...].ndim == 2
 
 
 def _lion(param, gradients, decay):

@@ -105,6 +105,40 @@ def test_a_gradient_whose_square_overflows_is_bad():
     np.testing.assert_array_equal(state.params["kernel"][...], [[0.5], [-0.25]])
 
 
+class SlopeTask(LineTask):
+    """A plane that falls as steeply as the batch says, which is then the norm of the gradient; and noise from the key."""
+
+    def __init__(self):
+        self.model = Line()
+
+    def loss(self, model, batch, carry, key):
+        return jnp.sum(model.kernel[...]) * batch[0] / np.sqrt(2).astype(np.float32), ((), {"noise": jax.random.uniform(key)})
+
+
+def slopes(steepness, **settings):
+    batches = np.asarray(steepness, np.float32)[:, None]
+    config = TrainConfig(
+        steps=len(steepness), optimizer="sgd", schedule="constant", clip_norm=0.0, learning_rate=1e-3, **settings
+    )
+    return jax.device_get(run_steps(SlopeTask(), config, batches, len(steepness))[1])
+
+
+@pytest.mark.parametrize("usual", [1e-3, 1.0, 1e3])
+def test_a_spike_is_measured_by_the_gradients_before_it(usual):
+    early, later = [1, 1, 50], [1] * 400  # the first steps are no measure
+    steepness = usual * np.array([*early, *later, 4.6, 4.3, 1, 9, 1])
+    bad = slopes(steepness, max_spike=4.5)["bad_streak"]
+    first = len(early) + len(later)
+    assert np.flatnonzero(bad).tolist() == [first, first + 3]
+    assert not slopes(steepness)["bad_streak"].any()
+
+
+def test_each_step_has_noise_of_its_own_and_a_seed_repeats_it():
+    noise = [slopes([1.0] * 8, seed=seed)["noise"].tolist() for seed in (0, 0, 1)]
+    assert noise[0] == noise[1]
+    assert len({*noise[0], *noise[2]}) == 16
+
+
 def test_a_good_step_ends_the_streak(tiny):
     _, seen = steps_of(tiny, TrainConfig(steps=6, batch_size=4), [Dispatch(i, 1) for i in range(5)], bad={1, 2})
     assert [int(metrics["bad_streak"][0]) for metrics in seen] == [0, 1, 2, 0, 0]
