@@ -97,6 +97,15 @@ def test_a_half_written_file_is_made_anew(path, config, encodings, kept):
     assert len(encodings) == 2
 
 
+@pytest.mark.parametrize("changed", [lambda content: content[7:], lambda content: b"x" + content], ids=["lost", "gained"])
+def test_tokens_of_another_number_than_stated_are_made_anew(path, config, encodings, changed):
+    read_text(path, config=config)
+    file = only_file(config)
+    file.write_bytes(changed(file.read_bytes()))  # what the file says of itself, at its end, stays
+    assert decoded(read_text(path, config=config)) == TEXT
+    assert len(encodings) == 2
+
+
 def test_a_foreign_file_is_made_anew(path, config):
     read_text(path, config=config)
     only_file(config).write_bytes(b"\xff" * 8 + cache_module._MARK)

@@ -239,6 +239,9 @@ def test_rows_that_the_index_does_not_know_are_cut_off_in_every_layer(tmp_path):
     before = contents(tmp_path / "store")
     for name in ("a-00003.bin", "a-b-00001.bin"):
         (tmp_path / "store" / name).write_bytes(b"left by a kill")
+    for name in ("a-00000.bin", "a-b-00000.bin"):  # half of a shard, and now more
+        with open(tmp_path / "store" / name, "ab") as shard:
+            shard.write(b"left by a kill")
     with FeatureWriter(tmp_path / "store", header):
         pass
     assert contents(tmp_path / "store") == before
