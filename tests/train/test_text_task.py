@@ -103,6 +103,6 @@ def test_a_window_of_one_step_has_no_changes_to_punish(tmp_path):
 def test_a_run_with_an_empty_array_goes_on(corpus, tmp_path):
     for steps in (2, 4):
         model = sn.CharLM(corpus.vocabulary, cell="highway", depth=1, hidden_features=6, rngs=nnx.Rngs(1))
-        config = sn.TrainConfig(steps=steps, batch_size=2, averaging=0.9)
+        config = sn.TrainConfig(steps=steps, batch_size=2, averaging=0.9, schedule="constant")
         sn.fit(sn.CharLMTask(model, corpus), config, directory=tmp_path / "run", progress=None)
     assert sn.load(tmp_path / "run").model.rnn.layers[0].cell.depth_bias.shape == (0, 12)
