@@ -1,8 +1,8 @@
-"""The model card: what a stranger needs to know of a run."""
+"""What is written when a run ends: the model card, which says what a stranger needs to know of it, and the curve."""
 
 import platform
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from importlib import metadata
 from typing import Any
 
@@ -10,9 +10,18 @@ import jax
 
 from seqnets import __version__
 from seqnets.named_arrays import named_arrays
-from seqnets.run import Run
+from seqnets.run import CARD, CURVE, Run, replace_file
+from seqnets.train.curve import write_curve
 
 _PACKAGES = ("seqnets", "jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy")
+
+
+def write_summary(run: Run, best: dict[str, Any] | None, tell: Callable[[str], None]) -> None:
+    """Write curve.png, where matplotlib is installed, and README.md."""
+    if run.directory is None:
+        return
+    drawn = write_curve(run.directory / CURVE, run.metrics, tell)
+    replace_file(run.directory / CARD, model_card(run, best, CURVE if drawn else None))
 
 
 def model_card(run: Run, best: Mapping[str, Any] | None, curve: str | None) -> str:

@@ -12,11 +12,11 @@ from flax import nnx
 from seqnets.errors import UserError
 from seqnets.processes import gathered
 from seqnets.run import Run
+from seqnets.train.card import write_summary
 from seqnets.train.clock import Clock, peak_memory
 from seqnets.train.config import TrainConfig
 from seqnets.train.cuda_graphs import compiler_options
 from seqnets.train.feed import Dispatch, feed, settled
-from seqnets.train.finish import write_summary
 from seqnets.train.folder import InFolder, InMemory, NotSaved, open_store, weights_of
 from seqnets.train.hosts import joined
 from seqnets.train.mesh import Layout

@@ -5,8 +5,7 @@ from flax import nnx
 
 from seqnets.errors import UserError
 from seqnets.models.cnn.network import feature_shapes
-from seqnets.models.pattern import parse_pattern
-from seqnets.models.patterned import pattern_network
+from seqnets.models.pattern import parse_pattern, pattern_network
 
 CLASSIC = "INPUT -> [[CONV -> RELU]*2 -> POOL]*3 -> [FC -> RELU]*2 -> FC"
 

@@ -11,9 +11,10 @@ from typing import Any, get_args
 import numpy as np
 
 from seqnets.data.text.normal_form import fitting_form, form_in_words, normalized, shown
-from seqnets.data.text.vocabulary_difference import describe_difference
 from seqnets.data.token_kinds import NormalForm, UnknownPolicy, VocabularyKind
 from seqnets.errors import UserError
+
+_NAMED = 8  # characters that a difference lists
 
 _CODE_POINTS = 0x110000
 _REPLACEMENTS = "\ufffd? "
@@ -234,7 +235,7 @@ class Vocabulary:
             "the model's vocabulary has 3 characters and the text's 4: only the first has 'c'; only the second has
             'x', 'y'"
         """
-        return describe_difference(self, other, names)
+        return _difference(self, other, names)
 
     def to_json(self) -> dict[str, str]:
         """Return what `from_json` reads, for `json.dump`.
@@ -337,3 +338,26 @@ def _as_tokens(tokens: Any, size: int) -> np.ndarray:
     if tokens.size and not (tokens.min() >= 0 and tokens.max() < size):
         raise UserError(f"tokens must be in [0, {size}); these go from {tokens.min()} to {tokens.max()}")
     return tokens
+
+
+def _difference(first: Vocabulary, second: Vocabulary, names: tuple[str, str]) -> str:
+    """Say what only one of two vocabularies has; "" if they are equal. `names` says what to call them."""
+    if first == second:
+        return ""
+    if first.kind != second.kind:
+        return f"{names[0]} is of {first.kind} ({first}) and {names[1]} of {second.kind} ({second})"
+    if first.normalize != second.normalize:
+        return f"{names[0]} reads texts in the normal form {first.normalize!r} and {names[1]} in {second.normalize!r}"
+    sizes = f"{names[0]} has {first} and {names[1]} {len(second):,}"
+    only_in = {"first": _only(first, second), "second": _only(second, first)}
+    parts = [f"only the {which} has {_listed(characters)}" for which, characters in only_in.items() if characters]
+    return f"{sizes}: {'; '.join(parts) or 'the same ones in a different order'}"
+
+
+def _only(vocabulary: Vocabulary, other: Vocabulary) -> list[str]:
+    return sorted(set(vocabulary.characters) - set(other.characters))
+
+
+def _listed(characters: list[str]) -> str:
+    more = len(characters) - _NAMED
+    return ", ".join(map(repr, characters[:_NAMED])) + (f" and {more:,} more" if more > 0 else "")

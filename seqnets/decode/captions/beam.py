@@ -7,7 +7,6 @@ import jax.numpy as jnp
 from jax import Array
 
 from seqnets.decode.captions.rules import CaptionRules, Hypotheses, Step, for_all, permitted
-from seqnets.decode.length_penalty import length_penalty
 
 _BEHIND = -1e20  # sorts captions without an end behind all others, and among themselves by score
 
@@ -165,3 +164,20 @@ def _traced(search: _Search, rules: CaptionRules) -> Hypotheses:
     score = jnp.where(found.ended, found.score, 1 - found.score / _BEHIND)
     attention = None if maps is None else maps.transpose(1, 2, 0, 3)
     return Hypotheses(tokens.transpose(1, 2, 0), found.size, found.log_prob, score, found.ended, attention)
+
+
+def length_penalty(size: Any, power: Any) -> Any:
+    """Return what a log-probability is divided by: ((5 + n) / 6)^power, which is 1 for one token.
+
+    Args:
+        size: n, the number of tokens, the end or stop included; any shape.
+        power: 0 leaves log-probabilities as they are, which favors short texts; larger powers favor longer ones.
+
+    References:
+        Wu et al., Google's neural machine translation system, 2016, equation 14.
+
+    Example:
+        >>> length_penalty(13, 1.0)
+        3.0
+    """
+    return ((5 + size) / 6) ** power

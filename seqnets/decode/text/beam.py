@@ -13,7 +13,7 @@ from jax import Array
 
 from seqnets import settings
 from seqnets.data.text.vocabulary import UnknownPolicy
-from seqnets.decode.length_penalty import length_penalty as penalized
+from seqnets.decode.captions.beam import length_penalty as penalized
 from seqnets.decode.text import utf8
 from seqnets.decode.text.config import MANY
 from seqnets.decode.text.prompt import Split, prompt_tokens, read_prompt
