@@ -172,7 +172,7 @@ using Numbers = ffi::Buffer<ffi::F32>;
 
 ffi::Error pack(ffi::ThreadPool pool, Numbers kernel, ffi::Result<Numbers> packed, int64_t units) {
   return guarded([&] {
-    require(kernel.dimensions().size() == 2, "a kernel has two axes");
+    require(kernel.dimensions().size() == 2 && packed->dimensions().size() == 1, "a kernel has two axes, a packed one has one");
     const int64_t depth = kernel.dimensions()[0], width = kernel.dimensions()[1];
     require(units > 0 && depth == units && width % units == 0, "no kernel of that many units");
     const int gates = static_cast<int>(width / units);
