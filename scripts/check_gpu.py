@@ -115,12 +115,13 @@ def _compared(cell: str, case: str, backend: str, expected: Any) -> dict[str, An
 def _results(cell: str, case: str, backend: str) -> Any:
     """Return outputs, last state and all gradients of a layer, the same problem everywhere."""
     make, rngs = CELLS[cell], nnx.Rngs(0)
-    settings: dict[str, Any] = {"backend": backend, "return_carry": True}
+    settings: dict[str, Any] = {"return_carry": True} | ({} if backend == "cudnn" else {"backend": backend})
     if case == "bidirectional":
         forward, backward = (sn.nn.RNN(make(rngs), reverse=reverse, **settings) for reverse in (False, True))
         layer: Any = sn.nn.BidirectionalRNN(forward, backward, return_carry=True)
     else:
         layer = sn.nn.RNN(make(rngs), reverse=case == "reverse", **settings)
+    layer = sn.nn.CuDNN(layer) if backend == "cudnn" else layer
     numbers = np.random.default_rng(0)
     x = jnp.asarray(numbers.standard_normal((20, 17, 24), np.float32))
     lengths = jnp.asarray(numbers.integers(0, 18, 20)) if case == "lengths" else None
@@ -186,7 +187,7 @@ def fused(small: bool) -> Iterator[dict[str, Any]]:
 def _our_layer(size: Size, work: str, backend: Any, dtype: Any, name: str = "lstm") -> Callable[[], Any]:
     make: Any = {"lstm": sn.nn.LSTMCell, "gru": sn.nn.GRUCell, "vanilla": sn.nn.VanillaCell}[name]
     cell = make(size.hidden, size.hidden, dtype=dtype, rngs=nnx.Rngs(0))
-    graph, state = nnx.split(sn.nn.RNN(cell, backend=backend))
+    graph, state = nnx.split(sn.nn.CuDNN(sn.nn.RNN(cell)) if backend == "cudnn" else sn.nn.RNN(cell, backend=backend))
     x = jnp.ones((size.batch, size.steps, size.hidden), dtype)
 
     def total(state: Any, x: Any) -> Any:

@@ -15,8 +15,9 @@ from recurrent_peers.sizes import EMBEDDING, GATES, VOCABULARY, Size
 from seqnets.data import Vocabulary
 from seqnets.decode import stream_many
 from seqnets.models import CharLM
-from seqnets.ops.backends import cudnn, native
-from seqnets.ops.backends.cudnn import Direction
+from seqnets.ops.backends import native
+from seqnets.ops.backends.gpu import cudnn
+from seqnets.ops.backends.gpu.cudnn import Direction
 from seqnets.ops.linear import affine
 from seqnets.ops.over_time import sequence
 from seqnets.ops.recurrent import GRU, LSTM, VANILLA, LSTMState, RecurrentWeights, highway

@@ -50,6 +50,8 @@ def stated(config: Any, default: Config) -> Config:
     """
     if not isinstance(config, Mapping):
         raise UserError(f"{_SECTION} has no object 'config' with the settings of the model; put back a copy of it")
+    if config.get("backend") == "cudnn":  # which older runs could ask for
+        config = {**config, "backend": "auto"}
     return settings.replaced(default, config, _SECTION)
 
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from seqnets.nn.conv_norm import ConvNorm as ConvNorm
     from seqnets.nn.convert import conv_to_dense as conv_to_dense
     from seqnets.nn.convert import dense_to_conv as dense_to_conv
+    from seqnets.nn.cudnn import CuDNN as CuDNN
     from seqnets.nn.dense import Dense as Dense
     from seqnets.nn.dense import Flatten as Flatten
     from seqnets.nn.highway import Highway as Highway
@@ -51,6 +52,7 @@ if not TYPE_CHECKING:  # a checker that sees `__getattr__` takes every name for 
             "conv": ["Conv", "ConvTranspose", "LocallyConnected"],
             "conv_norm": ["ConvNorm"],
             "convert": ["conv_to_dense", "dense_to_conv"],
+            "cudnn": ["CuDNN"],
             "dense": ["Dense", "Flatten"],
             "highway": ["Highway"],
             "local_response": ["LocalResponseNorm"],

@@ -1,58 +1,142 @@
-"""Recurrent layers that cuDNN runs whole: which these are, and how they reach it."""
+"""LSTM layers that cuDNN runs whole."""
 
-from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from collections.abc import Sequence
+from typing import Any
 
 import jax
 import jax.numpy as jnp
+from flax import nnx
 from jax import Array
-from jax.core import Tracer
 
 from seqnets.errors import UserError
 from seqnets.nn.cells import LSTMCell
+from seqnets.nn.rnn import RNN
+from seqnets.nn.stacked import BidirectionalRNN, StackedRNN
 from seqnets.ops import arguments, self_check
-from seqnets.ops.backends import cudnn
-from seqnets.ops.backends.cudnn import Direction
+from seqnets.ops.backends.gpu import cudnn
+from seqnets.ops.backends.gpu.cudnn import Direction
+from seqnets.ops.masking import without_padding
 from seqnets.ops.platform import default_platform
-from seqnets.ops.recurrent import LSTMState
+from seqnets.ops.recurrent import LSTM
 
-Result = TypeVar("Result")
-Layers = Sequence[Sequence[Any]]  # of RNN: the one or two directions of each layer, lowest first
+Layers = Sequence[Sequence[RNN]]  # the one or two directions of each layer, lowest first
 
 
-def refusal(layers: Layers, inputs: Array, *, resets: Array | None, key: Array | None, projected: bool) -> str | None:
-    """Say why cuDNN cannot run these layers as one, or None if it can.
+class CuDNN(nnx.Module):
+    """LSTM layers run by cuDNN in one call, on an NVIDIA GPU; the weights stay in the layers.
+
+    XLA's own loop, by which the layers run without this wrapper, was 1.2 to 1.5 times as fast on an H100 (docs/speed.md). The
+    wrapper is for GPUs on which the loop is slower.
 
     Args:
-        layers: the one or two directions of each layer, lowest first.
-        inputs: `(B, T, F)` or `(T, B, F)`.
-        resets: as the layers are called with them.
-        key: a key that switches noise on, or None.
-        projected: the inputs went through the input kernel.
+        layer: an `RNN`, a `BidirectionalRNN` that concatenates, or a `StackedRNN` of layers of one size and kind, all of them
+            around `LSTMCell`s in float32 without layer norm, noise or remat.
+        return_carry: return `(outputs, carry)` instead of the outputs; by default what the layer does.
+
+    Raises:
+        UserError: cuDNN has no such layers; the sentence says what it lacks.
 
     Example:
-        >>> from flax import nnx
-        >>> from seqnets.nn import GRUCell, RNN
-        >>> layers = [[RNN(GRUCell(3, 5, rngs=nnx.Rngs(0)))]]
-        >>> refusal(layers, jnp.ones((2, 7, 3)), resets=None, key=None, projected=False)
-        'it has the LSTM only, and found GRUCell'
+        >>> from seqnets.nn import GRUCell
+        >>> CuDNN(RNN(GRUCell(3, 5, rngs=nnx.Rngs(0))))
+        Traceback (most recent call last):
+        ...
+        seqnets.errors.UserError: cuDNN cannot run this layer: it has the LSTM only, and found GRUCell; use it without CuDNN
+
+    References:
+        Appleyard, Kociský, Blunsom, "Optimizing performance of recurrent neural networks on GPUs", 2016.
     """
+
+    def __init__(self, layer: RNN | BidirectionalRNN | StackedRNN, *, return_carry: bool | None = None):
+        if reason := _refusal(layer):
+            raise UserError(f"cuDNN cannot run this layer: {reason}; use it without CuDNN")
+        self.layer = layer
+        self.return_carry = layer.return_carry if return_carry is None else return_carry
+
+    def __call__(
+        self,
+        inputs: Array,
+        *,
+        initial_carry: Any = None,
+        lengths: Array | None = None,
+        return_carry: bool | None = None,
+    ) -> Any:
+        """Run the layers; arguments and result as for the layer itself.
+
+        Raises:
+            UserError: as for the layer; also where there is no NVIDIA GPU, for no steps, and under a mesh of devices.
+        """
+        layers = _directions(self.layer)
+        inputs = arguments.as_array("inputs", inputs)
+        if reason := _call_refusal(inputs):
+            raise UserError(f"cuDNN cannot run this: {reason}; call the layer without CuDNN")
+        lengths, _ = arguments.masks_of(inputs.shape, lengths, None, row_axis=0)
+        cells = [rnn.cell for directions in layers for rnn in directions]
+        starts = self._nested(initial_carry, layers)
+        outputs, last = cudnn.run(
+            [direction_of(cell) for cell in cells],
+            [_start(cell, inputs.shape[0], start) for cell, start in zip(cells, starts, strict=True)],
+            without_padding(inputs, lengths).astype(jnp.float32),
+            lengths=lengths,
+            bidirectional=len(layers[0]) == 2,
+            reverse=len(layers[0]) == 1 and layers[0][0].reverse,
+        )
+        wants_carry = self.return_carry if return_carry is None else return_carry
+        return (outputs, self._carry(last, layers)) if wants_carry else outputs
+
+    def _nested(self, carry: Any, layers: Layers) -> list[Any]:
+        if carry is None:
+            return [None] * sum(map(len, layers))
+        stacked = isinstance(self.layer, StackedRNN)
+        entries = arguments.entries(carry, len(layers), name="initial_carry") if stacked else [carry]
+        whole = {"name": "initial_carry", "whole": "the bidirectional layer", "part": "direction"}
+        nested = [arguments.entries(each, 2, **whole) if len(layers[0]) == 2 else (each,) for each in entries]
+        return [each for directions in nested for each in directions]
+
+    def _carry(self, last: Sequence[Any], layers: Layers) -> Any:
+        ways = len(layers[0])
+        carries = [tuple(last[at : at + ways]) if ways == 2 else last[at] for at in range(0, len(last), ways)]
+        return tuple(carries) if isinstance(self.layer, StackedRNN) else carries[0]
+
+
+def _directions(layer: Any) -> Layers:
+    parts = list(layer.layers) if isinstance(layer, StackedRNN) else [layer]
+    return [(part.forward, part.backward) if isinstance(part, BidirectionalRNN) else (part,) for part in parts]
+
+
+def _refusal(layer: Any) -> str | None:
+    if not isinstance(layer, RNN | BidirectionalRNN | StackedRNN):
+        return f"it needs an RNN, a BidirectionalRNN or a StackedRNN, and found {type(layer).__name__}"
+    if isinstance(layer, StackedRNN) and (layer.residual or layer.dropout):
+        return f"it has no {'residual connections' if layer.residual else 'dropout between layers'}"
+    layers = _directions(layer)
+    for part in list(layer.layers) if isinstance(layer, StackedRNN) else [layer]:
+        if isinstance(part, BidirectionalRNN) and part.merge != "concatenate":
+            return f"it concatenates its directions, and found merge={part.merge!r}"
     for rnn in (rnn for directions in layers for rnn in directions):
-        if reason := _layer_refusal(rnn, key):
+        if reason := _layer_refusal(rnn):
             return reason
-    if resets is not None:
-        return "it has no resets"
-    if projected:
-        return "it takes raw inputs, and these went through the input kernel already"
-    if 0 in inputs.shape:
-        return f"it needs at least one step and one row, and found the shape {inputs.shape}"
-    if not _fits(layers, inputs.shape[-1]):
-        return "its layers must be alike in size and direction, and each read what the one below puts out"
-    return _platform_refusal()
+    fits = "its layers must be alike in size and direction, and each read what the one below puts out"
+    return None if _fits(layers) else fits
 
 
-def _fits(layers: Layers, features: int) -> bool:
-    count, hidden = len(layers[0]), layers[0][0].cell.hidden_features
+def _layer_refusal(rnn: Any) -> str | None:
+    cell = getattr(rnn, "cell", rnn)
+    if type(cell) is not LSTMCell:
+        return f"it has the LSTM only, and found {type(cell).__name__}"
+    if cell.layer_norm or any(cell.zoneout):
+        return f"it has no {'layer normalization' if cell.layer_norm else 'zoneout'}"
+    if rnn.remat or rnn.weight_dropout:
+        return f"it has no {'remat' if rnn.remat else 'weight dropout'}"
+    if rnn.time_major:
+        return "it takes the batch axis first, and found time_major=True"
+    if {jnp.dtype(cell.dtype), jnp.dtype(cell.param_dtype)} != {jnp.dtype("float32")}:
+        return f"it computes in float32 only, and found {jnp.dtype(cell.dtype)}"
+    return None if cell.recurrence is LSTM else "it has other activations"
+
+
+def _fits(layers: Layers) -> bool:
+    count, hidden, features = len(layers[0]), layers[0][0].cell.hidden_features, layers[0][0].cell.in_features
     for directions in layers:
         cells = [rnn.cell for rnn in directions]
         if len(cells) != count or any((cell.in_features, cell.hidden_features) != (features, hidden) for cell in cells):
@@ -61,20 +145,9 @@ def _fits(layers: Layers, features: int) -> bool:
     return len(layers) == 1 or count == 2 or not any(rnn.reverse for (rnn,) in layers)
 
 
-def _layer_refusal(rnn: Any, key: Array | None) -> str | None:
-    cell = rnn.cell
-    if type(cell) is not LSTMCell:
-        return f"it has the LSTM only, and found {type(cell).__name__}"
-    if cell.layer_norm or any(cell.zoneout):
-        return f"it has no {'layer normalization' if cell.layer_norm else 'zoneout'}"
-    if rnn.remat or (rnn.weight_dropout and key is not None):
-        return f"it has no {'remat' if rnn.remat else 'weight dropout'}"
-    if {jnp.dtype(cell.dtype), jnp.dtype(cell.param_dtype)} != {jnp.dtype("float32")}:
-        return f"it computes in float32 only, and found {jnp.dtype(cell.dtype)}"
-    return None
-
-
-def _platform_refusal() -> str | None:
+def _call_refusal(inputs: Array) -> str | None:
+    if inputs.ndim != 3 or 0 in inputs.shape:
+        return f"it needs inputs (batch, time, features) with at least one row and step, and found the shape {inputs.shape}"
     if default_platform() != "cuda":
         return f"it runs on NVIDIA GPUs only, and JAX's default is {default_platform()}"
     if not jax.sharding.get_abstract_mesh().empty:
@@ -82,67 +155,7 @@ def _platform_refusal() -> str | None:
     return self_check.refusal("cudnn") if cudnn.is_linked() else "this JAX came without it"
 
 
-def chooses(layers: Layers, inputs: Array, **call: Any) -> bool:
-    """Say whether cuDNN shall run these layers as one: it can, and each asks for it or leaves the choice open.
-
-    Args:
-        layers: the one or two directions of each layer, lowest first.
-        inputs: `(B, T, F)` or `(T, B, F)`.
-        **call: what the layers were called with; see `refusal`.
-
-    Raises:
-        UserError: for a single layer that asks for it and cannot have it.
-    """
-    backends = {rnn.backend for directions in layers for rnn in directions}
-    if backends - {"auto", "cudnn"}:
-        return False
-    reason = refusal(layers, inputs, **call)
-    if reason and backends == {"cudnn"} and len(layers) == len(layers[0]) == 1:
-        raise UserError(f'backend "cudnn" cannot run this: {reason}; choose "auto" or "scan"')
-    return not reason
-
-
-def either(layers: Layers, inputs: Array, whole: Callable[[], Result], loop: Callable[[], Result]) -> Result:
-    """Take cuDNN's way; where that was nobody's wish and the program may yet be lowered for another platform, leave both open.
-
-    Args:
-        layers: the one or two directions of each layer, lowest first.
-        inputs: `(B, T, F)` or `(T, B, F)`.
-        whole: cuDNN's way.
-        loop: the other way, to the same result.
-    """
-    asked = any(rnn.backend == "cudnn" for directions in layers for rnn in directions)
-    traced = any(isinstance(array, Tracer) for array in (inputs, *direction_of(layers[0][0].cell)))
-    return whole() if asked or not traced else jax.lax.platform_dependent(cuda=whole, default=loop)
-
-
-def run(layers: Layers, inputs: Array, starts: Any, lengths: Array | None) -> tuple[Array, list[list[LSTMState]]]:
-    """Run layers that `refusal` has nothing against.
-
-    Args:
-        layers: the one or two directions of each layer, lowest first.
-        inputs: `(B, T, F)`.
-        starts: the states before the first step in the structure of `layers`; None is zeros.
-        lengths: `(B,)` integers, or None.
-
-    Returns:
-        The outputs `(B, T, directions * H)`, and the states after the last step in the structure of `layers`.
-    """
-    cells = [rnn.cell for directions in layers for rnn in directions]
-    given = [start for directions in starts for start in directions]
-    outputs, last = cudnn.run(
-        [direction_of(cell) for cell in cells],
-        [_start(cell, inputs.shape[0], start) for cell, start in zip(cells, given, strict=True)],
-        inputs.astype(jnp.float32),
-        lengths=lengths,
-        bidirectional=len(layers[0]) == 2,
-        reverse=len(layers[0]) == 1 and layers[0][0].reverse,
-    )
-    in_turn = iter(last)
-    return outputs, [[next(in_turn) for _ in directions] for directions in layers]
-
-
-def _start(cell: LSTMCell, rows: int, carry: Any) -> LSTMState:
+def _start(cell: LSTMCell, rows: int, carry: Any) -> Any:
     if carry is None:
         return cell.initialize_carry((rows, cell.in_features))
     return arguments.state(cell.recurrence, carry, rows, cell.hidden_features, name="initial_carry")

@@ -8,7 +8,6 @@ from flax import nnx
 from jax import Array
 
 from seqnets.errors import UserError
-from seqnets.nn import cudnn
 from seqnets.nn.cells import Cell
 from seqnets.nn.cells.base import is_as_stated
 from seqnets.nn.regularize import drop_weights
@@ -34,8 +33,7 @@ class RNN(nnx.Module):
         weight_dropout: rate of DropConnect on the recurrent kernels while a key is given.
         remat: keep for the backward pass only the state at every so many steps, and compute what lies between again: about a
             third more time, and memory for a few times the root of T steps instead of T; 0 keeps everything.
-        backend: see `seqnets.ops.over_time`; also "cudnn": the LSTM of cuDNN, in float32, which "auto" takes on an NVIDIA
-            GPU where it can.
+        backend: see `seqnets.ops.over_time`.
 
     Raises:
         UserError: for weight dropout, zoneout or remat with a cell that is not of seqnets or has a step of its own, and for a
@@ -122,18 +120,6 @@ class RNN(nnx.Module):
         return (outputs, carry) if wants_carry else outputs
 
     def _run(self, inputs: Array, carry: Carry, lengths, resets, key: Array | None, projected: bool) -> tuple[Array, Carry]:
-        def loop() -> tuple[Array, Carry]:
-            return self._loop(inputs, carry, lengths, resets, key, projected)
-
-        def whole() -> tuple[Array, Carry]:
-            outputs, [[last]] = cudnn.run([[self]], inputs.swapaxes(0, 1), [[carry]], lengths)
-            return outputs.swapaxes(0, 1), last
-
-        if cudnn.chooses([[self]], inputs, resets=resets, key=key, projected=projected):
-            return cudnn.either([[self]], inputs, whole, loop)
-        return loop()
-
-    def _loop(self, inputs: Array, carry: Carry, lengths, resets, key: Array | None, projected: bool) -> tuple[Array, Carry]:
         cell = cast(Cell, self.cell)
         zoneout_key, drop_key = (None, None) if key is None else jax.random.split(key)
         shares = cell.zoneout_shares(zoneout_key, *inputs.shape[:2])

@@ -10,7 +10,6 @@ from flax import nnx
 from jax import Array
 
 from seqnets.errors import UserError
-from seqnets.nn import cudnn
 from seqnets.nn.cells.base import is_as_stated
 from seqnets.nn.packed import pack_layers
 from seqnets.nn.regularize import dropout, locked_dropout
@@ -79,25 +78,11 @@ class StackedRNN(nnx.Module):
             starts = arguments.entries(initial_carry, len(self.layers), name="initial_carry")
         inputs, lengths, resets = _batch_major(inputs, lengths, resets)
         inputs = without_padding(inputs, lengths)
-
-        def loop() -> tuple[Array, tuple[Carry, ...]]:
-            return self._loop(inputs, starts, lengths, resets, key, projected)
-
-        def whole() -> tuple[Array, tuple[Carry, ...]]:
-            nested = [_pair(start) if len(both) == 2 else (start,) for both, start in zip(layers, starts, strict=True)]
-            outputs, last = cudnn.run(layers, inputs, nested, lengths)
-            return outputs, tuple(tuple(states) if len(states) == 2 else states[0] for states in last)
-
-        layers = self._as_directions(key)
-        call = {"resets": resets, "key": key, "projected": projected}
-        if layers and cudnn.chooses(layers, inputs, **call):
-            outputs, carry = cudnn.either(layers, inputs, whole, loop)
-        else:
-            outputs, carry = loop()
+        outputs, carry = self._run(inputs, starts, lengths, resets, key, projected)
         wants_carry = self.return_carry if return_carry is None else return_carry
         return (outputs, carry) if wants_carry else outputs
 
-    def _loop(self, inputs: Array, starts, lengths, resets, key, projected: bool) -> tuple[Array, tuple[Carry, ...]]:
+    def _run(self, inputs: Array, starts, lengths, resets, key, projected: bool) -> tuple[Array, tuple[Carry, ...]]:
         keys = [None] * len(self.layers) if key is None else jax.random.split(key, len(self.layers))
         shared = {"lengths": lengths, "return_carry": True} | ({} if resets is None else {"resets": resets})
         only_first = {"projected": True} if projected else {}
@@ -109,12 +94,6 @@ class StackedRNN(nnx.Module):
             x = self.join(x, outputs)
             carry.append(last)
         return x, tuple(carry)
-
-    def _as_directions(self, key: Array | None) -> list[tuple[RNN, ...]]:
-        # the one or two directions of each layer, or nothing where something lies between the layers
-        parts = [(layer,) if isinstance(layer, RNN) else directions(layer) for layer in self.layers]
-        noisy = self.dropout and key is not None
-        return [] if len(parts) == 1 or self.residual or noisy or not all(parts) else parts
 
     def join(self, inputs: Array, outputs: Array) -> Array:
         """Add the residual connection where it is wanted and fits."""
@@ -235,23 +214,11 @@ class BidirectionalRNN(nnx.Module):
         starts = _pair(initial_carry)
         inputs, lengths, _ = _batch_major(inputs, lengths, None)
         inputs = without_padding(inputs, lengths)
-
-        def loop() -> tuple[Array, tuple[Carry, Carry]]:
-            return self._loop(inputs, starts, lengths, key)
-
-        def whole() -> tuple[Array, tuple[Carry, Carry]]:
-            outputs, [[ahead, back]] = cudnn.run([both], inputs, [starts], lengths)
-            return outputs, (ahead, back)
-
-        both = directions(self)
-        if both and cudnn.chooses([both], inputs, resets=None, key=key, projected=False):
-            outputs, carry = cudnn.either([both], inputs, whole, loop)
-        else:
-            outputs, carry = loop()
+        outputs, carry = self._run(inputs, starts, lengths, key)
         wants_carry = self.return_carry if return_carry is None else return_carry
         return (outputs, carry) if wants_carry else outputs
 
-    def _loop(self, inputs: Array, starts, lengths, key: Array | None) -> tuple[Array, tuple[Carry, Carry]]:
+    def _run(self, inputs: Array, starts, lengths, key: Array | None) -> tuple[Array, tuple[Carry, Carry]]:
         keys = (None, None) if key is None else jax.random.split(key)
         results = [
             layer(inputs, initial_carry=start, lengths=lengths, key=layer_key, return_carry=True)
@@ -273,14 +240,3 @@ def _batch_major(inputs: Any, lengths: Any, resets: Any) -> tuple[Array, Array |
     if inputs.ndim < 3:
         raise UserError(f"inputs must have the shape (batch, time, features), got {inputs.shape}")
     return inputs, *arguments.masks_of(inputs.shape, lengths, resets, row_axis=0)
-
-
-def directions(layer: Any) -> tuple[RNN, ...]:
-    """Return the two directions of a layer whose outputs are theirs side by side, or nothing for any other.
-
-    Example:
-        >>> directions(None)
-        ()
-    """
-    side_by_side = isinstance(layer, BidirectionalRNN) and layer.merge == "concatenate"
-    return (layer.forward, layer.backward) if side_by_side else ()

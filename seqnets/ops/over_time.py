@@ -11,7 +11,8 @@ from jax import Array
 from seqnets.errors import UserError
 from seqnets.ops import arguments
 from seqnets.ops.across_devices import divided_by_rows, varying, varying_axes
-from seqnets.ops.backends import native, pallas, parallel, reference, scan
+from seqnets.ops.backends import native, parallel, reference, scan
+from seqnets.ops.backends.gpu import pallas
 from seqnets.ops.backends.names import Backend
 from seqnets.ops.masking import without_padding
 from seqnets.ops.recurrent import Carry, Recurrence, RecurrentWeights, hidden_of
@@ -78,7 +79,7 @@ def sequence(
 
 
 _RUNS = {"parallel": parallel.run, "native": native.run, "pallas": pallas.run, "scan": scan.run, "reference": reference.run}
-_AUTO = ("parallel", "native", "scan")  # pallas has not run on a GPU yet: only for those who ask
+_AUTO = ("parallel", "native", "scan")  # on GPUs, XLA's loop was faster than cuDNN; pallas is for those who ask
 
 
 def _chosen(backend: Backend, *call) -> str:
@@ -86,11 +87,12 @@ def _chosen(backend: Backend, *call) -> str:
         "native": lambda: native.refusal(*call),
         "parallel": lambda: parallel.refusal(call[0]),
         "pallas": lambda: pallas.refusal(*call),
-        "cudnn": lambda: "it takes raw inputs, which only an nn.RNN around an nn.LSTMCell has for it",
     }
     if backend == "auto":
         return next(name for name in _AUTO if name not in refusals or not refusals[name]())
-    if backend not in (*_RUNS, *refusals):
+    if backend == "cudnn":  # which takes raw inputs and whole stacks
+        raise UserError('"cudnn" is no backend of a layer; wrap LSTM layers in it: seqnets.nn.CuDNN(layer)')
+    if backend not in _RUNS:
         raise UserError(f"backend {backend!r} does not exist; choose one of {', '.join(get_args(Backend))}")
     if backend in refusals and (reason := refusals[backend]()):
         raise UserError(f'backend "{backend}" cannot run this: {reason}; choose "auto" or "scan"')

@@ -132,7 +132,7 @@ def _difference(backend: str, recurrence: Recurrence) -> str | None:
 
 
 def _recurrence(backend: str, recurrence: Recurrence) -> dict[str, float]:
-    run = import_module(f"seqnets.ops.backends.{backend}").run
+    run = import_module(f"seqnets.ops.backends.{'gpu.' if backend in OF_GPUS else ''}{backend}").run
     weights, carry, inputs = _problem(recurrence)
     arguments = (weights, carry, inputs.projected)
 
@@ -207,7 +207,7 @@ def _steps(recurrence: Recurrence, weights: RecurrentWeights, carry: Carry, proj
 
 def _cudnn(backend: str, recurrence: Recurrence) -> dict[str, float]:
     del backend
-    from seqnets.ops.backends import cudnn
+    from seqnets.ops.backends.gpu import cudnn
 
     weights, (cell, hidden), inputs = _problem(recurrence)
     kernel, bias = _normal(UNITS, 4 * UNITS) / np.float32(UNITS**0.5), _normal(4 * UNITS)

@@ -13,7 +13,7 @@ import numpy as np
 from flax import nnx
 
 from seqnets.errors import UserError
-from seqnets.nn import CELLS, RNN, BidirectionalRNN, Cell, GRUCell, LSTMCell, StackedRNN, VanillaCell
+from seqnets.nn import CELLS, RNN, BidirectionalRNN, Cell, CuDNN, GRUCell, LSTMCell, StackedRNN, VanillaCell
 from seqnets.weights.tensors import as_array
 
 _PARTS = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
@@ -104,6 +104,7 @@ def torch_rnn_state_dict(layer: StackedRNN | BidirectionalRNN | RNN | Cell) -> d
 
 def _cells(layer: Any) -> Iterator[tuple[str, Cell]]:
     """Yield torch's suffix and the cell, for every layer and direction."""
+    layer = layer.layer if isinstance(layer, CuDNN) else layer
     layers = layer.layers if isinstance(layer, StackedRNN) else [layer]
     for index, part in enumerate(layers):
         if isinstance(part, BidirectionalRNN):

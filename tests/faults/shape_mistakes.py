@@ -25,7 +25,8 @@ from seqnets.models.captioner import Captioner
 from seqnets.models.sequence.translator import Source, Translator, TranslatorConfig
 from seqnets.nn.stacked import directions
 from seqnets.ops import stack_step
-from seqnets.ops.backends import cudnn, reference
+from seqnets.ops.backends import reference
+from seqnets.ops.backends.gpu import cudnn
 from seqnets.ops.native import build
 from seqnets.ops.over_time import sequence
 from seqnets.ops.recurrent import GRU, LSTM, LSTMState, RecurrentWeights

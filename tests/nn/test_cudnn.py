@@ -10,8 +10,10 @@ from jax.experimental import rnn
 import seqnets.nn as snn
 from numerics import assert_close
 from seqnets.errors import UserError
-from seqnets.nn import cudnn as layers_on_cudnn
-from seqnets.ops.backends import cudnn
+from seqnets.models.char_lm_config import CharLMConfig
+from seqnets.models.description import stated
+from seqnets.nn import cudnn as wrapper
+from seqnets.ops.backends.gpu import cudnn
 from seqnets.ops.platform import default_platform
 from seqnets.weights.cudnn import cudnn_weights, load_cudnn_weights
 
@@ -20,20 +22,21 @@ X = jnp.asarray(np.random.default_rng(0).normal(size=(B, T, F)), jnp.float32)
 LENGTHS = jnp.array([3, 0, 9])
 
 
-def lstm(features=F, hidden=H, backend="auto", reverse=False, **options):
-    return snn.RNN(snn.LSTMCell(features, hidden, rngs=nnx.Rngs(0), **options), reverse=reverse, backend=backend)
+def lstm(features=F, hidden=H, reverse=False, **options):
+    of_layer = {name: options.pop(name) for name in ("remat", "weight_dropout", "time_major") if name in options}
+    return snn.RNN(snn.LSTMCell(features, hidden, rngs=nnx.Rngs(0), **options), reverse=reverse, **of_layer)
 
 
-def both(features=F, backend="auto"):
-    return snn.BidirectionalRNN(lstm(features, backend=backend), lstm(features, backend=backend, reverse=True))
+def both(features=F, **options):
+    return snn.BidirectionalRNN(lstm(features), lstm(features, reverse=True), **options)
 
 
 STACKS = {
-    "one": lambda backend: lstm(backend=backend),
-    "reverse": lambda backend: lstm(backend=backend, reverse=True),
-    "bidirectional": lambda backend: both(backend=backend),
-    "two": lambda backend: snn.StackedRNN([lstm(backend=backend), lstm(H, backend=backend)]),
-    "two-bidirectional": lambda backend: snn.StackedRNN([both(backend=backend), both(2 * H, backend=backend)]),
+    "one": lstm,
+    "reverse": lambda: lstm(reverse=True),
+    "bidirectional": both,
+    "two": lambda: snn.StackedRNN([lstm(), lstm(H)]),
+    "two-bidirectional": lambda: snn.StackedRNN([both(), both(2 * H)]),
 }
 
 
@@ -73,27 +76,32 @@ def by_definition(monkeypatch):
         return rnn.lstm_ref(x, hidden, cell, *weights, lengths, *shape[:3], 0.0, shape.bidirectional)
 
     monkeypatch.setattr(cudnn, "lstm", definition)
-    monkeypatch.setattr(layers_on_cudnn, "_platform_refusal", lambda: None)
+    monkeypatch.setattr(wrapper, "_call_refusal", lambda inputs: None)
     return asked
 
 
-@pytest.mark.parametrize(
-    ("kind", "lengths"), [("one", None), ("reverse", LENGTHS), ("two", LENGTHS), ("two-bidirectional", LENGTHS)]
-)
-def test_a_stack_is_one_call_and_equals_the_reference(kind, lengths, by_definition):
-    starts = random_starts(STACKS[kind]("reference"))
-    expected = values_and_gradients(STACKS[kind]("reference"), lengths, starts)
+@pytest.mark.parametrize("lengths", [None, LENGTHS], ids=["whole", "lengths"])
+@pytest.mark.parametrize("kind", STACKS)
+def test_a_stack_is_one_call_and_equals_the_layers(kind, lengths, by_definition):
+    starts = random_starts(STACKS[kind]())
+    expected = values_and_gradients(STACKS[kind](), lengths, starts)
     assert not by_definition
-    assert_close(values_and_gradients(STACKS[kind]("cudnn"), lengths, starts), expected)
+    assert_close(values_and_gradients(snn.CuDNN(STACKS[kind]()), lengths, starts), expected)
     assert by_definition == [(F, H, kind.count("two") + 1, "bidirectional" in kind)]
+
+
+def test_it_returns_what_the_layer_returns(by_definition):
+    layer = snn.RNN(snn.LSTMCell(F, H, rngs=nnx.Rngs(0)), return_carry=True)
+    assert_close(snn.CuDNN(layer)(X), layer(X))
+    assert_close(snn.CuDNN(layer)(X, return_carry=False), layer(X, return_carry=False))
 
 
 @pytest.mark.parametrize("kind", STACKS)
 def test_flat_weights_go_out_and_in(kind):
-    layer = STACKS[kind]("auto")
+    layer = STACKS[kind]()
     nnx.update(layer, randomized(layer)[1])
-    flat, other = cudnn_weights(layer), STACKS[kind]("auto")
-    load_cudnn_weights(other, flat)
+    flat, other = cudnn_weights(layer), STACKS[kind]()
+    load_cudnn_weights(snn.CuDNN(other), flat)
     np.testing.assert_array_equal(cudnn_weights(other), flat)
     shape = cudnn.Shape(F, H, kind.count("two") + 1, "bidirectional" in kind)
     assert flat.size == rnn.get_num_params_in_lstm(*shape)
@@ -115,47 +123,61 @@ def test_weights_that_do_not_fit_are_refused():
 
 
 @pytest.mark.parametrize(
-    ("layer", "options", "message"),
+    ("build", "message"),
     [
-        (snn.RNN(snn.GRUCell(F, H, rngs=nnx.Rngs(0)), backend="cudnn"), {}, "LSTM only, and found GRUCell"),
-        (lstm(backend="cudnn", layer_norm=True), {}, "no layer normalization"),
-        (lstm(backend="cudnn", zoneout=0.1), {}, "no zoneout"),
-        (lstm(backend="cudnn", dtype=jnp.bfloat16), {}, "float32 only, and found bfloat16"),
-        (lstm(backend="cudnn"), {"resets": jnp.zeros((B, T), bool)}, "no resets"),
-        (lstm(4 * H, backend="cudnn"), {"projected": True}, "takes raw inputs"),
+        (lambda: snn.RNN(snn.GRUCell(F, H, rngs=nnx.Rngs(0))), "LSTM only, and found GRUCell"),
+        (lambda: snn.RNN(nnx.LSTMCell(F, H, rngs=nnx.Rngs(0))), "LSTM only, and found LSTMCell"),
+        (lambda: snn.LSTMCell(F, H, rngs=nnx.Rngs(0)), "needs an RNN, a BidirectionalRNN or a StackedRNN, and found LSTMCell"),
+        (lambda: lstm(layer_norm=True), "no layer normalization"),
+        (lambda: lstm(zoneout=0.1), "no zoneout"),
+        (lambda: lstm(remat=2), "no remat"),
+        (lambda: lstm(weight_dropout=0.1), "no weight dropout"),
+        (lambda: lstm(time_major=True), "batch axis first"),
+        (lambda: lstm(dtype=jnp.bfloat16), "float32 only, and found bfloat16"),
+        (lambda: both(merge="sum"), "concatenates its directions"),
+        (lambda: snn.StackedRNN([lstm(), lstm(H)], dropout=0.1), "no dropout between layers"),
+        (lambda: snn.StackedRNN([lstm(), lstm(H)], residual=True), "no residual connections"),
+        (lambda: snn.StackedRNN([lstm(), lstm(H, hidden=7)]), "must be alike in size and direction"),
+        (lambda: snn.StackedRNN([lstm(), lstm(H, reverse=True)]), "must be alike in size and direction"),
+        (lambda: snn.StackedRNN([lstm(), snn.RNN(snn.GRUCell(H, H, rngs=nnx.Rngs(0)))]), "LSTM only"),
     ],
 )
-def test_what_it_cannot_do_is_refused(layer, options, message):
-    x = jnp.ones((B, T, 4 * H)) if "projected" in options else X
-    with pytest.raises(UserError, match=f'backend "cudnn" cannot run this: .*{message}'):
-        layer(x, **options)
+def test_what_it_cannot_do_is_refused(build, message):
+    with pytest.raises(UserError, match=f"cuDNN cannot run this layer: .*{message}.*; use it without CuDNN"):
+        snn.CuDNN(build())
 
 
-def test_what_is_no_stack_for_it_runs_layer_by_layer(by_definition):
-    jax.eval_shape(snn.StackedRNN([lstm(backend="cudnn"), lstm(H, hidden=7, backend="cudnn")]), X)
-    assert [shape.hidden_features for shape in by_definition] == [H, 7]
-    jax.eval_shape(snn.StackedRNN([lstm(backend="cudnn"), snn.RNN(snn.GRUCell(H, H, rngs=nnx.Rngs(0)))]), X)
-    assert len(by_definition) == 3
+@pytest.mark.parametrize("shape", [(B, 0, F), (0, T, F), (T, F)])
+def test_no_steps_or_rows_are_refused(shape):
+    with pytest.raises(UserError, match="at least one row and step"):
+        snn.CuDNN(lstm())(jnp.zeros(shape))
+
+
+def test_as_a_backend_it_is_answered_with_the_wrapper():
+    with pytest.raises(UserError, match=r"wrap LSTM layers in it: seqnets\.nn\.CuDNN\(layer\)"):
+        snn.RNN(snn.LSTMCell(F, H, rngs=nnx.Rngs(0)), backend="cudnn")(X)
 
 
 def test_without_a_gpu_it_is_refused():
     if default_platform() == "cuda":
         pytest.skip("there is a GPU")
-    with pytest.raises(UserError, match="it runs on NVIDIA GPUs only, and JAX's default is cpu"):
-        lstm(backend="cudnn")(X)
+    with pytest.raises(UserError, match="it runs on NVIDIA GPUs only, and JAX's default is cpu; call the layer without CuDNN"):
+        snn.CuDNN(lstm())(X)
 
 
-@pytest.mark.parametrize("platform", ["cuda", "cpu"])
-def test_what_auto_chose_on_a_gpu_is_lowered_for_either(platform, monkeypatch):
+def test_it_is_lowered_for_a_gpu(monkeypatch):
     if not cudnn.is_linked():
         pytest.skip("this jaxlib came without its plugin for NVIDIA GPUs, which lowers cuDNN's calls")
-    monkeypatch.setattr(layers_on_cudnn, "_platform_refusal", lambda: None)
+    monkeypatch.setattr(wrapper, "_call_refusal", lambda inputs: None)
     if default_platform() != "cuda":  # cuDNN itself would have to be asked
         monkeypatch.setattr(rnn.gpu_rnn, "compute_rnn_workspace_reserve_space_sizes", lambda *sizes: (64, 128))
-    graph, params, rest = randomized(STACKS["two-bidirectional"]("auto"))
+    graph, params, rest = randomized(snn.CuDNN(STACKS["two-bidirectional"]()))
     gradient = jax.jit(jax.grad(lambda params, x: nnx.merge(graph, params, rest)(x).sum()))
-    text = gradient.trace(params, X).lower(lowering_platforms=(platform,)).as_text()
-    assert ("cudnn_rnn_bwd_ffi" in text) == (platform == "cuda")
+    assert "cudnn_rnn_bwd_ffi" in gradient.trace(params, X).lower(lowering_platforms=("cuda",)).as_text()
+
+
+def test_a_run_that_asked_for_it_opens_with_auto():
+    assert stated({"backend": "cudnn"}, CharLMConfig()).backend == "auto"
 
 
 @pytest.mark.parametrize("lengths", [None, LENGTHS], ids=["whole", "lengths"])
@@ -163,7 +185,9 @@ def test_what_auto_chose_on_a_gpu_is_lowered_for_either(platform, monkeypatch):
 def test_on_a_gpu_it_equals_the_reference(kind, lengths):
     if default_platform() != "cuda":
         pytest.skip("no NVIDIA GPU here")
-    starts = random_starts(STACKS[kind]("reference"))
+    starts = random_starts(STACKS[kind]())
     with jax.default_matmul_precision("highest"):
-        found, expected = [values_and_gradients(STACKS[kind](backend), lengths, starts) for backend in ("cudnn", "reference")]
+        found, expected = [
+            values_and_gradients(make(STACKS[kind]()), lengths, starts) for make in (snn.CuDNN, lambda layer: layer)
+        ]
     assert_close(found, expected)

@@ -13,7 +13,8 @@ from jax.experimental import rnn
 
 from numerics import assert_close
 from recurrence_problems import CELLS, LINEAR, expected, gpu_interpreter, in_bfloat16, problem, results
-from seqnets.ops.backends import cudnn, native, pallas, parallel, reference, scan
+from seqnets.ops.backends import native, parallel, reference, scan
+from seqnets.ops.backends.gpu import cudnn, pallas
 from seqnets.ops.native import build
 from seqnets.ops.over_time import sequence
 from seqnets.ops.recurrent import LSTMState

@@ -13,7 +13,8 @@ from jax.experimental import rnn
 
 from numerics import assert_close
 from recurrence_problems import CELLS, LINEAR, problem
-from seqnets.ops.backends import cudnn, native, parallel, reference, scan
+from seqnets.ops.backends import native, parallel, reference, scan
+from seqnets.ops.backends.gpu import cudnn
 from seqnets.ops.canonical_conv import LAYOUT, convolve
 from seqnets.ops.derivatives import differentiable
 from seqnets.ops.lookup import take_rows

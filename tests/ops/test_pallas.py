@@ -11,7 +11,8 @@ from jax.sharding import AxisType
 from numerics import assert_close
 from recurrence_problems import CELLS, LINEAR, gpu_interpreter, in_bfloat16, problem, results
 from seqnets.errors import UserError
-from seqnets.ops.backends import pallas, scan
+from seqnets.ops.backends import scan
+from seqnets.ops.backends.gpu import pallas
 from seqnets.ops.over_time import sequence
 from seqnets.ops.platform import default_platform
 from seqnets.ops.recurrent import VANILLA, RecurrentWeights, with_layer_norm

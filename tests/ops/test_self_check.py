@@ -14,7 +14,8 @@ from numerics import assert_close
 from seqnets import nn
 from seqnets.errors import UserError
 from seqnets.ops import self_check
-from seqnets.ops.backends import cudnn, native, scan
+from seqnets.ops.backends import native, scan
+from seqnets.ops.backends.gpu import cudnn
 from seqnets.ops.native import build
 from seqnets.ops.native import library as compiled
 from seqnets.ops.recurrent import GRU, LSTM, VANILLA, highway

@@ -2,4 +2,4 @@
 
 from typing import Literal
 
-Backend = Literal["auto", "reference", "scan", "native", "parallel", "pallas", "cudnn"]
+Backend = Literal["auto", "reference", "scan", "native", "parallel", "pallas"]

@@ -16,7 +16,7 @@ from jax.experimental import pallas
 from jax.experimental.pallas import mosaic_gpu
 
 from seqnets.ops.across_devices import varying, varying_axes
-from seqnets.ops.backends.tiles import ROWS, UNITS, gates, parts_of, pieces
+from seqnets.ops.backends.gpu.tiles import ROWS, UNITS, gates, parts_of, pieces
 
 Ref = Any  # what a kernel reads and writes through
 
