@@ -110,6 +110,14 @@ def test_too_many_bad_steps_in_a_row_stop_the_run_with_a_good_checkpoint(trained
     assert (tmp_path / "run" / "model.safetensors").exists()
 
 
+@pytest.mark.parametrize("dispatch", [1, 8])
+def test_so_many_bad_steps_in_a_row_and_not_one_fewer_end_a_run(trained, tiny, dispatch):
+    settings = {"max_bad_steps": 4, "steps_per_dispatch": dispatch}
+    trained(task=tiny.TinyTask(bad=frozenset({3, 4, 5, 7, 8, 9})), **settings)
+    with pytest.raises(Diverged, match="not finite 4 steps in a row"):
+        trained(task=tiny.TinyTask(bad=frozenset({3, 4, 5, 6})), **settings)
+
+
 def test_progress_is_told_of_everything(trained, recorder):
     shown = recorder()
     trained(progress=shown, evaluate_every=10)
