@@ -51,8 +51,9 @@ def test_the_last_state_is_where_each_direction_ends():
         np.testing.assert_array_equal(last[row], np.concatenate([outputs[row, length - 1, :4], outputs[row, 0, 4:]]))
 
 
-def test_pools_are_those_of_a_loop():
-    outputs = np.random.default_rng(0).standard_normal((2, 5, 3)).astype(np.float32)
+@pytest.mark.parametrize("center", [0, 5, -5])  # a maximum of numbers below zero, too
+def test_pools_are_those_of_a_loop(center):
+    outputs = center + np.random.default_rng(0).standard_normal((2, 5, 3)).astype(np.float32)
     last = outputs[:, 0]
     attention = POOLS["attention"](3, nnx.Rngs(2))
     w = weights_of(attention)
