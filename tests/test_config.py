@@ -9,7 +9,7 @@ import pytest
 
 from seqnets import settings
 from seqnets.errors import UserError
-from seqnets.tasks.text.config import TextRunConfig
+from seqnets.tasks.text import TextRunConfig
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from seqnets import settings
 from seqnets.cli import main as frame
 from seqnets.cli.main import main
 from seqnets.tasks import TASKS
-from seqnets.tasks.text.config import TextRunConfig
+from seqnets.tasks.text import TextRunConfig
 from seqnets.train import Diverged
 
 README = Path(__file__).parents[1] / "README.md"
@@ -90,7 +90,7 @@ def test_the_exit_codes_are_listed():
 
 def check_configuration(path):
     values = settings.read(path)
-    settings.replaced(TASKS[values.get("task", "text")].settings().default(), values, path.name)
+    settings.replaced(TASKS[values.get("task", "text")].recipe().default(), values, path.name)
 
 
 def test_the_configurations_named_in_it_exist_and_are_right():

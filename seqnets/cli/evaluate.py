@@ -99,7 +99,7 @@ def _text(run: Any, found: argparse.Namespace) -> tuple[Any, str, int]:
 def _settings(run: Any) -> Any:
     from seqnets import settings
     from seqnets.run import SETTINGS, check_file
-    from seqnets.tasks.text.config import TextRunConfig
+    from seqnets.tasks.text import TextRunConfig
 
     if run.config["task"] != "text":
         raise wrong_run(run.directory, run.config["task"], "text")

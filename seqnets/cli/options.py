@@ -19,7 +19,7 @@ def add_settings(parser: Parser, config: Any) -> None:
     """Add an option for every setting of every section of a configuration; `chosen` finds those that were given.
 
     Example:
-        >>> from seqnets.tasks.text.config import TextRunConfig
+        >>> from seqnets.tasks.text import TextRunConfig
         >>> parser = Parser("seqnets train", "train a model")
         >>> add_settings(parser, TextRunConfig())
         >>> chosen(parser.read(["--model.cell", "gru", "--train.steps=10"]))
@@ -77,7 +77,7 @@ def documented(kind: type) -> Mapping[str, str]:
     """Return the text that stands below each field of a dataclass, those it inherits included.
 
     Example:
-        >>> from seqnets.tasks.text.config import TextRunConfig
+        >>> from seqnets.tasks.text import TextRunConfig
         >>> documented(TextRunConfig)["task"]
         'What is learned.'
     """

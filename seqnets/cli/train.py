@@ -17,7 +17,8 @@ from seqnets.cli.verbs import VERBS
 from seqnets.errors import UserError
 from seqnets.places import at_home
 from seqnets.suggestion import nearest
-from seqnets.tasks import TASKS, TaskEntry
+from seqnets.tasks import TASKS
+from seqnets.tasks.recipe import Recipe
 from seqnets.train.hosts import Hosts, join_hosts
 
 _CONFIG, _SETTINGS = "config.json", "config.toml"  # of a run folder; `seqnets.run`, which names them, needs JAX
@@ -26,56 +27,55 @@ _CONFIG, _SETTINGS = "config.json", "config.toml"  # of a run folder; `seqnets.r
 def main(argv: Sequence[str]) -> int:
     """Run the words after `seqnets train`; see `seqnets train --help`."""
     words, name = _task_name(list(argv))
-    task = TASKS[name].settings()
-    found = _parser(name, task).read(words)
-    _refuse_runs(task.given(found))
-    config = at_home(getattr(task, "completed", _as_it_is)(_config(task, found)))
+    recipe = TASKS[name].recipe()
+    found = _parser(name, recipe).read(words)
+    _refuse_runs(recipe.given(found))
+    config = at_home(recipe.completed(_config(recipe, found)))
     if found.restarts:
         return supervise(_without_restarts(words, name), found.restarts)
-    directory = found.out or str(_folder(task, config, found.config))
-    return _run(TASKS[name], config, found, directory)
+    directory = found.out or str(_folder(recipe, config, found.config))
+    return _run(recipe, config, found, directory)
 
 
-def _run(task: TaskEntry, config: Any, found: Any, directory: str) -> int:
+def _run(recipe: Recipe, config: Any, found: Any, directory: str) -> int:
     runtime.start()
     from seqnets.train.mesh import request_devices
 
-    recipe = task.recipe()
     processes = join_hosts(found.hosts)
     config = _with_mesh(config, recipe, processes)
     request_devices(config.train.mesh, processes)  # before anything asks JAX what there is
     if found.dry_run:
         return _dry_run(recipe, config)
-    text = settings.dumps(task.settings().resolved(config))
+    text = settings.dumps(recipe.resolved(config))
     return _train(recipe, config, directory, found.resume, text, first=processes == 1 or _is_first_process())
 
 
-def _with_mesh(config: Any, recipe: Any, processes: int) -> Any:
+def _with_mesh(config: Any, recipe: Recipe, processes: int) -> Any:
     """Divide a batch over the cores where that is known to pay."""
     from seqnets.train.mesh import AUTO
 
-    if config.train.mesh or processes > 1 or not getattr(recipe, "prefers_mesh", lambda _: False)(config):
+    if config.train.mesh or processes > 1 or not recipe.prefers_mesh(config):
         return config
     return settings.replaced(config, {"train": {"mesh": AUTO}})
 
 
-def _train(recipe: Any, config: Any, directory: str, resume: Any, text: str, *, first: bool) -> int:
+def _train(recipe: Recipe, config: Any, directory: str, resume: Any, text: str, *, first: bool) -> int:
     from seqnets.train import fit
     from seqnets.train.resume import continues
 
     if first:
         continues(Path(directory), resume)  # before a long text is read
-    task = recipe.make_task(config, _tell if first else _tell_nobody)
+    task = recipe.make(config, _tell if first else _tell_nobody)
     run = fit(task, config.train, directory=directory, resume=resume, settings=text)
     if run.directory:  # of several processes only the first has it
-        print(recipe.closing(run, config))
+        print(recipe.closing(run, config, task))
     return 0
 
 
-def _dry_run(recipe: Any, config: Any) -> int:
+def _dry_run(recipe: Recipe, config: Any) -> int:
     from seqnets.cli.dry_run import report
 
-    for line in report(recipe.make_task(config, _tell), config.train):
+    for line in report(recipe.make(config, _tell), config.train):
         print(line, flush=True)
     return 0
 
@@ -115,15 +115,15 @@ def _options(words: list[str]) -> list[str]:
     return words[: words.index("--")] if "--" in words else words
 
 
-def _parser(name: str, task: Any) -> Parser:
+def _parser(name: str, recipe: Recipe) -> Parser:
     tasks = "\n".join(f"  {each:12} {entry.summary}" for each, entry in TASKS.items())
     parser = Parser(
         f"seqnets train{'' if name == 'text' else ' ' + name}",
         VERBS["train"].summary,
         epilog=f"tasks (`seqnets train TASK --help` tells their settings; a file of that name is ./{name}):\n{tasks}",
-        usage=f"seqnets train [TASK] [{task.USAGE}] [--config FILE] [--out RUN] [--SECTION.NAME VALUE ...]",
+        usage=f"seqnets train [TASK] [{recipe.usage}] [--config FILE] [--out RUN] [--SECTION.NAME VALUE ...]",
     )
-    task.add_arguments(parser)
+    recipe.add_words(parser)
     parser.add_argument("--config", metavar="FILE", help="settings as TOML; options given here win")
     parser.add_argument("--out", metavar="RUN", help="the run folder [runs/NAME, after the data or the configuration]")
     parser.add_argument(
@@ -151,14 +151,14 @@ def _parser(name: str, task: Any) -> Parser:
         help="start again up to N times after a crash, from what is saved",
     )
     parser.add_argument("--dry-run", action="store_true", help="show sizes, memory and time per step, and train nothing")
-    add_settings(parser, task.default())
+    add_settings(parser, recipe.default())
     return parser
 
 
-def _config(task: Any, found: Any) -> Any:
+def _config(recipe: Recipe, found: Any) -> Any:
     sources = [(_file_settings(found.config), found.config)] if found.config else []
-    sources += [(task.given(found), "command line"), (chosen(found), "command line")]
-    default = task.default()
+    sources += [(recipe.given(found), "command line"), (chosen(found), "command line")]
+    default = recipe.default()
     config = settings.replaced(default, {"train": {"warmup_steps": 0}})
     for values, where in sources:
         config = settings.replaced(config, values, where)
@@ -188,10 +188,10 @@ def _is_of_run(path: Path) -> bool:
     return path.name == _SETTINGS and path.is_file() and path.with_name(_CONFIG).is_file()
 
 
-def _folder(task: Any, config: Any, path: str | None) -> Path:
+def _folder(recipe: Recipe, config: Any, path: str | None) -> Path:
     """Return the run's folder: that of the run whose settings these are, else a new one."""
     if path is None:
-        return Path("runs") / task.run_name(config)
+        return Path("runs") / recipe.run_name(config)
     file = _settings_file(path)
     if _is_of_run(file):
         return file.parent
@@ -216,10 +216,6 @@ def _is_first_process() -> bool:
 
 def _tell_nobody(sentence: str) -> None:
     """Say nothing: another process says it."""
-
-
-def _as_it_is(config: Any) -> Any:
-    return config
 
 
 def _tell(sentence: str) -> None:

@@ -1,25 +1,13 @@
-"""Floor 4: the tasks of `seqnets train TASK`, one folder each: its settings, its `Task`, its recipe, its default TOML.
+"""Floor 4: the tasks of `seqnets train TASK`, one folder each, and what the loop, which knows no task, cannot say of them.
 
-They say what the loop, which knows no task, cannot. config.py, which needs no JAX:
-
-    default() -> config                     the settings when nothing is said, a frozen dataclass with a section `train`
-    USAGE                                   those words in the usage line
-    add_arguments(parser)                   the words that name the data, such as CORPUS...
-    given(found) -> mapping                 those words as settings
-    completed(config) -> config             (if it has it) the settings with what follows from others
-    run_name(config) -> str                 what to call the run's folder
-    resolved(config) -> config              the settings as they mean the same from any folder
-
-recipe.py:
-
-    make_task(config, tell) -> Task         the model and its data
-    closing(run, config) -> str             what to show at the end: a figure, a sample, the next commands
-    prefers_mesh(config) -> bool            (if it has it) whether a CPU device for each core is faster than one for all
+__init__.py     the settings of a run and the `Recipe`, which need no JAX
+task.py         the `Task`: batches, loss, figures
+default.toml    the settings where nothing is given
 """
 
 from dataclasses import dataclass
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from seqnets.exports import on_demand
 
@@ -27,6 +15,7 @@ if TYPE_CHECKING:
     from seqnets.tasks.captioner.learning import CaptionLearning as CaptionLearning
     from seqnets.tasks.captioner.task import CaptionerTask as CaptionerTask
     from seqnets.tasks.classifier.task import ClassifierTask as ClassifierTask
+    from seqnets.tasks.recipe import Recipe
     from seqnets.tasks.tagger.task import TaggerTask as TaggerTask
     from seqnets.tasks.text.task import CharLMTask as CharLMTask
     from seqnets.tasks.text_classifier.task import TextClassifierTask as TextClassifierTask
@@ -36,47 +25,43 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class TaskEntry:
-    """One task: its package, what it learns in a line, and how its runs are used, with {run} for the folder."""
+    """One task.
 
-    package: str
+    Args:
+        folder: its package, below this one.
+        task: the class that the loop trains, in its task.py.
+        summary: what it learns, in a line.
+        use: how its runs are used, with {run} for the folder.
+    """
+
+    folder: str
+    task: str
     summary: str
     use: str
 
-    def settings(self) -> Any:
-        """Import what is known of the task without JAX."""
-        return import_module(f"{self.package}.config")
-
-    def recipe(self) -> Any:
-        """Import what trains it."""
-        return import_module(f"{self.package}.recipe")
+    def recipe(self) -> "Recipe":
+        """Import what the command line needs to know of the task; nothing of it needs JAX yet."""
+        return import_module(f"{__name__}.{self.folder}").RECIPE
 
 
 TASKS = {
-    "text": TaskEntry("seqnets.tasks.text", "a character model of any text (the default)", "sample {run}"),
-    "classifier": TaskEntry("seqnets.tasks.classifier", "the class of an image", "classify {run} IMAGES"),
-    "text-classifier": TaskEntry("seqnets.tasks.text_classifier", "the class of a text", "predict {run} --text TEXT"),
-    "tagger": TaskEntry("seqnets.tasks.tagger", "a label for every step of a sequence", "predict {run} --text TEXT"),
+    "text": TaskEntry("text", "CharLMTask", "a character model of any text (the default)", "sample {run}"),
+    "classifier": TaskEntry("classifier", "ClassifierTask", "the class of an image", "classify {run} IMAGES"),
+    "text-classifier": TaskEntry("text_classifier", "TextClassifierTask", "the class of a text", "predict {run} --text TEXT"),
+    "tagger": TaskEntry("tagger", "TaggerTask", "a label for every step of a sequence", "predict {run} --text TEXT"),
     "captioner": TaskEntry(
-        "seqnets.tasks.captioner",
+        "captioner",
+        "CaptionerTask",
         "sentences for images, with attention; without images, for drawings",
         "caption {run} IMAGES",
     ),
-    "translator": TaskEntry("seqnets.tasks.translator", "a text out of a text, with attention", "predict {run} --text TEXT"),
-    "vqa": TaskEntry("seqnets.tasks.vqa", "answers to questions about pictures", "answer {run} IMAGE QUESTION"),
+    "translator": TaskEntry("translator", "TranslatorTask", "a text out of a text, with attention", "predict {run} --text TEXT"),
+    "vqa": TaskEntry("vqa", "VQATask", "answers to questions about pictures", "answer {run} IMAGE QUESTION"),
 }
 
 if not TYPE_CHECKING:  # a checker that sees `__getattr__` takes every name for one that exists
     __getattr__, __dir__, __all__ = on_demand(
         __name__,
-        {
-            "captioner.learning": ["CaptionLearning"],
-            "captioner.task": ["CaptionerTask"],
-            "classifier.task": ["ClassifierTask"],
-            "tagger.task": ["TaggerTask"],
-            "text.task": ["CharLMTask"],
-            "text_classifier.task": ["TextClassifierTask"],
-            "translator.task": ["TranslatorTask"],
-            "vqa.task": ["VQATask"],
-        },
+        {"captioner.learning": ["CaptionLearning"], **{f"{entry.folder}.task": [entry.task] for entry in TASKS.values()}},
         own=["TASKS", "TaskEntry"],
     )

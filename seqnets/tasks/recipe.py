@@ -1,64 +1,170 @@
-"""What the tasks that read files share: their default settings, names of runs, and last words."""
+"""What `seqnets train TASK` needs to know of a task, as data: the package of each task holds one `Recipe`."""
 
 import shlex
-from collections.abc import Callable, Sequence
+from argparse import ArgumentParser
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import reduce
 from importlib.resources import files
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from seqnets import places, settings
 
 if TYPE_CHECKING:
     from seqnets.run import Run
+    from seqnets.train.task import Task
 
-Config = TypeVar("Config")
+Tell = Callable[[str], None]
 
 
-def packaged(task: str, config: Config) -> Config:
-    """Return the default settings of a task, from the TOML file in its folder.
+def _as_they_are(given: Any) -> Any:
+    return given
 
-    Example:
-        >>> from seqnets.tasks.text_classifier.config import TextClassifierRunConfig
-        >>> packaged("text_classifier", TextClassifierRunConfig()).task
-        'text-classifier'
+
+def _nothing(*_: Any) -> tuple[str, ...]:
+    return ()
+
+
+def _never(_: Any) -> bool:
+    return False
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a task is trained from the command line.
+
+    The help of the command line reads all of it but calls nothing that needs JAX: `make`, `shown` and `prefers_mesh` import what
+    they work with when they are called.
+
+    Args:
+        config: the class of the run's settings, a frozen dataclass with a section `train`; default.toml beside it changes its
+            defaults.
+        usage: the words that name the data, in the line of usage.
+        words: those words as what `ArgumentParser.add_argument` takes, by flag or name; a word of the name of a setting fills it.
+        source: the setting that names the data, after which a run is called.
+        without: what a run is called that learns from no data of the user's.
+        suffix: ends the name of a run.
+        make: `(config, tell) -> Task`: reads the data and makes the model.
+        commands: `config -> commands` to try next, with {run} for the folder; other braces are what they are.
+        figures: which validation figures are shown at the end beside the objective, by spaces; none where empty.
+        shown: `(run, config) -> lines` to show before those figures.
+        paths: settings that are paths, as `name` or `section.name`.
+        as_settings: turns the words that were given into settings.
+        completed: adds to the settings what follows from others.
+        prefers_mesh: whether a CPU device for each core is faster than one for all.
     """
-    return settings.loads(files(f"seqnets.tasks.{task}").joinpath("default.toml").read_text("utf-8"), config, f"{task}.toml")
+
+    config: type
+    usage: str
+    words: Mapping[str, Mapping[str, Any]]
+    source: str
+    without: str
+    make: Callable[[Any, Tell], "Task"]
+    commands: Callable[[Any], Sequence[str]]
+    suffix: str = ""
+    figures: str = ""
+    shown: Callable[["Run", Any], Sequence[str]] = _nothing
+    paths: tuple[str, ...] = ()
+    as_settings: Callable[[Mapping[str, Any]], Mapping[str, Any]] = _as_they_are
+    completed: Callable[[Any], Any] = _as_they_are
+    prefers_mesh: Callable[[Any], bool] = _never
+
+    def default(self) -> Any:
+        """Return the settings of a run where nothing is given.
+
+        Example:
+            >>> from seqnets.tasks import TASKS
+            >>> [TASKS[name].recipe().default().task for name in ("text", "vqa")]
+            ['text', 'vqa']
+        """
+        path = files(self.config.__module__) / "default.toml"
+        return settings.loads(path.read_text("utf-8"), self.config(), f"{self.config.__module__}/default.toml")
+
+    def add_words(self, parser: ArgumentParser) -> None:
+        """Add the words that name the data."""
+        for name, options in self.words.items():
+            parser.add_argument(name, **options)
+
+    def given(self, found: Any) -> Mapping[str, Any]:
+        """Return the words that a parser found as settings."""
+        names = [name.lstrip("-").replace("-", "_") for name in self.words]
+        return self.as_settings({name: getattr(found, name) for name in names if getattr(found, name)})
+
+    def run_name(self, config: Any) -> str:
+        """Return what to call the folder of a run.
+
+        Example:
+            >>> from seqnets.tasks.translator import RECIPE, TranslatorRunConfig
+            >>> RECIPE.run_name(TranslatorRunConfig()), RECIPE.run_name(TranslatorRunConfig(pairs=("a/b.tsv.gz",)))
+            ('dates-translator', 'b-translator')
+        """
+        sources = getattr(config, self.source)
+        return named_after([sources] if isinstance(sources, str) and sources else sources, self.without) + self.suffix
+
+    def resolved(self, config: Any) -> Any:
+        """Return the settings as they mean the same from any folder."""
+        for name in self.paths:
+            section, dot, setting = name.rpartition(".")
+            value = reduce(getattr, name.split("."), config)
+            if value:
+                one = isinstance(value, str)
+                path = places.absolute_pattern(value) if one else tuple(map(places.absolute_pattern, value))
+                config = settings.replaced(config, {section: {setting: path}} if dot else {setting: path})
+        return config
+
+    def closing(self, run: "Run", config: Any, task: "Task") -> str:
+        """Return the last words of training: what is to be shown, the best figures, where the run is, and what to try next."""
+        figures = dict.fromkeys([task.objective, *self.figures.split()]) if self.figures else {}
+        folder = shlex.quote(str(run.directory))
+        return "\n".join([
+            *self.shown(run, config),
+            *best_figures(run.metrics, list(figures), maximize=task.maximize),
+            f"the run is in {run.directory}; now try",
+            *(f"  {command.replace('{run}', folder)}" for command in self.commands(config)),
+        ])  # fmt: skip
 
 
 def named_after(sources: Sequence[str], default: str) -> str:
-    """Return what to call a run that learns from some files.
+    """Return what to call a run that learns from some files, folders or patterns.
 
     Example:
         >>> named_after([], "dates"), named_after(["a/reviews.csv.gz"], ""), named_after(["a.txt", "b.txt"], "")
         ('dates', 'reviews', 'a-and-1-more')
+        >>> named_after(["-"], ""), named_after(["plays/*.txt"], "")
+        ('standard-input', 'plays')
     """
-    names = [Path(source).absolute().name.partition(".")[0] or "data" for source in sources]
+    names = [_stem(source) for source in sources]
     return default if not names else names[0] if len(names) == 1 else f"{names[0]}-and-{len(names) - 1}-more"
 
 
-def absolute(paths: Sequence[str]) -> list[str]:
-    """Return paths as they mean the same from any folder."""
-    return [places.absolute(path) for path in paths]
+def _stem(source: str) -> str:
+    if source == "-":
+        return "standard-input"
+    path = Path(source).absolute()
+    fixed = [part for part in path.parts if path.exists() or not set(part) & set("*?[")]
+    name = fixed[-1] if len(fixed) > 1 else "data"
+    return name.removesuffix(".gz").partition(".")[0] or name.strip(".") or "data"
 
 
-def last_words(run: "Run", figures: str, commands: Sequence[str], *, choose: Callable[..., Any] = max) -> str:
-    """Return the figures of the best validation, where the run is, and what to try next.
+def best_figures(metrics: Sequence[Mapping[str, Any]], names: Sequence[str], *, maximize: bool) -> list[str]:
+    """Return a line of the validation figures that chose the model; none where there are no such figures.
 
     Args:
-        run: of training.
-        figures: names of validation figures to show, separated by spaces; the first chose the model.
-        commands: with {run} for the folder; other braces are what they are.
-        choose: `max` or `min`, whichever is best.
+        metrics: the lines of metrics.jsonl.
+        names: the figures to show; the first one chose.
+        maximize: whether the highest was chosen.
+
+    Example:
+        >>> best_figures([{"step": 9, "validation_top1": 0.5}], ["top1"], maximize=True)
+        ['validation: top1 0.5000 at step 9']
     """
-    shown = figures.split()
-    lines = [line for line in run.metrics if line.get(f"validation_{shown[0]}") is not None]
-    words = [f"the run is in {run.directory}; now try"]
-    if lines:
-        best = choose(lines, key=lambda line: line[f"validation_{shown[0]}"])
-        told = ", ".join(f"{name.replace('_', ' ')} {_shown(best.get(f'validation_{name}'))}" for name in shown)
-        words.insert(0, f"validation: {told} at step {best['step']:,}")
-    folder = shlex.quote(str(run.directory))
-    return "\n".join([*words, *(f"  {command.replace('{run}', folder)}" for command in commands)])
+    lines = [line for line in metrics if names and line.get(f"validation_{names[0]}") is not None]
+    if not lines:
+        return []
+    best = (max if maximize else min)(lines, key=lambda line: line[f"validation_{names[0]}"])
+    shown = ", ".join(f"{name.replace('_', ' ')} {_shown(best.get(f'validation_{name}'))}" for name in names)
+    return [f"validation: {shown} at step {best['step']:,}"]
 
 
 def _shown(figure: float | None) -> str:

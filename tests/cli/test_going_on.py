@@ -8,17 +8,16 @@ import pytest
 
 from seqnets import settings
 from seqnets.cli import train
-from seqnets.tasks import TASKS
-from seqnets.tasks.text import recipe as text
+from seqnets.tasks import TASKS, text
 
 TINY = ("--train.steps", 2, "--train.batch-size", 2, "--data.window", 8, "--model.hidden-features", 4)
 
 
 @pytest.fixture
 def asked(monkeypatch):
-    """Note the task and the folder that would be trained."""
+    """Note the recipe and the folder that would be trained."""
     calls = []
-    monkeypatch.setattr(train, "_run", lambda task, config, found, directory: calls.append((task, directory)) or 0)
+    monkeypatch.setattr(train, "_run", lambda recipe, config, found, directory: calls.append((recipe, directory)) or 0)
     return calls
 
 
@@ -27,7 +26,7 @@ def run(request, tmp_path):
     """A folder that looks like a run of each task."""
     folder = tmp_path / "some where" / "earlier"
     folder.mkdir(parents=True)
-    (folder / "config.toml").write_text(settings.dumps(TASKS[request.param].settings().default()))
+    (folder / "config.toml").write_text(settings.dumps(TASKS[request.param].recipe().default()))
     (folder / "config.json").write_text(json.dumps({"format": "seqnets-run"}))
     return folder
 
@@ -35,7 +34,7 @@ def run(request, tmp_path):
 @pytest.mark.parametrize("given", ["config.toml", "."])
 def test_a_run_s_settings_go_on_in_its_folder(seqnets, asked, run, given):
     assert seqnets("train", "--config", run / given).code == 0
-    assert asked == [(TASKS[settings.read(run / "config.toml")["task"]], str(run))]
+    assert asked == [(TASKS[settings.read(run / "config.toml")["task"]].recipe(), str(run))]
     assert seqnets("train", "--config", run / given, "--out", "other").code == 0
     assert asked[-1][1] == "other"
 
@@ -52,14 +51,14 @@ def test_settings_that_are_no_run_s_begin_one(seqnets, asked, tmp_path):
 def test_a_run_as_data_is_refused_and_the_advice_works(seqnets, asked, tmp_path, task, name):
     folder = tmp_path / "a run"
     folder.mkdir()
-    (folder / "config.toml").write_text(settings.dumps(TASKS[task].settings().default()))
+    (folder / "config.toml").write_text(settings.dumps(TASKS[task].recipe().default()))
     (folder / "config.json").write_text(json.dumps({"format": "seqnets-run"}))
     option = {"captioner": ["--images"], "vqa": ["--images"]}.get(task, [])
     refused = seqnets("train", task, *option, Path("a run") / name)
     advice = "to go on with the run: `seqnets train --config 'a run/config.toml'`"
     assert (refused.code, refused.err) == (2, f"seqnets: '{Path('a run') / name}' belongs to a run and is not data; {advice}\n")
     assert seqnets("train", "--config", "a run/config.toml").code == 0
-    assert asked == [(TASKS[task], "a run")]
+    assert asked == [(TASKS[task].recipe(), "a run")]
 
 
 def test_going_on_from_another_folder_and_runs_beside_the_texts(seqnets, corpus, tmp_path, monkeypatch):

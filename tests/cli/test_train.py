@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from seqnets.models import CharLMConfig
-from seqnets.tasks.text import recipe as text
-from seqnets.tasks.text.config import TextRunConfig, run_name
+from seqnets.tasks import text
+from seqnets.tasks.text import TextRunConfig
 
 TINY = ("--train.steps", 4, "--train.batch-size", 2, "--data.window", 8, "--model.hidden-features", 4, "--train.log-every", 2)
 
@@ -27,7 +27,7 @@ def test_a_run_ends_with_a_figure_a_sample_and_the_next_commands(seqnets, corpus
     assert "---- a sample ---" in outcome.out
     metrics = [json.loads(line) for line in Path("runs/numbers/metrics.jsonl").read_text().splitlines()]
     nats = next(line["validation_nats"] for line in metrics if "validation_nats" in line)
-    assert f"validation: {nats:.4f} nats" in outcome.out
+    assert f"validation: nats {nats:.4f}, bits per char " in outcome.out
     assert "seqnets sample runs/numbers" in outcome.out
     assert "seqnets evaluate runs/numbers FILE" in outcome.out
     assert "step 4/4" in outcome.err
@@ -115,7 +115,7 @@ def test_a_dry_run_tells_sizes_and_leaves_nothing(seqnets, corpus, tmp_path):
     ],
 )
 def test_the_folder_is_named_after_the_text(sources, name):
-    assert run_name(TextRunConfig(corpus=sources)) == name
+    assert text.RECIPE.run_name(TextRunConfig(corpus=sources)) == name
 
 
 MISTAKES = [

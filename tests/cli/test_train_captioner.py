@@ -8,7 +8,7 @@ from flax import nnx
 from PIL import Image
 
 from seqnets import settings
-from seqnets.tasks.captioner.config import CaptionerRunConfig, completed
+from seqnets.tasks.captioner import CaptionerRunConfig, completed
 from seqnets.tasks.captioner.sources import photographs
 
 QUICK = ["--train.steps", 2, "--train.batch-size", 2, "--model.hidden-features", 8, "--model.embedding-features", 4]
@@ -16,7 +16,7 @@ QUICK = ["--train.steps", 2, "--train.batch-size", 2, "--model.hidden-features",
 
 @pytest.fixture(autouse=True)
 def _few_held_out_scenes(monkeypatch):
-    monkeypatch.setattr("seqnets.tasks.captioner.recipe.HELD_OUT_SCENES", 4)
+    monkeypatch.setattr("seqnets.tasks.captioner.held_out.HELD_OUT_SCENES", 4)
     monkeypatch.setattr("seqnets.tasks.captioner.sources.HELD_OUT_SCENES", 4)
 
 

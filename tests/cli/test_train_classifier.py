@@ -12,7 +12,7 @@ from PIL import Image
 
 from seqnets.models import create_model
 from seqnets.run import load
-from seqnets.tasks.classifier import recipe as classifier
+from seqnets.tasks.classifier.figures import confused
 from seqnets.weights import save_weights
 
 TINY = (
@@ -90,7 +90,7 @@ def test_without_images_it_draws_shapes(seqnets):
 
 def test_the_most_confused_come_first():
     counts = np.array([[5, 2, 0], [4, 9, 1], [0, 0, 3]])
-    assert classifier.confused(counts, ("ant", "bee", "cat")) == [
+    assert confused(counts, ("ant", "bee", "cat")) == [
         "most often confused: bee taken for ant (4 of 14), ant taken for bee (2 of 7), bee taken for cat (1 of 14)"
     ]
 

@@ -61,10 +61,10 @@ def test_forms_of_json(tmp_path, name):
 
 
 def test_forms_are_listed_where_help_and_errors_need_them():
-    from seqnets.tasks.vqa.config import _OPTIONS
+    from seqnets.tasks.vqa import RECIPE
 
     assert all(form.name in forms() for form in JSON_FORMS)
-    assert _OPTIONS["questions"][1] == forms()
+    assert RECIPE.words["--questions"]["help"] == forms()
 
 
 @pytest.mark.parametrize("between", [";", "\t", "|"])

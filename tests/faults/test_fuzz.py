@@ -104,7 +104,7 @@ def coco():
 
 def settings_of(task):
     def read(path):
-        settings.replaced(TASKS[task].settings().default(), settings.read(path), path.name)
+        settings.replaced(TASKS[task].recipe().default(), settings.read(path), path.name)
 
     return read
 

@@ -1,1 +1,135 @@
-"""Sentences for pictures."""
+"""`seqnets train captioner`: sentences for images."""
+
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+from seqnets import settings
+from seqnets.data.captions.config import CaptionDataConfig
+from seqnets.data.captions.forms import form_names
+from seqnets.errors import UserError
+from seqnets.models.captioner.config import PRESETS, CaptionerConfig, preset
+from seqnets.tasks.captioner.learning import CaptionLearning
+from seqnets.tasks.recipe import Recipe, Tell, counted
+from seqnets.train.config import TrainConfig
+
+if TYPE_CHECKING:
+    from seqnets.run import Run
+    from seqnets.tasks.captioner.task import CaptionerTask
+
+
+_OWN_ENCODERS = ("small", "features")
+
+
+@dataclass(frozen=True)
+class CaptionerRunConfig:
+    """A captioner and the captioned images it learns from.
+
+    Example:
+        >>> CaptionerRunConfig(images="photos", captions="captions.txt").model.attention
+        'additive'
+    """
+
+    task: Literal["captioner"] = "captioner"
+    """What is learned."""
+    images: str = ""
+    """Folder of the images; empty for drawn scenes."""
+    captions: str | tuple[str, ...] = ""
+    """File of their captions, or several."""
+    data: CaptionDataConfig = field(default_factory=CaptionDataConfig)
+    """How captions are read and split."""
+    model: CaptionerConfig = field(default_factory=CaptionerConfig)
+    """The shape of the model."""
+    learning: CaptionLearning = field(default_factory=CaptionLearning)
+    """What is minimized, and how the model is judged."""
+    train: TrainConfig = field(default_factory=TrainConfig)
+    """How it is trained."""
+
+
+def make(config: CaptionerRunConfig, tell: Tell) -> "CaptionerTask":
+    """Read or draw the images and make the model."""
+    from flax import nnx
+
+    from seqnets.tasks.captioner.sources import drawn_scenes, photographs, read_word_vectors, scene_captioner
+    from seqnets.tasks.captioner.task import CaptionerTask
+
+    rngs = nnx.Rngs(config.train.seed)
+    if bool(config.images) != bool(config.captions):
+        beside = " (where a .txt stands beside each picture, the same folder twice)"
+        raise UserError(f"--images and --captions belong together; give both{beside}, or neither for drawn scenes")
+    if not config.images:
+        splits = drawn_scenes(config.data.scenes)
+        model = scene_captioner(splits, config.data, config.model, rngs=rngs)
+        tell(f"{counted(splits, 'drawn scenes')}, {model.vocabulary}; validation and test have combinations of their own")
+    else:
+        finetune = config.learning.finetune_after > 0
+        model, splits = photographs(
+            config.images, config.captions, config.data, config.model, finetune=finetune, tell=tell, rngs=rngs
+        )
+    if config.data.word_vectors:
+        read_word_vectors(model, config.data.word_vectors, tell)
+    return CaptionerTask(model, splits, config.learning)
+
+
+def as_settings(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the words that were given as settings: those of a preset, too, and the objective that photographs have."""
+    words = {name: value for name, value in given.items() if name != "preset"}
+    sections = preset(given["preset"]) if "preset" in given else {}
+    if "captions" not in words:
+        return {**words, **sections}
+    files = words["captions"]
+    learning = {"objective": "CIDEr", **sections.get("learning", {})}
+    return {**words, **sections, "captions": files[0] if len(files) == 1 else files, "learning": learning}
+
+
+def completed(config: CaptionerRunConfig) -> CaptionerRunConfig:
+    """Return the settings with what follows from others: a pretrained encoder is frozen, or trained slowly.
+
+    Example:
+        >>> completed(settings.replaced(RECIPE.default(), {"model": {"encoder": "squeezenet1_1"}})).train.freeze
+        ('encoder',)
+    """
+    if config.model.encoder in _OWN_ENCODERS:
+        return config
+    train = config.train
+    if config.learning.finetune_after:
+        slow = (f"encoder={config.learning.finetune_rate}", *train.rate_multipliers)
+        return settings.replaced(config, {"train": {"rate_multipliers": slow}})
+    return settings.replaced(config, {"train": {"freeze": tuple(dict.fromkeys(("encoder", *train.freeze)))}})
+
+
+def held_out(run: "Run", config: CaptionerRunConfig) -> list[str]:
+    """Return figures and captions of drawn scenes that were held out, with a picture of attention; nothing of photographs."""
+    if config.images:
+        return []
+    from seqnets.tasks.captioner.held_out import scene_lines
+
+    return scene_lines(run)
+
+
+def commands(config: CaptionerRunConfig) -> list[str]:
+    """Return what to try next."""
+    folder = shlex.quote(config.images) if config.images else "DIR"
+    return ["seqnets caption {run} IMAGE", f"seqnets caption {{run}} {folder} --out captions.json"]
+
+
+RECIPE = Recipe(
+    config=CaptionerRunConfig,
+    usage="--images DIR --captions FILE",
+    words={
+        "--images": {"metavar": "DIR", "help": "folder of the images; none for drawn scenes"},
+        "--captions": {"metavar": "FILE", "nargs": "+", "help": f"their captions: {form_names()}; or several files"},
+        "--preset": {"choices": tuple(PRESETS), "metavar": "|".join(PRESETS), "help": "a published shape [sat-soft]"},
+    },
+    source="captions",
+    without="scenes",
+    suffix="-captioner",
+    make=make,
+    shown=held_out,
+    commands=commands,
+    figures="CIDEr BLEU-4",
+    paths=("captions", "images", "model.encoder_weights", "data.split_lists", "data.word_vectors"),
+    as_settings=as_settings,
+    completed=completed,
+)

@@ -1,1 +1,92 @@
-"""The class of a picture."""
+"""`seqnets train classifier`: a network that finds the class of an image."""
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+
+from seqnets.data.images.config import ImageConfig
+from seqnets.models.classifier_config import ClassifierConfig
+from seqnets.tasks.recipe import Recipe, Tell
+from seqnets.train.config import TrainConfig
+
+if TYPE_CHECKING:
+    from seqnets.run import Run
+    from seqnets.tasks.classifier.task import ClassifierTask
+
+
+@dataclass(frozen=True)
+class LossConfig:
+    """What is minimized: section `[loss]`."""
+
+    label_smoothing: float = 0.0
+    """Share of the probability that is asked of all classes alike."""
+
+
+@dataclass(frozen=True)
+class ClassifierRunConfig:
+    r"""A network and the images it learns from.
+
+    Example:
+        >>> from seqnets import settings
+        >>> settings.loads('[model]\nname = "lenet5"', ClassifierRunConfig()).model.name
+        'lenet5'
+    """
+
+    task: Literal["classifier"] = "classifier"
+    """What is learned."""
+    images: tuple[str, ...] = ()
+    """Folders: with a folder of images for each class, of CIFAR's binary files, or of MNIST's; none for drawn shapes."""
+    data: ImageConfig = field(default_factory=ImageConfig)
+    """How the images are read, split and varied."""
+    model: ClassifierConfig = field(default_factory=ClassifierConfig)
+    """The network."""
+    loss: LossConfig = field(default_factory=LossConfig)
+    """What is minimized."""
+    train: TrainConfig = field(default_factory=TrainConfig)
+    """How it is trained."""
+
+
+def make(config: ClassifierRunConfig, tell: Tell) -> "ClassifierTask":
+    """Read the images and make the network."""
+    from seqnets.data.images.sets import read_images
+    from seqnets.tasks.classifier.network import make_network
+    from seqnets.tasks.classifier.task import ClassifierTask
+
+    images = read_images(*config.images).with_validation(config.data.validation_fraction)
+    for remark in (str(images), *images.remarks):
+        tell(remark)
+    model = make_network(config.model, config.data, images, seed=config.train.seed, tell=tell)
+    smoothing = config.loss.label_smoothing
+    return ClassifierTask(model, images, config.data, describes=config.model, label_smoothing=smoothing, tell=tell)
+
+
+def measured(run: "Run", config: ClassifierRunConfig) -> list[str]:
+    """Return the figures of the held-out splits and the classes most often confused."""
+    from seqnets.data.images.sets import read_images
+    from seqnets.tasks.classifier.figures import split_lines
+    from seqnets.tasks.classifier.task import ClassifierTask
+
+    images = read_images(*config.images).with_validation(config.data.validation_fraction)
+    task = ClassifierTask(run.model, images, config.data, describes=config.model)
+    held_out = [split for split in ("validation", "test") if split in images.splits]
+    return [line for split in held_out for line in split_lines(split, *task.measure(run.model, split), images.classes)]
+
+
+RECIPE = Recipe(
+    config=ClassifierRunConfig,
+    usage="DATA ...",
+    words={
+        "images": {
+            "nargs": "*",
+            "metavar": "DATA",
+            "help": "a folder with a folder of images for each class (or train/, val/ and test/ of such), CIFAR's binary "
+            "files, or MNIST's idx files; none for drawn shapes",
+        }
+    },
+    source="images",
+    without="shapes",
+    suffix="-classifier",
+    make=make,
+    shown=measured,
+    commands=lambda config: ["seqnets classify {run} IMAGES"],
+    paths=("images", "model.weights"),
+)

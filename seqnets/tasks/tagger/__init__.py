@@ -1,1 +1,108 @@
-"""A label for every step of a sequence."""
+"""`seqnets train tagger`: a model that labels every step of a sequence."""
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+from seqnets.data.examples.config import SequenceConfig
+from seqnets.errors import UserError
+from seqnets.models.sequence.config import RecurrentConfig
+from seqnets.tasks.recipe import Recipe, Tell, counted
+from seqnets.train.config import TrainConfig
+
+if TYPE_CHECKING:
+    from seqnets.tasks.tagger.task import TaggerTask
+
+
+@dataclass(frozen=True)
+class TaggerRunConfig:
+    """A tagger and the labeled sequences it learns from.
+
+    Example:
+        >>> TaggerRunConfig(sequences=("train.conll",)).data.validation_fraction
+        0.1
+    """
+
+    task: Literal["tagger"] = "tagger"
+    """What is learned."""
+    sequences: tuple[str, ...] = ()
+    """Files of labeled tokens, or one .npz file of frames; none for the source of Python's standard library."""
+    data: SequenceConfig = field(default_factory=SequenceConfig)
+    """How the sequences are cut and split."""
+    model: RecurrentConfig = field(default_factory=RecurrentConfig)
+    """The shape of the model."""
+    train: TrainConfig = field(default_factory=TrainConfig)
+    """How it is trained."""
+
+
+PIECES = 12_000
+
+
+def make(config: TaggerRunConfig, tell: Tell) -> "TaggerTask":
+    """Read the sequences and make the model."""
+    from flax import nnx
+
+    from seqnets.models.sequence.tagger import FrameScale, Tagger
+    from seqnets.tasks.tagger.task import TaggerTask
+
+    reads, labels, splits = (_frames if _is_numeric(config) else _tokens)(config)
+    kind = f"{len(reads.mean)} features a frame" if isinstance(reads, FrameScale) else str(reads)
+    tell(f"{counted(splits, 'sequences')}, {kind}, {len(labels)} labels: {', '.join(labels)[:200]}")
+    return TaggerTask(Tagger(reads, labels, config.model, rngs=nnx.Rngs(config.train.seed)), splits)
+
+
+def commands(config: TaggerRunConfig) -> list[str]:
+    """Return what to try next."""
+    example = "tokens of your own" if config.sequences else "x = 3  # the third"
+    texts = [] if _is_numeric(config) else [f"seqnets predict {{run}} --text '{example}'"]
+    return [*texts, "seqnets predict {run} FILE"]
+
+
+def _is_numeric(config: TaggerRunConfig) -> bool:
+    numeric = [name for name in config.sequences if name.lower().endswith(".npz")]
+    if numeric and len(config.sequences) > 1:
+        raise UserError(f"'{numeric[0]}' holds all frames of a run; give it alone, not with {len(config.sequences) - 1} more")
+    return bool(numeric)
+
+
+def _tokens(config: TaggerRunConfig) -> Any:
+    from seqnets.data.demo.python_source import library_chunks
+    from seqnets.data.examples.label_examples import token_examples
+    from seqnets.data.examples.labeled_sequences import read_labeled_sequences
+
+    if config.sequences:
+        return token_examples(read_labeled_sequences(config.sequences), config.data)
+    chunks = zip(*library_chunks(config.data.max_length, PIECES))
+    return token_examples([(list(text), kinds) for text, kinds in chunks], config.data)
+
+
+def _frames(config: TaggerRunConfig) -> Any:
+    from seqnets.data.examples.label_examples import frame_examples, frame_scale
+    from seqnets.data.examples.labeled_sequences import read_frames
+    from seqnets.models.sequence.tagger import FrameScale
+
+    frames = read_frames(config.sequences[0])
+    splits = frame_examples(frames, config.data)
+    mean, deviation = frame_scale(splits["train"])
+    return FrameScale(tuple(mean.tolist()), tuple(deviation.tolist())), frames.names, splits
+
+
+RECIPE = Recipe(
+    config=TaggerRunConfig,
+    usage="FILE ...",
+    words={
+        "sequences": {
+            "nargs": "*",
+            "metavar": "FILE",
+            "help": "files of a token, a tab and its label on each line, an empty line after each sequence; JSON Lines with "
+            "tokens and labels; or one .npz with inputs [N, T, F] and labels [N, T]; none for Python's standard library: what is "
+            "each character of its source?",
+        }
+    },
+    source="sequences",
+    without="python-source",
+    suffix="-tagger",
+    make=make,
+    commands=commands,
+    figures="macro_f1 whole_sequences",
+    paths=("sequences",),
+)

@@ -1,1 +1,136 @@
-"""A character model of any text."""
+"""`seqnets train text`: a character model of any text."""
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+
+from seqnets.data.text.config import TextConfig
+from seqnets.models.char_lm_config import CharLMConfig
+from seqnets.tasks.recipe import Recipe, Tell
+from seqnets.train.config import TrainConfig
+
+if TYPE_CHECKING:
+    from seqnets.run import Run
+    from seqnets.tasks.text.task import CharLMTask
+
+
+@dataclass(frozen=True)
+class TextRunConfig:
+    r"""A character model and the text it learns from.
+
+    Example:
+        >>> from seqnets import settings
+        >>> text = '''
+        ... corpus = ["hamlet.txt"]
+        ... [model]
+        ... cell = "gru"
+        ... '''
+        >>> config = settings.loads(text, TextRunConfig(), "hamlet.toml")
+        >>> config.corpus, config.model.cell
+        (('hamlet.txt',), 'gru')
+        >>> settings.loads(settings.dumps(config), TextRunConfig()) == config
+        True
+        >>> settings.loads("[model]\nlayer = 2", TextRunConfig(), "hamlet.toml")
+        Traceback (most recent call last):
+        ...
+        seqnets.errors.UserError: hamlet.toml: unknown key 'layer' in [model]; did you mean 'layers'?
+    """
+
+    task: Literal["text"] = "text"
+    """What is learned."""
+    corpus: tuple[str, ...] = ()
+    """Files, folders, globs, or "-" for standard input; none for the source of Python's standard library."""
+    data: TextConfig = field(default_factory=TextConfig)
+    """How the text is read, encoded and split."""
+    model: CharLMConfig = field(default_factory=CharLMConfig)
+    """The shape of the model."""
+    train: TrainConfig = field(default_factory=TrainConfig)
+    """How it is trained."""
+
+
+MOST_DIVIDED_UNITS = 256  # beyond, each device packs a recurrent kernel larger than its cache again at every step
+SAMPLE_CHARACTERS = 500
+PYTHON_OPENING = "import os\n\n\ndef "  # a bare "def " does not look like the beginning of a file to the model
+
+
+def prefers_mesh(config: TextRunConfig) -> bool:
+    """Say whether a CPU device for each core is faster than one for all: with the portable backend and layers not too large.
+
+    Example:
+        >>> from seqnets.models import CharLMConfig
+        >>> prefers_mesh(TextRunConfig(model=CharLMConfig(hidden_features=512, backend="scan")))
+        False
+    """
+    from seqnets.ops.native import build
+
+    is_portable = config.model.backend != "native" and (config.model.backend != "auto" or build.library() is None)
+    return is_portable and config.model.hidden_features <= MOST_DIVIDED_UNITS
+
+
+def make(config: TextRunConfig, tell: Tell) -> "CharLMTask":
+    """Read the text and make the model."""
+    from flax import nnx
+
+    from seqnets.data import read_text
+    from seqnets.data.text.normal_form import spelled_twice
+    from seqnets.models import CharLM
+    from seqnets.tasks.text.reading import reading
+    from seqnets.tasks.text.task import CharLMTask
+
+    with reading() as progress:
+        corpus = read_text(*config.corpus, config=config.data, progress=progress)
+    parts = ", ".join(f"{len(stream):,} for {name}" for name, stream in corpus.splits.items())
+    tell(f"{_source(config)}: {len(corpus):,} characters ({parts}), {len(corpus.vocabulary)} different")
+    twice = spelled_twice(corpus.vocabulary.characters)
+    if twice:
+        tell(f"the text has {twice!r} and also its parts, so that one letter may have two spellings: see --data.normalize nfc")
+    model = CharLM(corpus.vocabulary, config.model, rngs=nnx.Rngs(config.train.seed))
+    return CharLMTask(model, corpus, window=config.data.window)
+
+
+def _source(config: TextRunConfig) -> str:
+    if not config.corpus:
+        return "the source of Python's standard library"
+    return config.corpus[0] if len(config.corpus) == 1 else f"{config.corpus[0]} and {len(config.corpus) - 1} more"
+
+
+def a_sample(run: "Run", config: TextRunConfig) -> list[str]:
+    """Return what the model writes, between two rules."""
+    import jax
+
+    from seqnets.decode import sample
+
+    opening, key = "" if config.corpus else PYTHON_OPENING, jax.random.key(config.train.seed)
+    separator = tuple(run.vocabulary.encode(config.data.separator_text).tolist())
+    text = opening + sample(run.model, opening, length=SAMPLE_CHARACTERS, temperature=0.7, key=key, separator=separator)
+    return [_rule("a sample"), text, _rule("the end")]
+
+
+def _rule(title: str) -> str:
+    return f"---- {title} ".ljust(72, "-")
+
+
+def commands(config: TextRunConfig) -> list[str]:
+    """Return what to try next."""
+    prompt = "" if config.corpus else " --prompt 'import '"
+    return [f"seqnets sample {{run}} --length 1000 --temperature 0.7{prompt}", "seqnets evaluate {run} FILE"]
+
+
+RECIPE = Recipe(
+    config=TextRunConfig,
+    usage="CORPUS ...",
+    words={
+        "corpus": {
+            "nargs": "*",
+            "metavar": "CORPUS",
+            "help": "files (also .gz), folders, globs, or - for standard input; none for the source of Python's standard library",
+        }
+    },
+    source="corpus",
+    without="standard-library",
+    make=make,
+    shown=a_sample,
+    commands=commands,
+    figures="bits_per_char",
+    paths=("corpus",),
+    prefers_mesh=prefers_mesh,
+)

@@ -1,1 +1,80 @@
-"""The class of a text."""
+"""`seqnets train text-classifier`: a model that finds the class of a text."""
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+
+from seqnets.data.examples.config import LabeledTextConfig
+from seqnets.models.sequence.config import TextClassifierConfig
+from seqnets.tasks.recipe import Recipe, Tell, counted
+from seqnets.train.config import TrainConfig
+
+if TYPE_CHECKING:
+    from seqnets.tasks.text_classifier.task import TextClassifierTask
+
+
+@dataclass(frozen=True)
+class TextClassifierRunConfig:
+    """A text classifier and the labeled texts it learns from.
+
+    Example:
+        >>> TextClassifierRunConfig(texts=("reviews.csv",)).model.pooling
+        'max'
+    """
+
+    task: Literal["text-classifier"] = "text-classifier"
+    """What is learned."""
+    texts: tuple[str, ...] = ()
+    """Tables, folders or files with a class each; none for lines of Python's standard library."""
+    data: LabeledTextConfig = field(default_factory=LabeledTextConfig)
+    """How the texts are read, encoded and split."""
+    model: TextClassifierConfig = field(default_factory=TextClassifierConfig)
+    """The shape of the model."""
+    train: TrainConfig = field(default_factory=TrainConfig)
+    """How it is trained."""
+
+
+LINES_PER_CLASS = 8000
+
+
+def make(config: TextClassifierRunConfig, tell: Tell) -> "TextClassifierTask":
+    """Read the texts and make the model."""
+    from flax import nnx
+
+    from seqnets.data.demo.python_source import library_lines
+    from seqnets.data.examples.labeled_texts import read_labeled_texts
+    from seqnets.data.examples.texts import text_examples
+    from seqnets.models.sequence.text_classifier import TextClassifier
+    from seqnets.tasks.text_classifier.task import TextClassifierTask
+
+    texts, labels = read_labeled_texts(config.texts, config.data, tell=tell) if config.texts else library_lines(LINES_PER_CLASS)
+    vocabulary, names, splits = text_examples(texts, labels, config.data)
+    tell(f"{counted(splits, 'texts')}, {vocabulary}, {len(names)} labels: {', '.join(names)[:200]}")
+    model = TextClassifier(vocabulary, names, config.model, rngs=nnx.Rngs(config.train.seed))
+    return TextClassifierTask(model, splits)
+
+
+def commands(config: TextClassifierRunConfig) -> list[str]:
+    """Return what to try next."""
+    example = "a text of your own" if config.texts else "return the number of bytes"
+    return [f"seqnets predict {{run}} --text '{example}'", "seqnets predict {run} FILE"]
+
+
+RECIPE = Recipe(
+    config=TextClassifierRunConfig,
+    usage="FILE ...",
+    words={
+        "texts": {
+            "nargs": "*",
+            "metavar": "FILE",
+            "help": "a table (.csv, .tsv, .jsonl) with the columns text and label, a folder with a folder for each label, or a "
+            "file of lines for each label; none for lines of Python's standard library: code, comment or documentation?",
+        }
+    },
+    source="texts",
+    without="python-lines",
+    suffix="-classifier",
+    make=make,
+    commands=commands,
+    figures="macro_f1",
+    paths=("texts",),
+)

@@ -1,1 +1,79 @@
-"""A text out of a text."""
+"""`seqnets train translator`: a model that writes a text out of another."""
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+
+from seqnets.data.examples.config import SequenceConfig
+from seqnets.models.sequence.config import TranslatorConfig
+from seqnets.tasks.recipe import Recipe, Tell, counted
+from seqnets.train.config import TrainConfig
+
+if TYPE_CHECKING:
+    from seqnets.tasks.translator.task import TranslatorTask
+
+
+@dataclass(frozen=True)
+class TranslatorRunConfig:
+    """A translator and the pairs it learns from.
+
+    Example:
+        >>> TranslatorRunConfig(pairs=("english-german.tsv",)).model.attention
+        'additive'
+    """
+
+    task: Literal["translator"] = "translator"
+    """What is learned."""
+    pairs: tuple[str, ...] = ()
+    """Files of sources and targets; none for dates in many forms, to be written in one."""
+    data: SequenceConfig = field(default_factory=SequenceConfig)
+    """How the pairs are encoded and split."""
+    model: TranslatorConfig = field(default_factory=TranslatorConfig)
+    """The shape of the model."""
+    train: TrainConfig = field(default_factory=TrainConfig)
+    """How it is trained."""
+
+
+DATES = 20_000
+
+
+def make(config: TranslatorRunConfig, tell: Tell) -> "TranslatorTask":
+    """Read the pairs and make the model."""
+    from flax import nnx
+
+    from seqnets.data.demo.dates import dates
+    from seqnets.data.examples.pairs import pair_examples, read_pairs
+    from seqnets.models.sequence.translator import Translator
+    from seqnets.tasks.translator.task import TranslatorTask
+
+    pairs = read_pairs(config.pairs, tell=tell) if config.pairs else dates(DATES)
+    (source, target), splits, left_out = pair_examples(pairs, config.data)
+    longer = f"; {left_out:,} empty or longer than {config.data.max_length} are left out" if left_out else ""
+    tell(f"{counted(splits, 'pairs')}{longer}, {source} in sources, {target} in targets")
+    return TranslatorTask(Translator(source, target, config.model, rngs=nnx.Rngs(config.train.seed)), splits)
+
+
+def commands(config: TranslatorRunConfig) -> list[str]:
+    """Return what to try next."""
+    example = "a text of your own" if config.pairs else "the 3rd of May 2031"
+    return [f"seqnets predict {{run}} --text '{example}'", "seqnets predict {run} FILE"]
+
+
+RECIPE = Recipe(
+    config=TranslatorRunConfig,
+    usage="FILE ...",
+    words={
+        "pairs": {
+            "nargs": "*",
+            "metavar": "FILE",
+            "help": "files of a source, a tab and its target on each line, or tables (.csv, .jsonl) with the columns source and "
+            "target; none for dates as people write them, to be written in ISO 8601",
+        }
+    },
+    source="pairs",
+    without="dates",
+    suffix="-translator",
+    make=make,
+    commands=commands,
+    figures="exact_match bleu4",
+    paths=("pairs",),
+)

@@ -1,1 +1,117 @@
-"""Answers to questions about pictures."""
+"""`seqnets train vqa`: a model that answers questions about pictures."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from seqnets.data.examples.config import QuestionConfig
+from seqnets.data.examples.questions import forms
+from seqnets.errors import UserError
+from seqnets.models.sequence.config import VQAConfig
+from seqnets.tasks.recipe import Recipe, Tell, counted
+from seqnets.train.config import TrainConfig
+
+if TYPE_CHECKING:
+    from seqnets.data.examples.question_examples import Asked
+    from seqnets.run import Run
+    from seqnets.tasks.vqa.task import VQATask
+
+
+@dataclass(frozen=True)
+class VQARunConfig:
+    """A model that answers questions about pictures, and what it learns from.
+
+    Example:
+        >>> VQARunConfig(images="pictures", questions="questions.csv").model.attention
+        'none'
+    """
+
+    task: Literal["vqa"] = "vqa"
+    """What is learned."""
+    images: str = ""
+    """The folder of pictures."""
+    questions: str = ""
+    """The file of questions and answers."""
+    annotations: str = ""
+    """VQA v2's answers."""
+    test_images: str = ""
+    """The folder of the pictures to test on; empty for `images`."""
+    test_questions: str = ""
+    """The questions to test on, once, at the end; empty for no test."""
+    test_annotations: str = ""
+    """VQA v2's answers to those."""
+    data: QuestionConfig = field(default_factory=QuestionConfig)
+    """How questions are encoded and split."""
+    model: VQAConfig = field(default_factory=VQAConfig)
+    """The shape of the model."""
+    train: TrainConfig = field(default_factory=TrainConfig)
+    """How it is trained."""
+
+
+def make(config: VQARunConfig, tell: Tell) -> "VQATask":
+    """Read the questions and the pictures and make the model."""
+    from flax import nnx
+
+    from seqnets.data.examples.question_examples import question_examples
+    from seqnets.models.sequence.vqa import VQA
+    from seqnets.tasks.vqa.task import VQATask
+
+    if not config.images or not config.questions:
+        raise UserError("give the pictures as --images DIR and the questions about them as --questions FILE")
+    asked = _asked(config.images, config.questions, config.annotations, config.model.image_size, tell)
+    vocabulary, answers, splits = question_examples(asked, config.data)
+    for sentence in asked.left_out:
+        tell(sentence)
+    pictures = f"about {len(asked.pictures):,} pictures, {vocabulary}, {len(answers):,} answers"
+    tell(f"{counted(splits, 'questions')} {pictures}")
+    return VQATask(VQA(vocabulary, answers, config.model, rngs=nnx.Rngs(config.train.seed)), splits)
+
+
+def tested(run: "Run", config: VQARunConfig) -> list[str]:
+    """Return a line of the accuracy on the questions to test on; none where there are none."""
+    if not config.test_questions:
+        return []
+    import numpy as np
+
+    from seqnets.data.examples.question_examples import encoded
+    from seqnets.tasks.vqa.task import VQATask
+
+    remarks: list[str] = []
+    folder, size = config.test_images or config.images, config.model.image_size
+    asked = _asked(folder, config.test_questions, config.test_annotations, size, remarks.append)
+    rows = np.arange(len(asked.questions))
+    examples = encoded(asked, rows, run.model.vocabulary, run.model.answers, config.data.max_length)
+    figures = VQATask(run.model, {"train": examples}).figures(run.model, examples)
+    more = "; ".join(["", *remarks, *asked.left_out])
+    return [f"test: accuracy {figures['accuracy']:.4f} on {len(rows):,} questions about {len(asked.pictures):,} pictures{more}"]
+
+
+def _asked(folder: str, questions: str, annotations: str, size: int, tell: Tell) -> "Asked":
+    from seqnets.data.examples.question_examples import look_up
+    from seqnets.data.examples.questions import read_questions
+
+    if not Path(folder).is_dir():
+        raise UserError(f"'{folder}' is not a folder; give the one that holds the pictures")
+    return look_up(read_questions(questions, annotations, tell=tell), folder, size)
+
+
+RECIPE = Recipe(
+    config=VQARunConfig,
+    usage="--images DIR --questions FILE",
+    words={
+        "--images": {"metavar": "DIR", "help": "the folder of pictures"},
+        "--questions": {"metavar": "FILE", "help": forms()},
+        "--annotations": {"metavar": "FILE", "help": "VQA v2's answers"},
+        "--test-images": {"metavar": "DIR", "help": "the folder of the pictures to test on [that of --images]"},
+        "--test-questions": {"metavar": "FILE", "help": "questions to test on, once, at the end"},
+        "--test-annotations": {"metavar": "FILE", "help": "VQA v2's answers to those"},
+    },
+    source="questions",
+    without="pictures",
+    suffix="-vqa",
+    make=make,
+    shown=tested,
+    commands=lambda config: ['seqnets answer {run} IMAGE "what color is it?"'],
+    figures="nats",
+    paths=("images", "questions", "annotations", "test_images", "test_questions", "test_annotations"),
+)
