@@ -3,7 +3,8 @@
 import contextlib
 import math
 import os
-from typing import Any, Literal
+from collections.abc import Iterator
+from typing import Any, Literal, NoReturn
 
 import jax
 import numpy as np
@@ -75,7 +76,7 @@ def fit(
         NotSaved: the disk is full, say: the run came to its end, but not all of it could be kept.
     """
     config = config or TrainConfig()
-    check_selection(task.model, config)
+    check_selection(task.model, config.freeze, config.rate_multipliers)
     compiler_options(config.cuda_graphs)  # or a refusal, before anything is written
     with contextlib.ExitStack() as stack:
         layout = Layout(config.mesh, config.batch_size)
@@ -110,13 +111,15 @@ class Training:
         self.stale = record.get("stale", 0)  # validation passes since the best
         self.first_loss, self.far = record.get("first_loss"), 0  # and steps in a row that are far beyond it
         self.meter = Meter(**record.get("meter", {}))
+        self.steps: Any = None  # compiled when the first batches are there
+        self.dog = Watchdog(self.config.watchdog)
         self.clock = Clock(self.step)
         self._tell_where_it_begins()
 
     def run(self) -> Run:
         """Train to the end."""
-        if self.step and self.evaluated < self.step:
-            self._pass_border()  # the run was interrupted between a step and what was due after it
+        if self.step and self.evaluated < self.step:  # the run was interrupted between a step and what was due after it
+            self._evaluate_and_save()
         if not self._is_tired:
             self._train()
         return self._finish()
@@ -126,27 +129,39 @@ class Training:
         return 0 < self.config.patience <= self.stale
 
     def _train(self) -> None:
-        source = self.task.batches(self.config.batch_size, self.config.seed, self.layout.rows)
-        steps, behind = None, None
-        place, dog = self.layout.place_batches, Watchdog(self.config.watchdog)
-        with dog, contextlib.closing(feed(source, self.step, self.config, place)) as dispatches:
+        """Take batches, step, receive the figures, evaluate, save."""
+        queued = None
+        with self._dispatches() as dispatches:
             for dispatch, batches in dispatches:
-                steps = steps or self._compile(batches)
-                self.stop.begin()
-                dog.pat()
-                self.state, metrics = steps(self.state, batches, np.int32(dispatch.count))
-                # metrics are fetched one dispatch behind, so that the device always has work queued
-                self._receive(behind)
-                behind = (dispatch, metrics)
+                metrics = self._step(batches, dispatch.count)
+                # figures are fetched one dispatch behind, so that the device always has work queued
+                self._receive(queued)
+                queued = (dispatch, metrics)
                 self.stopping = self.layout.any(self.stop.requested is not None)
-                if self.stopping or self._is_border(dispatch.stop):
-                    self._receive(behind)
-                    behind = None
-                    self._pass_border()
-                    dog.pat()
+                if not (self.stopping or self._is_border(dispatch.stop)):
+                    continue
+                self._receive(queued)
+                queued = None
+                self._evaluate_and_save()
+                self.dog.pat()
                 if self._is_tired:
                     self.progress.tell(f"stopped at step {self.step:,}: {self.stale} validation passes in a row were no better")
                     break
+
+    @contextlib.contextmanager
+    def _dispatches(self) -> Iterator[Iterator[tuple[Dispatch, Any]]]:
+        source = self.task.batches(self.config.batch_size, self.config.seed, self.layout.rows)
+        batches = feed(source, self.step, self.config, self.layout.place_batches)
+        with self.dog, contextlib.closing(batches):
+            yield batches
+
+    def _step(self, batches: Any, count: int) -> Any:
+        """Queue the steps of a dispatch; return their figures, which the device may yet have to compute."""
+        self.steps = self.steps or self._compile(batches)
+        self.stop.begin()
+        self.dog.pat()
+        self.state, metrics = self.steps(self.state, batches, np.int32(count))
+        return metrics
 
     def _compile(self, batches: Any) -> Any:
         steps = compile_steps(self.task, self.graphdef, self.config, self.state, batches, self.layout)
@@ -196,8 +211,7 @@ class Training:
     def _saves(self, step: int) -> bool:
         return step == self.config.steps or _divides(self.config.save_every, step)
 
-    def _pass_border(self) -> None:
-        """Do what is due between two steps: leave, evaluate, save."""
+    def _evaluate_and_save(self) -> None:
         if self.stopping:
             self._leave()
         try:
@@ -261,7 +275,7 @@ class Training:
             return "is saved by the first process"
         return f"is saved in '{self.store.directory}'" if self.store.directory else "is lost, as this run is in memory"
 
-    def _leave(self) -> None:
+    def _leave(self) -> NoReturn:
         number = self.stop.acknowledge()
         if unsaved := self._keep():
             raise NotSaved(f"stopped at step {self.step:,}, but {unsaved}")

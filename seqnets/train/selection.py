@@ -16,7 +16,7 @@ from flax import nnx
 from seqnets.errors import UserError
 from seqnets.named_arrays import named_arrays
 from seqnets.nn.batch_norm import BatchNorm
-from seqnets.train.config import TrainConfig, parsed_multiplier
+from seqnets.train.config import parsed_multiplier
 
 _SHOWN = 12
 
@@ -94,13 +94,13 @@ def multipliers(params: Any, settings: Sequence[str]) -> Any:
     return jax.tree.unflatten(jax.tree.structure(params), list(factors.values()))
 
 
-def check_selection(model: nnx.Module, config: TrainConfig) -> None:
+def check_selection(model: nnx.Module, freeze: Sequence[str], rate_multipliers: Sequence[str]) -> None:
     """Refuse patterns that match nothing, before anything is written.
 
     Raises:
         UserError: see `frozen_names` and `multipliers`.
     """
-    multipliers(nnx.state(model, trained(model, config.freeze)), config.rate_multipliers)
+    multipliers(nnx.state(model, trained(model, freeze)), rate_multipliers)
 
 
 def _parameter_names(model: nnx.Module) -> list[str]:

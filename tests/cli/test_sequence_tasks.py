@@ -108,7 +108,7 @@ def test_questions_are_answered(seqnets, files):
         (("train", "vqa", "--images", "none", "--questions", "questions.json"), "'none' is not a folder"),
         (("train", "text-classifier", "none.csv"), "no such file or folder"),
         (("train", "tagger", "reviews.csv", "--data.max-length", 0), "data.max_length must be at least 1"),
-        (("train", "translator", "pairs.tsv", "--model.dropout", 1), "model.dropout must lie in [0, 1)"),
+        (("train", "translator", "pairs.tsv", "--model.dropout", 1), "model.dropout must be at least 0 and below 1"),
         (("predict", "none", "--text", "a"), "'none' is not a folder"),
         (("answer", "none", "pictures/1.png", "why?"), "'none' is not a folder"),
     ],
