@@ -3,11 +3,12 @@
     python scripts/check_gpu.py --json gpu.json                     # everything: at most eight minutes on one H100
     python scripts/check_gpu.py --parts parity,recurrent --small    # a small form, also on a CPU
 
-Parts: `parity` (every backend's outputs and gradients against the reference), `recurrent` (training steps at the sizes of
-benchmark_recurrent.py, and torch's on the same GPU), `layer` (one LSTM at B16 T1024 H768, the setting of published figures),
-`fused` (layers that fit into one kernel), `graphs` (steps as CUDA graphs: the same losses, and how fast), `images` (ResNet
-inference and training against torch), `sampling`, and `captions` (beam search). A part that fails is recorded with its error,
-and the next one runs. The file is rewritten after each part, so that a run that is cut off keeps what it has.
+Parts: `self_checks` (what each backend proves itself by), `parity` (every backend's outputs and gradients against the
+reference), `recurrent` (training steps at the sizes of benchmark_recurrent.py, and torch's on the same GPU), `layer` (one LSTM at
+B16 T1024 H768, the setting of published figures), `fused` (layers that fit into one kernel), `graphs` (steps as CUDA graphs: the
+same losses, and how fast), `images` (ResNet inference and training against torch), `sampling`, and `captions` (beam search). A
+part that fails is recorded with its error, and the next one runs. The file is rewritten after each part, so that a run that is
+cut off keeps what it has.
 """
 
 import argparse
@@ -34,6 +35,8 @@ from flax import nnx
 import seqnets as sn
 from recurrent_peers import seqnets_peer
 from recurrent_peers.sizes import PEERS, SIZES, Size
+from seqnets.ops import self_check
+from seqnets.ops.recurrent import GRU, LSTM, VANILLA, highway
 
 CELLS = {
     "lstm": lambda rngs: sn.nn.LSTMCell(24, 48, rngs=rngs),
@@ -95,6 +98,23 @@ PARITY = (
     ("mingru", ("plain", "lengths"), ("scan", "parallel")),
     ("minlstm", ("lengths",), ("scan", "parallel")),
 )
+
+
+def self_checks(small: bool) -> Iterator[dict[str, Any]]:
+    """Compute the small problem by which each accelerated backend proves itself on a machine; `difference` is None if it does."""
+    recurrences = (VANILLA["tanh"], VANILLA["relu"], LSTM, GRU["after"], GRU["before"], highway(2))
+    backends = (
+        ("native", recurrences[: 1 if small else None]),
+        ("cudnn", (LSTM,)),
+        ("cuda_graphs", (LSTM,)),
+        ("pallas", recurrences),
+    )
+    for backend, held in backends[: 1 if small else None]:
+        for recurrence in held:
+            begin = time.perf_counter()
+            row = {"backend": backend, "recurrence": recurrence.name, "difference": self_check.check(backend, recurrence)}
+            print(json.dumps(row), flush=True)
+            yield {**row, "seconds": time.perf_counter() - begin}
 
 
 def _on_the_cpu(work: Callable[[], Any]) -> Any:
@@ -341,6 +361,7 @@ def _row(row: dict[str, Any], work: Callable[[], dict[str, Any]]) -> dict[str, A
 
 
 PARTS: dict[str, Callable[[bool], Iterator[dict[str, Any]]]] = {
+    "self_checks": self_checks,
     "parity": parity,
     "recurrent": recurrent,
     "layer": layer,
