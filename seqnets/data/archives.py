@@ -19,7 +19,7 @@ from seqnets.errors import UserError
 
 MAX_BYTES, MAX_FILES = 64 << 30, 2_000_000
 _BLOCK = 1 << 20
-_SLACK, _HEADER_BYTES = 16 << 20, 4096  # what a tar archive may hold beside its files: in all, and for each
+_SLACK, _HEADER_BYTES = 16 << 20, 4096  # the limits on headers of a tar archive: in total, and for each file
 _TAR_MARK, _TAR_MARK_AT = b"ustar", 257
 _MORE_HEADERS = (
     tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.SOLARIS_XHDTYPE, tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK
@@ -34,7 +34,7 @@ _PACKED: dict[bytes, tuple[str, Any]] = {
 class _Member(NamedTuple):
     name: str
     folder: bool
-    unsafe: str  # what it is instead of a file or a folder
+    unsafe: str  # what it is, if it is neither a file nor a folder
     open: Callable[[], IO[bytes]]
 
 
@@ -48,19 +48,19 @@ def extract_archive(
     """Unpack a zip or tar archive (plain, gzip, bzip2 or xz) into a new folder, all of it or nothing.
 
     Every name is checked before anything is written, and bytes are counted as they come, whatever the archive says of its
-    own size. Files get the usual permissions, no others.
+    own size. Files get the usual permissions only.
 
     Args:
-        archive: the file; its kind is told from the content.
+        archive: the file; its kind is recognized from its content.
         folder: must not exist yet, or be empty.
-        max_bytes: more in all are refused.
-        max_files: more are refused.
+        max_bytes: an archive that unpacks to more is refused.
+        max_files: an archive with more files is refused.
 
     Returns:
         The folder.
 
     Raises:
-        UserError: the archive is damaged, encrypted or of no known kind; holds a link, a device or a name that is absolute
+        UserError: the archive is damaged, encrypted or of no known kind; holds a link, a device, or a name that is absolute
             or has `..` in it; or is too large. Nothing stays behind.
 
     Example:
@@ -185,7 +185,7 @@ def _content(file: tarfile.TarFile, entry: tarfile.TarInfo) -> IO[bytes]:
 
 
 class _Header(tarfile.TarInfo):
-    """A header of a tar archive: refused where tarfile would end in silence, or read it into memory whatever its size."""
+    """A header of a tar archive: refused where tarfile would stop silently or read a header of any size into memory."""
 
     @classmethod
     def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> "_Header":
@@ -208,4 +208,4 @@ def _readable(archive: Path) -> Iterator[None]:
         except FileExistsError as error:
             raise UserError(f"'{archive}' holds {Path(error.filename).name!r} twice; do not unpack it") from None
         except tarfile.ReadError:
-            raise UserError(f"'{archive}' is no whole zip or tar archive; download it again") from None
+            raise UserError(f"'{archive}' is not a complete zip or tar archive; download it again") from None

@@ -116,11 +116,11 @@ def test_damage(tmp_path, make):
     whole = archive.read_bytes()
     for cut in (0, 10, len(whole) // 2, len(whole) - 20):
         archive.write_bytes(whole[:cut])
-        refuse(archive, tmp_path, "no whole zip or tar archive|not a whole gzip file|cannot be read")
+        refuse(archive, tmp_path, "not a complete zip or tar archive|not a whole gzip file|cannot be read")
     flipped = bytearray(whole)
     flipped[len(whole) // 2] ^= 0xFF
     archive.write_bytes(flipped)
-    refuse(archive, tmp_path, "no whole zip or tar archive|not a whole gzip file|cannot be read")
+    refuse(archive, tmp_path, "not a complete zip or tar archive|not a whole gzip file|cannot be read")
 
 
 @pytest.mark.filterwarnings("ignore:Duplicate name")
@@ -205,7 +205,7 @@ def test_a_damaged_header_in_the_middle_does_not_end_the_archive_in_silence(tmp_
     content = bytearray(archive.read_bytes())
     content[3 * 512 + 5] ^= 1
     archive.write_bytes(content)
-    refuse(archive, tmp_path, "no whole zip or tar archive")
+    refuse(archive, tmp_path, "not a complete zip or tar archive")
 
 
 def test_a_tar_archive_that_ends_in_a_zip_archive_is_a_tar_archive(tmp_path):

@@ -59,7 +59,7 @@ def test_the_digest_tells_any_change():
 
 
 def test_columns_of_different_lengths_are_refused():
-    with pytest.raises(UserError, match="equally long"):
+    with pytest.raises(UserError, match="the same length"):
         Examples({"a": np.arange(2), "b": np.arange(3)})
     with pytest.raises(UserError, match="no sequences called 'row'"):
         column(numbered(2), "row")

@@ -34,7 +34,7 @@ def test_a_token_may_hold_a_space_where_tabs_part(tmp_path):
     ("name", "content", "message"),
     [
         ("a.tsv", "New\tB\nYork\n", "line 2 of .* has no label: 'York'"),
-        ("a.jsonl", '{"tokens": ["a"], "labels": []}', "line 1 of .* equally long"),
+        ("a.jsonl", '{"tokens": ["a"], "labels": []}', "line 1 of .* of the same length"),
         ("a.tsv", "\n", "holds no sequence"),
     ],
 )

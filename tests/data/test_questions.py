@@ -133,7 +133,7 @@ def test_a_name_of_two_pictures_is_none(tmp_path):
     files = [asked.pictures.paths[row].removeprefix(f"{tmp_path}/") for row in asked.rows]
     assert [question.image for question in asked.questions] == names[2:]
     assert files == ["a/1.png", "b/1.png", "b/dog.png", "COCO_val2014_000000000042.jpg"]
-    assert asked.left_out[0] == "2 names of pictures fit several files and go to none, for one '1'"
+    assert asked.left_out[0] == "2 names of pictures match several files and are left out, for example '1'"
 
 
 def test_pictures_are_read_once_and_damaged_ones_left_out(tmp_path):

@@ -1,4 +1,4 @@
-"""Images and what people wrote of them: files of every usual form, splits, and the public sets."""
+"""Images and what people wrote about them: files of every usual form, splits, and the public sets."""
 
 from typing import TYPE_CHECKING
 

@@ -20,7 +20,7 @@ _NOT_SAID = {"nan", "NaN", "NAN", "None", "null", "NULL", "N/A", "#N/A", "<NA>"}
 
 
 class Entry(NamedTuple):
-    """One caption as a file has it; `where` is its place there, for errors."""
+    """One caption from a file; `where` names its place in the file, for error messages."""
 
     image: str
     caption: str
@@ -35,11 +35,11 @@ class CaptionSet:
 
     Args:
         images: the file of each: a name as the captions file has it or, after `with_pictures`, a path.
-        captions: of each at least one.
+        captions: one or more for each image.
         splits: "train", "validation" or "test" for each; "" before they are split.
-        ids: what the files of COCO call each image, no two alike.
+        ids: the image id in COCO's files, different for each image.
         remarks: what was left out and why, in sentences for people.
-        names: by which images are told apart: their paths as the captions file has them; `images` where left out.
+        names: identify the images: their paths as the captions file has them; `images` where left out.
 
     Example:
         >>> dogs = CaptionSet(("a.jpg", "b.jpg"), (("a dog",), ("two dogs", "dogs")), ("train", "test"), ("a.jpg", "b.jpg"))
@@ -72,14 +72,14 @@ class CaptionSet:
         return sha256(content).hexdigest()[:16]
 
     def split(self, name: str) -> "CaptionSet":
-        """Return the images of one split; none, if it has none."""
+        """Return the images of one split, which may be empty."""
         return self.where(split == name for split in self.splits)
 
     def where(self, kept: Iterable[bool]) -> "CaptionSet":
         """Return the images that are kept, in order.
 
         Args:
-            kept: one for each image.
+            kept: a boolean for each image.
         """
         kept = list(kept)
         columns = {name: tuple(compress(getattr(self, name), kept)) for name in ("images", "captions", "splits", "ids", "names")}
@@ -100,10 +100,10 @@ class CaptionSet:
 
 
 def gathered(entries: Iterable[Entry | UserError]) -> CaptionSet:
-    """Put together what belongs to one image, in the order of its first caption; captions without a text are left out.
+    """Group captions by image, in the order of first captions; captions without text are left out.
 
     Args:
-        entries: captions, with an error in place of each that cannot be used.
+        entries: captions; an error stands in for each unusable one.
 
     Raises:
         UserError: more than 1% cannot be used, among them those that name no image or put it into two splits.
@@ -152,10 +152,10 @@ def _is(count: int) -> str:
 
 
 def known_split(name: str, where: str) -> str:
-    """Return the name that a split has here.
+    """Return our name for a split.
 
     Raises:
-        UserError: it is not known.
+        UserError: the split is not known.
 
     Example:
         >>> known_split("restval", "line 3"), known_split("dev", "line 4")
@@ -178,5 +178,5 @@ def _name(entry: Entry) -> str:
 def _split(entry: Entry, before: str | None) -> str:
     split = known_split(entry.split, entry.where)
     if before is not None and before != split:
-        raise UserError(f"{entry.where} puts image {entry.image!r} into {split or 'no split'!r}, before it was in {before!r}")
+        raise UserError(f"{entry.where} puts image {entry.image!r} into {split or 'no split'!r}, but it was in {before!r}")
     return split

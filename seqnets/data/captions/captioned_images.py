@@ -1,4 +1,4 @@
-"""Images with reference captions, as a captioner learns from them."""
+"""Images with reference captions: what a captioner learns from."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -17,13 +17,13 @@ class CaptionedImages:
     """One split: images, or stored features of them, each with one or more captions.
 
     Args:
-        images: uint8 or float `(N, H, W, C)`, or features `(N, L, D)`; or what reads either from files (`ImageFiles`).
-        captions: of each image, one or more.
-        names: of each image, no two alike; numbers if empty.
-        claims: of each image, what is true of it and where (`seqnets.data.demo.scenes.Scene`), if that is known.
+        images: uint8 or float `(N, H, W, C)`, or features `(N, L, D)`; or an object that reads them from files (`ImageFiles`).
+        captions: one or more for each image.
+        names: a different name for each image; numbers if empty.
+        claims: what is true of each image and where it is (`seqnets.data.demo.scenes.Scene`), where that is known.
 
     Raises:
-        UserError: the numbers of images, captions and names differ, two names are alike, or an image has no caption.
+        UserError: the numbers of images, captions and names differ, two names are equal, or an image has no caption.
 
     Example:
         >>> pictures = CaptionedImages(np.zeros((2, 8, 8, 3), np.uint8), [["a dog", "the dog"], ["a cat"]])
@@ -41,10 +41,10 @@ class CaptionedImages:
             name: len(value) for name, value in (("names", self.names), ("claims", self.claims)) if len(value)
         }
         if len(set(counts.values())) != 1:
-            raise UserError(f"images, captions and names must be equally many, got {counts}")
+            raise UserError(f"images, captions and names must have the same length, got {counts}")
         twice = next((name for name, count in Counter(self.names).items() if count > 1), None)
         if twice is not None:
-            raise UserError(f"two images are called {twice!r}; tell them apart, for instance by their paths")
+            raise UserError(f"two images are called {twice!r}; give them different names, such as their paths")
         bare = next((name for name, captions in zip(self.names_shown, self.captions) if not captions), None)
         if bare is not None:
             raise UserError(f"image {bare!r} has no caption; give it one, or leave the image out")
@@ -74,7 +74,7 @@ class CaptionedImages:
         Args:
             vocabulary: turns words into tokens.
             max_words: longer captions are cut there, and then have no end.
-            shift: give each caption the image so many places on, to see what images are good for.
+            shift: pair each caption with the image that stands this many places later, to measure how much images help.
         """
         targets = Ragged.of((self._target(caption, vocabulary) for caption in self._texts()), np.int32)
         width = min(max_words, int(targets.lengths.max()) - 1) + 1

@@ -20,17 +20,17 @@ class CaptionDataConfig:
     """
 
     unit: CaptionUnit | Literal["auto"] = "auto"
-    """What a token is: a word, a character or a byte; auto is characters in scripts without spaces, else words."""
+    """What a token is: a word, a character or a byte; auto takes characters for scripts without spaces and words otherwise."""
     min_count: int = 1
-    """Words (or characters) that come less often in training captions are unknown."""
+    """Words (or characters) that occur less often in training captions become unknown."""
     punctuation: bool = False
     """Whether punctuation is read and written."""
     split_lists: str = ""
-    """Folder with lists of the images of each split, as Flickr8k has; empty for the captions file's own, or else by hash."""
+    """Folder with lists of the images of each split, such as Flickr8k's; if empty, the captions file decides, or else a hash."""
     validation_fraction: float = 0.1
-    """Share of the images to validate on, where nothing says."""
+    """Share of the images to validate on, where neither the captions file nor lists define splits."""
     test_fraction: float = 0.1
-    """Share of the images to test on, where nothing says."""
+    """Share of the images to test on, where neither the captions file nor lists define splits."""
     word_vectors: str = ""
     """File of word vectors in the text format of word2vec or GloVe, of size model.embedding_features; empty for none."""
     scenes: int = 6000

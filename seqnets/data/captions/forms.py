@@ -1,4 +1,4 @@
-"""The forms of captions files: a table in which each is its name, what it is recognized by, and its reader."""
+"""The forms of captions files: a table of their names, tests and readers."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -14,7 +14,7 @@ from seqnets.errors import UserError
 
 
 class Content:
-    """What is in a captions file, read and parsed when it is first asked for.
+    """The content of a captions file, read and parsed on first use.
 
     Example:
         >>> Content("no/such").is_folder
@@ -37,7 +37,7 @@ class Content:
 
     @cached_property
     def json(self) -> Any:
-        """The value of a JSON file; None for a file that is not JSON as a whole.
+        """The value of a JSON file; None if the file as a whole is not JSON.
 
         Raises:
             UserError: it begins like JSON but is broken.
@@ -64,9 +64,9 @@ class Form(NamedTuple):
     """A form of captions files.
 
     Attributes:
-        name: what help and errors call it.
-        fits: whether a file is of it; forms are tried in order.
-        read: yields its captions, and an error in place of each that cannot be used.
+        name: the name that help and errors use.
+        fits: whether a file has this form; forms are tried in order.
+        read: yields its captions, and an error in place of each unusable one.
     """
 
     name: str
@@ -119,7 +119,7 @@ FORMS = (
         lambda c: text_forms.table(c.text, c.path),
     ),
 )
-"""All of them, in the order in which they are tried."""
+"""All forms, in the order in which they are tried."""
 
 
 def form_names() -> str:
@@ -133,13 +133,13 @@ def form_names() -> str:
 
 
 def read_form(path: str) -> Found:
-    """Yield the captions of a file or folder of any form, and an error in place of each that cannot be used.
+    """Yield the captions of a file or folder of any form, and an error in place of each unusable one.
 
     Raises:
-        UserError: it cannot be read, or is of no known form.
+        UserError: it cannot be read, or its form is unknown.
     """
     content = Content(path)
     form = next((form for form in FORMS if form.fits(content)), None)
     if form is None:
-        raise UserError(f"'{path}' is JSON, but of no known form; give {form_names()}")
+        raise UserError(f"'{path}' is JSON, but its form is unknown; give {form_names()}")
     return form.read(content)

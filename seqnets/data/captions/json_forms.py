@@ -15,8 +15,8 @@ def coco(found: Mapping[str, Any], path: str, *, listed: bool = True) -> Found:
 
     Args:
         found: the parsed file.
-        path: of the file.
-        listed: whether "images" must give every image a name; if not, an image without one is called by its number.
+        path: the file's path.
+        listed: whether "images" must give every image a name; if not, an image without a name is called by its number.
     """
     images = found.get("images")
     names: dict[Any, str] = {}
@@ -36,7 +36,7 @@ def coco(found: Mapping[str, Any], path: str, *, listed: bool = True) -> Found:
             raise UserError(f"{where} has no text 'caption'")
         number = annotation["image_id"]
         if number not in names and listed:
-            raise UserError(f"{where} is of image {number!r}, which 'images' does not list")
+            raise UserError(f"{where} belongs to image {number!r}, which 'images' does not list")
         yield Entry(names.get(number, str(number)), annotation["caption"], where, image_id=number)
 
     wrong = attempts(read_image, enumerate(images if isinstance(images, list) else []))
@@ -79,7 +79,7 @@ def _places(found: Any, what: str, path: str) -> Iterator[tuple[Any, str]]:
 
 
 def _with_folder(image: Any) -> Any:
-    """Karpathy's COCO file has the folder of an image apart from its name."""
+    """Karpathy's COCO file keeps the folder of an image in a separate field."""
     if not isinstance(image, Mapping) or not all(isinstance(image.get(name), str) for name in ("filepath", "filename")):
         return image
     return {**image, "image": f"{image['filepath']}/{image['filename']}"}

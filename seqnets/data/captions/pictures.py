@@ -1,4 +1,4 @@
-"""The image files that captions speak of: where they lie, which are missing, which cannot be read."""
+"""The image files that captions name: where they are, which are missing, which cannot be read."""
 
 import os
 from collections.abc import Iterator
@@ -15,12 +15,12 @@ _SHOWN = 3
 
 @dataclass(frozen=True)
 class Absent:
-    """Images with captions that cannot be used.
+    """Captioned images that cannot be used.
 
     Args:
         missing: names without a file.
-        damaged: what is wrong with each file that cannot be read.
-        among: the number of all images.
+        damaged: what is wrong with each unreadable file.
+        among: the total number of images.
         shared: names that several files, or several names of one file, share.
 
     Example:
@@ -37,28 +37,28 @@ class Absent:
         return bool(self.missing or self.damaged or self.shared)
 
     def __str__(self) -> str:
-        ambiguous = "named in a way that fits several files, or a file of another image"
+        ambiguous = "given names that match several files, or the file of another image"
         parts = [("missing", self.missing, ", "), (ambiguous, self.shared, ", "), ("damaged", self.damaged, "; ")]
         said = (f"{_of(len(names), self.among)} {what} ({_listed(names, between)})" for what, names, between in parts if names)
         return ", ".join(said)
 
 
 def with_pictures(captions: CaptionSet, folder: str | os.PathLike[str], *, decode: bool = True) -> tuple[CaptionSet, Absent]:
-    """Find the image files of captions; images that are missing or cannot be read are left out and reported.
+    """Find the image files of captions; missing and unreadable images are left out and reported.
 
-    A name is looked up as a path below the folder, then from its end, part by part, as `match_names` does; a name that fits
-    several files equally goes to none of them.
+    A name is looked up as a path below the folder, then by its last parts, as `match_names` does; a name that matches
+    several files equally well matches none of them.
 
     Args:
         captions: names of images.
         folder: where the files are.
-        decode: open every image to see whether it is whole; without it only those that are missing are found.
+        decode: open every image to check that it is complete; otherwise only missing files are noticed.
 
     Returns:
-        The images that are there, with their paths; and the others.
+        The usable images with their paths, and a report of the others.
 
     Raises:
-        UserError: the folder does not exist, or none of the images is there.
+        UserError: the folder does not exist, or has none of the images.
     """
     folder = Path(folder)
     if not folder.is_dir():

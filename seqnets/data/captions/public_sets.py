@@ -1,4 +1,4 @@
-"""The public captioning sets: downloaded with checksums, gone on with where a download broke off (extra [download])."""
+"""The public captioning sets: downloads with checksums that continue after an interruption (extra [download])."""
 
 import os
 import shutil
@@ -9,9 +9,9 @@ from typing import Any, NamedTuple
 from seqnets.data.archives import extract_archive
 from seqnets.errors import UserError
 
-_BLOCK, _TIMEOUT_S = 1 << 16, 60.0  # bytes, what a broken connection loses at most
+_BLOCK, _TIMEOUT_S = 1 << 16, 60.0  # bytes: the most that a broken connection loses
 _FLICKR = "https://github.com/jbrownlee/Datasets/releases/download/Flickr8k"
-_COCO = "http://images.cocodataset.org"  # has no valid certificate for https; the checksums stand in for it
+_COCO = "http://images.cocodataset.org"  # has no valid certificate for https; the checksums make up for it
 
 
 class Part(NamedTuple):
@@ -31,7 +31,7 @@ class PublicSet(NamedTuple):
         images: the folder with the images.
         captions: the file with the captions.
         lists: the folder with the lists of the splits; "" if the set has none.
-        terms: what one may do with it.
+        terms: the license, in a sentence.
     """
 
     parts: tuple[Part, ...]
@@ -78,13 +78,13 @@ PUBLIC_SETS = {
     )
     for (split, year), (checksum, size) in _IMAGES.items()
 }
-"""The sets by name. Checksums as the loaders of torch for R (Flickr8k), TensorFlow Datasets and torchvision (COCO) have them."""
+"""The sets by name. The checksums come from torch for R (Flickr8k), TensorFlow Datasets and torchvision (COCO)."""
 
 Tell = Callable[[str], None]
 
 
 class Downloaded(NamedTuple):
-    """Where a set lies: for `read_captions(captions, lists=lists)` and `with_pictures(..., images)`."""
+    """The paths of a set, for `read_captions(captions, lists=lists)` and `with_pictures(..., images)`."""
 
     images: Path
     captions: Path
@@ -92,15 +92,15 @@ class Downloaded(NamedTuple):
 
 
 def download(name: str, folder: str | os.PathLike[str], *, tell: Tell | None = None) -> Downloaded:
-    """Download a public set, or what is still missing of it, and unpack it.
+    """Download a public set, or the missing part of it, and unpack it.
 
-    A download that broke off goes on where it ended. Nothing is unpacked before its checksum is right; archives are removed
-    after unpacking.
+    An interrupted download continues where it stopped. Archives are unpacked only if their checksum is right, and removed
+    afterward.
 
     Args:
         name: one of `PUBLIC_SETS`: flickr8k, coco-train2014, coco-val2014, coco-train2017, coco-val2017.
-        folder: where to put it; sets may share one.
-        tell: called with what happens, in sentences.
+        folder: where to put it; several sets may share a folder.
+        tell: called with progress messages.
 
     Raises:
         UserError: there is no such set, pooch is not installed, the network fails, or a checksum is wrong.
@@ -121,10 +121,10 @@ def download(name: str, folder: str | os.PathLike[str], *, tell: Tell | None = N
 
 
 def fetch(url: str, checksum: str, folder: Path) -> Path:
-    """Download a file into a folder, unless it is there, going on where an earlier try ended.
+    """Download a file into a folder, unless it is there, continuing an earlier attempt.
 
     Args:
-        url: of the file.
+        url: address of the file.
         checksum: "sha256:..." or "md5:...".
         folder: made if needed.
 
@@ -139,10 +139,10 @@ def fetch(url: str, checksum: str, folder: Path) -> Path:
     except ValueError as error:
         if "hash" not in str(error):
             raise
-        raise UserError(f"'{url}' is not the file it should be (wrong checksum); try again, or get it elsewhere") from None
+        raise UserError(f"'{url}' has the wrong checksum; try again, or get the file elsewhere") from None
     except OSError as error:
         reason = str(error).splitlines()[0][:160]
-        raise UserError(f"cannot download '{url}': {reason}; run it again to go on where it ended") from None
+        raise UserError(f"cannot download '{url}': {reason}; run the same command again to continue where it stopped") from None
 
 
 def _fetch(part: Part, home: Path, tell: Tell) -> None:
@@ -157,7 +157,7 @@ def _fetch(part: Part, home: Path, tell: Tell) -> None:
 
 
 class _Resuming:
-    """What pooch calls a downloader; keeps what came in a file of its own, which the next try begins from."""
+    """A pooch downloader that keeps partial content in a separate file, from which the next attempt continues."""
 
     def __init__(self, partial: Path) -> None:
         self._partial = partial
@@ -172,7 +172,7 @@ class _Resuming:
             if not complete:
                 response.raise_for_status()
                 self._receive(response, append=response.status_code == requests.codes.partial_content)
-        # one try for one content: if the checksum is wrong, the next begins anew
+        # one attempt for one content: if the checksum is wrong, the next starts over
         shutil.move(self._partial, output_file)
 
     def _receive(self, response: Any, *, append: bool) -> None:

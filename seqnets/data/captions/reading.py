@@ -1,4 +1,4 @@
-"""Captions files of every usual form, recognized by what is in them."""
+"""Captions files of every usual form, recognized by their content."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -28,22 +28,22 @@ def read_captions(
     """Read images and captions.
 
     The form is recognized from the content; `seqnets.data.captions.forms.FORMS` lists all of them. An image may have any
-    number of captions, on as many lines. A name that ends in .gz is unpacked. Up to 1% of the captions may be unusable:
+    number of captions, one on each line. A file whose name ends in .gz is unpacked. Up to 1% of the captions may be unusable:
     they are left out, and a remark says so.
 
     Args:
-        path: the file, UTF-8; or several, whose names say the split of each where nothing else does, as COCO's
+        path: the file, UTF-8; or several, whose names give the split of each where nothing else does, such as COCO's
             captions_train2014.json and captions_val2014.json.
         split: the split that all images belong to, as in COCO's captions_train2014.json.
         lists: lists of the images of each split: a folder, or a file for each split.
         validation_fraction: share of the images to validate on where neither file nor lists say.
-        test_fraction: share of the images to test on, likewise.
+        test_fraction: share of the images to test on where neither file nor lists say.
 
     Returns:
         The images in the order of the file, each with a split.
 
     Raises:
-        UserError: the file cannot be read; the message says at which line.
+        UserError: the file cannot be read; the message names the line.
 
     Example:
         >>> read_captions("no/such.csv")
@@ -72,7 +72,7 @@ def read_references(path: Source) -> CaptionSet:
         path: the file, UTF-8.
 
     Raises:
-        UserError: the file cannot be read; the message says at which line.
+        UserError: the file cannot be read; the message names the line.
 
     Example:
         >>> read_references("no/such.csv")
@@ -84,12 +84,12 @@ def read_references(path: Source) -> CaptionSet:
     is_coco = isinstance(content.json, dict) and isinstance(content.json.get("annotations"), list)
     found = gathered(json_forms.coco(content.json, content.path, listed=False) if is_coco else read_form(content.path))
     if not len(found):
-        raise UserError(f"'{path}' holds no caption; give {form_names()}")
+        raise UserError(f"'{path}' has no captions; give {form_names()}")
     return found
 
 
 def _with_splits(paths: Sequence[str]) -> Iterator[Iterator[Entry | UserError]]:
-    """Yield the captions of each file; of several whose names all say a split, with that."""
+    """Yield the captions of each file; if all names of several files say a split, the captions get it."""
     named = [_SPLIT_IN_NAME.search(Path(path).name) for path in paths]
     for path, name in zip(paths, named):
         entries = read_form(path)

@@ -1,4 +1,4 @@
-"""Which images train, validate and test: by the captions file, by lists of names, or by the hash of each name."""
+"""Which images are for training, validation and test: by the captions file, by lists of names, or by the hash of each name."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -40,22 +40,22 @@ def split_by_hash(captions: CaptionSet, *, validation_fraction: float = 0.1, tes
 
 
 def _hashed(names: Sequence[str]) -> list[str]:
-    """Return file names, so that a folder may move; paths where several images have one file name."""
+    """Return file names, so that a folder may move; paths where several images have the same file name."""
     bare = [PurePosixPath(name).name for name in names]
     counts = Counter(bare)
     return [name if counts[short] > 1 else short for name, short in zip(names, bare)]
 
 
 def split_by_lists(captions: CaptionSet, lists: SplitLists) -> CaptionSet:
-    """Split by lists of image names, one name a line, as Flickr8k and Flickr30k have them; an image in no list is left out.
+    """Split by lists of image names, one name a line, as in Flickr8k and Flickr30k; an image in no list is left out.
 
     Args:
         captions: the images.
         lists: the file of each split, or a folder with files such as Flickr_8k.trainImages.txt, train.txt, dev.txt, test.txt.
-            Names may lack their ending, or the folders before them where one image alone is called so.
+            Names may lack their extension, and their folders where only one image has that name.
 
     Raises:
-        UserError: a list is missing, an image is in two, or no image is in any.
+        UserError: a list is missing, an image is in two lists, or no image is in any.
     """
     split_of: dict[str, str] = {}
     for split, path in _files(lists).items():
@@ -85,7 +85,7 @@ def _remarks(captions: CaptionSet, kept: CaptionSet, listed: int, bare: Sequence
     if bare:
         yield f"{len(bare):,} of {listed:,} images in the lists have no caption ({_shown(bare)})"
     if shared:
-        what = "names in the lists fit several images, or the image of another name, and count for none"
+        what = "names in the lists match several images, or the image of another name, and are ignored"
         yield f"{len(shared):,} of {listed:,} {what} ({_shown(shared)})"
 
 
@@ -98,7 +98,7 @@ def _files(lists: SplitLists) -> dict[str, Path]:
         return {known_split(split, f"the list '{path}'"): Path(path) for split, path in lists.items()}
     folder = Path(lists)
     if not folder.is_dir():
-        raise UserError(f"'{folder}' is no folder; give the folder with the lists of images, such as Flickr_8k.trainImages.txt")
+        raise UserError(f"'{folder}' is not a folder; give the folder with the lists, such as Flickr_8k.trainImages.txt")
     found = {split: _one(folder, split) for split in SPLITS}
     if not any(found.values()):
         raise UserError(f"'{folder}' has no lists of images; looked for *train*.txt, *dev*.txt or *val*.txt, and *test*.txt")

@@ -1,4 +1,4 @@
-"""Captions in files of lines: tables, JSON Lines, the token files of Flickr8k and its kin, and a .txt for each picture."""
+"""Captions in files of lines: tables, JSON Lines, token files such as Flickr8k's, and a .txt for each picture."""
 
 import json
 import os
@@ -22,7 +22,7 @@ IMAGE += (
     "image_id",
     "imageid",
     "img_id",
-)  # numbers where nothing else is there
+)  # the last three are used where no other column names images
 CAPTION = ("caption", "captions", "comment", "text", "sentence", "sentences", "description", "title", "raw")
 SPLIT = ("split", "set", "partition", "subset")
 _NUMBERED = re.compile(r"(?:caption|comment|sentence|text|description)s?_?\d+")
@@ -59,9 +59,9 @@ def token_file(text: str, path: str) -> Found:
 
 
 def text_files(folder: str) -> Found:
-    """Yield the captions of a folder with a .txt beside each picture, or of one with a .txt for each picture elsewhere.
+    """Yield the captions of a folder with a .txt for each picture, which may be beside it or elsewhere.
 
-    Every line of a .txt is a caption of the picture that has its name, but for the ending.
+    Every line of a .txt is a caption of the picture with the same name and another extension.
     """
     paths = [Path(parent, name) for parent, _, names in sorted(os.walk(folder)) for name in sorted(names)]
     texts = [path for path in paths if path.suffix.lower() == ".txt" and not path.name.startswith(".")]
@@ -78,7 +78,7 @@ def text_files(folder: str) -> Found:
 
 
 class _Columns(NamedTuple):
-    """Where the values of a table stand, how many columns it has, and in which row its values begin."""
+    """The columns of a table's values, its number of columns, and its first row of values."""
 
     image: int
     captions: list[int]
@@ -88,13 +88,13 @@ class _Columns(NamedTuple):
 
 
 def table(text: str, path: str) -> Found:
-    """Yield the captions of a table whose first line names a column of images and one of captions, or several of captions.
+    """Yield the captions of a table whose first line names a column of images and one or more columns of captions.
 
-    Commas, tabs, semicolons or bars separate the columns. A caption may have the separator in it if it is the only text of
-    its row. Without a first line of names the columns must be certain: one of image files and one of texts.
+    Commas, tabs, semicolons or bars separate the columns. A caption may contain the separator if it is the only text of
+    its row. Without a first line of names the columns must be unambiguous: one of image files and one of texts.
 
     Raises:
-        UserError: the first line names no such columns, and they are not certain.
+        UserError: the first line names no such columns, and the columns are ambiguous.
     """
     found = sheet(text, path, lambda cells: bool(_named(cells)) or _image_column(cells) is not None, _most_frequent(text))
     if not found.rows:
@@ -129,13 +129,13 @@ def _named(header: Sequence[str]) -> _Columns | None:
 
 
 def _image_column(cells: Sequence[str]) -> int | None:
-    """Return the one cell of several that is the name of an image file."""
+    """Return the only cell that is the name of an image file."""
     places = [place for place, cell in enumerate(cells) if PurePosixPath(cell.strip()).suffix.lower() in EXTENSIONS]
     return places[0] if len(places) == 1 and len(cells) > 1 else None
 
 
 def _certain(found: Sheet) -> _Columns | None:
-    """Return the columns of a table without names, if images come first or last and beside numbers there is one text."""
+    """Return the columns of a table without names: images first or last, and one text beside any numbers."""
     image = _image_column(found.rows[0][1])
     rows = [cells for _, cells in found.rows]
     width = min(map(len, rows))
@@ -157,7 +157,7 @@ def _refuse(found: Sheet) -> _Columns:
     names = between.join(["image", "caption", *["other"] * (len(header) - 2)])
     fix = "begin the file with a line that names its columns, such as"
     fix = f"{'separate image and caption by a comma, and ' if len(header) == 1 else ''}{fix}: {names}"
-    raise UserError(f"the first line of '{found.path}' names no column of {what}, only {shown!r}; {fix}")
+    raise UserError(f"the first line of '{found.path}' does not name a column of {what}, only {shown!r}; {fix}")
 
 
 def json_lines(text: str, path: str) -> Found:
@@ -167,10 +167,10 @@ def json_lines(text: str, path: str) -> Found:
 
 
 def captioned_object(found: Any, where: str) -> Iterator[Entry]:
-    """Yield the captions of an object that has an image and a caption or several.
+    """Yield the captions of an object that has an image and one or more captions.
 
     Raises:
-        UserError: it is no such object.
+        UserError: it is not such an object.
     """
     if not isinstance(found, Mapping):
         raise UserError(f'{where} must be {{"image": ..., "caption": ...}}, not {_short(found)}')

@@ -1,4 +1,4 @@
-"""Dates as people write them and as ISO 8601 does: the embedded default of translation."""
+"""Dates as people write them and in ISO 8601: the embedded default data of translation."""
 
 import datetime
 import random
@@ -6,7 +6,7 @@ import random
 _FIRST, _DAYS = datetime.date(1900, 1, 1), 200 * 365
 _ORDINALS = {1: "st", 2: "nd", 3: "rd", 21: "st", 22: "nd", 23: "rd", 31: "st"}
 
-# every form names the month or orders the parts in a way that no other form does, so that each has one reading
+# each form can be read in one way only: it names the month, or orders the parts as no other form does
 FORMS = (
     "{day} {month} {year}",
     "{day} {short} {year}",
@@ -30,11 +30,11 @@ FORMS = (
 
 
 def dates(count: int, seed: int = 0) -> list[tuple[str, str]]:
-    """Return random dates of two centuries in many written forms, with the same dates in ISO 8601.
+    """Return random dates of two centuries in many written forms, paired with ISO 8601.
 
     Args:
         count: how many.
-        seed: of the choice.
+        seed: seed of the choice.
 
     Returns:
         Pairs of source and target.
@@ -62,7 +62,7 @@ def written(day: datetime.date, form: str) -> str:
     )  # fmt: skip
 
 
-# not those of `calendar`, which speak the language of the process
+# not those of `calendar`, which follow the locale
 _MONTHS = (
     *("January", "February", "March", "April", "May", "June"),
     *("July", "August", "September", "October", "November", "December"),

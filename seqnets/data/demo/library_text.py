@@ -13,17 +13,17 @@ _FEWEST_BYTES = 200_000
 def standard_library(folder: str | Path | None = None) -> tuple[Path, ...]:
     """Return the running interpreter's own modules: a few megabytes of Python, read in place.
 
-    The top-level modules of the standard library in sorted order, of pure ASCII, without packages, tests and
+    The top-level modules of the standard library in sorted order, pure ASCII, without packages, tests and
     generated tables: about 150 files, 4.4 MB and 96 distinct characters in Python 3.11.
 
     Args:
-        folder: where to look; the interpreter's standard library where left out.
+        folder: where to look; the interpreter's standard library by default.
 
     Returns:
         The paths, for `read_text(*paths)`.
 
     Raises:
-        UserError: the interpreter comes without the source of its library.
+        UserError: the interpreter has no source of its library.
 
     Example:
         >>> [path.name for path in standard_library() if path.stem in ("ast", "zipimport", "_weakrefset")]

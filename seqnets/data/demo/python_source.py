@@ -1,4 +1,4 @@
-"""What every character of Python source is: the embedded default of text classification and labeling."""
+"""The class of every character of Python source: the embedded default data of text classification and labeling."""
 
 import io
 import keyword
@@ -17,13 +17,13 @@ _STARTS = (tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT, tokenize.ENCODING
 
 
 def character_classes(source: str) -> list[str]:
-    """Tell of every character of a program what it belongs to.
+    """Label every character of a program.
 
     Args:
-        source: of a whole module.
+        source: the source of a whole module.
 
     Returns:
-        One of `CHARACTER_CLASSES` for each character. Documentation is a string that begins a statement.
+        One of `CHARACTER_CLASSES` for each character. A string that begins a statement is documentation.
 
     Raises:
         tokenize.TokenError, SyntaxError: it is not Python.
@@ -44,12 +44,12 @@ def character_classes(source: str) -> list[str]:
 
 
 def library_lines(per_class: int) -> tuple[list[str], list[str]]:
-    """Return lines of Python's standard library and what each is: code, comment or documentation.
+    """Return lines of Python's standard library with their labels: code, comment or documentation.
 
-    Indentation, number signs and quotation marks at the edges are taken away, so that only the words tell.
+    Indentation, number signs and quotation marks at the edges are removed, so that only the words give the label away.
 
     Args:
-        per_class: how many lines of each kind at most, evenly from all modules.
+        per_class: the most lines of each kind, taken evenly from all modules.
 
     Returns:
         The lines and their labels.
@@ -71,8 +71,8 @@ def library_chunks(length: int, count: int) -> tuple[list[str], list[list[str]]]
     """Return pieces of Python's standard library, whole lines, with the class of every character.
 
     Args:
-        length: characters of a piece at most.
-        count: how many pieces at most, evenly from all modules.
+        length: the most characters in a piece.
+        count: the most pieces, taken evenly from all modules.
 
     Returns:
         The pieces, and for each a list of `CHARACTER_CLASSES`.
@@ -94,7 +94,7 @@ def _modules() -> Iterator[tuple[str, list[str]]]:
         try:
             yield source, character_classes(source)
             read += 1
-        except (tokenize.TokenError, SyntaxError):  # a deliberately broken file is none of our concern
+        except (tokenize.TokenError, SyntaxError):  # some files are broken on purpose
             continue
     if not read:
         raise UserError("no module of Python's standard library could be read, which is the default data; give a FILE")

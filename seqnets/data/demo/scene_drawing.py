@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from PIL import Image, ImageDraw
 
-_FINE = 4  # drawn so many times larger, then averaged
+_FINE = 4  # drawn this many times larger, then averaged
 _PAINT = {
     "red": (215, 40, 40), "green": (40, 170, 60), "blue": (50, 80, 225),
     "yellow": (235, 215, 40), "purple": (150, 50, 190), "white": (245, 245, 245),
@@ -26,7 +26,7 @@ def draw(
     """Draw things in their boxes.
 
     Args:
-        kinds: shape and color of each.
+        kinds: shape and color of each thing.
         boxes: left, top, right, bottom of each, in pixels.
         side: height and width of the picture in pixels.
         noise: seeds the shade of the ground and its grain.

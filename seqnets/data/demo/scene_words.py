@@ -1,4 +1,4 @@
-"""What can be said of a scene, and what a sentence about it says."""
+"""Sentences about a scene, and the claims that sentences make."""
 
 import re
 from dataclasses import dataclass
@@ -35,7 +35,7 @@ class Thing(NamedTuple):
 
 @dataclass(frozen=True)
 class Claim:
-    """Two things and how the first lies to the second.
+    """Two things and the position of the first relative to the second.
 
     Example:
         >>> claim = Claim(Thing("small", "red", "cross"), "above", Thing("large", "blue", "circle"))
@@ -54,17 +54,17 @@ class Claim:
 
     @property
     def reversed(self) -> "Claim":
-        """The same fact, told from the other thing."""
+        """The same fact, seen from the other thing."""
         return Claim(self.other, _OPPOSITE[self.relation], self.one)
 
     @property
     def combination(self) -> "Claim":
-        """Of the two ways to tell the fact, the one that says left of or above."""
+        """The version of the fact that says left of or above."""
         return self if self.relation in RELATIONS[::2] else self.reversed
 
 
 def sentences(claim: Claim) -> list[str]:
-    """Return the sentences that tell a claim, from its first thing.
+    """Return the sentences that state a claim, seen from its first thing.
 
     Example:
         >>> sentences(Claim(Thing("small", "red", "cross"), "left of", Thing("large", "blue", "circle")))[3]
@@ -75,7 +75,7 @@ def sentences(claim: Claim) -> list[str]:
 
 
 def read_claim(caption: str) -> Claim | None:
-    """Return what a sentence claims, whichever of the forms it has; None if it has none of them.
+    """Return what a sentence claims; None if it has none of the known forms.
 
     Example:
         >>> read_claim("there is a small red cross left of a large blue circle").relation
@@ -94,7 +94,7 @@ def read_claim(caption: str) -> Claim | None:
 
 
 def is_correct(caption: str, claim: Claim) -> bool:
-    """Say whether a sentence claims exactly this, told from either thing.
+    """Return whether a sentence makes exactly this claim, seen from either thing.
 
     Example:
         >>> claim = Claim(Thing("small", "red", "cross"), "above", Thing("large", "blue", "circle"))
@@ -108,7 +108,7 @@ def is_correct(caption: str, claim: Claim) -> bool:
 
 
 def named_things(words: list[str], claim: Claim) -> list[int | None]:
-    """Return for every word of a correct caption which thing it names (0 or 1), by its size, color or shape; else None.
+    """Return, for every word of a correct caption, the thing it describes (0 or 1); None for other words.
 
     Args:
         words: the caption word by word.

@@ -1,4 +1,4 @@
-"""Drawn scenes: two things on a ground, sentences that say what and where they are, and the boxes they lie in."""
+"""Drawn scenes: two things on a background, sentences that describe them, and their boxes."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ _SPLITS = {"train": 8, "validation": 1, "test": 1}  # in tenths of all combinati
 
 
 class Box(NamedTuple):
-    """Where a thing lies, in pixels: the columns left <= x < right and the rows top <= y < bottom."""
+    """The position of a thing, in pixels: the columns left <= x < right and the rows top <= y < bottom."""
 
     left: float
     top: float
@@ -25,7 +25,7 @@ class Box(NamedTuple):
     bottom: float
 
     def holds(self, x: float, y: float, margin: float = 0.0) -> bool:
-        """Say whether a point lies in the box, or within a margin around it.
+        """Return whether a point is in the box, or within a margin around it.
 
         Example:
             >>> Box(2, 2, 6, 6).holds(7, 3), Box(2, 2, 6, 6).holds(7, 3, margin=2)
@@ -39,9 +39,9 @@ class Scene:
     """One picture and what is true of it.
 
     Args:
-        claim: two things and how the first lies to the second.
-        boxes: where the two lie.
-        noise: seeds the ground and its grain.
+        claim: two things and the position of the first relative to the second.
+        boxes: the positions of the two things.
+        noise: seeds the background and its grain.
 
     Example:
         >>> scene = Scenes("test", count=2, seed=0)[1]
@@ -61,7 +61,7 @@ class Scene:
 
     @property
     def captions(self) -> list[str]:
-        """Every sentence that says all of it."""
+        """Every sentence that states the whole claim."""
         return sentences(self.claim)
 
 
@@ -69,16 +69,16 @@ class Scene:
 class Scenes:
     """Scenes by number; the same numbers and seed give the same scenes.
 
-    What two things there are and how they lie decides which split a scene belongs to: a combination that is tested
-    never comes in training, only its parts do.
+    The two things and their relation decide the split of a scene: a combination that is tested
+    never occurs in training; only its parts do.
 
     Args:
         split: train, validation or test.
         count: how many.
-        seed: of all of it.
+        seed: seed of all random choices.
 
     Raises:
-        UserError: there is no such split, or `count` is below 1.
+        UserError: the split is unknown, or `count` is below 1.
 
     Example:
         >>> scenes = Scenes("train", count=100, seed=0)
@@ -119,12 +119,12 @@ class Scenes:
         return combinations(self.split, self.seed)
 
     def images(self) -> np.ndarray:
-        """Draw all of them: uint8 `(N, 64, 64, 3)`."""
+        """Draw all scenes: uint8 `(N, 64, 64, 3)`."""
         return np.stack([scene.image for scene in self])
 
 
 def combinations(split: str, seed: int = 0) -> list[Claim]:
-    """Return what the scenes of a split may show: things that differ in shape or color, and how they lie.
+    """Return the claims of a split: pairs of things that differ in shape or color, and their relation.
 
     Example:
         >>> len(combinations("train")), len(combinations("test"))
@@ -135,7 +135,7 @@ def combinations(split: str, seed: int = 0) -> list[Claim]:
         Claim(one, relation, other)
         for one in things
         for other in things
-        for relation in RELATIONS[::2]  # the other half say the same from the other side
+        for relation in RELATIONS[::2]  # the other half state the same facts from the other thing
         if (one.color, one.shape) != (other.color, other.shape)
     ]
     order = np.random.default_rng([seed, len(claims)]).permutation(len(claims))
@@ -160,7 +160,7 @@ def _place(claim: Claim, rng: np.random.Generator) -> tuple[Box, Box]:
 
 
 def _place_across(centers: np.ndarray, radii: list[float], axis: int, rng: np.random.Generator) -> None:
-    # well less apart across than along, so that nobody would say "above" of what is called "left of"
+    # much closer in the other direction, so that "left of" never looks like "above"
     apart = 0.5 * abs(centers[0, 1 - axis] - centers[1, 1 - axis])
     low, high = [radius + 1 for radius in radii], [SIDE - radius - 1 for radius in radii]
     centers[0, axis] = rng.uniform(low[0], high[0])

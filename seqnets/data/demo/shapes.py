@@ -1,4 +1,4 @@
-"""Small drawn shapes, for a classifier to learn where no images are given: nothing is downloaded."""
+"""Small drawn shapes: what a classifier learns from where no images are given."""
 
 import math
 
@@ -10,11 +10,11 @@ _SIZE, _FINE = 32, 4  # drawn large and shrunk, so that edges are smooth
 
 
 def draw_shapes(count: int = 3000, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
-    """Draw bright shapes of any color, size, turn and place on dark, noisy ground.
+    """Draw bright shapes of any color, size, rotation and place on a dark, noisy background.
 
     Args:
         count: how many images, N.
-        seed: of all that is random.
+        seed: seed of all random choices.
 
     Returns:
         Images [N, 32, 32, 3] of uint8, and labels [N]: indices into `SHAPES`.

@@ -8,7 +8,7 @@ from seqnets.data.token_kinds import CaptionUnit
 
 @dataclass(frozen=True)
 class SequenceConfig:
-    """How sequences are read and split: what the section `[data]` of all sequence tasks shares.
+    """How sequences are read and split: the settings that `[data]` of all sequence tasks shares.
 
     Raises:
         UserError: a setting is out of its range; the message names it.
@@ -21,9 +21,9 @@ class SequenceConfig:
     vocabulary: CaptionUnit = "chars"
     """What a token is: a character, a byte, or a word (in lower case)."""
     max_length: int = 128
-    """Tokens of a sequence at most; what is longer is cut for training."""
+    """The most tokens in a sequence; longer ones are cut for training."""
     min_count: int = 1
-    """Words or characters that come less often are read as unknown."""
+    """Words or characters that occur less often are read as unknown."""
     validation_fraction: float = 0.1
     """Share of the different examples that is held out, chosen by the hash of their content; 0 for none."""
 
@@ -49,9 +49,9 @@ class QuestionConfig(SequenceConfig):
     vocabulary: CaptionUnit = "words"
     """What a token of a question is."""
     max_length: int = 32
-    """Tokens of a question at most; what is longer is cut for training."""
+    """The most tokens in a question; longer ones are cut for training."""
     answers: int = 1000
-    """How many different answers are learned, the most frequent ones; questions with others are not trained on."""
+    """How many answers are learned, the most frequent first; questions with other answers are not trained on."""
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -1,4 +1,4 @@
-"""Examples of any length as arrays of one shape: what every task on pairs of sequences, labels and pictures draws from."""
+"""Examples of any length as arrays of one shape, for all tasks with sequences, labels and pictures."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -15,7 +15,7 @@ Batch = dict[str, Any]  # NumPy arrays; traced ones inside a loss
 
 @dataclass(frozen=True)
 class Ragged:
-    """Sequences of different lengths end to end in one array.
+    """Sequences of different lengths, end to end in one array.
 
     Args:
         flat: all steps of all sequences, `(steps, ...)`.
@@ -34,7 +34,7 @@ class Ragged:
 
     @classmethod
     def of(cls, sequences: Iterable[Any], dtype: Any) -> "Ragged":
-        """Lay sequences end to end."""
+        """Concatenate sequences."""
         arrays = [np.asarray(sequence, dtype) for sequence in sequences]
         flat = np.concatenate(arrays) if arrays else np.zeros(0, dtype)
         return cls(flat, np.cumsum([0, *(len(array) for array in arrays)]))
@@ -47,7 +47,7 @@ class Ragged:
 
     @property
     def lengths(self) -> np.ndarray:
-        """The steps of every sequence, `(N,)`."""
+        """The length of every sequence, `(N,)`."""
         return np.diff(self.bounds)
 
     def padded(self, rows: np.ndarray, width: int, fill: Any = 0) -> np.ndarray:
@@ -61,7 +61,7 @@ class Ragged:
 
 @dataclass(frozen=True)
 class Column:
-    """Sequences, the width of a batch of them, and what fills it up."""
+    """Sequences, the width of their batches, and the padding value."""
 
     sequences: Ragged
     width: int
@@ -69,11 +69,11 @@ class Column:
 
 
 class Table(Protocol):
-    """Rows that lie in files, and are read when they are asked for."""
+    """Rows in files, read on request."""
 
     @property
     def identity(self) -> np.ndarray:
-        """What tells these rows from others, without reading them."""
+        """What identifies these rows, without reading them."""
         ...
 
     def __len__(self) -> int: ...
@@ -83,16 +83,16 @@ class Table(Protocol):
 
 @dataclass(frozen=True)
 class Examples:
-    """Aligned columns, a row an example; a batch is a dict of arrays whose shapes never change.
+    """Aligned columns with one row per example; a batch is a dict of arrays whose shapes never change.
 
     Args:
         columns: by name. A `Column` gives `name` `(B, width, ...)` and `name_lengths` `(B,)` int32, capped at the width;
             an array `(N, ...)` gives its rows.
-        shared: arrays, or what reads their rows from files, that rows point into, by the name of the column of row numbers
-            that they stand in for: many questions share one picture.
+        shared: arrays (or objects that read rows from files) that several examples share, by the name of the column that holds
+            row numbers into them: many questions share one picture.
 
     Raises:
-        UserError: the columns are not equally long.
+        UserError: the columns differ in length.
 
     Example:
         >>> letters = Column(Ragged.of([[1, 2], [3]], np.int32), width=3)
@@ -107,13 +107,13 @@ class Examples:
     def __post_init__(self) -> None:
         sizes = {name: _rows_of(column) for name, column in self.columns.items()}
         if len(set(sizes.values())) != 1:
-            raise UserError(f"columns must be equally long, got {sizes}")
+            raise UserError(f"columns must have the same length, got {sizes}")
 
     def __len__(self) -> int:
         return _rows_of(next(iter(self.columns.values())))
 
     def rows(self, rows: np.ndarray, only: str = "") -> Batch:
-        """Return some examples as a batch, of all columns or of one alone."""
+        """Return some examples as a batch, with all columns or a single one."""
         batch = {}
         for name, column in {only: self.columns[only]}.items() if only else self.columns.items():
             if isinstance(column, Column):
@@ -125,7 +125,7 @@ class Examples:
         return batch
 
     def digest(self) -> str:
-        """Return a short hash of all rows, equal only for equal examples; a table in files tells its own identity."""
+        """Return a short hash of all rows, equal only for equal examples; a table in files gives its own identity."""
         arrays = {name: _identity(table) for name, table in (self.shared or {}).items()}
         for name, column in self.columns.items():
             arrays |= _arrays_of(name, column)
@@ -134,13 +134,13 @@ class Examples:
 
 @dataclass(frozen=True)
 class ShuffledBatches:
-    """Batches by number, each epoch in an order of its own; the last of an epoch is filled from the next one.
+    """Batches by number; each epoch has its own order, and its last batch is filled from the next epoch.
 
     Args:
-        examples: what to draw.
+        examples: the examples to draw from.
         batch_size: B.
-        seed: of the orders.
-        rows: which of the B rows are made, as an index.
+        seed: seed of the orders.
+        rows: index of the rows of the batch that are made.
 
     Example:
         >>> batches = ShuffledBatches(Examples({"label": np.arange(5)}), batch_size=3, seed=0)
@@ -164,7 +164,7 @@ class ShuffledBatches:
 
 @lru_cache(maxsize=4)
 def shuffled(size: int, seed: int, epoch: int) -> np.ndarray:
-    """Return the order of an epoch, int64 `(size,)`; kept, since every batch of the epoch asks for it.
+    """Return the order of an epoch, int64 `(size,)`; cached, since every batch of the epoch needs it.
 
     Example:
         >>> sorted(shuffled(3, seed=0, epoch=1).tolist())
@@ -176,7 +176,7 @@ def shuffled(size: int, seed: int, epoch: int) -> np.ndarray:
 
 
 def in_order(examples: Examples, batch_size: int) -> Iterator[tuple[Batch, int]]:
-    """Yield every example once, in order: batches of one shape, each with how many of its rows count.
+    """Yield every example once, in order: batches of one shape, each with its number of real rows.
 
     Example:
         >>> [(batch["label"].tolist(), count) for batch, count in in_order(Examples({"label": np.arange(5)}), 3)]
@@ -191,7 +191,7 @@ def column(examples: Examples, name: str) -> Column:
     """Return a column of sequences.
 
     Raises:
-        UserError: there is none of that name, or it holds no sequences.
+        UserError: no column has that name, or it holds no sequences.
     """
     found = examples.columns.get(name)
     if not isinstance(found, Column):

@@ -1,4 +1,4 @@
-"""Which examples are held out for validation: by what they are, not by where they stand."""
+"""Which examples are held out for validation: chosen by content, not by position."""
 
 import hashlib
 from collections.abc import Sequence
@@ -11,18 +11,18 @@ from seqnets.errors import UserError
 def held_out(contents: Sequence[str], fraction: float) -> np.ndarray:
     """Choose about a fraction of the examples by the hash of their content.
 
-    Equal examples fall on the same side, so that nothing validated was trained on; reordering the file or appending to it
-    moves no example but those next to the border.
+    Equal examples fall on the same side, so nothing validated was trained on. Reordering the file or appending to it
+    moves only examples next to the border.
 
     Args:
-        contents: what identifies each example, N of them.
+        contents: what identifies each of N examples.
         fraction: in [0, 1).
 
     Returns:
         Booleans `(N,)`: held out.
 
     Raises:
-        UserError: the fraction is out of range, or too few different examples are there to hold any out.
+        UserError: the fraction is out of range, or there are too few different examples to hold any out.
 
     Example:
         >>> held_out(["a", "b", "c", "d", "a"], 0.25).tolist()

@@ -13,11 +13,11 @@ from seqnets.errors import UserError
 
 
 def token_examples(sequences: Sequence[Labeled], config: SequenceConfig) -> tuple[TokenTable, tuple[str, ...], Splits]:
-    """Split labeled sequences of tokens and number them; the table of tokens is that of the training part.
+    """Split and encode labeled sequences of tokens; the table of tokens comes from the training part.
 
     Args:
         sequences: tokens and labels of each.
-        config: how; `vocabulary` has no say, since the tokens are cut already.
+        config: how; `vocabulary` has no effect, since the text is already cut into tokens.
 
     Returns:
         The tokens, the distinct labels in sorted order, and examples with the columns `inputs` and `labels` by split.
@@ -51,7 +51,7 @@ def frame_examples(frames: Frames, config: SequenceConfig) -> Splits:
 
     Args:
         frames: sequences and their labels.
-        config: how; of its settings `max_length` and `validation_fraction` count.
+        config: how; only `max_length` and `validation_fraction` have an effect.
 
     Returns:
         Examples with the columns `inputs` and `labels` by split.
@@ -70,7 +70,7 @@ def frame_examples(frames: Frames, config: SequenceConfig) -> Splits:
 
 
 def frame_scale(examples: Examples) -> tuple[np.ndarray, np.ndarray]:
-    """Return the mean and the deviation of every feature of numeric frames, `(F,)` each; 1 where nothing varies.
+    """Return the mean and standard deviation of every feature, `(F,)` each; a feature that does not vary gets deviation 1.
 
     Example:
         >>> frames = Column(Ragged.of([[[1.0, 5.0], [3.0, 5.0]]], np.float32), width=2)

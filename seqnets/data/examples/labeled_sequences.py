@@ -19,9 +19,9 @@ class Frames(NamedTuple):
 
     Args:
         inputs: float32 `(N, T, F)`.
-        labels: int32 `(N, T)`; -1 for a frame that does not count.
+        labels: int32 `(N, T)`; -1 for a frame that is ignored.
         lengths: int32 `(N,)`.
-        names: of the classes.
+        names: names of the classes.
     """
 
     inputs: np.ndarray
@@ -34,8 +34,8 @@ def read_labeled_sequences(sources: Sequence[str | Path]) -> list[Labeled]:
     """Read sequences of tokens with their labels.
 
     Args:
-        sources: files. JSON Lines (.jsonl, .ndjson) hold objects with the lists `tokens` and `labels`; any other file a token
-            a line, its columns parted by tabs (or white space): the first is the token, the last its label; an empty line
+        sources: files. JSON Lines (.jsonl, .ndjson) hold objects with the lists `tokens` and `labels`; other files hold a token
+            a line, in columns separated by tabs (or white space): the first is the token, the last its label; an empty line
             ends a sequence.
 
     Returns:
@@ -52,16 +52,16 @@ def read_labeled_sequences(sources: Sequence[str | Path]) -> list[Labeled]:
     """
     found = [sequence for source in sources for sequence in _sequences(Path(source))]
     if not found:
-        raise UserError(f"{' '.join(map(str, sources))} holds no sequence; give a token, a tab and its label on every line")
+        raise UserError(f"{' '.join(map(str, sources))} holds no sequences; give a token, a tab and its label on every line")
     return found
 
 
 def read_frames(path: str | Path) -> Frames:
-    """Read numeric sequences out of an .npz file.
+    """Read numeric sequences from an .npz file.
 
     Args:
-        path: with the arrays `inputs` `(N, T, F)`, `labels` `(N, T)` of class numbers, -1 for frames that do not count;
-            and, where wanted, `lengths` `(N,)` and `classes`, their names.
+        path: with the arrays `inputs` `(N, T, F)`, `labels` `(N, T)` of class numbers, -1 for frames to ignore;
+            optionally `lengths` `(N,)`, and `classes` with their names.
 
     Raises:
         UserError: an array is missing or of the wrong shape or type; the message says which.
@@ -84,14 +84,14 @@ def read_frames(path: str | Path) -> Frames:
 
 
 def read_inputs(path: str | Path, features: int) -> list[np.ndarray]:
-    """Read numeric sequences without labels out of an .npz file.
+    """Read numeric sequences without labels from an .npz file.
 
     Args:
-        path: with the array `inputs` `(N, T, F)` and, where wanted, `lengths` `(N,)`.
-        features: F, of the tagger.
+        path: with the array `inputs` `(N, T, F)` and optionally `lengths` `(N,)`.
+        features: F, the number that the tagger takes.
 
     Raises:
-        UserError: the array is missing, or of another number of features; or lengths are not one for each sequence.
+        UserError: the array is missing or has another number of features, or there is not one length for each sequence.
     """
     arrays = read_arrays(path)
     inputs: Any = arrays["inputs"] if "inputs" in arrays else np.zeros(0)
@@ -103,7 +103,7 @@ def read_inputs(path: str | Path, features: int) -> list[np.ndarray]:
 
 
 def _lengths(arrays: Mapping[str, Any], path: str | Path, shape: tuple[int, int], *, least: int) -> np.ndarray:
-    """Return how many of the T frames of each of N sequences count, int32 `(N,)`."""
+    """Return the number of valid frames of each of N sequences, int32 `(N,)`."""
     count, longest = shape
     lengths = np.asarray(arrays.get("lengths", np.full(count, longest)))
     if lengths.shape != (count,) or lengths.dtype.kind not in "iu":
@@ -116,7 +116,7 @@ def _lengths(arrays: Mapping[str, Any], path: str | Path, shape: tuple[int, int]
 
 def _check_values(path: str | Path, inputs: np.ndarray, labels: np.ndarray, lengths: np.ndarray) -> None:
     if not inputs.size or labels.max() < 0:
-        raise UserError(f"'{path}' holds no labeled frame")
+        raise UserError(f"'{path}' holds no labeled frames")
     _check_finite(path, inputs, lengths)
 
 
@@ -139,7 +139,7 @@ def _objects(text: str, path: Path) -> Iterator[Labeled]:
         where, found = line
         tokens, labels = (_texts(found.get(name)) for name in ("tokens", "labels"))
         if tokens is None or labels is None or len(tokens) != len(labels):
-            raise UserError(f"{where} needs the lists of texts 'tokens' and 'labels', equally long")
+            raise UserError(f"{where} needs the lists of texts 'tokens' and 'labels', of the same length")
         if tokens:
             yield tokens, labels
 

@@ -1,4 +1,4 @@
-"""Labeled texts out of tables, folders of one class each, and files of one class each."""
+"""Labeled texts from tables, and from one folder or one file per class."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -14,17 +14,17 @@ def read_labeled_texts(
     """Read texts and their labels.
 
     Args:
-        sources: tables (.csv, .tsv, .jsonl; .gz as well) that name their columns; folders of folders, where each inner
+        sources: tables (.csv, .tsv, .jsonl; also .gz) that name their columns; folders of folders, where each inner
             folder is a label and each file in it a text; or files of other kinds, each of which is a label whose lines
             are texts. A folder of files stands for its files.
         config: names the columns.
-        tell: called with a sentence about rows that cannot be used, up to 1% of a table; a warning where it is not given.
+        tell: called with a sentence about rows that cannot be used, up to 1% of a table; without it, they become a warning.
 
     Returns:
-        N texts and N labels without white space around them; lines of white space are left out.
+        N texts and N labels, stripped of white space; blank lines are left out.
 
     Raises:
-        UserError: something is missing, cannot be read, or holds no text.
+        UserError: a source is missing, cannot be read, or holds no text.
 
     Example:
         >>> read_labeled_texts(["no/such"], LabeledTextConfig())

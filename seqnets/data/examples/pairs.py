@@ -1,4 +1,4 @@
-"""Pairs of texts, a source and what it should become."""
+"""Pairs of texts: a source and its target."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,10 +20,10 @@ def read_pairs(sources: Sequence[str | Path], *, tell: Tell | None = None) -> li
 
     Args:
         sources: files of a source, a tab and its target on each line; or tables (.csv, .jsonl) with `source` and `target`.
-        tell: called with a sentence about lines that cannot be used, up to 1% of a file; a warning where it is not given.
+        tell: called with a sentence about lines that cannot be used, up to 1% of a file; without it, they become a warning.
 
     Raises:
-        UserError: a file cannot be read, or more lines lack their target.
+        UserError: a file cannot be read, or more lines lack a target.
 
     Example:
         >>> read_pairs(["no/such.tsv"])
@@ -36,11 +36,11 @@ def read_pairs(sources: Sequence[str | Path], *, tell: Tell | None = None) -> li
 
 
 def pair_examples(pairs: Sequence[Pair], config: SequenceConfig) -> tuple[tuple[TokenVocabulary, TokenVocabulary], Splits, int]:
-    """Split pairs and encode them; the vocabularies are those of the training part.
+    """Split pairs and encode them; the vocabularies come from the training part.
 
     Args:
         pairs: sources and targets.
-        config: how; pairs of which one side is longer than `max_length` are left out, since half a target has no end.
+        config: how; pairs with a side longer than `max_length` are left out, since a cut target has no end.
 
     Returns:
         The vocabularies of sources and targets; examples with the columns `source` and `target`, which ends with the end

@@ -1,4 +1,4 @@
-"""Questions about pictures as examples to train on; each picture is held once, whatever is asked about it."""
+"""Questions about pictures as examples to train on; each picture is stored once, even if several questions ask about it."""
 
 import os
 from collections import Counter, defaultdict
@@ -25,10 +25,10 @@ class Asked(NamedTuple):
     """Questions and the pictures they ask about.
 
     Args:
-        questions: those whose picture is there.
-        rows: the row of each one's picture, `(N,)`.
+        questions: the questions with a readable picture.
+        rows: the row of each question's picture, `(N,)`.
         pictures: uint8 `(M, H, W, 3)`, in memory or in files.
-        left_out: sentences about what was left out, and why.
+        left_out: sentences that say what was left out and why.
     """
 
     questions: list[Question]
@@ -48,12 +48,12 @@ def square(size: int) -> Preprocessing:
 
 
 def look_up(questions: Sequence[Question], folder: str | Path, size: int) -> Asked:
-    """Find the pictures that are asked about, and leave out those that cannot be read.
+    """Find the pictures that questions ask about, and leave out unreadable ones.
 
     Args:
         questions: any number.
-        folder: where the pictures lie.
-        size: of the side of the squares they are brought to.
+        folder: folder of the pictures.
+        size: side of the square to which pictures are resized.
 
     Raises:
         UserError: no picture could be found and read.
@@ -70,22 +70,22 @@ def look_up(questions: Sequence[Question], folder: str | Path, size: int) -> Ask
     kept = [question for question in questions if path_of.get(question.image) in row_of]
     if not kept:
         first = questions[0].image
-        raise UserError(f"none of the pictures asked about is in '{folder}': no file there is called {first!r}, for one")
+        raise UserError(f"none of the pictures asked about is in '{folder}': for example, no file there is called {first!r}")
     rows = np.array([row_of[path_of[question.image]] for question in kept], np.int32)
     left_out = [*passed, *_left_out(len(questions) - len(kept), found.shared, list(errors.values()))]
     return Asked(kept, rows, ImageFiles(readable, square(size)), left_out)
 
 
 def _left_out(missing: int, shared: Sequence[str], errors: Sequence[str]) -> list[str]:
-    sentences = [f"{len(errors):,} pictures cannot be read, for one {errors[0]}"] if errors else []
+    sentences = [f"{len(errors):,} pictures cannot be read, for example {errors[0]}"] if errors else []
     if shared:
-        sentences.append(f"{len(shared):,} names of pictures fit several files and go to none, for one {shared[0]!r}")
-    what = "missing, damaged or named in a way that fits several files"
+        sentences.append(f"{len(shared):,} names of pictures match several files and are left out, for example {shared[0]!r}")
+    what = "missing, damaged or given names that match several files"
     return sentences + ([f"{missing:,} questions are left out: their pictures are {what}"] if missing else [])
 
 
 class Encoded(NamedTuple):
-    """What questions and answers are numbered by, and the examples by split."""
+    """The vocabulary of questions, the answers, and the examples by split."""
 
     vocabulary: TokenVocabulary
     answers: tuple[str, ...]
@@ -123,7 +123,7 @@ def question_examples(asked: Asked, config: QuestionConfig) -> Encoded:
     known = np.array([plain_answer(question.answer) in plain for question in asked.questions])
 
     def examples(rows: np.ndarray) -> Examples:
-        # what is held out counts as wrong where its answer is not learned
+        # a held-out question whose answer is not learned counts as wrong
         kept = rows[known[rows] | held[rows]]
         return encoded(asked, kept, vocabulary, answers, config.max_length)
 
@@ -131,7 +131,7 @@ def question_examples(asked: Asked, config: QuestionConfig) -> Encoded:
 
 
 def encoded(asked: Asked, rows: np.ndarray, vocabulary: TokenVocabulary, answers: Sequence[str], max_length: int) -> Examples:
-    """Encode some questions; an answer that is not among those learned is -1."""
+    """Encode some questions; an answer that is not learned becomes -1."""
     number_of = {plain_answer(answer): number for number, answer in enumerate(answers)}
     chosen = [asked.questions[row] for row in rows]
     columns = {
@@ -143,7 +143,7 @@ def encoded(asked: Asked, rows: np.ndarray, vocabulary: TokenVocabulary, answers
 
 
 def plain_answer(answer: str) -> str:
-    """Return an answer without what does not make it another one: case, and white space around and between words.
+    """Return an answer in lower case with single spaces, so that spellings compare.
 
     Example:
         >>> plain_answer(" Light  Blue") == plain_answer("light blue")
@@ -153,7 +153,7 @@ def plain_answer(answer: str) -> str:
 
 
 def _frequent_answers(answers: Sequence[str], count: int) -> tuple[str, ...]:
-    """Return the most frequent answers, each as it is most often written."""
+    """Return the most frequent answers, each in its most frequent spelling."""
     spellings: dict[str, Counter[str]] = defaultdict(Counter)
     for answer in answers:
         spellings[plain_answer(answer)][" ".join(answer.split())] += 1

@@ -28,10 +28,10 @@ def read_questions(path: str | Path, annotations: str | Path = "", *, tell: Tell
     Args:
         path: a table (.csv, .tsv, .jsonl) with the columns image, question and answer, or JSON in one of `JSON_FORMS`.
         annotations: VQA v2's file of answers.
-        tell: called with a sentence about questions that cannot be used, up to 1%; a warning where it is not given.
+        tell: called with a sentence about questions that cannot be used, up to 1%; without it, they become a warning.
 
     Raises:
-        UserError: a file cannot be read, is of another form, or holds more questions without an answer.
+        UserError: a file cannot be read, has another form, or holds more questions without an answer.
 
     Example:
         >>> read_questions("no/such.json")
@@ -46,10 +46,10 @@ def read_questions(path: str | Path, annotations: str | Path = "", *, tell: Tell
     with reading(path, advice=f"give {forms()}"):
         form = next((form for form in JSON_FORMS if form.fits(content)), None)
         if form is None:
-            raise UserError(f"'{path}' is JSON, but of no known form; give {forms()}")
+            raise UserError(f"'{path}' is JSON, but its form is unknown; give {forms()}")
         found, remarks = sifted(form.read(content, path, annotations), "questions")
     if not found:
-        raise UserError(f"'{path}' holds no question")
+        raise UserError(f"'{path}' holds no questions")
     told(remarks, tell)
     return found
 
@@ -87,10 +87,10 @@ def _vqa(content: Mapping[str, Any], path: Path, annotations: str | Path) -> Fou
 
 
 def _asked(path: Path, place: Any, entry: Any) -> Iterator[Question]:
-    """Yield the question of an object that has all three values; its image may be what all entries of a group share."""
+    """Yield the question of an object that has all three values; a group of entries may share the image."""
     where = f"question {place} of '{path}'"
     if not isinstance(entry, Mapping):
-        raise UserError(f"{where} is no object but {str(entry)[:60]}")
+        raise UserError(f"{where} is not an object but {str(entry)[:60]}")
     values = [next((entry[name] for name in names if entry.get(name) is not None), None) for names in (IMAGE, QUESTION, ANSWER)]
     if None in values:
         missing = ("image", "question", "answer")[values.index(None)]
@@ -131,7 +131,7 @@ def _entries(content: Any, name: str, path: Path) -> list[Mapping[str, Any]]:
 
 
 class Form(NamedTuple):
-    """A form of JSON: what people call it, whether a file's content is of it, and what reads its questions."""
+    """A form of JSON: its name, a test for a file's content, and the reader of its questions."""
 
     name: str
     fits: Callable[[Any], bool]

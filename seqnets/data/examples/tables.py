@@ -1,4 +1,4 @@
-"""Rows of text columns out of CSV, TSV and JSON Lines files."""
+"""Rows of text columns from CSV, TSV and JSON Lines files."""
 
 import re
 import warnings
@@ -14,7 +14,7 @@ SEPARATORS = {".csv": ",", ".tsv": "\t"}
 JSON_LINES = (".jsonl", ".ndjson")
 DELIMITERS = ",\t;|"
 MAX_BAD_SHARE = 0.01
-"""The share of a file's entries that may be unusable: those are counted and left out. Above it, the file is refused."""
+"""The share of a file's entries that may be unusable: they are counted and left out. Above this share, the file is refused."""
 
 Row = tuple[str, ...]
 Record = tuple[int, list[str]]
@@ -36,17 +36,17 @@ def read_table(
     """Read some columns of a table.
 
     The columns of a .csv file are separated by commas, semicolons, tabs or bars, whichever separates the names in its
-    first line; a first line such as `sep=;` names the character. A row with more cells than the first line is put together
-    again if only one column holds free text. Rows that cannot be used are left out, up to 1% of all.
+    first line; a first line such as `sep=;` names the character. A row with more cells than the first line is joined
+    if only one column holds free text. Rows that cannot be used are left out, up to 1% of all.
 
     Args:
-        path: a file that ends in .csv, .tsv, .jsonl or .ndjson (also with .gz), in UTF-8; any other is read like .tsv.
+        path: a file that ends in .csv, .tsv, .jsonl or .ndjson (also with .gz), in UTF-8; any other file is read like .tsv.
         columns: their names, in the first line of a CSV or TSV file or as the keys of JSON objects; a list gives
-            several names for a column, of which the first that is there counts.
+            several names for a column, of which the first present one is used.
         texts: which of the columns hold free text, as places in `columns`.
-        filled: which of them may not be blank.
+        filled: which columns may not be blank, as places in `columns`.
         named: whether the first line must name them; if not, a file whose first line does not gives its columns in order.
-        tell: called with a sentence about the rows that are left out; a warning where it is not given.
+        tell: called with a sentence about the rows that are left out; without it, they become a warning.
 
     Returns:
         For every row the values of the columns, in the order asked for.
@@ -72,17 +72,17 @@ def read_table(
 
 
 def sifted(found: Iterable[Item | UserError], what: str) -> tuple[list[Item], list[str]]:
-    """Separate what can be used from what cannot.
+    """Separate usable entries from unusable ones.
 
     Args:
-        found: entries, with an error in place of each that cannot be used.
+        found: entries, with an error in place of each unusable one.
         what: what the entries are, in the plural.
 
     Returns:
-        The entries that can be used; a sentence about the others, if there are any.
+        The usable entries; a sentence about the others, if there are any.
 
     Raises:
-        UserError: more than 1% cannot be used; the message is that of the first.
+        UserError: more than 1% cannot be used; the message is that of the first error.
 
     Example:
         >>> sifted([*range(199), UserError("line 3 is short; fill it in")], "rows")[1]
@@ -100,12 +100,12 @@ def sifted(found: Iterable[Item | UserError], what: str) -> tuple[list[Item], li
         more = f" ({bad:,} of {total:,} {what} cannot be used; up to {MAX_BAD_SHARE:.0%} would be left out)" if bad > 1 else ""
         raise UserError(f"{errors[0]}{more}")
     verb = "is" if bad == 1 else "are"
-    about = ": " if bad == 1 else ", for one: "
+    about = ": " if bad == 1 else ", for example "
     return entries, [f"{bad:,} of {total:,} {what} cannot be used and {verb} left out{about}{errors[0]}"] if bad else []
 
 
 def attempts(read: Callable[..., Iterable[Item]], items: Iterable[tuple | UserError]) -> Iterator[Item | UserError]:
-    """Yield what `read` makes of the parts of each item, its error in place of one that it refuses, and errors as they are.
+    """Yield `read` of the parts of each item, or the error that it raises; errors among the items pass through.
 
     Example:
         >>> list(attempts(lambda number: [1 / number], [(2,), (4,)]))
@@ -119,7 +119,7 @@ def attempts(read: Callable[..., Iterable[Item]], items: Iterable[tuple | UserEr
 
 
 def table_kind(path: str | Path) -> str:
-    """Return the ending that says how a file is written, in lower case and without .gz.
+    """Return the extension that gives the file's format, in lower case and without .gz.
 
     Example:
         >>> table_kind("Reviews.CSV.gz")
@@ -149,7 +149,7 @@ def text_lines(text: str) -> list[str]:
 
 
 def json_lines(text: str, path: str | Path) -> Iterator[tuple[str, dict] | UserError]:
-    """Yield the objects of JSON Lines, each with its place for errors; an error in place of a line that holds none.
+    """Yield the objects of JSON Lines, each with its place for errors; an error in place of a line without one.
 
     Example:
         >>> list(json_lines('{"a": 1}', "a.jsonl"))
@@ -170,7 +170,7 @@ class Sheet(NamedTuple):
     Attributes:
         path: the file, for errors.
         delimiter: what separates its cells.
-        rows: each row that is not blank, with the number of its line.
+        rows: the rows that are not blank, each with its line number.
     """
 
     path: str
@@ -186,7 +186,7 @@ def sheet(text: str, path: str, fits: Callable[[list[str]], bool], default: str 
     Args:
         text: of the file.
         path: of the file.
-        fits: whether the cells of the first row are as they should be; the first delimiter that makes them so is taken.
+        fits: a test for the cells of the first row; the first delimiter that passes it is used.
         default: the delimiter where none does.
 
     Example:
@@ -204,16 +204,16 @@ def sheet(text: str, path: str, fits: Callable[[list[str]], bool], default: str 
 
 
 def fitted(found: Sheet, rows: Iterable[Record], width: int, needed: Sequence[int], texts: Iterable[int]) -> Iterator[Any]:
-    """Yield rows of `width` cells at most: one with more is put together again where there is one way to do it.
+    """Yield rows of at most `width` cells; a longer row is joined where there is only one way to do it.
 
-    There is one way if a single column holds free text: one of `texts`, or one beside `needed` in which a cell has a space.
+    There is one way if a single column holds free text: one of `texts`, or a column outside `needed` whose cell has a space.
 
     Args:
         found: the table.
-        rows: those of its rows that hold values.
+        rows: the rows that hold values.
         width: number of columns.
         needed: the columns whose values will be read.
-        texts: those of them that hold free text.
+        texts: the needed columns that hold free text.
 
     Yields:
         Rows, and an error in place of one with too few cells, or with too many that could belong to several columns.
@@ -285,7 +285,7 @@ def _rows(
         if named:
             missing = wanted[places.index(None)][0]
             shown = ", ".join(header)[:100]
-            raise UserError(f"the first line of '{path}' names no column {missing!r} but {shown!r}; name it there")
+            raise UserError(f"the first line of '{path}' does not name the column {missing!r}, only {shown!r}; add it")
         places = list(range(len(wanted)))
     columns = cast("list[int]", places)
     rows = fitted(found, found.rows[begin:], len(header), columns, [columns[place] for place in texts])
@@ -293,7 +293,7 @@ def _rows(
 
 
 def places_of(header: Sequence[str], wanted: Sequence[Sequence[str]]) -> list[int | None]:
-    """Return the column of each wanted value: that of the first of its names which the header has; None for no such column.
+    """Return the column of each wanted value, by the first of its names that is in the header; None where it has none.
 
     Example:
         >>> places_of(["Image Name", "Question"], [["image", "image_name"], ["question"], ["answer"]])
@@ -321,7 +321,7 @@ def _chosen(line: int, cells: list[str], columns: Sequence[int], wanted: Sequenc
 
 
 def told(remarks: Iterable[str], tell: Tell | None) -> None:
-    """Hand remarks to `tell`, or warn of them where there is none, so that nothing is lost in silence.
+    """Pass remarks to `tell`, or issue warnings where it is not given, so that nothing is lost silently.
 
     Example:
         >>> told(["1 row is left out"], print)

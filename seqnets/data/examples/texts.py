@@ -16,7 +16,7 @@ Splits = dict[str, Examples]
 def text_examples(
     texts: Sequence[str], labels: Sequence[str], config: SequenceConfig
 ) -> tuple[TokenVocabulary, tuple[str, ...], Splits]:
-    """Split labeled texts and encode them; the vocabulary is that of the training part.
+    """Split labeled texts and encode them; the vocabulary comes from the training part.
 
     Args:
         texts: N of them.
@@ -61,7 +61,7 @@ def text_column(sequences: Sequence[np.ndarray], max_length: int, pad: int) -> C
 
 
 def split(held: np.ndarray, examples_of: Callable[[np.ndarray], Examples]) -> Splits:
-    """Return the examples of the rows to train on and, if there are any, of those held out.
+    """Return the examples to train on and, if there are any, the held-out ones.
 
     Example:
         >>> found = split(np.array([True, False, False]), lambda rows: Examples({"row": rows}))

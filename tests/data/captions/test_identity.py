@@ -77,7 +77,7 @@ def test_perfect_captions_have_a_perfect_figure(folder, monkeypatch):
 
 
 def test_two_images_of_one_name_in_memory_are_refused():
-    with pytest.raises(UserError, match=r"two images are called 'a\.png'; tell them apart, for instance by their paths"):
+    with pytest.raises(UserError, match=r"two images are called 'a\.png'; give them different names, such as their paths"):
         CaptionedImages(np.zeros((2, 4, 4, 3), np.uint8), [["a"], ["b"]], names=["a.png", "a.png"])
     CaptionedImages(np.zeros((2, 4, 4, 3), np.uint8), [["a"], ["b"]], names=["x/a.png", "y/a.png"])
 
@@ -114,7 +114,7 @@ def test_split_lists_mean_paths(folder):
     assert [name for name, split in splits.items() if split == "validation"] == ["cats/2.png", "birds/0.png"]
     assert [name for name, split in splits.items() if split == "test"] == ["dogs/1.png"]
     assert "1 of 8 images in the lists have no caption (fish/9.png)" in found.remarks
-    assert any(remark.startswith("1 of 8 names in the lists fit several images") for remark in found.remarks)
+    assert any(remark.startswith("1 of 8 names in the lists match several images") for remark in found.remarks)
 
 
 def test_splits_by_hash_tell_equal_names_apart(tmp_path):

@@ -71,7 +71,7 @@ CHECKSUM = f"sha256:{hashlib.sha256(CONTENT).hexdigest()}"
 def test_a_download_goes_on_where_it_broke_off(server, tmp_path):
     server.files["set.zip"], server.breaks = CONTENT, 2
     for _ in range(2):
-        with pytest.raises(UserError, match=r"cannot download '.*': .*; run it again to go on where it ended"):
+        with pytest.raises(UserError, match=r"cannot download '.*': .*; run the same command again to continue where it stopped"):
             fetch(f"{server.url}/set.zip", CHECKSUM, tmp_path)
     assert fetch(f"{server.url}/set.zip", CHECKSUM, tmp_path).read_bytes() == CONTENT
     assert len(server.requests) == 3
@@ -94,7 +94,7 @@ def test_a_part_that_is_whole_already(server, tmp_path):
 def test_another_content_is_refused_and_not_kept(server, tmp_path):
     server.files["set.zip"] = CONTENT[:-1] + b"x"
     for _ in range(2):
-        with pytest.raises(UserError, match="is not the file it should be"):
+        with pytest.raises(UserError, match="has the wrong checksum"):
             fetch(f"{server.url}/set.zip", CHECKSUM, tmp_path)
     assert not list(tmp_path.iterdir())
     server.files["set.zip"] = CONTENT

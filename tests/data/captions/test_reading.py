@@ -272,7 +272,7 @@ WRONG = {
     "coco image": ('{"images": [{"id": 1}], "annotations": []}', "image 0 of '.*' must be"),
     "coco bare": (
         '{"images": [], "annotations": [{"image_id": 1, "caption": "a"}]}',
-        "annotation 0 of '.*' is of image 1, which",
+        "annotation 0 of '.*' belongs to image 1, which",
     ),
     "coco text": ('{"images": [], "annotations": [{"image_id": 1}]}', "annotation 0 of '.*' has no text 'caption'"),
     "split": (
@@ -281,7 +281,7 @@ WRONG = {
     ),
     "two splits": (
         "image,caption,split\na,b,train\na,c,test\n",
-        "line 3 of '.*' puts image 'a' into 'test', before it was in 'train'",
+        "line 3 of '.*' puts image 'a' into 'test', but it was in 'train'",
     ),
     "deep": ("[" * 100_000, "nested too deeply|is not JSON"),
     "one image": ("image,caption\na.jpg,a dog\n", "1 different examples cannot be split"),
@@ -363,7 +363,7 @@ def test_lists(tmp_path):
     (tmp_path / "empty").mkdir()
     with pytest.raises(UserError, match="has no lists of images"):
         read_captions(path, lists=tmp_path / "empty")
-    with pytest.raises(UserError, match="is no folder"):
+    with pytest.raises(UserError, match="is not a folder"):
         read_captions(path, lists=tmp_path / "nothing")
     with pytest.raises(UserError, match="none of the 6 images"):
         read_captions(path, lists={"train": write(tmp_path, "z", "z.txt")})
