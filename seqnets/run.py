@@ -145,7 +145,7 @@ def _stated(directory: Path) -> tuple[dict[str, Any], dict[str, list[str]]]:
     if (found == FORMAT_VERSION or "checksum" in config) and not manifest.is_whole(read_text(path)):
         raise UserError(f"'{path}' is damaged: it does not fit its checksum; put back a copy of it")
     if found not in (1, FORMAT_VERSION):
-        raise UserError(f"'{directory}' has format {found}, this seqnets reads {FORMAT_VERSION}; install the newer seqnets")
+        raise UserError(f"'{directory}' has format {found}, but this seqnets reads {FORMAT_VERSION}; install the newer seqnets")
     missing = [name for name in ("task", "model", "train", "data") if name not in config]
     if missing:
         raise UserError(f"'{path}' is damaged: it has no {missing[0]!r}")

@@ -68,7 +68,7 @@ HARMS = {
     "not json": (lambda run: (run / "config.json").write_text("{"), "is not JSON"),
     "foreign json": (lambda run: (run / "config.json").write_text('{"model": 1}'), "was not written by seqnets"),
     "a list": (lambda run: (run / "config.json").write_text("[]"), "was not written by seqnets"),
-    "the future": (lambda run: edit(run, format_version=3), "has format 3, this seqnets reads 2; install the newer"),
+    "the future": (lambda run: edit(run, format_version=3), "has format 3, but this seqnets reads 2; install the newer"),
     "half a config": (lambda run: edit(run, model=...), "is damaged: it has no 'model'"),
     "unknown kind": (lambda run: edit(run, model={"kind": "Oracle"}), "a model of kind 'Oracle', which seqnets does not"),
     "no settings": (lambda run: edit(run, model={"kind": "CharLM"}), "has no object 'config'"),

@@ -1,4 +1,4 @@
-"""Short hashes of data, so that a resumed run can tell whether it has its own again."""
+"""Short hashes of data, so that a resumed run can check that it has the same data."""
 
 import hashlib
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""Read items by threads ahead of whoever uses them: Pillow and hashing let other threads run."""
+"""Read items ahead of time in threads: Pillow and hashing release the interpreter lock."""
 
 import os
 from collections import deque
@@ -19,10 +19,10 @@ def read_ahead(
     """Yield `read(item)` for every item in order, while threads read the next ones.
 
     Args:
-        read: called in a thread; what it raises is raised here, at the item's turn.
-        items: consumed as far as it is read ahead.
-        ahead: items read or being read that are not used yet: bounds the memory.
-        threads: how many; one a core, at most 16, when None.
+        read: called in a thread; its exceptions are raised here, at the item's turn.
+        items: consumed only as far as items are read ahead.
+        ahead: the most items read but not yet used; bounds the memory.
+        threads: how many; None takes one per core, at most 16.
 
     Example:
         >>> list(read_ahead(str.upper, ["a", "b"], ahead=1))
@@ -37,4 +37,4 @@ def read_ahead(
                 yield waiting.popleft().result()
                 waiting.extend(pool.submit(read, item) for item in islice(remaining, 1))
         finally:
-            pool.shutdown(wait=False, cancel_futures=True)  # not what nobody waits for any more
+            pool.shutdown(wait=False, cancel_futures=True)  # drop items that are no longer needed

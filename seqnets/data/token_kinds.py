@@ -1,4 +1,4 @@
-"""What a token may stand for, and what may be done with a character that has none."""
+"""The kinds of tokens, and the policies for unknown characters."""
 
 from typing import Literal
 

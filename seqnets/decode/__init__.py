@@ -1,4 +1,4 @@
-"""Floor 3: sequences out of trained models: sampling, beam search, scoring."""
+"""Floor 3: sequences from trained models: sampling, beam search, scoring."""
 
 from typing import TYPE_CHECKING
 

@@ -1,4 +1,4 @@
-"""Answers to questions about a picture, with their probabilities and what was looked at."""
+"""Answers to questions about a picture, with probabilities and attention."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -15,12 +15,12 @@ from seqnets.decode.text_classes import Classified, classified, rounded_width
 
 
 class Answer(NamedTuple):
-    """What a model answers.
+    """A model's answer to a question.
 
     Args:
-        question: what was asked.
-        answer: the likeliest, its probability, and those of all answers.
-        attention: `(glimpses, rows, columns)`, what it looked at; None for a model without attention.
+        question: the question.
+        answer: the likeliest answer, its probability, and those of all answers.
+        attention: `(glimpses, rows, columns)`, where the model looked; None for a model without attention.
         image: uint8 `(H, W, 3)`, the picture as the model saw it.
     """
 
@@ -36,7 +36,7 @@ def answer_log_probabilities(model: Any, batch: Batch) -> Array:
 
 
 def answers_and_glimpses(model: Any, batch: Batch) -> tuple[Array, Array | None]:
-    """Return ln p of every answer, and what was looked at."""
+    """Return ln p of every answer, and the attention."""
     logits, seen = model(batch["image"], batch["tokens"], batch["tokens_lengths"])
     return jax.nn.log_softmax(logits), seen
 

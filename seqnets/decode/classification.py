@@ -35,21 +35,21 @@ def classify(
 ) -> Iterator[list[Guess] | ImageError]:
     r"""Yield the likeliest classes of every image: $p = \mathrm{softmax}(\text{logits})$.
 
-    Images are decoded ahead by threads and run in batches; the network is compiled once for a size of image.
+    Images are decoded ahead by threads and run in batches; the network is compiled once per image size.
 
     Args:
         model: a network with `logits`.
         images: paths, pictures, uint8 arrays or the bytes of files.
         labels: the names of the classes; their numbers when None.
-        top: classes an image, the likeliest first.
+        top: classes per image, the likeliest first.
         batch_size: images at once.
         preprocessing: the rule; the model's own when None.
 
     Yields:
-        In the order of the images: `top` guesses, or the error of an image that cannot be read.
+        In the order of the images: `top` guesses, or the error of an unreadable image.
 
     Raises:
-        UserError: the number of labels is not the network's, or no preprocessing is known.
+        UserError: the number of labels does not match the network, or no preprocessing is known.
 
     Example:
         >>> from seqnets.models import create_model
@@ -67,7 +67,7 @@ def classify(
 
 
 def check_labels(labels: Sequence[str] | None, classes: int) -> None:
-    """Refuse a list of names that is not as long as the network's logits.
+    """Refuse a list of names whose length differs from the number of logits.
 
     Example:
         >>> check_labels(["cat", "dog"], 1000)

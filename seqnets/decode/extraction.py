@@ -1,4 +1,4 @@
-"""Features of many images into a store, so that a captioner need not see an image twice."""
+"""Stores the features of many images, so that each image goes through the network only once."""
 
 import hashlib
 import os
@@ -25,11 +25,11 @@ Progress = Callable[[int, int], None]
 
 
 class Estimate(NamedTuple):
-    """What is known before the work.
+    """The estimate before the work begins.
 
     Args:
-        images: files given.
-        settled: of these, files that the store has dealt with before.
+        images: the number of files.
+        settled: how many of them the store has processed before.
         header: the store's: layers, shapes, dtype.
     """
 
@@ -39,7 +39,7 @@ class Estimate(NamedTuple):
 
     @property
     def bytes(self) -> int:
-        """What the store grows by at most: copies of the same content are stored once."""
+        """The most bytes by which the store grows: copies of the same content are stored once."""
         return (self.images - self.settled) * self.header.row_bytes
 
 
@@ -59,31 +59,31 @@ def extract_features(
     estimated: Callable[[Estimate], None] | None = None,
     progress: Progress | None = None,
 ) -> FeatureStore:
-    """Compute features of images and keep them in a store; what the store has already is not computed again.
+    """Compute features of images and keep them in a store; existing features are not computed again.
 
-    May be killed at any moment and called again: the finished store is the same to the byte. An image that cannot be read
-    is noted in the store (`FeatureStore.failures`) and the others go on.
+    The process may be killed at any moment and started again: the finished store is the same, byte for byte. An unreadable
+    image is recorded in the store (`FeatureStore.failures`), and the others are processed.
 
     Args:
         model: the network.
         images: paths.
-        store: the store's folder, new or of the same network, weights, preprocessing, layers and dtype.
-        name: what the network is called, such as "resnet50".
-        layers: the features wanted; the last grid before the pooling where none are named.
+        store: the store's folder, either new or made with the same network, weights, preprocessing, layers and dtype.
+        name: the network's name, such as "resnet50".
+        layers: the wanted features; by default the last grid before the pooling.
         pooled: keep the mean over all locations, [D], in place of the grid, [L, D].
-        dtype: what the store keeps: "float32", "bfloat16" or "float16".
+        dtype: type of the stored numbers: "float32", "bfloat16" or "float16".
         batch_size: images at once.
         preprocessing: the rule; the model's own when None.
-        threads: that decode images ahead; one a core when None.
-        wait: for another process that is adding to the store, rather than refuse.
-        estimated: called with what is known before the work.
-        progress: called with the images done and all that are to do.
+        threads: threads that decode images ahead; one per core when None.
+        wait: wait for another process that is adding to the store, instead of raising an error.
+        estimated: called with the estimate before the work begins.
+        progress: called with the number of finished images and the total.
 
     Returns:
         The store, open for reading.
 
     Raises:
-        UserError: the store is of another kind (what differs is named), no image can be read, or the disk is too small.
+        UserError: the store was made differently (the message says how), no image can be read, or the disk is too small.
 
     Example:
         >>> import tempfile
@@ -113,7 +113,7 @@ def extract_features(
 
 
 def grid_layer(model: ConvNet) -> str:
-    """Name the last stage before the pooling: what attention looks at.
+    """Return the name of the last stage before the pooling, which attention uses.
 
     Example:
         >>> from seqnets.models import abstract_model
@@ -128,12 +128,12 @@ def describe(extractor: Extractor, model: ConvNet, size: tuple[int, int], *, nam
     """Return the header of the store that would hold a network's features.
 
     Args:
-        extractor: what computes them.
+        extractor: computes the features.
         model: its network.
         size: (H, W) of the images.
-        name: of the network.
+        name: name of the network.
         pooled: whether the locations are averaged.
-        dtype: of the store.
+        dtype: dtype of the store.
     """
     layers = {layer: _kept(shape, pooled) for layer, shape in extractor.shapes(*size).items()}
     made_by = {
@@ -148,7 +148,7 @@ def describe(extractor: Extractor, model: ConvNet, size: tuple[int, int], *, nam
 
 
 def weights_digest(model: nnx.Module) -> str:
-    """Return the SHA-256 of a network's parameters and statistics, whatever file they came from.
+    """Return the SHA-256 of a network's parameters and statistics, independent of their file.
 
     Example:
         >>> from seqnets.nn import Dense
@@ -163,7 +163,7 @@ def weights_digest(model: nnx.Module) -> str:
 
 
 class _Reader:
-    """Reads an image file in a thread: what the index will state of it, and its pixels where they are needed."""
+    """Reads an image file in a thread: its record for the index, and its pixels where needed."""
 
     def __init__(self, writer: FeatureWriter, rule: Preprocessing, size: tuple[int, int]):
         self._known, self._rule, self._shape = writer.has, rule, (*size, rule.channel_count)
@@ -183,7 +183,7 @@ class _Reader:
         pixels = self._rule.pixels(open_image(file, "L" if self._rule.channels == "gray" else "RGB"))
         if pixels.shape != self._shape:
             found, wanted = (" x ".join(map(str, shape[:2])) for shape in (pixels.shape, self._shape))
-            raise ImageError(f"the image is of {found}, but the store holds features of images of {wanted}")
+            raise ImageError(f"the image has {found}, but the store holds features of images of {wanted}")
         return pixels
 
 

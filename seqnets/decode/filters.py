@@ -1,4 +1,4 @@
-"""What turns a model's logits into a character: penalty, temperature, top-k, top-p, min-p, and the draw."""
+"""Turns logits into a character: penalty, temperature, top-k, top-p, min-p, and the draw."""
 
 from typing import Any, NamedTuple
 
@@ -7,16 +7,16 @@ import jax.numpy as jnp
 from jax import Array
 from jax.typing import ArrayLike
 
-# a power of two, so that dividing by it is exact and the order of the logits survives
+# a power of two: dividing by it is exact and keeps the order of the logits
 _COLDEST = 2.0**-20
-_LARGEST = {"top_k": 2**31 - 1}  # what no vocabulary reaches; of the others, the largest float32
+_LARGEST = {"top_k": 2**31 - 1}  # an int beyond any vocabulary's size; for the others, the largest float32
 _SUMS_ALIKE = 1e-6
 
 
 class Filters(NamedTuple):
-    """The filters that are on, with their settings; one that is None is not compiled in.
+    """The active filters with their settings; a filter that is None is not compiled.
 
-    The settings are arrays of shape (), so that another value does not compile anew.
+    The settings are arrays of shape (), so that a new value does not cause a recompilation.
 
     Attributes:
         temperature: divides the logits; 0 is greedy.
@@ -34,10 +34,10 @@ class Filters(NamedTuple):
 
 
 def filters_of(config: Any) -> Filters:
-    """Return the filters that a configuration has on, by the names of its fields.
+    """Return the filters that a configuration turns on, by the names of its fields.
 
     Args:
-        config: its fields are numbers, or None for a filter that is off; a field that it lacks is off too.
+        config: each field is a number, or None for a filter that is off; missing fields are off too.
 
     Example:
         >>> from types import SimpleNamespace
@@ -56,12 +56,12 @@ def _setting(name: str, value: float) -> Array:
 def filtered(filters: Filters, logits: Array, recent: Array) -> Array:
     """Apply the filters in the order of their definition: penalty, temperature, top-k, top-p, min-p.
 
-    Each sees what the one before left. At temperature 0 the logits are divided by 2^-20, exactly.
+    Each sees the result of the one before. At temperature 0 the logits are divided by 2^-20, exactly.
 
     Args:
-        filters: the ones that are on.
+        filters: the active filters.
         logits: `(B, V)` float32.
-        recent: `(B, W)` int32, the tokens that the repetition penalty looks at; negative where there is none.
+        recent: `(B, W)` int32, the tokens that the repetition penalty considers; negative entries are ignored.
 
     Returns:
         `(B, V)`: the logits to draw from; -inf for what was filtered out.
@@ -88,7 +88,7 @@ def draw(filters: Filters, logits: Array, noise: Array) -> Array:
     """Draw a token from softmax(logits) by the Gumbel-max trick; without noise at temperature 0.
 
     Args:
-        filters: whose temperature decides between drawing and taking the best.
+        filters: their temperature decides between drawing and taking the best.
         logits: `(B, V)`, filtered.
         noise: `(B, V)`, standard Gumbel.
 
@@ -104,13 +104,13 @@ def draw(filters: Filters, logits: Array, noise: Array) -> Array:
 
 
 def noise_of(key: Array, position: ArrayLike, shape: tuple[int, int, int]) -> Array:
-    """Return the noise of some characters of some texts, which knows neither where a piece begins nor how many texts there are.
+    """Return the noise of some characters of some texts; it depends neither on how a text is cut nor on the number of texts.
 
-    That of character t of text i comes from fold_in(fold_in(key, i), t).
+    The noise of character t of text i comes from fold_in(fold_in(key, i), t).
 
     Args:
         key: a JAX key.
-        position: of the first of the characters.
+        position: position of the first character.
         shape: `(T, B, V)`.
 
     Returns:
@@ -133,7 +133,7 @@ def penalize(logits: Array, recent: Array, penalty: Array) -> Array:
 
     Args:
         logits: `(B, V)`.
-        recent: `(B, W)` int32; negative entries are no token.
+        recent: `(B, W)` int32; negative entries are ignored.
         penalty: above 1 to discourage repetition.
 
     References:
@@ -151,7 +151,7 @@ def penalize(logits: Array, recent: Array, penalty: Array) -> Array:
 
 
 def keep_top_k(logits: Array, k: Array) -> Array:
-    """Keep the k largest logits, of equal ones the first; the others become -inf.
+    """Keep the k largest logits, taking the first of equal ones; the others become -inf.
 
     Example:
         >>> import jax.numpy as jnp
@@ -166,7 +166,7 @@ def keep_top_k(logits: Array, k: Array) -> Array:
 def keep_top_p(logits: Array, p: Array) -> Array:
     """Keep the smallest set of the likeliest tokens whose probability reaches p; the others become -inf.
 
-    Of equally likely tokens the first are kept. A sum within 1e-6 of p, the rounding of the sum, reaches it; p = 1 keeps all.
+    Of equally likely tokens the first are kept. A sum within 1e-6 of p counts as reaching it, for rounding; p = 1 keeps all.
 
     References:
         Holtzman et al., The curious case of neural text degeneration, 2020.

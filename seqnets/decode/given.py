@@ -1,4 +1,4 @@
-"""What callers give to be decoded with: a model and a key, each checked before anything is compiled."""
+"""Checks the model and the key that callers pass, before anything is compiled."""
 
 import os
 from typing import Any
@@ -11,16 +11,16 @@ from seqnets.errors import UserError
 
 
 def model_of(model: Any) -> Any:
-    """Return a model, which must be one.
+    """Return the argument if it is a model.
 
     Raises:
-        UserError: it is a run, which holds a model, or something else.
+        UserError: it is a run or something else.
 
     Example:
         >>> model_of("runs/hamlet")
         Traceback (most recent call last):
         ...
-        seqnets.errors.UserError: a model is needed, not 'runs/hamlet'; of a run folder it is seqnets.load(folder).model
+        seqnets.errors.UserError: a model is needed, not 'runs/hamlet'; the model of a run folder is seqnets.load(folder).model
     """
     if isinstance(model, nnx.Module):
         return model
@@ -29,7 +29,7 @@ def model_of(model: Any) -> Any:
     if not isinstance(model, str | os.PathLike | int | float | None):
         return model
     shown = repr(model)[:60]
-    raise UserError(f"a model is needed, not {shown}; of a run folder it is seqnets.load(folder).model")
+    raise UserError(f"a model is needed, not {shown}; the model of a run folder is seqnets.load(folder).model")
 
 
 def key_of(key: Any) -> Array:

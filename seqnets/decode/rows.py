@@ -15,14 +15,14 @@ ROWS = 128
 
 
 def map_examples(function: Callable[[Any, Any], Any], model: nnx.Module, examples: Examples, *, rows: int = ROWS) -> Any:
-    """Compute something of every example.
+    """Apply a function to every example.
 
     Args:
-        function: `(model, batch) -> pytree` of arrays with the leading axis B; defined once, at the top of a module, since
-            what is compiled is kept under it.
+        function: `(model, batch) -> pytree` of arrays with the leading axis B; defined once, at the top level of a
+            module, since the compiled program is cached by the function.
         model: the model.
         examples: N of them.
-        rows: B, of one call of the device.
+        rows: B, the rows of one device call.
 
     Returns:
         The pytree as NumPy arrays with the leading axis N.
@@ -41,7 +41,7 @@ def map_examples(function: Callable[[Any, Any], Any], model: nnx.Module, example
     parts = []
     for batch, count in in_order(examples, rows):
         result = jax.device_get(_run(function, graphdef, state, batch))
-        parts.append(jax.tree.map(lambda array: array[:count], result))  # noqa: B023  used at once
+        parts.append(jax.tree.map(lambda array: array[:count], result))  # noqa: B023  used immediately
     return jax.tree.map(lambda *arrays: np.concatenate(arrays), *parts)
 
 

@@ -19,7 +19,7 @@ def step_log_probabilities(model: Any, batch: Batch) -> Array:
 
 
 def best_steps(model: Any, batch: Batch) -> tuple[Array, Array]:
-    """Return the likeliest class of every step, and ln p of the true one: both `(B, T)`."""
+    """Return the likeliest class of every step, and ln p of the true class: both `(B, T)`."""
     found = step_log_probabilities(model, batch)
     truth = jnp.maximum(batch["labels"], 0)[..., None]
     return found.argmax(-1), jnp.take_along_axis(found, truth, axis=-1)[..., 0]

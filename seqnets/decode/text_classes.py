@@ -15,9 +15,9 @@ class Classified(NamedTuple):
     """A text's class.
 
     Args:
-        label: the likeliest.
-        probability: the model's.
-        probabilities: of every label, the likeliest first.
+        label: the likeliest label.
+        probability: the probability of that label.
+        probabilities: the probability of every label, the likeliest first.
     """
 
     label: str
@@ -31,7 +31,7 @@ def class_log_probabilities(model: Any, batch: Batch) -> Array:
 
 
 def classify_texts(model: Any, texts: Sequence[str]) -> list[Classified]:
-    """Tell the class of every text, of any length.
+    """Classify texts of any length.
 
     Args:
         model: a `TextClassifier`.
@@ -55,7 +55,7 @@ def classify_texts(model: Any, texts: Sequence[str]) -> list[Classified]:
 
 
 def rounded_width(sequences: Sequence[np.ndarray]) -> int:
-    """Return a width that cuts no sequence: one of few, so that few programs are compiled.
+    """Return a width that cuts no sequence, chosen from a few values so that few programs are compiled.
 
     Example:
         >>> rounded_width([np.arange(40), np.arange(3)])
@@ -66,7 +66,7 @@ def rounded_width(sequences: Sequence[np.ndarray]) -> int:
 
 
 def classified(labels: Sequence[str], row: np.ndarray) -> Classified:
-    """Name the likeliest of some classes.
+    """Return the likeliest class.
 
     Args:
         labels: C names.

@@ -1,4 +1,4 @@
-"""What a translator makes of texts."""
+"""Translations of texts."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -18,10 +18,10 @@ def translate(model: Any, texts: Sequence[str], **settings: Any) -> list[list[Ca
     Args:
         model: a `Translator`.
         texts: any number.
-        **settings: those of `seqnets.decode.captions.decoding.decode_captions`: `method`, `beam`, `n_best`, `max_length`, ...
+        **settings: the settings of `seqnets.decode.captions.decoding.decode_captions`: `method`, `beam`, `n_best`, `max_length`, ...
 
     Returns:
-        For each text its best translations; `attention` of one is `(T, L)`, with L at least the tokens of the source.
+        For each text its best translations; the `attention` of each is `(T, L)`, with L at least the number of source tokens.
 
     Example:
         >>> from flax import nnx
@@ -37,7 +37,7 @@ def translate(model: Any, texts: Sequence[str], **settings: Any) -> list[list[Ca
 
 
 def translate_tokens(model: Any, sources: Sequence[np.ndarray], **settings: Any) -> list[list[Caption]]:
-    """Translate sources that are tokens already; arguments as for `translate`."""
+    """Translate sources that are already tokens; arguments as for `translate`."""
     ragged = Ragged.of(sources, np.int32)
     tokens = ragged.padded(np.arange(len(ragged)), rounded_width(sources), model.source.pad)
     return decode_captions(model, Source(tokens, ragged.lengths.astype(np.int32)), **settings)

@@ -128,6 +128,6 @@ def test_a_thin_picture_and_files_of_another_ending_are_named_and_the_others_cla
     (tmp_path / "images" / "e.jpg_large").touch()
     outcome = seqnets(*words, "images", "--json")
     assert len(json.loads(outcome.out)) == 4
-    assert "1 file is passed over in 'images'" in outcome.err
+    assert "1 file is skipped in 'images'" in outcome.err
     assert "left out: 'images/thin.png' is too thin: it has 2,000,000 x 1 pixels" in outcome.err
     assert "1 of 5 images is left out" in outcome.err

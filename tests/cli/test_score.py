@@ -194,7 +194,7 @@ def entry(**fields):
         ({"references": b"{]"}, "line 1, column 2 of 'references.json' is not JSON: Expecting property name"),
         ({"references": []}, "'references.json' holds no caption; give COCO's captions JSON, Karpathy's JSON"),
         ({"references": {"images": []}}, "'references.json' holds no caption; give COCO's captions JSON"),
-        ({"references": {"annotations": {}}}, "'references.json' is JSON, but of no known form; give COCO's captions JSON"),
+        ({"references": {"annotations": {}}}, "'references.json' is JSON, but its form is unknown; give COCO's captions JSON"),
         ({"annotations": []}, "'references.json' holds no caption; give COCO's captions JSON"),
         ({"annotations": [{"image_id": 1}]}, "annotation 0 of 'references.json' has no text 'caption'"),
         ({"annotations": [*ANNOTATIONS[:2], 3]}, "annotation 2 of 'references.json' must be"),

@@ -176,7 +176,7 @@ def test_a_damaged_store_is_refused(store, files):
     index.write_bytes(b"{broken}\n" + whole["index.jsonl"])
     with pytest.raises(UserError, match=r"index.jsonl' cannot be read"):
         FeatureStore(store.directory)
-    for text, message in (("{", "is not JSON"), ('{"format": "zip", "format_version": 2}', "is of the kind 'zip 2'")):
+    for text, message in (("{", "is not JSON"), ('{"format": "zip", "format_version": 2}', "has the format 'zip 2'")):
         header.write_text(text)
         with pytest.raises(UserError, match=message):
             FeatureStore(store.directory)

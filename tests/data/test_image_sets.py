@@ -159,9 +159,9 @@ def spoiled(kind, folder):
 
 MISTAKES = {
     "pickles": "pickles, which can run any code when read; get the binary version",
-    "cut cifar": "has 3,072 bytes, no multiple of the 3,073 of a CIFAR record",
+    "cut cifar": "has 3,072 bytes, not a multiple of 3,073, a CIFAR record",
     "labels too large": "has the label 10, more than CIFAR's 10 classes",
-    "cut idx": "does not fit its shape",
+    "cut idx": "do not fit its shape",
     "no labels": "has train-images-idx3-ubyte but no train-labels-idx1-ubyte (or .gz)",
     "not gzip": "is not a whole gzip file",
     "misfit": "they do not belong together",
@@ -237,7 +237,7 @@ def test_a_class_without_a_readable_image_is_refused(monkeypatch, tmp_path, name
     write_photos(tmp_path, ["dog", "cat"])
     (tmp_path / "emu").mkdir()
     (tmp_path / "emu" / name).write_bytes(content)
-    with pytest.raises(UserError, match=rf"the class 'emu' has no image that can be read, of 1: .*{reason}.*mend them"):
+    with pytest.raises(UserError, match=rf"the class 'emu' has no image that can be read, of 1: .*{reason}.*repair them"):
         read_images(tmp_path)
 
 
@@ -246,14 +246,14 @@ def test_a_folder_of_files_of_no_known_ending_is_no_class_and_told(tmp_path):
     (tmp_path / "emu").mkdir()
     (tmp_path / "emu" / "a.jpg_large").touch()
     (tmp_path / "dog" / "b").touch()
-    assert "1 file is passed over" in remarks(tmp_path)
-    assert re.search(r"no class: the folder '.*emu' has no images; looked for .* 'a.jpg_large'", remarks(tmp_path))
+    assert "1 file is skipped" in remarks(tmp_path)
+    assert re.search(r"not a class: the folder '.*emu' has no images; looked for .* 'a.jpg_large'", remarks(tmp_path))
 
 
 def test_what_was_passed_over_explains_why_there_is_one_class_only(tmp_path):
     write_photos(tmp_path / "train", ["steam"])
     write_photos(tmp_path, ["bus", "car"])
     with pytest.raises(
-        UserError, match=r"one class only \(steam\); .*; passed over in '.*', whose classes are in train/: bus/, car/"
+        UserError, match=r"one class only \(steam\); .*; skipped in '.*', whose classes are in train/: bus/, car/"
     ):
         read_images(tmp_path)

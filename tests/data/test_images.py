@@ -278,10 +278,10 @@ def test_files_with_the_ending_of_no_image_are_named(tmp_path):
     told = []
     assert [path.name for path in find_images([tmp_path], tell=told.append)] == ["a.png", "d.heic"]
     assert len(told) == 1
-    assert re.search(r"^2 files are passed over .* 'b.jpg_large', 'c'; rename", told[0])
+    assert re.search(r"^2 files are skipped .* 'b.jpg_large', 'c'; rename", told[0])
     for name in ("a.png", "d.heic"):
         (tmp_path / name).unlink()
-    with pytest.raises(ImageError, match=r"has no images; looked for .*; 2 files are passed over"):
+    with pytest.raises(ImageError, match=r"has no images; looked for .*; 2 files are skipped"):
         find_images([tmp_path])
 
 
@@ -292,5 +292,5 @@ def test_memory_that_does_not_suffice_for_one_picture_is_told_of_this_picture(mo
         raise MemoryError
 
     monkeypatch.setattr(ImageFile.ImageFile, "load", full)
-    with pytest.raises(ImageError, match=r"big\.png' takes more memory than there is; shrink it"):
+    with pytest.raises(ImageError, match=r"big\.png' needs too much memory; shrink it"):
         open_image(tmp_path / "big.png")

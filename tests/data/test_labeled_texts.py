@@ -52,7 +52,7 @@ def test_a_file_for_each_label(tmp_path):
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("a.csv", "review,label\nx,y\n", "does not name the column 'text' but 'review, label'"),
+        ("a.csv", "review,label\nx,y\n", "does not name the column 'text', only 'review, label'"),
         ("a.csv", "text,label\nx\n", "line 2 of .* has 1 column"),
         ("a.jsonl", '{"text": "x"}\n', "line 1 of .* has no 'label'; it has text"),
         ("a.jsonl", "text\n", "line 1, column 1 of .* is not JSON"),

@@ -113,7 +113,7 @@ def test_answers_that_differ_in_case_and_blanks_are_one():
     ("content", "message"),
     [
         ("[[1, 2]]", "entry 0"),
-        ("{}", "of no known form; give easy_vqa's JSON, CLEVR's JSON"),
+        ("{}", "its form is unknown; give easy_vqa's JSON, CLEVR's JSON"),
         ("{", "is not JSON"),
         ("[]", "no question"),
     ],

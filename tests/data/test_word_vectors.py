@@ -42,8 +42,8 @@ WRONG = {
     "header only": ("3 2\n", "is cut short|has no word vectors"),
     "cut short": ("5 3\ndog 1 2 3\n", "its first line says 5 words, and it has 1"),
     "short line": ("the 1 2 3\ndog 1 2\n", "line 2 of '.*' has 2 numbers, not 3"),
-    "no number": ("the 1 2 3\ndog 1 x 3\n", "line 2 of '.*' has something else than 3 numbers"),
-    "infinite": ("the 1 2 3\ndog 1 inf 3\n", "line 2 of '.*' has not 3 finite numbers"),
+    "no number": ("the 1 2 3\ndog 1 x 3\n", "line 2 of '.*' does not have 3 numbers"),
+    "infinite": ("the 1 2 3\ndog 1 inf 3\n", "line 2 of '.*' does not have 3 finite numbers"),
     "words only": ("the\ndog\n", "line 1 of '.*' has 0 numbers"),
 }
 

@@ -111,8 +111,8 @@ def test_bytes_read_anything():
 
 REFUSALS = {
     "none": (lambda: WordVocabulary.from_captions([]), "at least one word"),
-    "rare": (lambda: WordVocabulary.from_captions(["a"], min_count=2), "often enough"),
-    "twice": (lambda: WordVocabulary(("a", "b", "a")), "'a' is there twice"),
+    "rare": (lambda: WordVocabulary.from_captions(["a"], min_count=2), "frequent enough"),
+    "twice": (lambda: WordVocabulary(("a", "b", "a")), "'a' occurs twice"),
     "count": (lambda: token_vocabulary(["a"], min_count=0), "min_count and max_size must be at least 1, not 0"),
     "size": (lambda: token_vocabulary(["a"], max_size=0), "must be at least 1, not 1 and 0"),
     "unit": (lambda: token_vocabulary(["a"], "syllables"), "'words', 'chars' or 'bytes', not 'syllables'"),

@@ -251,7 +251,7 @@ def test_weights_that_are_not_finite_are_told():
 
 
 def test_images_of_different_numbers(model):
-    with pytest.raises(UserError, match="one leading axis"):
+    with pytest.raises(UserError, match="same leading axis"):
         decode_captions(model, {"a": np.zeros(2), "b": np.zeros(3)})
 
 

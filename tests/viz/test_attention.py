@@ -94,5 +94,5 @@ def test_refusals():
         caption(words=("a", "b")).attention_figure()
     with pytest.raises(UserError, match=r"image must be uint8 of shape \(H, W, 3\), not float64"):
         caption(image=np.zeros((4, 4, 3))).attention_figure()
-    with pytest.raises(UserError, match="attention over 35 locations is no square map"):
+    with pytest.raises(UserError, match="attention over 35 locations is not a square map"):
         _ = caption(attention=np.zeros((3, 35), np.float32), grid=None).maps

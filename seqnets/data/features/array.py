@@ -1,4 +1,4 @@
-"""Features in a store as an array whose rows are read when they are asked for."""
+"""Features in a store as an array whose rows are read on request."""
 
 from collections.abc import Iterable
 
@@ -12,9 +12,9 @@ class StoredFeatures:
     """The features of N images in a store as an array `(N, L, D)`, read from the disk row by row.
 
     Args:
-        store: has them all.
+        store: the store that has all of them.
         images: paths, or SHA-256 of their content.
-        layer: of the store; the first where None.
+        layer: a layer of the store; None for the first.
 
     Raises:
         UserError: an image is not in the store.
@@ -33,6 +33,6 @@ class StoredFeatures:
 
     @property
     def identity(self) -> np.ndarray:
-        """What tells these features from others: what made them, and the SHA-256 of each image."""
+        """What identifies these features: what made them, and the SHA-256 of each image."""
         digests = self._store.digests
         return np.array([str(self._store.header.made_by), self._layer, *(digests[row] for row in self._rows)])

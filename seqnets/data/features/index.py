@@ -1,4 +1,4 @@
-"""What a feature store states of itself and of its images: store.json, index.jsonl, and where the numbers lie."""
+"""The records of a feature store: store.json, index.jsonl, and the names of its data files."""
 
 import hashlib
 import json
@@ -23,7 +23,7 @@ STORE, INDEX = "store.json", "index.jsonl"
 
 @dataclass(frozen=True)
 class Layer:
-    """The features of one layer for one image.
+    """The shape of one layer's features for one image.
 
     Args:
         shape: [L, D] for the locations of a grid, [D] for a vector.
@@ -39,7 +39,7 @@ class Layer:
 
     @property
     def size(self) -> int:
-        """Numbers in it."""
+        """The number of values."""
         return math.prod(self.shape)
 
     def __post_init__(self) -> None:
@@ -50,14 +50,14 @@ class Layer:
 
 
 class ImageRecord(NamedTuple):
-    """What the index states of an image file.
+    """The record of an image file in the index.
 
     Args:
         path: absolute.
-        bytes: the file's size.
-        modified: the file's time, in nanoseconds.
-        digest: SHA-256 of the file's bytes, in hexadecimal; None where it could not be read.
-        failure: why the image has no features; None where it has.
+        bytes: size of the file.
+        modified: the file's modification time, in nanoseconds.
+        digest: SHA-256 of the file's bytes, in hexadecimal; None if it could not be read.
+        failure: why the image has no features; None if it has them.
     """
 
     path: str
@@ -69,16 +69,16 @@ class ImageRecord(NamedTuple):
 
 @dataclass(frozen=True)
 class Header:
-    """What store.json states.
+    """The content of store.json.
 
     Args:
-        made_by: model, weights, preprocessing, ...: features made by anything else do not belong here.
-        layers: name to the shape of its features; the first is the one meant where none is named.
+        made_by: model, weights, preprocessing, ...; the store refuses features made by anything else.
+        layers: name to the shape of its features; the first is the default.
         dtype: of the features: one of "float32", "bfloat16", "float16".
-        rows_per_shard: features of a file.
+        rows_per_shard: rows in a data file.
 
     Raises:
-        UserError: a layer has a name that no file may have, or a number is out of its range.
+        UserError: a layer's name cannot be part of a file name, or a number is out of range.
     """
 
     made_by: Mapping[str, Any]
@@ -97,18 +97,18 @@ class Header:
 
     @property
     def row_bytes(self) -> int:
-        """Bytes that an image takes in all layers."""
+        """The bytes of an image in all layers."""
         return sum(layer.size for layer in self.layers.values()) * number_type(self.dtype).itemsize
 
     def to_json(self) -> dict[str, Any]:
-        """Return what `from_json` makes an equal header of."""
+        """Return the fields from which `from_json` makes an equal header."""
         layers = {name: asdict(layer) for name, layer in self.layers.items()}
         stated = {"made_by": self.made_by, "layers": layers, "dtype": self.dtype, "rows_per_shard": self.rows_per_shard}
         return json.loads(json.dumps({"format": FORMAT, "format_version": FORMAT_VERSION, **stated}))
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> "Header":
-        """Return what `to_json` described."""
+        """Return the header that `to_json` described."""
         layers = {
             name: Layer(tuple(layer["shape"]), tuple(layer["grid"]) if layer["grid"] else None)
             for name, layer in value["layers"].items()
@@ -121,7 +121,7 @@ def number_type(name: str) -> np.dtype:
     """Return the little-endian type of a store's numbers.
 
     Raises:
-        UserError: the name is none of `DTYPES`.
+        UserError: the name is not in `DTYPES`.
 
     Example:
         >>> number_type("bfloat16").itemsize
@@ -135,7 +135,7 @@ def number_type(name: str) -> np.dtype:
 
 
 def shard_path(directory: Path, layer: str, number: int) -> Path:
-    """Return the file that holds a layer's rows from `number * rows_per_shard` on.
+    """Return the file of a layer's rows from `number * rows_per_shard` on.
 
     Example:
         >>> shard_path(Path("store"), "stage4", 2).name
@@ -145,7 +145,7 @@ def shard_path(directory: Path, layer: str, number: int) -> Path:
 
 
 def shard_numbers(directory: Path, layer: str) -> list[int]:
-    """List the numbers of a layer's files that there are; `a-b-00000.bin` is none of layer `a`.
+    """List the numbers of a layer's existing files; `a-b-00000.bin` does not belong to layer `a`.
 
     Example:
         >>> shard_numbers(Path("no/store"), "stage4")
@@ -157,7 +157,7 @@ def shard_numbers(directory: Path, layer: str) -> list[int]:
 
 
 def read_header(directory: Path) -> Header | None:
-    """Return what a store's folder states of itself; None where there is no store.
+    """Return the header of a store's folder; None where there is no store.
 
     Raises:
         UserError: it is damaged, or was written by a newer seqnets.
@@ -166,15 +166,15 @@ def read_header(directory: Path) -> Header | None:
     if not path.is_file():
         return None
     value = read_json(path)
-    with reading(path, advice="make the store anew"):
+    with reading(path, advice="make the store again"):
         if value["format"] == FORMAT and value["format_version"] == FORMAT_VERSION:
             return Header.from_json(value)
         kind = f"{value['format']} {value['format_version']}"
-    raise UserError(f"'{path}' is of the kind {kind!r}, this seqnets reads '{FORMAT} {FORMAT_VERSION}'")
+    raise UserError(f"'{path}' has the format {kind!r}, but this seqnets reads '{FORMAT} {FORMAT_VERSION}'")
 
 
 def read_index(directory: Path) -> tuple[list[list[ImageRecord]], int]:
-    """Return the batches that a store holds whole, and the length of the index up to there.
+    """Return the complete batches of a store, and the length of the index up to their end.
 
     Raises:
         UserError: a line other than the last, which may be cut short, is damaged.
@@ -182,7 +182,7 @@ def read_index(directory: Path) -> tuple[list[list[ImageRecord]], int]:
     path = directory / INDEX
     content = read_bytes(path) if path.exists() else b""
     length = content.rfind(b"\n") + 1
-    with reading(path, advice="make the store anew"):
+    with reading(path, advice="make the store again"):
         lines = content[:length].splitlines()
         return [[_record(record) for record in json.loads(line)["images"]] for line in lines], length
 
@@ -191,7 +191,7 @@ def _record(fields: list[Any]) -> ImageRecord:
     found = ImageRecord(*fields)
     texts, numbers = (found.path, found.digest or "", found.failure or ""), (found.bytes, found.modified)
     if not all(isinstance(text, str) for text in texts) or not all(isinstance(number, int) for number in numbers):
-        raise TypeError(f"{str(fields)[:60]} is no record of an image")
+        raise TypeError(f"{str(fields)[:60]} is not a record of an image")
     return found
 
 
@@ -207,7 +207,7 @@ def rows_of_content(batches: Iterable[Iterable[ImageRecord]]) -> dict[str, int]:
 
 
 def unchanged(record: ImageRecord) -> bool:
-    """Tell whether a file is as it was when its features were made, or is there no more.
+    """Return whether a file is unchanged since its features were made; a file that is gone counts as unchanged.
 
     Example:
         >>> unchanged(ImageRecord("/no/such/file", 10, 0, "f0"))
@@ -221,7 +221,7 @@ def unchanged(record: ImageRecord) -> bool:
 
 
 def content_digest(file: BinaryIO) -> str:
-    """Return the SHA-256 of an open file's bytes, leaving it at its beginning.
+    """Return the SHA-256 of an open file's bytes, and rewind the file.
 
     Example:
         >>> import io

@@ -1,7 +1,7 @@
-"""Features of images on disk, by the million: memory-mapped, found by an image's path or by its content.
+"""Features of millions of images on disk: memory-mapped, found by an image's path or content.
 
 store.json                what made the features, their shapes and dtype
-index.jsonl               a line a batch: every image's path, size, time, SHA-256 and, if it could not be read, why
+index.jsonl               a line for each batch: each image's path, size, time, SHA-256 and, if unreadable, the reason
 <layer>-<number>.bin      the features themselves: rows of one size, little-endian, in the order of first appearance
 """
 
@@ -28,15 +28,15 @@ Key = str | os.PathLike[str]
 
 
 class FeatureStore:
-    """Read features that `seqnets features` or `extract_features` keeps, while more may be added.
+    """Read the features that `seqnets features` or `extract_features` stored, even while more are added.
 
-    An image is named by its path, or by its content: a copy of a file, wherever it lies, has the features of the original.
+    An image is named by its path, or by its content: a copy of a file has the features of the original.
 
     Args:
         path: the store's folder.
 
     Raises:
-        UserError: it is no such store, or is damaged.
+        UserError: it is not a feature store, or is damaged.
 
     Example:
         >>> FeatureStore("no/such/store")
@@ -71,7 +71,7 @@ class FeatureStore:
 
     @property
     def layers(self) -> dict[str, Layer]:
-        """Name to the shape of its features."""
+        """The shape of the features of each layer, by name."""
         return dict(self.header.layers)
 
     @property
@@ -81,7 +81,7 @@ class FeatureStore:
 
     @property
     def failures(self) -> dict[str, str]:
-        """Path to reason of the images that could not be read."""
+        """The unreadable images: path to reason."""
         return {path: record.failure for path, record in self.records.items() if record.failure is not None}
 
     @cached_property
@@ -94,7 +94,7 @@ class FeatureStore:
 
         Args:
             image: a path, or the SHA-256 of a file's bytes in hexadecimal.
-            layer: which; the first where None.
+            layer: name of the layer; None for the first.
 
         Returns:
             [L, D] or [D] of the store's dtype, memory-mapped: read-only.
@@ -115,7 +115,7 @@ class FeatureStore:
             [B] of int64.
 
         Raises:
-            UserError: an image is not in the store; the message says why, where it could not be read.
+            UserError: an image is not in the store; the message says why, if it could not be read.
         """
         return np.array([self._row(image) for image in images], np.int64)
 
@@ -124,7 +124,7 @@ class FeatureStore:
 
         Args:
             images: as for `get`, or an array of rows.
-            layer: which; the first where None.
+            layer: name of the layer; None for the first.
 
         Returns:
             [B, L, D] or [B, D] of the store's dtype, a copy.

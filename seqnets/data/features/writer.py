@@ -1,4 +1,4 @@
-"""Add features to a store so that it is whole after a kill at any moment: the rows first, then the line that counts them."""
+"""Add features to a store so that a kill never damages it: first the rows, then the index line that counts them."""
 
 import json
 import os
@@ -30,13 +30,13 @@ _LOCK, _PARTIAL = ".lock", ".store.json.partial"
 class FeatureWriter:
     """Open a store for adding, or make it; a context manager.
 
-    What a killed writer left behind its last whole batch is cut off, so that the same images end in the same bytes however
-    often the work was interrupted.
+    What a killed writer left after its last complete batch is cut off, so the same images give the same bytes however
+    often the work is interrupted.
 
     Args:
         path: the store's folder; made if need be.
-        header: what makes the features. A store of anything else is refused; its own number of rows in a file is kept.
-        wait: for another process that is adding to it, rather than refuse.
+        header: what makes the features. A store of other features is refused; an existing store keeps its `rows_per_shard`.
+        wait: wait for another process that is adding to the store, instead of raising an error.
 
     Raises:
         UserError: the folder holds other things, or features that something else made (the message names what differs), or
@@ -80,29 +80,29 @@ class FeatureWriter:
         return len(self._row_of)
 
     def close(self) -> None:
-        """Let other processes add to the store."""
+        """Release the store to other processes."""
         if self._lock is not None:
             os.close(self._lock)
             self._lock = None
 
     def has(self, digest: str) -> bool:
-        """Tell whether an image of this content has features."""
+        """Return whether an image with this content has features."""
         return digest in self._row_of
 
     def settled(self, path: str) -> bool:
-        """Tell whether an absolute path was dealt with, features or not, and has not changed since."""
+        """Return whether an absolute path was processed, with or without success, and has not changed since."""
         record = self.records.get(path)
         return record is not None and unchanged(record)
 
     def add(self, records: Sequence[ImageRecord], features: Mapping[str, np.ndarray]) -> None:
-        """Add a batch; when this returns, it is on the disk.
+        """Add a batch; it is on the disk when this returns.
 
         Args:
-            records: the images in order, those without features and those of known content included.
-            features: layer to [N, ...]: a row for each content that was not known, in the order of first appearance.
+            records: the images in order, including those without features and those with known content.
+            features: layer to [N, ...], a row for each new content, in the order of first appearance.
 
         Raises:
-            UserError: the features are not of the store's shapes.
+            UserError: the features do not have the store's shapes.
         """
         fresh = [digest for digest in rows_of_content([records]) if not self.has(digest)]
         for name, layer in self.header.layers.items():
@@ -147,7 +147,7 @@ class FeatureWriter:
 
 
 def rows_per_shard(row_bytes: int) -> int:
-    """Return how many rows a file takes so that it has about a gigabyte.
+    """Return the rows per file that make files of about a gigabyte.
 
     Example:
         >>> rows_per_shard(49 * 2048 * 4)
@@ -188,7 +188,7 @@ def _shorten(path: Path, length: int) -> None:
 def _check_length(path: Path, length: int) -> None:
     size = path.stat().st_size if path.exists() else 0
     if size < length:
-        raise UserError(f"'{path}' is damaged: it has {size:,} bytes of {length:,}; make the store anew")
+        raise UserError(f"'{path}' is damaged: it has {size:,} bytes of {length:,}; make the store again")
 
 
 def _make_folder(directory: Path) -> None:
@@ -196,7 +196,7 @@ def _make_folder(directory: Path) -> None:
         raise UserError(f"'{directory}' is a file; give a new or empty folder, or a feature store")
     directory.mkdir(parents=True, exist_ok=True)
     if read_header(directory) is None:
-        _refuse_strangers(directory)  # before the lock, which would stay behind in somebody's folder
+        _refuse_strangers(directory)  # before the lock file is made, which would stay behind in a foreign folder
 
 
 def _refuse_strangers(directory: Path) -> None:

@@ -1,1 +1,1 @@
-"""Pictures: files, folders and labeled sets; how they are decoded, cut, varied and read ahead."""
+"""Pictures: files, folders and labeled sets; decoding, cropping, augmentation and reading ahead."""

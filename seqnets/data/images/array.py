@@ -1,4 +1,4 @@
-"""Image files as an array whose rows are decoded when they are asked for."""
+"""Image files as an array whose rows are decoded on request."""
 
 import math
 import os
@@ -16,15 +16,15 @@ from seqnets.processes import shared_out
 
 
 class ImageFiles:
-    """Image files as an array `(N, H, W, C)` of uint8, decoded when they are asked for; what fits into memory is kept.
+    """Image files as an array `(N, H, W, C)` of uint8, decoded on request and cached up to a limit.
 
     Args:
         paths: N files.
-        rule: what brings them to one size.
-        megabytes: what is decoded is kept up to this size in all; the rest is decoded again each time.
+        rule: the preprocessing that gives them one size.
+        megabytes: size of the cache of decoded images; the rest is decoded again each time.
 
     Raises:
-        UserError: the rule leaves images of any size.
+        UserError: the rule does not give images of one size.
 
     Example:
         >>> import tempfile
@@ -58,14 +58,14 @@ class ImageFiles:
 
     @property
     def identity(self) -> np.ndarray:
-        """What tells these images from others: the names and sizes of the files, and the rule."""
+        """What identifies these images: the names and sizes of the files, and the rule."""
         return np.array(
             [str(self._rule.to_json()), *(f"{os.path.basename(path)} {os.stat(path).st_size}" for path in self.paths)]
         )
 
 
 def damaged(paths: Sequence[str]) -> dict[str, str]:
-    """Return what is wrong with each file that cannot be read; of several processes, each opens a part of them.
+    """Return what is wrong with each unreadable file; several processes divide the files among them.
 
     Example:
         >>> damaged([__file__])[__file__].startswith("'")
@@ -75,7 +75,7 @@ def damaged(paths: Sequence[str]) -> dict[str, str]:
 
 
 def error_of(path: str) -> str:
-    """Return why an image cannot be read; nothing where it can be.
+    """Return why an image cannot be read; "" if it can be.
 
     Example:
         >>> error_of("no/such.jpg")

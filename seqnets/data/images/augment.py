@@ -1,4 +1,4 @@
-"""Variations of training images: each a pure function of (seed, epoch, index), on uint8.
+"""Augmentation of training images: a pure function of (seed, epoch, index), on uint8.
 
 References:
     He et al., "Deep residual learning for image recognition", 2016 (pad, crop, flip).
@@ -25,8 +25,8 @@ class Augmentation:
 
     Args:
         kind: see `ImageConfig.augment`.
-        size: (height, width) of the result; resized crops get it, the others have it already.
-        padding: by how many pixels an image is shifted at most; what comes in is black.
+        size: (height, width) of the result; resized crops get this size, the other images have it already.
+        padding: the largest shift in pixels; black fills the gap.
         least_area: the smallest share of the image that a resized crop takes.
 
     Example:
@@ -49,7 +49,7 @@ class Augmentation:
 
     @property
     def crops(self) -> bool:
-        """Whether it cuts its result out of an image of any size."""
+        """Whether it crops images of any size."""
         return self.kind == "resized-crop-flip"
 
     def __call__(self, image: np.ndarray, *, seed: int, epoch: int, index: int) -> np.ndarray:
@@ -57,14 +57,14 @@ class Augmentation:
 
         Args:
             image: [H, W, C] of uint8.
-            seed: of the run.
-            epoch: counts the passes over the images.
-            index: of the image.
+            seed: seed of the run.
+            epoch: number of the pass over the images.
+            index: index of the image.
 
         Returns:
             [H, W, C] of `size`, uint8.
         """
-        # counter-based: a stream of its own for every image and epoch, with nothing to remember
+        # counter-based: a separate stream for every image and epoch, without any state
         rng = np.random.Generator(np.random.Philox(key=seed, counter=[0, 0, epoch, index]))
         for part in _KINDS[self.kind]:
             image = part(self, image, rng)
@@ -99,7 +99,7 @@ def _window(size: tuple[int, int], least_area: float, rng: np.random.Generator) 
         if 0 < height <= size[0] and 0 < width <= size[1]:
             top, left = rng.integers(0, [size[0] - height + 1, size[1] - width + 1])
             return int(top), int(left), height, width
-    return 0, 0, *size  # a very flat image: all of it
+    return 0, 0, *size  # a very flat image is taken whole
 
 
 _Part = Callable[[Augmentation, np.ndarray, np.random.Generator], np.ndarray]

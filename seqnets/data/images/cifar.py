@@ -20,10 +20,10 @@ _PICKLES = ("data_batch_1", "train", "test_batch")
 
 
 def is_in(folder: Path) -> bool:
-    """Say whether a folder has CIFAR's binary files.
+    """Return whether a folder has CIFAR's binary files.
 
     Raises:
-        UserError: it has the version for Python, which is made of pickles.
+        UserError: it has the Python version, which consists of pickles.
     """
     pickles = [name for name in _PICKLES if (folder / name).is_file()]
     if pickles and not _files(folder, "train.bin", "data_batch_*.bin"):
@@ -41,7 +41,7 @@ def read(folder: Path) -> tuple[dict[str, Arrays], tuple[str, ...]]:
         Split to (images [N, 32, 32, 3] of uint8, labels [N]), and the names.
 
     Raises:
-        UserError: a file is not made of CIFAR's records.
+        UserError: a file does not consist of CIFAR's records.
     """
     hundred = (folder / "train.bin").exists()
     patterns = ("train.bin", "test.bin") if hundred else ("data_batch_*.bin", "test_batch.bin")
@@ -58,12 +58,12 @@ def read_records(path: Path, label_bytes: int) -> Arrays:
     """Read one file of records: the label (the last of `label_bytes`), then red, green and blue planes of 32 x 32.
 
     Raises:
-        UserError: the file cannot be read or is not made of such records.
+        UserError: the file cannot be read or does not consist of such records.
     """
     content = np.frombuffer(read_bytes(path), np.uint8)
     size = label_bytes + _PIXELS
     if not len(content) or len(content) % size:
-        raise UserError(f"'{path}' has {len(content):,} bytes, no multiple of the {size:,} of a CIFAR record; get it again")
+        raise UserError(f"'{path}' has {len(content):,} bytes, not a multiple of {size:,}, a CIFAR record; get it again")
     records = content.reshape(-1, size)
     planes = records[:, label_bytes:].reshape(-1, 3, 32, 32)
     return np.ascontiguousarray(planes.transpose(0, 2, 3, 1)), records[:, label_bytes - 1]

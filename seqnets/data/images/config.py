@@ -24,21 +24,21 @@ class ImageConfig:
     """
 
     size: int = 0
-    """Height and width of the images; 0: what the weights expect, else those of the data set, else 64."""
+    """Height and width of the images; 0 takes the size that the weights expect, else that of the data set, else 64."""
     channels: Literal["auto", "rgb", "gray"] = "auto"
-    """rgb, gray, or auto: what the weights expect, else what the data set has."""
+    """rgb, gray, or auto, which takes what the weights expect, else what the data set has."""
     validation_fraction: float = 0.1
     """Share of the training images of each class held out for validation where the data has no such split; 0 for none."""
     augment: AugmentName = "pad-crop"
     """How training images vary: shifted (pad-crop), mirrored (flip), both, or a resized part of the image, mirrored."""
     padding: int = 4
-    """By how many pixels pad-crop shifts at most."""
+    """The largest shift of pad-crop, in pixels."""
     least_area: float = 0.25
     """The smallest share of the image that resized-crop-flip cuts out."""
     in_memory_megabytes: int = 2048
-    """Image sets up to this size, decoded, are held in memory; larger ones are decoded as they are needed."""
+    """Decoded image sets up to this size stay in memory; larger ones are decoded when needed."""
     workers: int = 2
-    """Processes that decode ahead what is not held in memory; 0 decodes in this one."""
+    """Processes that decode images ahead of training when they do not fit in memory; 0 decodes in the training process."""
 
     def __post_init__(self) -> None:
         sizes = dict.fromkeys(("size", "padding", "in_memory_megabytes", "workers"), settings.NOT_NEGATIVE)

@@ -1,4 +1,4 @@
-"""Image files of any kind to upright RGB or gray pictures; what cannot be read, or would fill the memory, is refused."""
+"""Reads image files of any kind as upright RGB or gray pictures; refuses those that are damaged or would fill the memory."""
 
 import io
 import os
@@ -20,14 +20,14 @@ ImageMode = Literal["RGB", "L"]
 Source = str | os.PathLike[str] | bytes | BinaryIO
 
 MAX_PIXELS = 100_000_000
-# formats that are pictures, not programs: PostScript, for one, would be run by an interpreter
+# formats that are pictures, not programs: an interpreter would run PostScript, for example
 _FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "DIB", "TIFF", "MPO", "PPM", "JPEG2000", "AVIF")
 _HEIC = frozenset([b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"msf1"])
-# what lies beside pictures and is not missed when it is passed over
+# files that often lie beside pictures and are skipped without a message
 _COMPANIONS = frozenset(
     [".txt", ".json", ".jsonl", ".csv", ".tsv", ".xml", ".html", ".md", ".toml", ".yaml", ".yml", ".ini", ".db", ".gz", ".npz"]
 )
-_DEPTHS = (8, 10, 12, 14, 16)  # bits of cameras and scanners
+_DEPTHS = (8, 10, 12, 14, 16)  # bit depths of cameras and scanners
 _NAMED = 5
 _WHITE = (255, 255, 255, 255)
 _ORIENTATION = 0x0112  # of EXIF
@@ -55,25 +55,25 @@ class ImageError(UserError):
 
 
 def open_image(source: Source, mode: ImageMode = "RGB", *, max_pixels: int = MAX_PIXELS, name: str = "") -> Image.Image:
-    """Read an image file as people see it: upright, on white where it is transparent, with 8 bits a channel.
+    """Read an image file as people see it: upright, on white where it is transparent, with 8 bits per channel.
 
-    Gray, palette, CMYK, 1-bit and 16-bit images are converted; of an animation the first picture is taken. White of a gray
+    Gray, palette, CMYK, 1-bit and 16-bit images are converted; an animation gives its first picture. White of a gray
     image of 16 bits is the largest number of 8, 10, 12, 14 or 16 bits, the fewest that hold its values: 4095 for the 12 bits
-    of an X-ray, 65535 where all 16 are used. HEIC needs the package `pillow-heif`. The size is looked up in the file's
-    header, so that a small file that would unpack to gigabytes is refused before any of it is decoded. No setting of Pillow
-    is changed, and its warnings stay unsaid.
+    of an X-ray, 65535 where all 16 are used. HEIC needs the package `pillow-heif`. The size is read from the file's
+    header, so a small file that would unpack to gigabytes is refused before it is decoded. Pillow's settings
+    stay as they are, and its warnings are suppressed.
 
     Args:
         source: a path, the bytes of a file, or an open file.
         mode: "RGB", or "L" for gray.
-        max_pixels: more than this are refused. Pillow itself refuses 179 million.
-        name: what to call the image in an error; the path where left out.
+        max_pixels: larger images are refused. Pillow itself refuses 179 million.
+        name: what to call the image in an error; the path by default.
 
     Returns:
         The picture, decoded, in `mode`.
 
     Raises:
-        ImageError: the file cannot be read, is no image, is cut short or damaged, or has too many pixels.
+        ImageError: the file cannot be read, is not an image, is cut short or damaged, or has too many pixels.
 
     Example:
         >>> file = io.BytesIO()
@@ -92,20 +92,20 @@ def open_image(source: Source, mode: ImageMode = "RGB", *, max_pixels: int = MAX
     except OSError as error:
         raise ImageError(f"{name} cannot be read: {error.strerror or error}; check the path and the file") from None
     except MemoryError:  # one picture is left out; the others may fit
-        raise ImageError(f"{name} takes more memory than there is; shrink it") from None
+        raise ImageError(f"{name} needs too much memory; shrink it") from None
 
 
 def find_images(sources: Iterable[str | os.PathLike[str]], *, tell: Callable[[str], None] = lambda sentence: None) -> list[Path]:
     """List image files.
 
     Args:
-        sources: files (taken whatever they are called), folders (searched through and through for the extensions of
-            images, hidden files left out) and glob patterns such as `photos/*.jpg` or `photos/**/*.png`.
-        tell: called with a sentence that names what is passed over in a folder: files with another ending or none, save
+        sources: files (with any name), folders (searched recursively for the extensions of
+            images, without hidden files) and glob patterns such as `photos/*.jpg` or `photos/**/*.png`.
+        tell: called with a sentence that names the files skipped in a folder: those with other extensions, except
             texts and tables.
 
     Returns:
-        The paths, each once: those of a source in sorted order, the sources in the given order.
+        The paths without repetition: the sources in the given order, each sorted.
 
     Raises:
         ImageError: a source does not exist, or nothing in it is an image.
@@ -123,7 +123,7 @@ def as_mode(image: Image.Image, mode: ImageMode = "RGB", *, name: str = "the ima
     """Convert a picture of any of Pillow's modes to 8-bit RGB or gray, on white where it is transparent.
 
     Raises:
-        ImageError: its values are of a range that is not known.
+        ImageError: the range of its values is unknown.
 
     Example:
         >>> as_mode(Image.new("I;16", (1, 1), 32896), "L").getpixel((0, 0))
@@ -195,7 +195,7 @@ def _upright(image: Image.Image) -> Image.Image:
     try:
         with _unsaid_warnings():
             turn = _UPRIGHT.get(image.getexif().get(_ORIENTATION, 1))
-    except Exception:  # a damaged note about a picture is no damage to the picture
+    except Exception:  # damaged metadata does not damage the picture
         return image
     if turn is None:
         return image
@@ -215,7 +215,7 @@ def _eight_bits(image: Image.Image, name: str) -> Image.Image:
 
 @contextmanager
 def _unsaid_warnings() -> Iterator[None]:
-    # Filters are the whole process's: threads take turns, and only what Pillow says is ignored
+    # warning filters belong to the whole process: threads take turns, and only Pillow's warnings are ignored
     with _quieting, warnings.catch_warnings():
         warnings.filterwarnings("ignore", module=r"PIL\.")
         warnings.simplefilter("ignore", Image.DecompressionBombWarning)
@@ -262,8 +262,8 @@ def _passed_over(folder: Path, others: Sequence[Path]) -> str:
         return ""
     names = ", ".join(f"'{path.relative_to(folder).as_posix()}'" for path in others[:_NAMED])
     files, more = "1 file is" if len(others) == 1 else f"{len(others):,} files are", ", ..." if len(others) > _NAMED else ""
-    reason = "because their names do not end like those of images"
-    return f"{files} passed over in '{folder}', {reason}: {names}{more}; rename those that are"
+    reason = "because their names do not end in an image extension"
+    return f"{files} skipped in '{folder}', {reason}: {names}{more}; rename those that are images"
 
 
 def _first_line(error: Exception) -> str:

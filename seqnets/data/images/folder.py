@@ -19,13 +19,13 @@ class ImageFile(NamedTuple):
 
 
 def list_images(folder: Path, tell: Callable[[str], None] = lambda sentence: None) -> dict[str, list[ImageFile]]:
-    """List the images of each split; all are for training where there are no folders train/, val/ and test/.
+    """List the images of each split; without folders train/, val/ and test/, all are for training.
 
-    A folder of such a name is a class where images lie in it, and other classes beside it.
+    A folder with such a name is a class if it holds images itself and other classes are beside it.
 
     Args:
-        folder: of the images.
-        tell: called with a sentence about files and folders that are passed over.
+        folder: folder of the images.
+        tell: called with a sentence about skipped files and folders.
 
     Raises:
         UserError: no folder in it has images, or there is a val/ or test/ but no train/.
@@ -44,7 +44,7 @@ def list_images(folder: Path, tell: Callable[[str], None] = lambda sentence: Non
         raise UserError(f"'{folder}' has a folder {min(part.name for part in parts.values())}/ but no train/; add one")
     if beside:
         names, train = ", ".join(f"{part.name}/" for part in beside), parts["train"].name
-        tell(f"passed over in '{folder}', whose classes are in {train}/: {names}; move them there if they are classes")
+        tell(f"skipped in '{folder}', whose classes are in {train}/: {names}; move them there if they are classes")
     _tell_loose(folder, tell)
     return {name: _classes(part, tell) for name, part in parts.items()}
 
@@ -64,9 +64,9 @@ def _classes(folder: Path, tell: Callable[[str], None]) -> list[ImageFile]:
 def _images(folder: Path, tell: Callable[[str], None]) -> Iterator[ImageFile]:
     try:
         paths = find_images([folder], tell=tell)
-    except ImageError as error:  # an empty folder is no class
+    except ImageError as error:  # an empty folder is not a class
         if any(path.is_file() for path in folder.rglob("*")):
-            tell(f"no class: {error}")
+            tell(f"not a class: {error}")
         return
     for path in paths:
         yield ImageFile(path, folder.name, path.relative_to(folder.parent).as_posix())

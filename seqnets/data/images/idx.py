@@ -18,22 +18,22 @@ Arrays = tuple[np.ndarray, np.ndarray]
 FASHION = ("T-shirt", "trouser", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "ankle boot")
 _IMAGES = re.compile(r"(?P<split>.*)-images[.-]idx3-ubyte(\.gz)?$")
 _TESTS = ("t10k", "test")
-_BYTES = 0x08  # the only type of number that these sets have
+_BYTES = 0x08  # the only number type in these sets
 
 
 def is_in(folder: Path) -> bool:
-    """Say whether a folder has IDX files of images."""
+    """Return whether a folder has IDX files of images."""
     return bool(_image_files(folder))
 
 
 def read(folder: Path) -> tuple[dict[str, Arrays], tuple[str, ...]]:
-    """Read the splits of a folder and the names of the classes; a test set that is alone is what there is to train on.
+    """Read the splits of a folder and the names of the classes; a test set without a training set becomes the training set.
 
     Returns:
         Split to (images [N, H, W, 1] of uint8, labels [N]), and the names.
 
     Raises:
-        UserError: a file is missing, damaged, or does not fit its partner.
+        UserError: a file is missing or damaged, or images and labels do not match.
     """
     found = {match["split"]: _pair(folder, path, match["split"]) for match, path in _image_files(folder)}
     tests = [name for name in found if name.endswith(_TESTS)]
@@ -47,7 +47,7 @@ def read_idx(path: Path) -> np.ndarray:
     """Read one IDX file of bytes.
 
     Raises:
-        UserError: it cannot be read, is no such file, or is cut short.
+        UserError: it cannot be read, is not such a file, or is cut short.
 
     Example:
         >>> import tempfile
@@ -63,7 +63,7 @@ def read_idx(path: Path) -> np.ndarray:
     start = 4 + 4 * content[3]
     shape = tuple(int(size) for size in np.frombuffer(content[4:start][: (len(content[4:start]) // 4) * 4], ">u4"))
     if len(shape) != content[3] or len(content) - start != int(np.prod(shape, dtype=np.int64)):
-        raise UserError(f"'{path}' is damaged: it has {len(content):,} bytes, which does not fit its shape {shape}; get it again")
+        raise UserError(f"'{path}' is damaged: it has {len(content):,} bytes, which do not fit its shape {shape}; get it again")
     return np.frombuffer(content, np.uint8, offset=start).reshape(shape)
 
 

@@ -13,7 +13,7 @@ def read_labels(path: str | os.PathLike[str]) -> list[str]:
 
     Args:
         path: a JSON list of names, a JSON object of number to name (or to a list that ends with the name, as in Keras'
-            `imagenet_class_index.json`), a Hugging Face `config.json` with `id2label`, or a text file with a name a line.
+            `imagenet_class_index.json`), a Hugging Face `config.json` with `id2label`, or a text file with one name per line.
 
     Raises:
         UserError: the file cannot be read, or the numbers are not 0, 1, 2, ...
@@ -31,7 +31,7 @@ def read_labels(path: str | os.PathLike[str]) -> list[str]:
 def _lines(text: str, path: str | os.PathLike[str]) -> list[str]:
     labels = [line.strip() for line in text.rstrip().splitlines()]
     if not labels:
-        raise UserError(f"the labels '{path}' are empty; give a name a line")
+        raise UserError(f"the labels '{path}' are empty; give one name per line")
     return labels
 
 

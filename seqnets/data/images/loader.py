@@ -1,4 +1,4 @@
-"""Batches of labeled images by number: a pure function of the step, wherever the images are and whoever decodes them."""
+"""Batches of labeled images by number: a pure function of the step, independent of where and how images are decoded."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -19,7 +19,7 @@ Tell = Callable[[str], None]
 
 
 class ImageBatch(NamedTuple):
-    """Images [B, H, W, C] of uint8, their labels [B] of int32, and which of them count, [B] of float32."""
+    """Images [B, H, W, C] of uint8, their labels [B] of int32, and their weights [B] of float32 (0 for padding)."""
 
     images: np.ndarray
     labels: np.ndarray
@@ -27,7 +27,7 @@ class ImageBatch(NamedTuple):
 
 
 class Loaded(NamedTuple):
-    """A batch, and what was said of the images that could not be read for it, by index."""
+    """A batch, and the errors of its unreadable images, by index."""
 
     batch: ImageBatch
     unreadable: dict[int, str]
@@ -35,14 +35,14 @@ class Loaded(NamedTuple):
 
 @dataclass(frozen=True)
 class Pictures:
-    """Labeled images as they are before they are varied; picklable.
+    """Labeled images before augmentation; picklable.
 
     Args:
-        images: of the split: an array, or paths.
+        images: the images of the split: an array, or paths.
         labels: [N] of int32.
-        preprocessing: the rule for the images; its mean and deviation are left to the network.
+        preprocessing: the rule for the images; the network applies its mean and standard deviation.
         augmentation: how they vary in training.
-        memory: keeps what has been decoded, or why it cannot be read, by index; None keeps nothing.
+        memory: caches decoded images, or the reason they cannot be read, by index; None caches nothing.
     """
 
     images: np.ndarray | Sequence[Any]
@@ -55,7 +55,7 @@ class Pictures:
         return len(self.labels)
 
     def pixels(self, index: int) -> np.ndarray:
-        """Return an image before it is varied.
+        """Return an image before augmentation.
 
         Raises:
             ImageError: it cannot be read.
@@ -67,7 +67,7 @@ class Pictures:
         return image
 
     def varied(self, index: int, seed: int, epoch: int) -> tuple[int, np.ndarray, dict[int, str]]:
-        """Return a variation of an image, or of the next one that can be read: its index, itself, and what failed."""
+        """Return a variation of an image, or of the next readable one: its index, the image, and the failures."""
         failed: dict[int, str] = {}
         for offset in range(len(self)):
             chosen = (index + offset) % len(self)
@@ -82,7 +82,7 @@ class Pictures:
         return replace(self.preprocessing, crop=None) if self.augmentation.crops else self.preprocessing
 
     def decode(self, indices: Sequence[int]) -> None:
-        """Decode some images at once, where what is decoded is kept."""
+        """Decode some images in advance, if decoded images are cached."""
         if self.memory is not None:
             missing = [index for index in dict.fromkeys(indices) if index not in self.memory]
             self.memory.update(zip(missing, read_ahead(self._decoded, missing)))
@@ -96,13 +96,13 @@ class Pictures:
 
 @dataclass(frozen=True)
 class TrainingPlan:
-    """The batch of every step: each epoch takes every image once, in an order of its own; picklable.
+    """The batch of every step: each epoch takes every image once, in its own order; picklable.
 
     Args:
         pictures: the images.
         batch_size: B.
-        seed: of the orders and variations.
-        rows: which of the B rows are made, as an index.
+        seed: seed of the orders and variations.
+        rows: index of the rows of the batch that are made.
     """
 
     pictures: Pictures
@@ -131,7 +131,7 @@ class TrainingPlan:
 
 @dataclass(frozen=True)
 class EvaluationPlan:
-    """All images once, in their order; the last batch is filled up, and what cannot be read has no weight; picklable."""
+    """All images once, in order; padding and unreadable images have weight 0; picklable."""
 
     pictures: Pictures
     batch_size: int
@@ -161,9 +161,9 @@ class TrainingBatches:
     """The training batches, decoded ahead by worker processes where the images are not kept in memory.
 
     Args:
-        plan: which images make which batch.
-        workers: how many processes; 0 for none. The batches are equal whatever their number.
-        tell: called with a sentence when images cannot be read; the next ones that can take their places.
+        plan: gives the images of each batch.
+        workers: how many processes; 0 for none. The batches do not depend on it.
+        tell: called with a sentence when images cannot be read; the next readable ones replace them.
 
     Example:
         >>> from seqnets.data.images.sets import read_images
@@ -195,24 +195,24 @@ def evaluation_batches(plan: EvaluationPlan, workers: int = 0) -> Iterator[Loade
 
 
 def pictures_of(images: LabeledImages, preprocessing: Preprocessing, augmentation: Augmentation, megabytes: int) -> Pictures:
-    """Return the pictures of a split, to be kept in memory once they are decoded where all of them fit.
+    """Return the pictures of a split, cached in memory after decoding if all of them fit.
 
     Args:
         images: the split.
         preprocessing: the rule for the images.
         augmentation: how they vary; kind "none" for evaluation.
-        megabytes: sets up to this size, decoded, are kept.
+        megabytes: decoded sets up to this size are cached.
     """
     if preprocessing.image_size is None:
         raise UserError("the preprocessing gives images of any size; set --data.size")
     height, width = preprocessing.image_size
-    margin = 2 if augmentation.crops else 1  # what resized crops are cut from is larger than the crop
+    margin = 2 if augmentation.crops else 1  # the images that resized crops are cut from are larger than the crop
     size = len(images) * height * width * preprocessing.channel_count * margin
     return Pictures(images.images, images.labels, preprocessing, augmentation, {} if size <= megabytes * 1e6 else None)
 
 
 def tell_unreadable(tell: Tell, unreadable: dict[int, str], size: int) -> None:
-    """Say how many images cannot be read, and the first few of them; nothing if there are none."""
+    """Report how many images cannot be read, with the first few of them; silent if all can be read."""
     if unreadable:
         first = "; ".join(list(unreadable.values())[:3])
         count = f"{len(unreadable):,} of {size:,} images cannot be read and {'is' if len(unreadable) == 1 else 'are'} left out"

@@ -1,4 +1,4 @@
-"""Which image file a name means: an image is its path as given, and names find files from the ends of their paths."""
+"""Which image file a name means: an image is identified by its path as given, and names match the ends of paths."""
 
 import re
 import unicodedata
@@ -19,7 +19,7 @@ _COCO_NAME = re.compile(r"(?:COCO_\w+_)?(\d{12})")
 
 
 def path_as_given(name: str) -> str:
-    r"""Return a path in the one spelling by which images are told apart: / between its parts, in Unicode's form NFC.
+    r"""Return a path in the spelling that identifies images: / between its parts, in Unicode's form NFC.
 
     Example:
         >>> path_as_given(" cats\\1.jpg"), path_as_given("./cats//1.jpg"), len(path_as_given("e\u0301.jpg"))
@@ -30,7 +30,7 @@ def path_as_given(name: str) -> str:
 
 
 def image_id(name: str) -> ImageId:
-    """Return what the files of COCO call an image: the number in a name as COCO has them, else the path as given.
+    """Return the image id of COCO's files: the number in a COCO file name, else the path as given.
 
     Example:
         >>> image_id("val2014/COCO_val2014_000000391895.jpg"), image_id("000000391895.jpg"), image_id("photos/dog_12.jpg")
@@ -42,11 +42,11 @@ def image_id(name: str) -> ImageId:
 
 
 def image_ids(names: Sequence[str], known: Iterable[ImageId | None] = ()) -> list[ImageId]:
-    """Return what to call each of several images, so that no two are called alike.
+    """Return an id for each of several images, all different.
 
     Args:
         names: their paths as given, all different.
-        known: what files call them already; None for what `image_id` says.
+        known: the ids that files already give; None takes `image_id`.
 
     Example:
         >>> image_ids(["a/000000000001.png", "b/000000000001.png", "000000000002.png"])
@@ -61,7 +61,7 @@ class Matches(NamedTuple):
     """The files that names mean.
 
     Attributes:
-        places: for each name, the place of its path among the paths; None for a name that means no single one.
+        places: for each name, the place of its path among the paths; None for a name that does not match exactly one.
         shared: the names that several files, or several names of one file, share.
     """
 
@@ -70,16 +70,16 @@ class Matches(NamedTuple):
 
 
 def match_names(names: Sequence[str], paths: Sequence[str], *, root: str = "") -> Matches:
-    """Find the path that each name means: the one that agrees with it in the most parts, counted from the end.
+    """Find the path that each name means: the one that agrees with it in the most parts from the end.
 
-    Case and Unicode forms do not matter where only one path fits; either side may lack the ending of an image; a number
-    means the file whose name ends in it. A name that fits two paths equally means neither. Of several names for one path,
-    those that agree with it in all their parts mean it, else the one that agrees best.
+    Case and Unicode forms do not matter where only one path matches; either side may lack the image extension; a number
+    means the file whose name ends in it. A name that matches two paths equally well means neither. If several names match
+    one path, those that agree in all their parts mean it, else the one that agrees best.
 
     Args:
-        names: as a table has them.
-        paths: of the files, below `root`.
-        root: where the files lie; its parts count too.
+        names: the names in a table.
+        paths: paths of the files, below `root`.
+        root: folder of the files; its parts count too.
 
     Example:
         >>> match_names(["pics/cats/1.jpg", "dogs/1.jpg", "birds/1.jpg", "1.jpg"], ["cats/1.jpg", "dogs/1.jpg"])
@@ -116,7 +116,7 @@ def _best(rivals: Sequence[_Match]) -> list[_Match]:
 
 
 class _Index:
-    """Paths by their names, by the names of images without the ending, and by the numbers in which those end."""
+    """Paths by their names, by names without the image extension, and by the numbers in which those end."""
 
     def __init__(self, paths: Sequence[str], root: str) -> None:
         self._paths, self._root = [_parts(path) for path in paths], _lower(_parts(root))
@@ -153,7 +153,7 @@ class _Index:
 
 
 class _Ends:
-    """Paths by their last parts, as many as one likes; () is no path."""
+    """Paths by any number of their last parts; () is not a path."""
 
     def __init__(self, paths: Sequence[tuple[str, ...]], root: tuple[str, ...]) -> None:
         self._paths, self._root = paths, root
@@ -174,12 +174,12 @@ class _Ends:
         return ends
 
     def find(self, parts: tuple[str, ...]) -> tuple[list[int], int]:
-        """Return the paths that agree in the most parts, and in how many."""
+        """Return the paths that agree in the most parts, and the number of those parts."""
         lower = _lower(parts)
         start = next((start for start in range(len(lower)) if lower[start:] in self._ends), len(lower))
         if start == len(lower):
             return [], 0
-        # a path that ends here, if the parts of the name before it speak for it, too
+        # a shorter path that ends here matches if the name's earlier parts match the root
         whole, above = self._whole.get(lower[start:], []), _agreed(lower[:start], self._root)
         if whole and (above or not start):
             exact = [place for place in whole if self._paths[place] == parts[start:]]

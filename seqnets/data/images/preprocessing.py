@@ -1,4 +1,4 @@
-"""How an image becomes the array a network was trained on. It travels with the weights, so that it cannot mismatch."""
+"""How an image becomes the array that a network was trained on. It is saved with the weights, so that both always match."""
 
 import math
 import os
@@ -18,7 +18,7 @@ Rounding = Literal["down", "nearest"]
 Picture = Image.Image | np.ndarray | str | os.PathLike[str] | bytes
 Array = TypeVar("Array")
 
-# a picture that would be resized to more, a very thin one, is resized only where the crop looks
+# a very thin picture, which would be resized to more, is resized only inside the crop
 _MOST_RESIZED = 1 << 24  # pixels
 
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
@@ -34,16 +34,16 @@ class Preprocessing:
         resize: the length the shorter side gets (the other follows in proportion), or the exact (height, width), or
             None to leave the size.
         crop: (height, width) of the window cut from the center, or None for all; black fills what the image lacks.
-        interpolation: Pillow's filter for the resizing (they all smooth when shrinking, save "nearest").
-        side_rounding: how the longer side becomes whole.
-        crop_rounding: how the upper left corner of the crop does; "nearest" is torchvision's, halves to the even.
+        interpolation: Pillow's filter for the resizing (all but "nearest" smooth when shrinking).
+        side_rounding: how the longer side is rounded.
+        crop_rounding: how the upper left corner of the crop is rounded; "nearest" is torchvision's, halves to even.
         channels: "rgb", "bgr", or "gray".
         scale: multiplies the values 0 .. 255 first.
-        mean: subtracted, one number a channel.
-        std: divided by, one number a channel.
+        mean: subtracted, one number per channel.
+        std: divided by, one number per channel.
 
     Raises:
-        UserError: a value is out of its range, or mean and std do not have one number a channel.
+        UserError: a value is out of range, or mean and std do not have one number per channel.
 
     Example:
         >>> Preprocessing()(Image.new("RGB", (640, 480), "white")).shape
@@ -89,7 +89,7 @@ class Preprocessing:
         return self.crop or (self.resize if isinstance(self.resize, tuple) else None)
 
     def __call__(self, image: Picture) -> np.ndarray:
-        """Return an image as the network takes it.
+        """Return an image in the form that the network takes.
 
         Args:
             image: of Pillow in any mode, an array [H, W], [H, W, 1] or [H, W, 3] of uint8 in the order RGB, a path, or
@@ -99,13 +99,13 @@ class Preprocessing:
             [H, W, C] of float32.
 
         Raises:
-            ImageError: the image cannot be read, or would fill the memory, as a very thin one does that is not cropped.
-            UserError: the array is none of these.
+            ImageError: the image cannot be read, or would fill the memory, such as a very thin one without a crop.
+            UserError: the array has another shape or type.
         """
         return self.normalize(self.pixels(image))
 
     def pixels(self, image: Picture) -> np.ndarray:
-        """Return an image resized, cropped and in the order of the channels, but still of uint8: [H, W, C].
+        """Return an image resized, cropped and with its channels in order, still uint8: [H, W, C].
 
         Args:
             image: as for a call.
@@ -118,12 +118,12 @@ class Preprocessing:
         try:
             array = np.asarray(self._cut(_picture(image, "L" if self.channels == "gray" else "RGB"), name))
         except (MemoryError, OverflowError, Image.DecompressionBombError):
-            raise ImageError(f"{name} takes more memory than there is; shrink it, or resize and crop to fewer pixels") from None
+            raise ImageError(f"{name} needs too much memory; shrink it, or resize and crop to fewer pixels") from None
         array = array if array.ndim == 3 else array[:, :, None]
         return np.ascontiguousarray(array[:, :, ::-1] if self.channels == "bgr" else array)
 
     def normalize(self, pixels: Array) -> Array:
-        """Return pixels as the network takes them; traces, so that it can run inside `jax.jit`.
+        """Return pixels in the form that the network takes; can run inside `jax.jit`.
 
         Args:
             pixels: [..., C] of uint8, an array of NumPy or JAX.
@@ -141,7 +141,7 @@ class Preprocessing:
         return (x.astype(np.float32) * np.float32(self.scale) - mean) / std
 
     def to_json(self) -> dict[str, Any]:
-        """Return what `from_json` makes an equal object of.
+        """Return the fields from which `from_json` makes an equal object.
 
         Example:
             >>> Preprocessing.from_json(Preprocessing(channels="bgr").to_json()) == Preprocessing(channels="bgr")
@@ -151,10 +151,10 @@ class Preprocessing:
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> "Preprocessing":
-        """Return what `to_json` described.
+        """Return the rule that `to_json` described.
 
         Raises:
-            UserError: it is no such description.
+            UserError: the fields do not describe a rule.
         """
         if not isinstance(value, Mapping):
             raise UserError(f"preprocessing must be an object, not {value!r}")
@@ -165,13 +165,13 @@ class Preprocessing:
 
     @classmethod
     def from_huggingface(cls, config: Mapping[str, Any]) -> "Preprocessing":
-        """Return the rule that a Hugging Face `preprocessor_config.json` states.
+        """Return the rule in a Hugging Face `preprocessor_config.json`.
 
         Args:
             config: the parsed file, of an image processor that resizes, crops, rescales and normalizes.
 
         Raises:
-            UserError: it asks for a step that is not known.
+            UserError: it has an unknown step.
 
         Example:
             >>> Preprocessing.from_huggingface({"size": {"shortest_edge": 224}, "crop_pct": 0.875, "resample": 3}).resize
@@ -183,10 +183,10 @@ class Preprocessing:
 
     @classmethod
     def from_timm(cls, config: Mapping[str, Any]) -> "Preprocessing":
-        """Return the rule that timm's `pretrained_cfg` (or a `config.json` that holds one) states.
+        """Return the rule in timm's `pretrained_cfg` (or a `config.json` that holds one).
 
         Raises:
-            UserError: it asks for a step that is not known.
+            UserError: it has an unknown step.
 
         Example:
             >>> Preprocessing.from_timm({"input_size": [3, 224, 224], "crop_pct": 0.95, "interpolation": "bicubic"}).resize
@@ -222,7 +222,7 @@ class Preprocessing:
     def _whole(self, image: Image.Image, size: tuple[int, int], name: str) -> Image.Image:
         if size[0] * size[1] > 16 * min(size) ** 2:
             now, then = (f"{width:,} x {height:,} pixels" for width, height in (image.size, size))
-            raise ImageError(f"{name} is too thin: it has {now} and would be resized to {then}; cut out a part of it")
+            raise ImageError(f"{name} is too thin: it has {now} and would be resized to {then}; crop it first")
         return self._resized(image, size)
 
     def _cropped(self, image: Image.Image) -> Image.Image:
@@ -276,7 +276,7 @@ def _check_size(name: str, value: Any, kinds: tuple[type, ...]) -> None:
 
 def _check_numbers(name: str, values: Any, count: int) -> None:
     if not isinstance(values, tuple) or len(values) != count or not all(map(_is_number, values)):
-        raise UserError(f"preprocessing: {name} must have {count} number{'s' * (count > 1)}, one a channel, not {values!r}")
+        raise UserError(f"preprocessing: {name} must have {count} number{'s' * (count > 1)}, one per channel, not {values!r}")
 
 
 def _is_number(value: Any) -> bool:

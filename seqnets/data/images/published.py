@@ -1,4 +1,4 @@
-"""The preprocessing that files of other libraries state: Hugging Face's and timm's."""
+"""The preprocessing in the files of other libraries: Hugging Face's and timm's."""
 
 import math
 from collections.abc import Mapping
@@ -8,7 +8,7 @@ from seqnets.data.images.preprocessing import IMAGENET_MEAN, IMAGENET_STD, Prepr
 from seqnets.errors import UserError
 
 _RESAMPLING = {0: "nearest", 1: "lanczos", 2: "bilinear", 3: "bicubic", 4: "box", 5: "hamming"}  # Pillow's numbers
-_WARPED_FROM = 384  # pixels: ConvNeXt's processor (ResNet's, too) crops smaller images only
+_WARPED_FROM = 384  # pixels: ConvNeXt's and ResNet's processors crop only smaller images
 _PERCENT = 224 / 256
 _STEPS = ("resize", "center_crop", "rescale", "normalize", "convert_rgb", "flip_channel_order")
 
@@ -22,7 +22,7 @@ def huggingface(config: Mapping[str, Any]) -> Preprocessing:
     """
     for name, asked in config.items():
         if name.startswith("do_") and asked and name[3:] not in _STEPS:
-            raise UserError(f"preprocessor_config.json asks for the step {name!r}, which is not known; pass preprocessing=...")
+            raise UserError(f"preprocessor_config.json asks for the step {name!r}, which is unknown; pass preprocessing=...")
     resize, crop = _huggingface_sizes(config)
     normalized, rescaled = config.get("do_normalize", True), config.get("do_rescale", True)
     return Preprocessing(

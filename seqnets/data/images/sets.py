@@ -1,4 +1,4 @@
-"""Labeled images of any kind: what is in a folder is recognized from its files."""
+"""Labeled images of any kind, recognized by the files of a folder."""
 
 import os
 from collections.abc import Mapping, Sequence
@@ -20,7 +20,7 @@ from seqnets.errors import UserError
 
 _ARRAYS = {"MNIST": idx, "CIFAR": cifar}
 _PHOTO_SIZE = 64
-_MEASURED = 5000  # images, for the mean and the deviation
+_MEASURED = 5000  # images used to measure mean and standard deviation
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class LabeledImages:
     Args:
         images: [N, H, W, C] of uint8, or N paths of image files.
         labels: [N] of int32, indices of the classes.
-        names: what tells the images apart, and which of them are held out: N texts.
+        names: N texts that identify the images and decide which are held out.
     """
 
     images: np.ndarray | tuple[Path, ...]
@@ -41,7 +41,7 @@ class LabeledImages:
         return len(self.labels)
 
     def take(self, chosen: np.ndarray) -> "LabeledImages":
-        """Return some of the images: indices, or one boolean an image."""
+        """Return some of the images, by indices or one boolean per image."""
         indices = np.arange(len(self))[chosen]
         images = self.images[indices] if isinstance(self.images, np.ndarray) else tuple(self.images[i] for i in indices)
         return LabeledImages(images, self.labels[indices], tuple(self.names[i] for i in indices))
@@ -52,8 +52,8 @@ class ImageSet:
     """Labeled images and the names of their classes.
 
     Args:
-        kind: what was found, in words: "image folders", "CIFAR", "MNIST", "drawn shapes".
-        splits: "train", and "validation" and "test" where there are such.
+        kind: what was found: "image folders", "CIFAR", "MNIST", "drawn shapes".
+        splits: "train", and "validation" and "test" where present.
         classes: their names.
         remarks: sentences about what was left out.
     """
@@ -71,7 +71,7 @@ class ImageSet:
     def with_validation(self, fraction: float) -> "ImageSet":
         """Return the set with a share of each class's training images held out, where it has no validation split.
 
-        Equal names and equal images fall on the same side, and new images move few of the old ones across.
+        Equal names and equal images fall on the same side, and new images move few old ones across.
 
         Raises:
             UserError: the fraction is out of range.
@@ -89,7 +89,7 @@ class ImageSet:
         return replace(self, splits={**parts, **{name: images for name, images in self.splits.items() if name != "train"}})
 
     def preprocessing(self, size: int = 0, channels: str = "auto") -> Preprocessing:
-        """Return the rule for these images: their own size or one that is given, mean and deviation measured or ImageNet's."""
+        """Return the rule for these images: their own or a given size; measured or ImageNet's mean and standard deviation."""
         images = self.splits["train"].images
         own: tuple[int, ...] = images.shape[1:] if isinstance(images, np.ndarray) else (_PHOTO_SIZE, _PHOTO_SIZE, 3)
         order = channels if channels != "auto" else "gray" if own[2] == 1 else "rgb"
@@ -103,7 +103,7 @@ class ImageSet:
         arrays = {"classes": np.array(self.classes)}
         for name, images in self.splits.items():
             arrays |= {f"{name} labels": images.labels, f"{name} names": np.array(images.names)}
-            if not isinstance(images.images, np.ndarray):  # the names of arrays are hashes, those of files are not
+            if not isinstance(images.images, np.ndarray):  # names of arrays' images are hashes, those of files are not
                 arrays[f"{name} bytes"] = np.array([_size(path) for path in images.images])
         counts = {f"{name}_images": len(images) for name, images in self.splits.items()}
         return {**counts, "images_digest": digest_of(arrays)}
@@ -114,12 +114,12 @@ def read_images(*sources: str | os.PathLike[str]) -> ImageSet:
 
     Args:
         sources: a folder with a folder of images for each class (or with train/, val/ and test/ of that kind); several
-            such folders are put together. Or one folder of CIFAR's binary version, or of MNIST's (Fashion-MNIST's)
+            such folders are combined. Or one folder of CIFAR's binary version, or of MNIST's (Fashion-MNIST's)
             IDX files, plain or .gz. None for drawn shapes.
 
     Raises:
-        UserError: there is no such folder, nothing in it is known (the message says what was looked for), or none of the
-            images of a class can be read.
+        UserError: there is no such folder, nothing in it is known (the message says what was looked for), or no
+            image of a class can be read.
 
     Example:
         >>> str(read_images())
@@ -171,7 +171,7 @@ def _check_classes(files: Sequence[ImageFile]) -> None:
         if error:
             raise UserError(
                 f"the class {name!r} has no image that can be read, of {len(by_class[name]):,}: {error}; "
-                "mend them, or take its folder away"
+                "repair them, or remove its folder"
             )
 
 
@@ -202,7 +202,7 @@ def _labeled(images: Sequence[ImageFile], classes: tuple[str, ...]) -> LabeledIm
 def _size(path: Path) -> int:
     try:
         return path.stat().st_size
-    except OSError:  # what cannot be read is left out later, and told
+    except OSError:  # unreadable images are left out and reported later
         return 0
 
 

@@ -15,19 +15,19 @@ from seqnets.errors import UserError
 
 Result = TypeVar("Result")
 
-_AHEAD = 2  # results waiting or in work, for each worker
+_AHEAD = 2  # results waiting or in progress, per worker
 
 
 class Ahead(Generic[Result]):
-    """A function of a number whose next values are computed while the last one is used.
+    """A function of a number whose next values are computed in advance.
 
     The processes are spawned when the first value is asked for: a program that uses them needs the usual
-    `if __name__ == "__main__":`. They end with this object, or with the process that made it, however that ends.
+    `if __name__ == "__main__":`. They end with this object, or with the process that made it, even if that is killed.
 
     Args:
         compute: the function; it and its results can be pickled.
-        workers: how many processes; 0 computes in this one, when asked.
-        stop: there are no values from this number on.
+        workers: how many processes; 0 computes in this process, on request.
+        stop: the number after the last value.
 
     Example:
         >>> Ahead(abs, workers=0)(-3)
@@ -41,7 +41,7 @@ class Ahead(Generic[Result]):
         self._worked = False
 
     def __call__(self, number: int) -> Result:
-        """Return the value of a number, and begin those that follow it.
+        """Return the value of a number, and start computing those that follow.
 
         Raises:
             UserError: a worker process was killed.
@@ -76,7 +76,7 @@ class Ahead(Generic[Result]):
 
 def _broken(worked: bool) -> str:
     main = sys.modules["__main__"]
-    if not worked and getattr(main, "__spec__", None) is None and hasattr(main, "__file__"):  # a script, which they import
+    if not worked and getattr(main, "__spec__", None) is None and hasattr(main, "__file__"):  # a script, which the workers import
         return (
             f"the processes that decode images could not start: what '{main.__file__}' calls must stand below "
             'if __name__ == "__main__":; or use no processes (workers=0)'
@@ -93,7 +93,7 @@ _function: Any = None
 def _prepare(compute: Callable[[int], Any]) -> None:
     global _function
     _function = compute
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the process that trains, which saves first
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the training process handles Ctrl-C: it saves first
     threading.Thread(target=_leave_with_parent, daemon=True).start()
 
 

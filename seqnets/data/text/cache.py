@@ -1,4 +1,4 @@
-"""Encoded texts kept on disk: written once, whole or not at all, and memory-mapped ever after."""
+"""Encoded texts kept on disk: written once, completely or not at all, then memory-mapped."""
 
 import hashlib
 import json
@@ -20,7 +20,7 @@ from seqnets.errors import UserError
 from seqnets.files import is_leftover, whole_file
 from seqnets.places import user_cache
 
-# a file is: the tokens, a JSON trailer, the trailer's length, this mark. What lacks the mark was never finished.
+# a file is: the tokens, a JSON trailer, the trailer's length, this mark. A file without the mark was never finished.
 _MARK = b"seqnets\x01"
 _LENGTH = struct.Struct("<Q")
 _ABANDONED_SECONDS = 3600
@@ -28,7 +28,7 @@ _ABANDONED_SECONDS = 3600
 
 @dataclass(frozen=True)
 class CachedTokens:
-    """The tokens of a cache file (memory-mapped, read-only), their vocabulary, the SHA-256 of their bytes, unknown characters."""
+    """The content of a cache file: memory-mapped tokens, their vocabulary, their SHA-256, the number of unknown characters."""
 
     tokens: np.ndarray
     vocabulary: Vocabulary
@@ -37,7 +37,7 @@ class CachedTokens:
 
 
 def cache_folder(setting: str = "") -> Path:
-    """Return the folder for encoded texts, made if need be: the setting, $SEQNETS_CACHE, or ~/.cache/seqnets.
+    """Return the folder for encoded texts, made if needed: the setting, $SEQNETS_CACHE, or ~/.cache/seqnets.
 
     Raises:
         UserError: it cannot be made or written to.
@@ -53,13 +53,13 @@ def cache_folder(setting: str = "") -> Path:
 
 
 def cache_path(folder: Path, identity: Mapping[str, Any]) -> Path:
-    """Return where the text of an identity is kept: one file for the same sources and settings, whatever their age."""
+    """Return the file of a text's identity: one file for the same sources and settings, even after the sources change."""
     lasting = {name: value for name, value in identity.items() if name != "state"}
     return folder / f"{hashlib.sha256(json.dumps(lasting, sort_keys=True).encode()).hexdigest()[:24]}.tokens"
 
 
 def load(path: Path, identity: Mapping[str, Any]) -> CachedTokens | None:
-    """Return what a cache file holds, or None if there is none, it is half-written or of another state of the text."""
+    """Return the content of a cache file; None if it is missing, incomplete or belongs to another state of the text."""
     try:
         with reading(path), open(path, "rb") as file:
             trailer = _read_trailer(file)
@@ -72,7 +72,7 @@ def load(path: Path, identity: Mapping[str, Any]) -> CachedTokens | None:
 
 
 def _mapped(path: Path, dtype: str, count: int) -> np.ndarray:
-    return np.memmap(path, dtype, "r", shape=(count,)) if count else np.empty(0, dtype)  # nothing cannot be mapped
+    return np.memmap(path, dtype, "r", shape=(count,)) if count else np.empty(0, dtype)  # an empty array cannot be mapped
 
 
 def _read_trailer(file: BinaryIO) -> dict[str, Any] | None:
@@ -97,7 +97,7 @@ def store(
     blocks: Iterable[np.ndarray],
     unknown: Callable[[], int] = lambda: 0,
 ) -> None:
-    """Write blocks of tokens to a cache file, which appears only when it is whole.
+    """Write blocks of tokens to a cache file, which appears only when it is complete.
 
     `unknown` is asked after the last block for the number of characters that the vocabulary lacks.
 
@@ -128,7 +128,7 @@ def _write(
 
 def _remove_abandoned(path: Path) -> None:
     for partial in filter(lambda other: is_leftover(other.name), path.parent.iterdir()):
-        with suppress(OSError):  # others may be writing
+        with suppress(OSError):  # another process may be writing
             if time.time() - partial.stat().st_mtime > _ABANDONED_SECONDS:
                 partial.unlink()
 

@@ -22,21 +22,21 @@ class TextConfig:
     vocabulary: VocabularyKind = "chars"
     """What a token is: a character (Unicode code point) of the text, or a byte, which fits every text."""
     window: int = 128
-    """Tokens that the gradient flows back through; the state is carried on from window to window."""
+    """The number of tokens that the gradient flows back through; the state continues from window to window."""
     validation_fraction: float = 0.1
     """Share of the text, after the training part, that is held out for validation; 0 for none."""
     test_fraction: float = 0.0
     """Share of the text, at its end, that is held out for testing; 0 for none."""
     separator: str = ""
-    r"""What ends a document (\n, \t, \r, \0, \xNN, \uNNNN are understood): the state starts afresh there. Also put
+    r"""What ends a document (\n, \t, \r, \0, \xNN, \uNNNN are understood): the state is reset there. Also put
     between files that do not end with it. Empty for none."""
     encoding: str = "utf-8"
     """Encoding of the files, for a vocabulary of characters; a byte order mark at the start of a file is left out."""
     normalize: NormalForm = "none"
-    """Unicode's normal form that the text, prompts and scored texts are brought to: nfc (é is one character), nfd (it is
-    two), or none, as they are."""
+    """The Unicode normal form of the text, of prompts and of scored texts: nfc (é is one character), nfd (é is two), or none
+    to leave them as they are."""
     in_memory_megabytes: int = 64
-    """Texts up to this size are held in memory; longer ones are encoded once into a memory-mapped file."""
+    """Texts up to this size stay in memory; longer ones are encoded once into a memory-mapped file."""
     cache_directory: str = ""
     """Where encoded texts are kept; empty for $SEQNETS_CACHE or ~/.cache/seqnets."""
 
@@ -51,7 +51,7 @@ class TextConfig:
         return unescaped(self.separator, "data.separator")
 
     def check(self) -> None:
-        """Refuse settings that cannot be.
+        """Refuse impossible settings.
 
         Raises:
             UserError: a setting is out of range or contradicts another one; the message names it.
@@ -85,7 +85,7 @@ def _check_fractions(validation: float, test: float) -> None:
 def _check_encoding(encoding: str, kind: str) -> None:
     try:
         name = codecs.lookup(encoding).name
-        "".encode(encoding)  # only an encoding of text can do this: base64 and its like cannot
+        "".encode(encoding)  # only text encodings can do this; base64 and similar codecs cannot
         codecs.getincrementaldecoder(encoding)
     except (LookupError, ValueError):
         raise UserError(f"data.encoding {encoding!r} is unknown; pass one that Python knows, such as utf-8") from None

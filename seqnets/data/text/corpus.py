@@ -31,7 +31,7 @@ class Corpus:
         splits: "train", and "validation" and "test" where their share is not 0.
         separator: the tokens that end a document; empty for none.
         sources: the names of the texts, in order.
-        unknown: how many characters of the text the vocabulary lacks; they were left out or replaced.
+        unknown: the number of characters that the vocabulary lacks; they were left out or replaced.
     """
 
     vocabulary: Vocabulary
@@ -47,17 +47,17 @@ class Corpus:
 
     @property
     def train(self) -> TokenStream:
-        """The part to learn from."""
+        """The part to train on."""
         return self._split("train")
 
     @property
     def validation(self) -> TokenStream:
-        """The part after it, to choose by."""
+        """The next part, for validation."""
         return self._split("validation")
 
     @property
     def test(self) -> TokenStream:
-        """The last part, to report."""
+        """The last part, for the final test."""
         return self._split("test")
 
     def _split(self, name: str) -> TokenStream:
@@ -70,7 +70,7 @@ class Corpus:
         return self.digest or hashlib.sha256(np.ascontiguousarray(self.tokens).data).hexdigest()
 
     def fingerprint(self) -> dict[str, str | int]:
-        """Return what tells this corpus from any other: hashes of text and vocabulary, and the sizes of its splits.
+        """Return what identifies this corpus: hashes of text and vocabulary, and the sizes of its splits.
 
         Example:
             >>> fingerprint = read_text(__file__).fingerprint()
@@ -91,7 +91,7 @@ def read_text(
 ) -> Corpus:
     """Read texts, one after the other, into a corpus.
 
-    Nothing is changed on the way: line ends stay as they are, nothing is put between files (but a separator, if there
+    The text is not changed: line ends stay as they are, nothing is put between files (except a separator, if there
     is one), characters stay as they are (unless `config.normalize` names a normal form), and only a byte order mark is left
     out, under a vocabulary of characters. A vocabulary of characters takes
     two passes, one of bytes a single one. Text beyond `config.in_memory_megabytes` is never held in memory: it is
@@ -99,12 +99,12 @@ def read_text(
 
     Args:
         sources: files (gzip if they end in .gz), folders (see `seqnets.data.text.sources.find`), globs, or "-" for
-            standard input; the source of Python's standard library where left out.
-        config: how to read and split; `TextConfig()` where left out.
-        vocabulary: the vocabulary to encode with, such as a trained model's; collected from the text where left out.
-        unknown: what to do with characters that the given vocabulary lacks: "error", "skip" or "replace"; the corpus says
-            how many there were.
-        progress: called now and then with the stored bytes read so far and in all (over all passes; 0 in all if
+            standard input; the source of Python's standard library by default.
+        config: how to read and split; `TextConfig()` by default.
+        vocabulary: the vocabulary to encode with, such as a trained model's; collected from the text by default.
+        unknown: what to do with characters that the given vocabulary lacks: "error", "skip" or "replace"; the corpus counts
+            them.
+        progress: called from time to time with the stored bytes read so far and in total (over all passes; a total of 0 if
             unknown).
 
     Returns:
@@ -113,7 +113,7 @@ def read_text(
 
     Raises:
         UserError: a source is missing, empty, unreadable, not a text of this encoding, or too short to train on one
-            window; or a setting cannot be.
+            window; or a setting is impossible.
 
     Example:
         >>> corpus = read_text(__file__)
@@ -148,7 +148,7 @@ class _Reading:
         for block in self._blocks(vocabulary, meter):
             blocks.append(block)
             held += len(block)
-            if held > limit:  # a packed text can turn out far longer than its file
+            if held > limit:  # a compressed text can be far longer than its file
                 return None
         return cache.CachedTokens(np.concatenate([np.empty(0, vocabulary.dtype), *blocks]), vocabulary, "", meter.unknown)
 

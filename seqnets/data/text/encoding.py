@@ -1,4 +1,4 @@
-"""Blocks of bytes to blocks of tokens, without ever holding a whole text."""
+"""Encodes blocks of bytes as blocks of tokens, without holding a whole text."""
 
 import codecs
 from collections.abc import Iterator, Sequence
@@ -13,7 +13,7 @@ from seqnets.errors import UserError
 
 _BINARY_HEAD = 8192
 _REPORT_BYTES = 1 << 24
-# what the first bytes of a file that does not decode give away, and what to do about it
+# the first bytes of files that do not decode, and the advice for each
 _SIGNS = (
     (b"\x1f\x8b", "it is a gzip file: give its name the ending .gz, or pipe it through zcat"),
     (codecs.BOM_UTF16_LE, "it looks like UTF-16: pass --data.encoding utf-16"),
@@ -22,15 +22,15 @@ _SIGNS = (
 
 
 class Meter:
-    """Counts the stored bytes read over all sources and passes, and reports them now and then."""
+    """Counts the stored bytes read over all sources and passes, and reports them from time to time."""
 
     def __init__(self, progress: Progress | None, total: int) -> None:
         self._progress, self._total = progress, total
         self._finished = self._reported = 0
-        self.unknown = 0  # characters that the vocabulary lacks, of the pass that encodes
+        self.unknown = 0  # characters that the vocabulary lacks, counted in the encoding pass
 
     def at(self, stored: int, *, final: bool = False) -> None:
-        """Note how far the present source has been read; `final` at its end."""
+        """Record how far the current source has been read; `final` at its end."""
         done = self._finished + stored
         if self._progress and (final or done - self._reported >= _REPORT_BYTES):
             self._progress(done, self._total)
@@ -79,7 +79,7 @@ def _tokens_of(
 def collect_vocabulary(
     sources: Sequence[Source], *, encoding: str, separator: str, meter: Meter, normalize: NormalForm = "none"
 ) -> Vocabulary:
-    """Return the sorted code points of all sources, in one pass; the separator's belong to it if it will be put in.
+    """Return the sorted code points of all sources, in one pass; includes the separator's if it will be inserted.
 
     Raises:
         UserError: a source cannot be read or decoded, or all are empty.
@@ -88,7 +88,7 @@ def collect_vocabulary(
     for source in sources:
         for text, _ in normalized_blocks(_text_blocks(source, encoding, separator, meter), normalize):
             if text.isascii():
-                new = text.encode().translate(None, known)  # far faster than looking each character up
+                new = text.encode().translate(None, known)  # far faster than looking up each character
                 seen[list(set(new))] = True
                 known = np.flatnonzero(seen[:128]).astype(np.uint8).tobytes()
             else:

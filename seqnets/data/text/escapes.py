@@ -1,4 +1,4 @@
-"""Characters that no command line can hold, written with a backslash."""
+"""Backslash escapes for characters that are hard to type on a command line."""
 
 import re
 
@@ -12,11 +12,11 @@ def unescaped(text: str, name: str) -> str:
     r"""Return a text with its escapes resolved.
 
     Args:
-        text: as it was typed.
+        text: the text as typed.
         name: what to call it in an error.
 
     Raises:
-        UserError: there is another character after a backslash.
+        UserError: a backslash is followed by another character.
 
     Example:
         >>> unescaped(r"a\x62\u0063", "--stop")

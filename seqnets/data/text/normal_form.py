@@ -1,4 +1,4 @@
-"""Unicode's normal forms: one spelling for a letter that can be written as one character or as several."""
+"""Unicode's normal forms: one spelling for letters that can be written as one or several characters."""
 
 import unicodedata
 from collections.abc import Iterable, Iterator
@@ -25,7 +25,7 @@ def normalized(text: str, form: NormalForm) -> str:
 
 
 def normalized_blocks(blocks: Iterable[tuple[str, int]], form: NormalForm) -> Iterator[tuple[str, int]]:
-    r"""Yield the blocks of a text in a normal form, whose joined result does not depend on where they were cut.
+    r"""Yield the blocks of a text in a normal form; the joined result does not depend on where blocks were cut.
 
     Args:
         blocks: pieces of a text, each with the byte at which it begins.
@@ -42,7 +42,7 @@ def normalized_blocks(blocks: Iterable[tuple[str, int]], form: NormalForm) -> It
     for text, offset in blocks:
         begin = begin if held else offset
         held += text
-        # an ASCII character never joins what stands before it
+        # an ASCII character never combines with the one before it
         sure = next((place for place in range(len(held) - 1, 0, -1) if held[place] < "\x80"), 0)
         if sure:
             yield normalized(held[:sure], form), begin
@@ -63,7 +63,7 @@ def fitting_form(text: str, characters: str) -> NormalForm | None:
 
 
 def form_in_words(form: NormalForm) -> str:
-    """Return a form as a sentence names it.
+    """Return the name of a form for use in a sentence.
 
     Example:
         >>> form_in_words("nfd")
@@ -73,7 +73,7 @@ def form_in_words(form: NormalForm) -> str:
 
 
 def shown(character: str) -> str:
-    r"""Return a character as it can be read: one that is not seen by itself by its number and name.
+    r"""Return a character in readable form: an invisible or combining one as its number and name.
 
     Example:
         >>> shown("f"), shown("\u0301")
@@ -87,10 +87,10 @@ def shown(character: str) -> str:
 
 
 def spelled_twice(characters: str) -> str | None:
-    r"""Return a letter that a text spells as one character and, it may be, as several; None where there is none.
+    r"""Return a letter that a text may spell both as one character and as several; None where there is none.
 
     Args:
-        characters: those of the text.
+        characters: the characters of the text.
 
     Example:
         >>> spelled_twice("e\u0301\u00e9"), spelled_twice("e\u00e9")

@@ -28,7 +28,7 @@ class Source:
 
     Args:
         name: what the user calls it, for errors.
-        path: where it lies; "" for bytes in memory.
+        path: its path; "" for bytes in memory.
         content: the bytes in memory.
         temporary: whether the file is a copy of something that cannot be read twice.
     """
@@ -40,19 +40,19 @@ class Source:
 
     @property
     def is_gzip(self) -> bool:
-        """Whether the file is unpacked as it is read."""
+        """Whether the file is decompressed while it is read."""
         return self.path.endswith(".gz")
 
     @property
     def size(self) -> int:
-        """Bytes as they lie there, packed or not."""
+        """The stored size in bytes, compressed or not."""
         return os.stat(self.path).st_size if self.path else len(self.content)
 
     def blocks(self) -> Iterator[tuple[bytes, int]]:
         """Yield the content block by block, each with the number of stored bytes read so far.
 
         Raises:
-            UserError: the file cannot be read, or is no whole gzip file.
+            UserError: the file cannot be read, or is not a complete gzip file.
         """
         if not self.path:
             for start in range(0, len(self.content), BLOCK_BYTES):
@@ -66,7 +66,7 @@ class Source:
 
 @contextmanager
 def opened(names: Sequence[str | os.PathLike[str]], in_memory: int, spool: Callable[[], Path]) -> Iterator[list[Source]]:
-    """Find every text that is meant, in order, and hold those that can be read only once.
+    """Find all named texts, in order, and keep those that can be read only once.
 
     Args:
         names: files, folders, globs, or "-" for standard input.
@@ -135,11 +135,11 @@ def _pipe(path: str) -> Iterator[BinaryIO]:
 
 
 def find(names: Iterable[str | os.PathLike[str]]) -> list[str]:
-    """Return the paths of all texts that some names mean: "-" stays, folders and globs are listed in sorted order.
+    """Return the paths of all named texts: "-" stays, folders and globs are listed in sorted order.
 
-    A folder gives its files and those of its folders in order of name, following links but taking no
-    folder or file twice; left out are hidden ones, empty files, and files that hold a zero byte in their first 8 KB (unless
-    they begin with the mark of UTF-16).
+    A folder gives its files and those of its subfolders in order of name; links are followed, but no folder or file is
+    taken twice. Hidden files, empty files, and files with a zero byte in their first 8 KB (unless they begin with the mark
+    of UTF-16) are left out.
 
     Raises:
         UserError: as for `opened`.
@@ -180,7 +180,7 @@ def _globbed(pattern: str) -> list[str]:
     if not glob.has_magic(pattern):
         raise UserError(f"there is no file or folder {pattern!r}; check the path (from '{os.getcwd()}')")
     matches = sorted(glob.glob(pattern, recursive=True), key=lambda match: match.split(os.sep))  # as in a folder
-    # with ** a folder and what is in it both match; the files alone say it once
+    # ** matches a folder and its files; the files alone are enough
     files = [match for match in matches if not os.path.isdir(match)]
     texts = files or [path for match in matches for path in _texts_in(match)]
     if not texts:
@@ -200,7 +200,7 @@ def _files_in(folder: str, taken: set[tuple[int, int]]) -> Iterator[str]:
         return
     with reading(folder):
         names = sorted(name for name in os.listdir(folder) if not name.startswith("."))
-        if _is_run(folder, names):  # what training wrote is not what it reads
+        if _is_run(folder, names):  # training must not read its own output
             return
     for path in (os.path.join(folder, name) for name in names):
         if os.path.isdir(path):

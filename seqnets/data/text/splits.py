@@ -1,4 +1,4 @@
-"""Which part of a text is for training, which for validation, which for testing."""
+"""Which parts of a text are for training, validation and testing."""
 
 import bisect
 import math
@@ -27,10 +27,10 @@ def split_bounds(size: int, config: TextConfig) -> dict[str, tuple[int, int]]:
 
 
 def check_long_enough(size: int, config: TextConfig, name: str, unit: str) -> None:
-    """Refuse a text too short for one window of training, or for two tokens in what is held out.
+    """Refuse a text too short for one training window, or for two tokens in each held-out part.
 
     Raises:
-        UserError: it is; the message says how many characters are needed and what to lower.
+        UserError: the text is too short; the message says how many characters are needed and what to lower.
     """
     if _fits(size, config):
         return
@@ -62,7 +62,7 @@ def _lacking(size: int, config: TextConfig) -> str:
 
 
 def _advice(size: int, config: TextConfig) -> str:
-    """Return the first of the ways out that works."""
+    """Return the first advice that works."""
     train = split_bounds(size, config)["train"][1]
     whole = replace(config, validation_fraction=0.0, test_fraction=0.0)
     fractions = [f"--data.{name}-fraction" for name in ("validation", "test") if getattr(config, f"{name}_fraction")]

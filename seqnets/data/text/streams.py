@@ -1,4 +1,4 @@
-"""Tokens in order: a stream of them, and the windows of truncated back-propagation through time."""
+"""Streams of tokens, and the windows of truncated back-propagation through time."""
 
 import hashlib
 import mmap
@@ -36,7 +36,7 @@ class TokenStream:
 
     Args:
         tokens: unsigned or signed integers of shape (N,); a view of an `np.memmap` is read page by page, and pages
-            are handed back to the system as reading goes on, so that resident memory stays small.
+            are released as reading continues, so that resident memory stays small.
         separator: the tokens of the document separator; empty for none.
 
     Raises:
@@ -77,7 +77,7 @@ class TokenStream:
         return tokens
 
     def document_starts(self, positions: np.ndarray) -> np.ndarray:
-        """Say where the carry is reset: a bool for each position, True at the last token of every separator."""
+        """Return where the carry is reset: a bool for each position, True at the last token of every separator."""
         starts = np.full(positions.shape, bool(self.separator))
         for back, token in enumerate(reversed(self.separator)):
             before = positions - back
@@ -96,7 +96,7 @@ class TokenStream:
 class Windows:
     """Batches for truncated back-propagation through time, each a pure function of the step.
 
-    The N tokens are cut in B streams of K windows of T tokens. Window k of an epoch follows window k-1 in every
+    The N tokens are cut into B streams of K windows of T tokens. Window k of an epoch follows window k-1 in every
     stream, so the carry is kept from step to step; it is reset at the first window of each epoch. Stream b of epoch
     e begins at
 
@@ -105,16 +105,16 @@ class Windows:
     where K = ceil((N - T) / (B T)) is the least that leaves no gap between streams (they overlap by less than a
     window). The offset o(e) moves the windows' borders from one epoch to the next; each epoch leaves out fewer than
     T tokens, at the two ends. With B = 1 no stream can overlap another: there K = floor((N - T) / T) and R = N - K T, so
-    that an epoch leaves out up to 2 T - 2 tokens, others in each epoch. A text shorter than B windows still fills a
+    that an epoch leaves out up to 2 T - 2 tokens, different ones in each epoch. A text shorter than B windows still fills a
     batch: the streams then overlap more.
 
     Args:
         tokens: a `TokenStream`, or integers of shape (N,), in memory or memory-mapped; N > T.
         batch_size: B, the number of streams.
-        window: T, tokens a window.
+        window: T, tokens per window.
         seed: any integer.
-        separator: the tokens that separate documents (see `TokenStream`); the stream's own where left out.
-        rows: which of the B streams are read, as an index.
+        separator: the tokens that separate documents (see `TokenStream`); the stream's own by default.
+        rows: index of the streams that are read.
 
     Raises:
         UserError: a size is not positive, or there are too few tokens for one window and its last target.
@@ -186,6 +186,6 @@ def _mapping_below(tokens: np.ndarray) -> mmap.mmap | None:
     base = tokens
     while isinstance(base, np.ndarray):
         base = base.base
-    # a mapping that may be written to is not ours to drop, and only some systems can drop one at all
+    # pages of a writable mapping must stay, and only some systems can drop pages
     mapped = isinstance(base, mmap.mmap) and not tokens.flags.writeable and hasattr(mmap, "MADV_DONTNEED")
     return base if mapped else None

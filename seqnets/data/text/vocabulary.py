@@ -22,7 +22,7 @@ _REPLACEMENTS = "\ufffd? "
 
 @dataclass(frozen=True)
 class Vocabulary:
-    """The characters a model knows; token i stands for the i-th of them.
+    """The characters a model knows; token i stands for the i-th one.
 
     `chars` holds the Unicode code points of a text in sorted order. `bytes` holds all 256 bytes, reads any text
     as UTF-8 and so never meets an unknown character.
@@ -30,10 +30,10 @@ class Vocabulary:
     Args:
         kind: "chars" or "bytes".
         characters: the distinct characters in token order; empty for "bytes".
-        normalize: the normal form that texts are brought to before they are encoded: "nfc", "nfd", or "none".
+        normalize: the normal form applied to texts before they are encoded: "nfc", "nfd", or "none".
 
     Raises:
-        UserError: the kind or the form is unknown, or the characters are none, repeated or lone surrogates.
+        UserError: the kind or the form is unknown, or the characters are missing, repeated or lone surrogates.
 
     Example:
         >>> vocabulary = Vocabulary.from_text("hello")
@@ -119,7 +119,7 @@ class Vocabulary:
 
         Raises:
             UserError: a character is unknown and `unknown` is "error" (the message names it and its byte offset), or
-                nothing is there to replace it by.
+                the vocabulary has no replacement character.
 
         Example:
             >>> Vocabulary.from_text("abc").encode("cafe", unknown="skip").tolist()
@@ -154,7 +154,7 @@ class Vocabulary:
         )
 
     def _hint(self, text: str, first: int, name: str) -> str:
-        """Say what may be wrong with the text, where that can be guessed."""
+        """Guess what is wrong with the text; "" where nothing is known."""
         if "\udc80" <= text[first] <= "\udcff":
             return f"{name} is not UTF-8; give it as UTF-8, "
         if text[first] == "\\":
@@ -163,7 +163,7 @@ class Vocabulary:
         if form:
             own = form_in_words("nfd" if form == "nfc" else "nfc")
             return (
-                f"{name} is {own}, and {form_in_words(form)} it has known characters only: give it so, train with "
+                f"{name} is {own}; {form_in_words(form)}, it would have known characters only: convert it, train with "
                 f"--data.normalize {form}, "
             )
         return ""
@@ -184,7 +184,7 @@ class Vocabulary:
             if character in self.characters:
                 return self._token_of[ord(character)]
         raise UserError(
-            f"vocabulary ({self}) has none of U+FFFD, '?' and ' ' to replace unknown characters by; pass --unknown skip"
+            f"vocabulary ({self}) has no U+FFFD, '?' or space to replace unknown characters with; pass --unknown skip"
         )
 
     def decode(self, tokens: Any) -> str:
@@ -223,7 +223,7 @@ class Vocabulary:
         return self._code_point_of[tokens].tobytes()
 
     def difference(self, other: "Vocabulary", names: tuple[str, str] = ("this vocabulary", "the other")) -> str:
-        """Say in one sentence how another vocabulary differs; "" if it does not.
+        """Describe in one sentence how another vocabulary differs; "" if it does not.
 
         Args:
             other: the vocabulary to compare with.
@@ -238,13 +238,13 @@ class Vocabulary:
         return _difference(self, other, names)
 
     def to_json(self) -> dict[str, str]:
-        """Return what `from_json` reads, for `json.dump`.
+        """Return the fields that `from_json` reads, for `json.dump`.
 
         Example:
             >>> Vocabulary.from_text("abba").to_json()
             {'kind': 'chars', 'characters': 'ab'}
         """
-        form = {} if self.normalize == "none" else {"normalize": self.normalize}  # older versions know none
+        form = {} if self.normalize == "none" else {"normalize": self.normalize}  # older versions do not know this field
         return {"kind": self.kind, "characters": self.characters, **form}
 
     @classmethod
@@ -277,7 +277,7 @@ def bytes_vocabulary() -> Vocabulary:
 
 
 class Decoder:
-    """Turns tokens into text as they come, never handing out half a character; made by `Vocabulary.decoder`."""
+    """Turns tokens into text one at a time, without ever splitting a character; made by `Vocabulary.decoder`."""
 
     def __init__(self, vocabulary: Vocabulary) -> None:
         self._vocabulary = vocabulary
@@ -295,7 +295,7 @@ class Decoder:
 
 
 def unknown_words(unknown: int, count: int, policy: str) -> str:
-    """Say how many characters a model does not know, and what became of them.
+    """Report how many characters a model does not know, and whether they were left out or replaced.
 
     Example:
         >>> unknown_words(3, 10, "skip")
@@ -306,13 +306,13 @@ def unknown_words(unknown: int, count: int, policy: str) -> str:
 
 
 def _code_points(text: str) -> np.ndarray:
-    if text.isascii():  # one byte a character, the common case, is twice as fast
+    if text.isascii():  # one byte per character, the common case, is twice as fast
         return np.frombuffer(text.encode("ascii"), np.uint8)
     return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), "<u4")
 
 
 def _utf8(text: str, name: str) -> bytes:
-    try:  # a command line hands over bytes that are not UTF-8 as lone surrogates; this restores them
+    try:  # command-line arguments hold bytes that are not UTF-8 as lone surrogates; this restores them
         return text.encode("utf-8", "surrogateescape")
     except UnicodeEncodeError as error:
         raise UserError(f"{text[error.start]!r} in {name} is half a character (a lone surrogate); remove it") from None
@@ -323,7 +323,7 @@ def _check_characters(characters: str) -> None:
         raise UserError("a vocabulary needs at least one character; the text is empty")
     if len(set(characters)) < len(characters):
         repeated = next(c for c in characters if characters.count(c) > 1)
-        raise UserError(f"a vocabulary lists each character once; {repeated!r} is there twice")
+        raise UserError(f"a vocabulary lists each character once; {repeated!r} occurs twice")
     surrogates = [c for c in characters if "\ud800" <= c <= "\udfff"]
     if surrogates:
         raise UserError(f"{surrogates[0]!r} is half a character (a lone surrogate); use --data.vocabulary bytes")
@@ -341,7 +341,7 @@ def _as_tokens(tokens: Any, size: int) -> np.ndarray:
 
 
 def _difference(first: Vocabulary, second: Vocabulary, names: tuple[str, str]) -> str:
-    """Say what only one of two vocabularies has; "" if they are equal. `names` says what to call them."""
+    """Describe what only one of two vocabularies has; "" if they are equal. `names` are their names."""
     if first == second:
         return ""
     if first.kind != second.kind:

@@ -1,4 +1,4 @@
-"""The saved vocabularies of all models, told apart by their kind."""
+"""The saved vocabularies of all models, distinguished by their kind."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -12,7 +12,7 @@ def vocabulary_from_json(fields: Any) -> Vocabulary | TokenVocabulary | TokenTab
     """Return the vocabulary, of text or of captions, whose `to_json` wrote these fields.
 
     Raises:
-        UserError: they are not those of a vocabulary.
+        UserError: the fields do not describe a vocabulary.
 
     Example:
         >>> vocabulary_from_json({"kind": "words", "words": ["a", "dog"], "punctuation": True}).decode([4, 5])
@@ -21,7 +21,7 @@ def vocabulary_from_json(fields: Any) -> Vocabulary | TokenVocabulary | TokenTab
         'ba'
     """
     kind = fields.get("kind") if isinstance(fields, Mapping) else None
-    return _READERS.get(str(kind), Vocabulary.from_json)(fields)  # whose error names what it expects
+    return _READERS.get(str(kind), Vocabulary.from_json)(fields)  # its error names what it expects
 
 
 def _letters(fields: Mapping[str, Any]) -> CharacterVocabulary:

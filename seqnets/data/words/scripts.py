@@ -1,4 +1,4 @@
-"""Scripts that are written without spaces between words: Chinese, Japanese, Thai and their kin."""
+"""Scripts that are written without spaces between words, such as Chinese, Japanese and Thai."""
 
 import re
 import unicodedata
@@ -7,11 +7,11 @@ from collections.abc import Iterable
 _RANGES = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3005\u3040-\u30ff\u31f0-\u31ff\u3400-\u9fff\uf900-\ufaff\uff66-\uff9f"
 _UNSPACED = re.compile(f"[{_RANGES}\U00020000-\U0003ffff]")
 _PIECE = re.compile(f"[{_RANGES}\U00020000-\U0003ffff]|[^{_RANGES}\U00020000-\U0003ffff]+")
-_LONG_PIECE = 6  # letters between spaces; words that someone has separated have one to four
+_LONG_PIECE = 6  # characters between spaces; separated words have one to four
 
 
 def is_unspaced(texts: Iterable[str]) -> bool:
-    """Say whether texts are mostly in scripts that do not put spaces between words, and nobody has put them there.
+    """Return whether texts are mostly in scripts without spaces between words, and have not been separated into words.
 
     Example:
         >>> is_unspaced(["一只狗在草地上奔跑"]), is_unspaced(["一 只 狗 在 草地 上 奔跑"]), is_unspaced(["a dog 狗"])
@@ -26,7 +26,7 @@ def is_unspaced(texts: Iterable[str]) -> bool:
 
 
 def characters_apart(word: str) -> list[str]:
-    """Part a word into the characters of scripts without spaces, each with its marks, and what is between them.
+    """Split a word into the characters of scripts without spaces, each with its marks, and the rest.
 
     Example:
         >>> characters_apart("T恤衫"), len(characters_apart("สุนัข"))

@@ -1,4 +1,4 @@
-"""A caption as the words a model reads, and words as a caption a person reads."""
+"""Captions to words for a model, and words to captions for a person."""
 
 import re
 import unicodedata
@@ -21,7 +21,7 @@ def word_tokens(text: str) -> list[str]:
     Hyphenated words, numbers and times stay whole; typographic quotes and apostrophes become plain ones.
 
     Args:
-        text: a caption; any white space parts words.
+        text: a caption; any white space separates words.
 
     Returns:
         The tokens in order, without white space.
@@ -38,7 +38,7 @@ def joined_words(tokens: Iterable[str]) -> str:
     """Return words as a sentence: clitics and closing punctuation follow without a space, opening punctuation leads.
 
     Args:
-        tokens: as of `word_tokens`.
+        tokens: as from `word_tokens`.
 
     Example:
         >>> joined_words("a dog 's ball , and ( perhaps ) a cat .".split())

@@ -1,4 +1,4 @@
-"""The tokens of sequences that come already cut: words as they are written, or single characters."""
+"""The tokens of sequences that are already cut: words as written, or single characters."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -21,7 +21,7 @@ class TokenTable:
         tokens: distinct texts.
 
     Raises:
-        UserError: there is none, or one comes twice.
+        UserError: there are no tokens, or one occurs twice.
 
     Example:
         >>> table = TokenTable.of([["New", "York"], ["New", "Delhi"]])
@@ -41,7 +41,7 @@ class TokenTable:
 
     @classmethod
     def of(cls, sequences: Iterable[Sequence[str]], *, min_count: int = 1) -> "TokenTable":
-        """Return the tokens that come often enough, the most frequent first, equally frequent ones in order."""
+        """Return the tokens that are frequent enough, the most frequent first, equally frequent ones in order."""
         counts = Counter(token for sequence in sequences for token in sequence)
         often = (token for token, count in counts.items() if count >= min_count)
         return cls(tuple(sorted(often, key=lambda token: (-counts[token], token))))
@@ -62,15 +62,15 @@ class TokenTable:
         return {token: _SIGNS + i for i, token in enumerate(self.tokens)}
 
     def numbers(self, tokens: Sequence[str]) -> np.ndarray:
-        """Return the numbers of tokens, int32 `(T,)`; those that the table lacks are unknown."""
+        """Return the numbers of tokens, int32 `(T,)`; tokens missing from the table are unknown."""
         return np.array([self._number_of.get(token, self.unknown) for token in tokens], np.int32)
 
     def cut(self, text: str) -> list[str]:
-        """Cut a text as the table's sequences are: into characters, or at white space."""
+        """Cut a text as the table's sequences are cut: into characters, or at white space."""
         return list(text) if self.is_of_characters else text.split()
 
     def to_json(self) -> dict[str, Any]:
-        """Return what `from_json` reads, for `json.dump`."""
+        """Return the fields that `from_json` reads, for `json.dump`."""
         return {"kind": "tokens", "tokens": list(self.tokens)}
 
     @classmethod
@@ -78,7 +78,7 @@ class TokenTable:
         """Return the table that `to_json` wrote.
 
         Raises:
-            UserError: the fields are not those of a table of tokens.
+            UserError: the fields do not describe a table of tokens.
         """
         tokens = fields.get("tokens")
         if set(fields) != {"kind", "tokens"} or not isinstance(tokens, list) or not all(isinstance(t, str) for t in tokens):

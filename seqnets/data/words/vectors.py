@@ -1,4 +1,4 @@
-"""Pretrained word vectors for the words of a vocabulary, out of the text files of word2vec and GloVe."""
+"""Pretrained word vectors for the words of a vocabulary, from the text files of word2vec and GloVe."""
 
 import os
 from collections.abc import Iterator
@@ -21,7 +21,7 @@ class WordVectors:
 
     Args:
         table: float32 `(V, D)`; zero where there is none.
-        found: booleans `(V,)`: which tokens have a vector; the signs have none.
+        found: booleans `(V,)`: which tokens have a vector; special tokens have none.
     """
 
     table: np.ndarray
@@ -42,19 +42,19 @@ class WordVectors:
 
 
 def read_vectors(path: str | os.PathLike[str], vocabulary: WordVocabulary, *, features: int | None = None) -> WordVectors:
-    """Read the vectors of a vocabulary's words, line by line, so that a file of any size takes little memory.
+    """Read the vectors of a vocabulary's words line by line, so that files of any size take little memory.
 
     Each line is a word and D numbers. The first line of word2vec's form, which says how many lines and numbers there are,
-    is recognized. Where the file has a word in lower case and otherwise, lower case wins. Files packed by gzip are unpacked.
+    is recognized. If the file has a word in several cases, lower case wins. Gzip files are decompressed.
 
     Args:
         path: the file.
-        vocabulary: whose words are looked for.
-        features: D, if it must be a certain number.
+        vocabulary: the vocabulary whose words are wanted.
+        features: D, if it must have a certain value.
 
     Raises:
-        UserError: the file cannot be read, is cut short, has a line that does not fit, or other features; the message names
-            the line.
+        UserError: the file cannot be read, is cut short, has a malformed line, or another number of features; the message
+            names the line.
 
     Example:
         >>> read_vectors("no/such.txt", WordVocabulary(("a",)))
@@ -103,7 +103,7 @@ def _lines(file: BinaryIO, path: str, features: int | None) -> Iterator[_Line]:
         if fields < width or not width:
             raise UserError(f"line {number:,} of '{path}' has {fields} numbers, not {width or 'any'}; is the file whole?")
         count += 1
-        if fields == width:  # others are words with spaces in them
+        if fields == width:  # other lines are words with spaces
             yield number, word.decode("utf-8", "replace"), numbers, width
     if stated is not None and count < stated:
         raise UserError(f"'{path}' is cut short: its first line says {stated:,} words, and it has {count:,}; download it again")
@@ -125,9 +125,9 @@ def _vector(numbers: bytes, width: int, number: int, path: str) -> np.ndarray:
     try:
         vector = np.array(numbers.split(), np.float32)
     except ValueError:
-        raise UserError(f"line {number:,} of '{path}' has something else than {width} numbers after its word") from None
+        raise UserError(f"line {number:,} of '{path}' does not have {width} numbers after its word") from None
     if len(vector) != width or not np.isfinite(vector).all():
-        raise UserError(f"line {number:,} of '{path}' has not {width} finite numbers after its word")
+        raise UserError(f"line {number:,} of '{path}' does not have {width} finite numbers after its word")
     return vector
 
 

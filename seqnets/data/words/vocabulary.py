@@ -1,4 +1,4 @@
-"""What the tokens of a captioner stand for: words, characters or bytes, and four signs that no caption can spell."""
+"""What the tokens of a captioner stand for: words, characters or bytes, and four special tokens that no caption can spell."""
 
 from abc import ABC, abstractmethod
 from collections import Counter
@@ -20,16 +20,16 @@ _FIRST = len(SIGNS)
 
 
 class TokenVocabulary(ABC):
-    """Tokens of captions: 0 to 3 are the signs pad, begin, end and unknown, the others stand for pieces of text.
+    """Tokens of captions: 0 to 3 are the special tokens pad, begin, end and unknown, the others stand for pieces of text.
 
-    A sign is a number and never a text: a caption with `<end>` in it is read as the characters it shows.
+    A special token is never read from text: a caption that contains `<end>` is read as those five characters.
 
     Attributes:
-        pad: fills up short rows of a batch.
+        pad: fills short rows of a batch.
         begin: what a decoder reads first.
         end: what a decoder writes last.
         unknown: stands for a piece that the vocabulary lacks.
-        kind: what `to_json` calls the class.
+        kind: the name of the class in `to_json`.
     """
 
     pad: ClassVar[int] = 0
@@ -47,7 +47,7 @@ class TokenVocabulary(ABC):
 
     @abstractmethod
     def pieces(self, tokens: Any) -> list[str]:
-        """Return the text of every token alone, as a picture labels it; signs show as `<end>` and so on.
+        """Return the text of each token, as labels of pictures; special tokens show as `<end>` and so on.
 
         Args:
             tokens: integers in [0, V), of shape (T,).
@@ -58,7 +58,7 @@ class TokenVocabulary(ABC):
 
     @abstractmethod
     def to_json(self) -> dict[str, Any]:
-        """Return what `vocabulary_from_json` reads, for `json.dump`."""
+        """Return the fields that `vocabulary_from_json` reads, for `json.dump`."""
 
     def decode(self, tokens: Any) -> str:
         """Return the caption that some tokens stand for, up to the first end; begin and pad are left out.
@@ -91,7 +91,7 @@ class WordVocabulary(TokenVocabulary):
         punctuation: whether punctuation is read; without it captions have words only.
 
     Raises:
-        UserError: there is no word, or one comes twice.
+        UserError: there are no words, or one occurs twice.
 
     Example:
         >>> vocabulary = WordVocabulary.from_captions(["A dog's ball.", "A dog runs."])
@@ -109,11 +109,11 @@ class WordVocabulary(TokenVocabulary):
 
     def __post_init__(self) -> None:
         if not self.words:
-            raise UserError("a vocabulary needs at least one word; the captions hold none that comes often enough")
+            raise UserError("a vocabulary needs at least one word; the captions hold none that is frequent enough")
         if not all(isinstance(word, str) and word for word in self.words):
             raise UserError("a vocabulary's words are texts of at least one character")
         if len(set(self.words)) < len(self.words):
-            raise UserError(f"a vocabulary lists each word once; {Counter(self.words).most_common(1)[0][0]!r} is there twice")
+            raise UserError(f"a vocabulary lists each word once; {Counter(self.words).most_common(1)[0][0]!r} occurs twice")
 
     @classmethod
     def from_captions(
@@ -123,8 +123,8 @@ class WordVocabulary(TokenVocabulary):
 
         Args:
             captions: any number.
-            min_count: leave out words that come less often.
-            max_size: keep so many words at most.
+            min_count: leave out words that occur less often.
+            max_size: the most words to keep.
             punctuation: whether to keep punctuation.
 
         Raises:
@@ -154,14 +154,14 @@ class WordVocabulary(TokenVocabulary):
         return np.array([self._token_of.get(word, self.unknown) for word in words], np.int32)
 
     def pieces(self, tokens: Any) -> list[str]:
-        """Return the words one by one; signs show as `<end>` and so on."""
+        """Return the words one by one; special tokens show as `<end>` and so on."""
         return [SIGNS[token] if token < _FIRST else self.words[token - _FIRST] for token in self._checked(tokens)]
 
     def _joined(self, tokens: list[int]) -> str:
         return joined_words(self.pieces(tokens))
 
     def to_json(self) -> dict[str, Any]:
-        """Return what `vocabulary_from_json` reads, for `json.dump`."""
+        """Return the fields that `vocabulary_from_json` reads, for `json.dump`."""
         return {"kind": self.kind, "words": list(self.words), "punctuation": self.punctuation}
 
 
@@ -170,7 +170,7 @@ class CharacterVocabulary(TokenVocabulary):
     """Captions one character, or one byte, at a time; runs of white space are read as one space.
 
     Args:
-        letters: the characters or bytes; letter i has the token 4 + i.
+        letters: the characters or bytes; number i has the token 4 + i.
 
     Example:
         >>> vocabulary = CharacterVocabulary.from_captions(["a dog", "a god"])
@@ -186,7 +186,7 @@ class CharacterVocabulary(TokenVocabulary):
 
     @property
     def kind(self) -> str:  # pyright: ignore[reportIncompatibleVariableOverride]
-        """What `to_json` calls the class: caption-chars or caption-bytes."""
+        """The name of the class in `to_json`: caption-chars or caption-bytes."""
         return f"caption-{self.letters.kind}"
 
     @classmethod
@@ -214,7 +214,7 @@ class CharacterVocabulary(TokenVocabulary):
         return {letter: _FIRST + i for i, letter in enumerate(self.letters.characters)}
 
     def pieces(self, tokens: Any) -> list[str]:
-        r"""Return the letters one by one; bytes beyond ASCII show as `\xc3`, signs as `<end>` and so on."""
+        r"""Return the characters one by one; bytes beyond ASCII show as `\xc3`, special tokens as `<end>` and so on."""
         return [SIGNS[token] if token < _FIRST else self._piece(token - _FIRST) for token in self._checked(tokens)]
 
     def _piece(self, letter: int) -> str:
@@ -228,7 +228,7 @@ class CharacterVocabulary(TokenVocabulary):
         return "".join(texts) + decoder.finish()
 
     def to_json(self) -> dict[str, Any]:
-        """Return what `vocabulary_from_json` reads, for `json.dump`."""
+        """Return the fields that `vocabulary_from_json` reads, for `json.dump`."""
         return {"kind": self.kind, "characters": self.letters.characters}
 
 
@@ -245,8 +245,8 @@ def token_vocabulary(
     Args:
         captions: any number.
         unit: "words", "chars" or "bytes".
-        min_count: leave out words or characters that come less often.
-        max_size: keep so many words or characters at most, the most frequent ones.
+        min_count: leave out words or characters that occur less often.
+        max_size: the most words or characters to keep, the most frequent first.
         punctuation: whether a vocabulary of words keeps punctuation.
 
     Raises:

@@ -1,1 +1,1 @@
-"""Captions and translations out of their decoders: greedy, beam and random."""
+"""Captions and translations from their decoders: greedy, beam and random."""

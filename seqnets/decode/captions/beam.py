@@ -8,27 +8,27 @@ from jax import Array
 
 from seqnets.decode.captions.rules import CaptionRules, Hypotheses, Step, for_all, permitted
 
-_BEHIND = -1e20  # sorts captions without an end behind all others, and among themselves by score
+_BEHIND = -1e20  # sorts captions without an end after all others, and by score among themselves
 
 
 def beam_tokens(step: Step, carry: Any, annotations: Any, rules: CaptionRules, penalty: Array | float = 0.0) -> Hypotheses:
-    """Return the likeliest captions that `rules.width` beams find, the best first.
+    """Return the likeliest captions that a beam of `rules.width` finds, the best first.
 
-    Every step extends each of the K open beams by every word and by the end. An ending that is among the K best of all
-    these candidates becomes a caption; the K best extensions by a word stay open. Captions are ranked by
+    Every step extends each of the K open beams by every word and by the end token. A candidate that ends and is among the K
+    best of all becomes a finished caption; the K best extensions by a word stay open. Captions are ranked by
 
-        score = log_prob / ((5 + n) / 6)^penalty,    n = tokens, the end included.
+        score = log_prob / ((5 + n) / 6)^penalty,    n = tokens, including the end.
 
-    The loop ends when no open beam, however likely its future, could still come among the `n_best`: what it gives is what
-    all `max_length` steps would give. After `max_length` words the end still has to be among the K best: a caption that would
-    rather go on has not ended, its log-probability holds no end, and it comes behind all that have.
+    The loop stops when no open beam, however likely its continuation, could still reach the `n_best`, so the result is that
+    of all `max_length` steps. After `max_length` words, the end token must be among the K best candidates for a caption to
+    end. Otherwise its log-probability does not include the end, and it is ranked after all captions that ended.
 
     Args:
         step: `(tokens (B,), carry, annotations) -> (logits (B, V), carry, attention (B, L) or None)`.
         carry: a pytree with leading axis B.
         annotations: a pytree with leading axis B; the beams of an image share it.
-        rules: what may be written, how long, with how many beams.
-        penalty: power of the length penalty, at least 0; an array of shape () does not compile anew.
+        rules: the allowed tokens, lengths and number of beams.
+        penalty: power of the length penalty, at least 0; an array of shape () avoids recompilation.
 
     Returns:
         `Hypotheses` of shape (B, n_best).
@@ -61,12 +61,12 @@ class _Found(NamedTuple):
     score: Array
     log_prob: Array
     size: Array
-    slot: Array  # the beam that its last word is in
+    slot: Array  # the beam of its last word
     ended: Array
 
 
 class _History(NamedTuple):
-    """What every step did: token and parent of each beam after it, attention of each beam before it."""
+    """The history of the search: token and parent of each beam after every step, attention of each beam before it."""
 
     token: Array  # (T + 1, B, K)
     parent: Array  # (T + 1, B, K)
@@ -94,7 +94,7 @@ def _begin(step: Step, carry: Any, annotations: Any, rules: CaptionRules, rows: 
         t=jnp.int32(0),
         carry=jax.tree.map(lambda leaf: jnp.broadcast_to(leaf[None], (width, *leaf.shape)), carry),
         token=jnp.broadcast_to(tokens[None], (width, rows)),
-        log_prob=jnp.full((rows, width), -jnp.inf).at[:, 0].set(0.0),  # all beams are empty: only one may count
+        log_prob=jnp.full((rows, width), -jnp.inf).at[:, 0].set(0.0),  # all beams are empty, so only one may count
         found=_Found(nothing, nothing, none, none, none.astype(bool)),
         history=_History(past, past, maps),
     )
@@ -121,7 +121,7 @@ def _extended(search: _Search, advance: Step, annotations: Any, rules: CaptionRu
 
 
 def _best_words(before: Array, words: Array, width: int) -> tuple[Array, Array, Array]:
-    # the best of all are among the best of each beam; to look there first keeps the large array where it lies
+    # the best of all are among the best of each beam; taking those first avoids a copy of the large array
     each, token = jax.lax.top_k(words, min(width, words.shape[-1]))
     rows, choices = before.shape[0], each.shape[-1]
     candidates = (before[..., None] + each.transpose(1, 0, 2)).reshape(rows, -1)

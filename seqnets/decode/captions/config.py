@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from seqnets.decode.filters import Filters
 
 CaptionMethod = Literal["beam", "greedy", "sample"]
-WORDS, LETTERS = 20, 150  # the greatest length where none is given
+WORDS, LETTERS = 20, 150  # the default greatest length
 
 
 @dataclass(frozen=True)
@@ -33,23 +33,23 @@ class CaptionConfig:
     beam: int = 5
     """Captions that the search keeps open."""
     n_best: int = 1
-    """Captions for each image: the best first, or in the order of drawing."""
+    """Captions per image: the best first, or in the order of drawing."""
     max_length: int = 0
-    """Words (or characters) at most; 0 for 20 words or 150 characters."""
+    """The most words (or characters) in a caption; 0 for 20 words or 150 characters."""
     min_length: int = 1
-    """Words at least."""
+    """The fewest words in a caption."""
     length_penalty: float = 0.7
     """Power of the length penalty of the beam search; 0 favors short captions."""
     temperature: float = 1.0
     """Divides the logits that are drawn from; 0 is greedy."""
     top_k: int | None = None
-    """Draw from the k likeliest words only."""
+    """Draw only from the k likeliest words."""
     top_p: float | None = None
-    """Draw from the likeliest words that reach this probability together."""
+    """Draw from the fewest likeliest words whose total probability reaches this value."""
     min_p: float | None = None
-    """Draw from words at least this times as likely as the likeliest."""
+    """Draw from words with at least this fraction of the likeliest word's probability."""
     allow_unknown: bool = False
-    """Let the sign for unknown words into a caption."""
+    """Allow the token for unknown words in a caption."""
     attention: bool = True
     """Keep the attention maps."""
 
@@ -72,8 +72,8 @@ class CaptionConfig:
             raise UserError(f"min_length {self.min_length} is beyond max_length {self.max_length}; lower it")
 
     def rules(self, vocabulary: Any) -> "CaptionRules":
-        """Return what the loops are compiled for."""
-        from seqnets.decode.captions.rules import CaptionRules  # here: the settings are read without JAX
+        """Return the settings that the loops are compiled for."""
+        from seqnets.decode.captions.rules import CaptionRules  # imported here, so that settings can be read without JAX
 
         length = self.max_length or max(self.min_length, WORDS if vocabulary.kind == "words" else LETTERS)
         signs = (vocabulary.pad, vocabulary.begin, *(() if self.allow_unknown else (vocabulary.unknown,)))
@@ -81,7 +81,7 @@ class CaptionConfig:
         return CaptionRules(vocabulary.begin, vocabulary.end, length, self.min_length, signs, width, self.n_best, self.attention)
 
     def filters(self) -> "Filters | None":
-        """Return what stands between logits and drawing; None where nothing is drawn."""
+        """Return the filters applied to logits before drawing; None where nothing is drawn."""
         if self.method != "sample":
             return None
         from seqnets.decode.filters import filters_of

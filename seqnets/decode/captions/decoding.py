@@ -26,12 +26,12 @@ def decode_captions(
 ) -> list[list[Caption]]:
     """Return captions for each of N images.
 
-    The images go through the model in batches of one shape, so that any N compiles once (below `batch`, once for each
-    power of two). Each image is encoded once; all its beams share what was encoded.
+    The images go through the model in batches of one shape, so any N compiles once (below `batch`, once for each
+    power of two). Each image is encoded once, and all its beams share the encoding.
 
     Args:
-        model: a `Captioner`, or anything with `vocabulary`, `encode`, `initialize_carry` and `step` as it has them.
-        images: what `model.encode` takes: an array, or a pytree of arrays, with leading axis N.
+        model: a `Captioner`, or any object with its `vocabulary`, `encode`, `initialize_carry` and `step`.
+        images: the input of `model.encode`: an array, or a pytree of arrays, with leading axis N.
         config: how to decode; the defaults of `CaptionConfig` if None.
         key: a random key, for method "sample"; the caption of an image depends on it and the image's place.
         batch: images at a time.
@@ -67,7 +67,7 @@ class _Program:
         self.grid = getattr(model, "grid", None)
 
     def __call__(self, images: Any, span: "_Span") -> tuple[Hypotheses, int]:
-        # the rows beyond the last are copies of it: the batch keeps its shape, and nothing depends on them
+        # padding rows are copies of the last one: the batch keeps its shape, and no result depends on them
         places = np.minimum(np.arange(span.start, span.start + span.size), span.start + span.count - 1)
         part = jax.tree.map(lambda leaf: leaf[places], images)
         keys = jax.vmap(jax.random.fold_in, (None, 0))(self.key, jnp.asarray(places))
@@ -78,7 +78,7 @@ class _Program:
         host = jax.tree.map(np.asarray, found)
         there = np.isfinite(host.log_prob[:count])
         if not there[:, 0].all():
-            raise UserError("the model gives no word a finite probability; its weights are not finite, or of another model")
+            raise UserError("the model gives no word a finite probability; its weights are not finite, or not its own")
         return [[self._caption(_at(host, row, i)) for i in np.flatnonzero(there[row])] for row in range(count)]
 
     def _caption(self, found: Any) -> Caption:
@@ -118,7 +118,7 @@ def _spans(rows: int, batch: int) -> Iterator[_Span]:
 
 
 def _ahead(parts: Iterator[Any]) -> Iterator[Any]:
-    """Start the next batch before the one before it is read."""
+    """Start each batch before the previous one is read."""
     waiting = next(parts, None)
     while waiting is not None:
         following = next(parts, None)
@@ -129,5 +129,5 @@ def _ahead(parts: Iterator[Any]) -> Iterator[Any]:
 def _rows(images: Any) -> int:
     sizes = {np.shape(leaf)[:1] for leaf in jax.tree.leaves(images)}
     if len(sizes) != 1 or sizes == {()}:
-        raise UserError(f"images must be arrays with one leading axis, that of the images, not of sizes {sorted(sizes)}")
+        raise UserError(f"images must be arrays with the same leading axis, not of sizes {sorted(sizes)}")
     return sizes.pop()[0]

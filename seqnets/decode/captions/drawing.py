@@ -15,14 +15,14 @@ def draw_tokens(
 ) -> Hypotheses:
     """Draw `rules.width` captions for each image; without filters every word is the likeliest one.
 
-    The log-probabilities are those of the model, whatever the filters make of them. A word depends on its image's key, the
+    The log-probabilities are the model's own, without filters. A word depends on its image's key, the
     number of its caption and its position, never on the other images of the batch.
 
     Args:
         step: `(tokens (B,), carry, annotations) -> (logits (B, V), carry, attention (B, L) or None)`.
         carry: a pytree with leading axis B.
         annotations: a pytree with leading axis B; the captions of an image share it.
-        rules: what may be written, how long, and how many captions an image.
+        rules: the allowed tokens, lengths and number of captions per image.
         filters: temperature, top-k, top-p, min-p; None draws nothing.
         keys: `(B,)`, a random key for each image.
 
@@ -81,7 +81,7 @@ def _written(
     token = _drawn(permitted(rules, logits, drawing.t), filters, keys, drawing.t)
     chosen = jnp.take_along_axis(logits, token[..., None], axis=-1)[..., 0]
     ends = token == rules.end
-    # the step after the last word only sees whether the end comes
+    # the step after the last word only checks for the end
     counts = ~drawing.ended & (ends | (drawing.t < rules.max_length))
     word = counts & ~ends
     maps = None if attention is None else jnp.where(word[..., None], attention, 0)

@@ -1,4 +1,4 @@
-"""A caption as it comes out of a model, with what the model looked at."""
+"""A caption from a model, with its attention."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -10,7 +10,7 @@ from seqnets.errors import UserError
 
 @dataclass(frozen=True, eq=False)
 class Caption:
-    """What a model says of an image.
+    """A caption of an image.
 
     Args:
         text: the sentence.
@@ -18,9 +18,9 @@ class Caption:
         log_prob: ln p(tokens, and the end if it came | image).
         attention: float32 of shape (T, L), where the model looked before each word, each row of sum 1; None for a model
             without attention.
-        words: the text of every token alone.
-        score: what captions of one image are ranked by: log_prob divided by the length penalty.
-        ended: whether the model ended the caption; otherwise it was cut off at the greatest length.
+        words: the text of each token.
+        score: log_prob divided by the length penalty; ranks the captions of an image.
+        ended: whether the model ended the caption; otherwise it was cut off at the maximum length.
         grid: rows and columns of the L locations, which run row by row; None where unknown.
         image: uint8 of shape (H, W, 3), the image as the model saw it; None where features were given.
     """
@@ -43,14 +43,14 @@ class Caption:
             UserError: the model has no attention.
         """
         if self.attention is None:
-            raise UserError("this caption comes from a model without attention; there is nothing to show of where it looked")
+            raise UserError("this caption comes from a model without attention; it has no attention maps to show")
         return self.attention.reshape(-1, *(self.grid or square_grid(self.attention.shape[1])))
 
     def attention_figure(self, **settings: Any) -> Any:
-        """Return a matplotlib figure: the image, and for every word the image with what the model looked at lit up.
+        """Return a matplotlib figure: the image, and for every word the image with the attended regions lit.
 
         Args:
-            **settings: those of `seqnets.viz.attention.attention_figure`.
+            **settings: arguments of `seqnets.viz.attention.attention_figure`.
 
         Raises:
             UserError: the model has no attention, the image is not known, or matplotlib is not installed.
@@ -67,7 +67,7 @@ def square_grid(locations: int) -> tuple[int, int]:
     """Return the rows and columns of a square map.
 
     Raises:
-        UserError: the number is no square.
+        UserError: the number is not a square.
 
     Example:
         >>> square_grid(196)
@@ -75,5 +75,5 @@ def square_grid(locations: int) -> tuple[int, int]:
     """
     side = round(locations**0.5)
     if side * side != locations:
-        raise UserError(f"attention over {locations} locations is no square map; give its rows and columns as `grid`")
+        raise UserError(f"attention over {locations} locations is not a square map; give its rows and columns as `grid`")
     return side, side

@@ -26,7 +26,7 @@ def caption(model: Any, image: Picture, *, key: Array | None = None, **settings:
         model: a `Captioner` that reads images.
         image: a path, a picture of Pillow, an array `(H, W, 3)` of uint8, or the bytes of a file.
         key: a random key, for method "sample".
-        **settings: those of `CaptionConfig`, such as beam=5 or max_length=30.
+        **settings: settings of `CaptionConfig`, such as beam=5 or max_length=30.
 
     Returns:
         A `Caption`; a list of them if `n_best` is above 1.
@@ -64,7 +64,7 @@ def caption_images(
         batch: images at a time, at least 1.
 
     Yields:
-        The captions of an image, with `image` set, or the error of one that cannot be read.
+        The captions of an image, with `image` set, or the error of an unreadable image.
 
     Raises:
         UserError: the model reads stored features, not images.
@@ -79,7 +79,7 @@ def caption_images(
 
 
 def image_rule(model: Any) -> Preprocessing:
-    """Return how a picture becomes what a captioner takes, its own rule or a plain square.
+    """Return a captioner's preprocessing: its own rule, or a resize to a square.
 
     Raises:
         UserError: the model reads stored features, not images.
@@ -115,7 +115,7 @@ def _parts(found: Iterator[Any], size: int) -> Iterator[list[Any]]:
 
 def _captions(model: Any, part: list[Any], config: CaptionConfig, key: Array, size: int) -> Iterator[list[Caption] | ImageError]:
     read = [item for item in part if not isinstance(item, ImageError)]
-    # a part with damaged images, and the last one, keep the shape of the others
+    # batches with damaged images, and the last batch, keep the shape of the others
     rows = [pixels for pixels, _ in read] + [read[-1][0]] * (size - len(read)) if read else []
     found = iter(decode_captions(model, np.stack(rows), config, key=key, batch=size) if read else [])
     for item in part:

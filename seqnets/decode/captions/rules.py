@@ -1,4 +1,4 @@
-"""What the loops that write captions are compiled for, and what they give back."""
+"""The static settings and the results of the loops that write captions."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,14 +16,14 @@ class CaptionRules:
     """The settings that shape a compiled loop.
 
     Args:
-        begin: the token that is read first.
+        begin: the token read first.
         end: the token that ends a caption.
-        max_length: words at most, the end not counted.
-        min_length: words at least.
+        max_length: the most words, not counting the end.
+        min_length: the fewest words.
         forbidden: tokens that are never written, such as pad, begin and unknown.
         width: beams, or captions drawn for each image.
-        n_best: captions given back for each image, at most `width`.
-        attention: whether to give back the attention maps.
+        n_best: captions returned for each image, at most `width`.
+        attention: whether to return the attention maps.
     """
 
     begin: int
@@ -43,7 +43,7 @@ class Hypotheses(NamedTuple):
         tokens: `(B, N, T)` int32, T = max_length; -1 after the last word; no end.
         size: `(B, N)` int32, the number of words.
         log_prob: `(B, N)` float32, ln p(words, and the end if it came | image); not finite where there is no caption.
-        score: `(B, N)` float32, what they are ranked by.
+        score: `(B, N)` float32, the value they are ranked by.
         ended: `(B, N)` bool, whether the end came within max_length words.
         attention: `(B, N, T, L)` float32, where each word looked; zero after the last word; None for a model without attention.
     """
@@ -68,7 +68,7 @@ def for_all(step: Step, rules: CaptionRules) -> Step:
 
 
 def permitted(rules: CaptionRules, logits: Array, t: Array) -> Array:
-    """Make the logits `(..., V)` of what may not be the word at `t` -inf: forbidden tokens, and the end where it is too early."""
+    """Set the logits `(..., V)` of tokens not allowed at `t` to -inf: forbidden tokens, and the end before `min_length`."""
     allowed = np.ones(logits.shape[-1], bool)
     allowed[list(rules.forbidden)] = False
     early = jnp.arange(logits.shape[-1]) == rules.end

@@ -1,4 +1,4 @@
-"""Captions of images whose features are kept in a store."""
+"""Captions of images whose features are in a store."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -35,18 +35,18 @@ def caption_stored(
 
     Args:
         model: a `Captioner` of stored features.
-        paths: images that the store has features of.
+        paths: images with features in the store.
         store: the store, or its folder.
         config: how to decode; the defaults of `CaptionConfig` if None.
-        layer: which features; the store's first if None.
+        layer: which layer's features; the store's first if None.
         key: a random key, for method "sample".
         batch: images at a time.
 
     Yields:
-        The captions of an image (with `image` set if attention is kept), or why it has none.
+        The captions of an image (with `image` set if attention is kept), or the reason it has none.
 
     Raises:
-        UserError: there is no such store or layer, or it is not what the model reads.
+        UserError: the store or layer does not exist, or does not match the model's input.
     """
     store = store if isinstance(store, FeatureStore) else FeatureStore.open(store)
     config, key = config or CaptionConfig(), key_of(key)

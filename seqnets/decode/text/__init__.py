@@ -1,1 +1,1 @@
-"""Texts out of character models: sampling, beam search, scores."""
+"""Texts from character models: sampling, beam search, scoring."""

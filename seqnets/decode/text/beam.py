@@ -22,10 +22,10 @@ from seqnets.decode.text.streaming import stop_tokens
 
 @dataclass(frozen=True)
 class Continuation:
-    """A text that beam search found.
+    """A text found by beam search.
 
     Args:
-        text: what follows the prompt, without the stop string.
+        text: the continuation of the prompt, without the stop string.
         log_prob: ln p(text, and the stop string if it came, | prompt).
         score: log_prob divided by the length penalty; the best is the highest.
         stopped: whether the stop string came.
@@ -53,16 +53,16 @@ def beam_search(
     Every step extends each unfinished beam by every token and keeps the `width` best of them all, finished ones
     included, by
 
-        score = log_prob / ((5 + n) / 6)^length_penalty,    n = tokens of the continuation, those of the stop string included.
+        score = log_prob / ((5 + n) / 6)^length_penalty,    n = tokens of the continuation, including those of the stop string.
 
     Args:
         model: a `CharLM`.
         prompt: the text to continue, or several.
-        length: tokens at most.
+        length: the most tokens.
         width: beams.
-        stop: a string that finishes a beam; none if empty.
-        length_penalty: 0 ranks by log-probability alone, which favors short texts where there is a stop string; about
-            0.6 to 1 makes up for length.
+        stop: a string that finishes a beam; "" for no such string.
+        length_penalty: 0 ranks by log-probability alone, which favors short texts where there is a stop string; values of
+            about 0.6 to 1 compensate for length.
         unknown: what to do with characters of the prompt that the vocabulary lacks.
         separator: tokens of the document separator, after which the carry is reset.
 
@@ -99,7 +99,7 @@ def beam_search(
 
 @dataclass(frozen=True)
 class _Rules:
-    """What the search is compiled for."""
+    """The static settings of the search."""
 
     length: int
     width: int
@@ -109,15 +109,15 @@ class _Rules:
 
 
 class _Beams(NamedTuple):
-    """All beams of all P prompts; leaves are (P, W, ...), but for the carry's, (P * W, H)."""
+    """All beams of all P prompts; leaves are (P, W, ...), except the carry's, which are (P * W, H)."""
 
     carry: Any
-    token: Array  # (P, W), written last and not read yet
+    token: Array  # (P, W), written last and not yet read
     log_prob: Array  # (P, W), -inf where there is no beam yet
     size: Array  # (P, W), tokens written
     ended: Array  # (P, W), whether the stop string came
     written: Array  # (P, W, length), -1 after the end
-    recent: Array  # (P, W, S), as long as the separator, the prompt included
+    recent: Array  # (P, W, S), as long as the separator, including the prompt
     utf8: Array  # (P, W)
 
 
@@ -134,7 +134,7 @@ def _starts(split: Split, rules: _Rules, prompts: list[np.ndarray]) -> _Beams:
     return _Beams(
         carry=jax.tree.map(lambda *leaves: jnp.repeat(jnp.concatenate(leaves), width, axis=0), *carries),
         token=per_beam([tokens[-1] for tokens in prompts]),
-        log_prob=jnp.full((rows, width), -jnp.inf).at[:, 0].set(0.0),  # all beams are the prompt: only one may count
+        log_prob=jnp.full((rows, width), -jnp.inf).at[:, 0].set(0.0),  # all beams equal the prompt, so only one may count
         size=jnp.zeros((rows, width), jnp.int32),
         ended=jnp.zeros((rows, width), bool),
         written=jnp.full((rows, width, rules.length), -1, jnp.int32),
@@ -229,4 +229,4 @@ def _score(log_prob: Any, size: Any, penalty: float) -> float:
 
 
 def _text(split: Split, tokens: np.ndarray) -> str:
-    return split.vocabulary.decoder().push(tokens)  # leaves out a last character that is not whole
+    return split.vocabulary.decoder().push(tokens)  # leaves out an incomplete last character

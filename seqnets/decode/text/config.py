@@ -1,4 +1,4 @@
-"""How text is drawn, and how a model adapts to the text that it is scored on."""
+"""The settings of sampling and of dynamic evaluation."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -6,12 +6,12 @@ from typing import Literal
 from seqnets import settings
 from seqnets.data.token_kinds import UnknownPolicy
 
-MANY = settings.Range(least=1, most=1 << 16)  # texts, beams or parts that run side by side
+MANY = settings.Range(least=1, most=1 << 16)  # the most texts, beams or parts that run side by side
 
 
 @dataclass(frozen=True)
 class SamplingConfig:
-    """How to draw characters, and when to end.
+    """How to draw characters, and when to stop.
 
     Raises:
         UserError: a setting is out of its range.
@@ -22,21 +22,21 @@ class SamplingConfig:
     """
 
     length: int = 400
-    """New characters. A model of bytes goes on until that many characters are whole."""
+    """The number of new characters. A model of bytes continues until this many characters are complete."""
     temperature: float = 1.0
-    """Divides the logits: below 1 safer, above 1 wilder, 0 always the likeliest character."""
+    """Divides the logits: below 1 is safer, above 1 is wilder, 0 always takes the likeliest character."""
     top_k: int | None = None
-    """Draw from the k likeliest characters only."""
+    """Draw only from the k likeliest characters."""
     top_p: float | None = None
     """Draw from the fewest characters whose probability reaches p (nucleus sampling), 0 < p <= 1."""
     min_p: float | None = None
-    """Draw from the characters at least p times as likely as the likeliest, 0 < p <= 1."""
+    """Draw from the characters with at least p times the likeliest character's probability, 0 < p <= 1."""
     repetition_penalty: float | None = None
-    """Divide the positive logits of recent characters by this and multiply the negative ones; above 1 discourages."""
+    """Divide the positive logits of recent characters by this and multiply the negative ones; values above 1 discourage repetition."""
     repetition_window: int = 16
-    """How many of the last characters, the prompt's included, the penalty looks at."""
+    """How many of the last characters, including the prompt's, the penalty considers."""
     stop: tuple[str, ...] = ()
-    """End just before the first of these strings; it is not part of the text."""
+    """Stop just before the first of these strings; it is not part of the text."""
     unknown: UnknownPolicy = "error"
     """What to do with characters of the prompt that the vocabulary lacks."""
 
@@ -58,7 +58,7 @@ class SamplingConfig:
 
 @dataclass(frozen=True)
 class DynamicConfig:
-    """How a model adapts.
+    """How a model adapts to the text it is scored on.
 
     Raises:
         UserError: a setting is out of its range.
@@ -73,9 +73,9 @@ class DynamicConfig:
     learning_rate: float = 5e-4
     """Step size; about 5e-4 for "rms" and 0.1 for "sgd"."""
     decay: float = 3e-3
-    """Share of the way back to the trained parameters that is gone after each segment."""
+    """How far the parameters move back toward the trained ones after each segment, as a fraction."""
     segment: int = 32
-    """Characters that are scored before the model learns from them."""
+    """The number of characters that are scored before the model learns from them."""
     epsilon: float = 1e-5
     """Added to the root mean square."""
 

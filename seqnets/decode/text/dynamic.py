@@ -1,4 +1,4 @@
-"""Dynamic evaluation: a model that goes on learning from the text it is scored on, after each piece is scored."""
+"""Dynamic evaluation: a model that learns from the text it is scored on, after each piece is scored."""
 
 from functools import partial
 from typing import Any, NamedTuple
@@ -24,31 +24,31 @@ def dynamic_score(
     chunk: int = 64,
     progress: Progress | None = None,
 ) -> Score:
-    """Return how well a model predicts a text from which it learns as it goes.
+    """Return how well a model predicts a text while it learns from it.
 
-    Each segment is scored with the parameters as they stand, then they take one step on it:
+    Each segment is scored with the current parameters, which then take one step on it:
 
         theta <- theta - r g / (sqrt(m) + epsilon) + min(1, d s) (theta_0 - theta)
 
-    where g is the gradient of the segment's mean loss, m the mean of g^2 over the segments so far ("rms"; the division
-    falls away for "sgd"), theta_0 the trained parameters, r the learning rate, d the decay, and s = sqrt(m) / mean(sqrt(m))
+    where g is the gradient of the segment's mean loss, m the mean of g^2 over the segments so far ("rms"; "sgd"
+    does not divide), theta_0 the trained parameters, r the learning rate, d the decay, and s = sqrt(m) / mean(sqrt(m))
     ("rms"; 1 for "sgd"). No character is learned from before it is scored. The given model is not changed.
 
     Args:
         model: a `CharLM`.
         tokens: as `score` takes them.
-        config: how to adapt.
+        config: how the model adapts.
         context: tokens that stand before the text; read and learned from, not counted.
         separator: tokens of the document separator, at whose last token the carry is reset.
-        chunk: segments a dispatch.
-        progress: called now and then with the characters predicted so far and in all.
+        chunk: segments per dispatch.
+        progress: called from time to time with the characters predicted so far and in total.
 
     Raises:
-        UserError: there is nothing to predict, or a token is not of the model's vocabulary.
+        UserError: there is nothing to predict, or a token is not in the model's vocabulary.
 
     References:
-        Krause, Kahembwe, Murray, Renals, Dynamic evaluation of neural sequence models, 2018. There m comes from the
-        training data; here from the segments so far, so that no training data is needed.
+        Krause, Kahembwe, Murray, Renals, Dynamic evaluation of neural sequence models, 2018. In the paper, m comes from the
+        training data; here it comes from the segments so far, so that no training data is needed.
 
     Example:
         >>> from flax import nnx

@@ -1,4 +1,4 @@
-"""What a model has read before it writes: the prompt's tokens, and the carry after them."""
+"""The prompt's tokens, and the carry after them."""
 
 from functools import partial
 from typing import Any
@@ -19,10 +19,10 @@ _CHUNK = 128
 def prompt_tokens(
     vocabulary: Vocabulary, prompt: str, *, unknown: UnknownPolicy = "error", separator: tuple[int, ...] = ()
 ) -> np.ndarray:
-    r"""Return the tokens of a prompt; of an empty one, the one token that writing starts from.
+    r"""Return the tokens of a prompt; for an empty prompt, the one token that writing starts from.
 
-    The start is what stands before a beginning in the training text: the last token of the document separator; without
-    one, a newline; in a vocabulary that has none, a space, or else the first character. It is read, not written.
+    That token is the last one of the document separator; without a separator, it is a newline; if the vocabulary has no
+    newline, it is a space, or else the first character. It is read, not written.
 
     Args:
         vocabulary: the model's.
@@ -45,10 +45,10 @@ def prompt_tokens(
 
 
 def read_prompt(model: Any, tokens: np.ndarray, separator: tuple[int, ...] = ()) -> Any:
-    """Return the carry, for a batch of one, in which a model has read all tokens but the last.
+    """Return the carry, for a batch of one, after a model has read all tokens but the last.
 
     The tokens go through the whole-sequence path in pieces of one size, the first padded on the left and reset where
-    the prompt begins, so that no length of prompt compiles anew.
+    the prompt begins, so that all prompt lengths share one compiled program.
 
     Args:
         model: a `CharLM`, or a `Split` one.
@@ -70,7 +70,7 @@ def read_prompt(model: Any, tokens: np.ndarray, separator: tuple[int, ...] = ())
 
 
 class Split:
-    """A model taken apart once, so that compiled functions take its values and not the object."""
+    """A model split once, so that compiled functions take its values and not the object."""
 
     def __init__(self, model: nnx.Module) -> None:
         self.graph, self.values = nnx.split(model_of(model))
@@ -82,7 +82,7 @@ class Split:
 
     @classmethod
     def of(cls, model: Any) -> "Split":
-        """Take a model apart, unless that is done."""
+        """Split a model, unless it is already split."""
         return model if isinstance(model, Split) else cls(model)
 
 

@@ -1,4 +1,4 @@
-"""Sampling: a compiled loop on the device, from which text streams while the next characters are drawn."""
+"""Sampling: a compiled loop on the device; text streams out while the next characters are drawn."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -21,7 +21,7 @@ from seqnets.decode.text.streaming import TextStream
 from seqnets.errors import UserError
 
 _NOISE_NUMBERS = 1 << 24  # of one chunk; 64 MB
-_WEIGHT_BYTES = 1 << 32  # that a chunk reads: some tens of milliseconds on a CPU
+_WEIGHT_BYTES = 1 << 32  # bytes that a chunk reads: some tens of milliseconds on a CPU
 
 
 def sample(
@@ -39,8 +39,8 @@ def sample(
 
     Args:
         model: a `CharLM`.
-        prompt: the text to continue; empty to begin as after a newline (see `prompt_tokens`).
-        key: a JAX key; `jax.random.key(0)` where left out.
+        prompt: the text to continue; if empty, the text begins as after a newline (see `prompt_tokens`).
+        key: a JAX key; `jax.random.key(0)` by default.
         config: how to draw; see `SamplingConfig`.
         separator: tokens of the document separator, after which the carry is reset, as in training.
         **overrides: fields of `SamplingConfig`: `length=100, temperature=0.8`.
@@ -63,7 +63,7 @@ def sample(
 
 
 def stream(model: Any, prompt: str = "", **options: Any) -> Iterator[str]:
-    """Do what `sample` does, handing out the text in pieces as they come.
+    """Sample as `sample` does, but yield the text piece by piece.
 
     Example:
         >>> from flax import nnx
@@ -86,10 +86,10 @@ def sample_many(model: Any, prompt: str = "", *, samples: int, **options: Any) -
         model: a `CharLM`.
         prompt: the text to continue.
         samples: how many, at least 1.
-        **options: those of `sample`.
+        **options: the options of `sample`.
 
     Raises:
-        UserError: as `sample`, or `samples` is not positive.
+        UserError: as for `sample`, or `samples` is not positive.
 
     Example:
         >>> from flax import nnx
@@ -114,16 +114,16 @@ def stream_many(
     chunk: int | None = None,
     **overrides: Any,
 ) -> Iterator[list[str]]:
-    """Do what `sample_many` does, handing out a list of pieces, one a sample, as they come.
+    """Sample as `sample_many` does, but yield lists of pieces, one for each sample.
 
     Args:
         model: a `CharLM`.
         prompt: the text to continue.
         samples: how many, at least 1.
-        key: a JAX key; `jax.random.key(0)` where left out.
+        key: a JAX key; `jax.random.key(0)` by default.
         config: how to draw.
         separator: tokens of the document separator.
-        chunk: characters a dispatch; it changes how the text comes, never the text. Where left out, 256 at most,
+        chunk: characters per dispatch; it changes the size of the pieces, never the text. By default at most 256,
             fewer for a model whose weights take long to read.
         **overrides: fields of `SamplingConfig`.
     """
@@ -144,7 +144,7 @@ def _stream(split: Split, loop: "_Loop", tokens: np.ndarray, texts: list[TextStr
     written = loop.steps
     while True:
         ahead = None
-        if written < loop.length:  # that much is needed for certain: let it run while this chunk is handed out
+        if written < loop.length:  # the next chunk is certainly needed: it runs while this one is yielded
             state, ahead = loop.run(state, key)
         yield [text.push(row) for text, row in zip(texts, np.asarray(drawn))]
         if all(text.finished for text in texts):
@@ -163,7 +163,7 @@ class _State(NamedTuple):
 
 @dataclass(frozen=True)
 class _Rules:
-    """What the loop is compiled for, beside the filters."""
+    """The static settings of the loop, besides the filters."""
 
     steps: int
     separator: tuple[int, ...]
@@ -192,7 +192,7 @@ class _Loop:
 
 
 def _chunk(values: Any) -> int:
-    """Return how many steps a dispatch pay: its start costs about four, and nobody sees a character before its end."""
+    """Return the steps per dispatch: starting one costs about four steps, and no character is visible before it ends."""
     weights = sum(leaf.nbytes for leaf in jax.tree.leaves(values))
     most = min(256, max(8, _WEIGHT_BYTES // max(1, weights)))
     return 1 << (most.bit_length() - 1)

@@ -1,4 +1,4 @@
-"""How well a model predicts a text, exactly: every character once, from all that goes before it."""
+"""How well a model predicts a text, exactly: every character once, given all characters before it."""
 
 import math
 from collections.abc import Callable
@@ -27,12 +27,12 @@ _ALIKE = 1e-5  # see score
 
 @dataclass(frozen=True)
 class Score:
-    """How well a text is predicted, on average over the characters that were (for a model of bytes: over bytes).
+    """How well a text is predicted, averaged over the predicted characters (or bytes, for a model of bytes).
 
     Args:
         nats: mean of -ln p(character | all before it).
-        characters: how many were predicted.
-        unit: "character" or "byte": what the vocabulary's tokens are.
+        characters: the number of predicted characters.
+        unit: "character" or "byte", the kind of the vocabulary's tokens.
 
     Example:
         >>> score = Score(nats=math.log(4), characters=99)
@@ -46,7 +46,7 @@ class Score:
 
     @property
     def bits_per_char(self) -> float:
-        """Bits a character (a byte, for a model of bytes): nats / ln 2."""
+        """Bits per character (or byte, for a model of bytes): nats / ln 2."""
         return self.nats / math.log(2)
 
     @property
@@ -81,23 +81,23 @@ def score(
 
     nats = -1/(N-1) sum_{t=2}^{N} ln p(x_t | x_1 .. x_{t-1})
 
-    For speed the text is cut in `streams` parts that run side by side, each after reading the `warmup` characters
-    before it, which are not counted again. By then most models have forgotten what lies further back: the state in which
-    a part begins is the one in which the part before it ended. Where it is not, to 1e-5 in every unit, the parts run
-    again from the states of the pass before, until all agree; after as many passes as there are parts they must. So the
-    figure is that of the single pass (`streams=1`), to 1e-6 of it; memory does not grow with the text.
+    For speed the text is cut into `streams` parts that run side by side. Each part first reads the `warmup` characters
+    before it, which are not counted again. Most models have forgotten earlier characters by then, so a part begins in the
+    state in which the part before it ended. If these states differ by more than 1e-5 in any unit, the parts run again from
+    the end states of the previous pass until all agree, which takes at most as many passes as there are parts. The figure
+    therefore equals that of the single pass (`streams=1`), to a relative 1e-6; memory does not grow with the text.
 
     Args:
         model: a `CharLM`.
         tokens: integers of shape (N,), in memory or memory-mapped, or a `TokenStream`; N >= 2.
         streams: parts that run side by side; 1 for the single pass.
-        warmup: characters that each part reads before the first one that counts, at least. It decides how many passes are
-            needed, not the figure.
-        chunk: characters of every part a dispatch.
+        warmup: the fewest characters that each part reads before the first one that counts. It affects the number of
+            passes, not the figure.
+        chunk: characters of every part per dispatch.
         context: tokens that stand before the text; they are read but not counted, and the text's first character is
             then predicted too.
         separator: tokens of the document separator, at whose last token the carry is reset, as in training; the
-            stream's own where left out.
+            stream's own by default.
         progress: called now and then with the characters predicted so far and in all.
 
     Raises:
@@ -124,7 +124,7 @@ def score(
 
 
 def _settled_sum(split: Split, plan: "_Plan", progress: Progress | None) -> float:
-    """Run all parts until each begins as the one before it ends; return the sum of the losses."""
+    """Run all parts until each begins in the state in which the one before it ends; return the sum of the losses."""
     _, begins = _passed(split, plan, plan.before, split.initialize_carry(plan.streams))
     for _ in range(plan.used):
         total, ends = _passed(split, plan, plan.parts, begins, progress)
@@ -146,11 +146,11 @@ def _passed(split: Split, plan: "_Plan", starts: range, carry: Any, progress: Pr
 
 
 class Passage:
-    """A text with what stands before it, read by position.
+    """A text with its context, read by position.
 
     Args:
         stream: the text.
-        context: int32 of shape (C,), which takes the positions before it.
+        context: int32 of shape (C,), which has the positions before the text.
     """
 
     def __init__(self, stream: TokenStream, context: np.ndarray) -> None:
@@ -160,7 +160,7 @@ class Passage:
 
     @classmethod
     def of(cls, tokens: Any, context: Any = None, separator: tuple[int, ...] | None = None) -> "Passage":
-        """Make a passage of what `score` takes."""
+        """Make a passage from the arguments of `score`."""
         stream = tokens if isinstance(tokens, TokenStream) else TokenStream(tokens)
         if separator is not None:
             stream = TokenStream(stream.tokens, separator)
@@ -168,7 +168,7 @@ class Passage:
 
     @property
     def count(self) -> int:
-        """How many characters are predicted."""
+        """The number of predicted characters."""
         return len(self) - self.first
 
     def check(self) -> None:
@@ -188,7 +188,7 @@ class Passage:
         return np.where(positions < before, self._context[np.minimum(positions, before - 1)], inside)
 
     def resets(self, positions: np.ndarray) -> np.ndarray:
-        """Say at which positions the carry is the initial one: the first, and the last token of each separator."""
+        """Return where the carry is the initial one: at the first token, and at the last token of each separator."""
         ends = np.full(positions.shape, bool(self.separator))
         for back, token in enumerate(reversed(self.separator)):
             ends &= (positions >= back) & (self.gather(np.clip(positions - back, 0, len(self) - 1)) == token)
@@ -198,7 +198,7 @@ class Passage:
 class _Plan:
     """Which position every part predicts at every step, counted from the part's beginning; below 0 it only reads.
 
-    Parts are whole numbers of chunks, and so is what they read before, so that chunks end where parts begin and end.
+    Parts and their warm-up are whole numbers of chunks, so that chunks end where parts begin and end.
     """
 
     def __init__(self, text: Passage, streams: int, warmup: int, chunk: int) -> None:
@@ -206,7 +206,7 @@ class _Plan:
         predicted = len(text) - 1
         share = _rounded_up(-(-predicted // streams), chunk)
         self.used = -(-predicted // share)
-        last = share * (self.used - 1)  # the most that any part has before it
+        last = share * (self.used - 1)  # the longest context that any part has
         self._starts = 1 + share * np.arange(streams)[:, None]
         self.before = range(-_rounded_up(min(warmup, last), chunk), 0, chunk)
         self.parts = range(0, share, chunk)
@@ -233,13 +233,13 @@ def token_losses(model: Any, inputs: Any, targets: Any, resets: Any, carry: Any)
 
 
 def tell(progress: Progress | None, done: int, total: int) -> None:
-    """Report progress where it is wanted."""
+    """Report progress, if wanted."""
     if progress is not None:
         progress(done, total)
 
 
 def unit_of(vocabulary: Vocabulary) -> str:
-    """Name what a token stands for: "character" or "byte"."""
+    """Return what a token stands for: "character" or "byte"."""
     return "byte" if vocabulary.kind == "bytes" else "character"
 
 
@@ -257,7 +257,7 @@ def _losses(graph: Any, values: Any, inputs: Any, targets: Any, resets: Any, car
 
 @jax.jit
 def _handed_on(begins: Any, ends: Any) -> Any:
-    """Return the states in which the parts should begin: the first as it did, each other as the one before it ended."""
+    """Return the states in which the parts should begin: the first as before, each other as the one before it ended."""
     return jax.tree.map(lambda begin, end: jnp.concatenate([begin[:1], end[:-1]]), begins, ends)
 
 

@@ -1,4 +1,4 @@
-"""Text out of tokens as they come: whole characters, up to a length, and nothing of a stop string."""
+"""Text from a stream of tokens: complete characters, up to a length, without the stop string."""
 
 import re
 from collections.abc import Sequence
@@ -10,16 +10,16 @@ from seqnets.errors import UserError
 
 
 class TextStream:
-    """Hands out text as soon as it is certain.
+    """Returns text as soon as it is certain.
 
-    The text ends after `length` characters, or just before the first stop string, whichever comes first. Of several
-    stop strings the one that is complete first counts; of several that are complete at once, the longest. What may yet turn
-    out to be the beginning of a stop string is held back; so the text does not depend on how the tokens are cut into pieces.
+    The text ends after `length` characters, or just before the first stop string, whichever comes first. If there
+    are several stop strings, the one completed first counts; of several completed at once, the longest. Text that may be the
+    beginning of a stop string is held back, so the result does not depend on how the tokens are cut into pieces.
 
     Args:
-        vocabulary: of the tokens.
-        length: characters at most.
-        stop: strings that end the text and do not belong to it.
+        vocabulary: the vocabulary of the tokens.
+        length: the most characters.
+        stop: strings that end the text and are not part of it.
 
     Raises:
         UserError: a stop string is empty, or has a character that the vocabulary lacks.
@@ -32,7 +32,7 @@ class TextStream:
 
     def __init__(self, vocabulary: Vocabulary, length: int, stop: Sequence[str] = ()) -> None:
         if "" in stop:
-            raise UserError("a stop string must have at least one character; leave `stop` out for none")
+            raise UserError("a stop string must have at least one character; leave `stop` out to have none")
         stop = [normalized(text, vocabulary.normalize) for text in stop]
         for text in stop:
             stop_tokens(vocabulary, text)
@@ -65,7 +65,7 @@ class TextStream:
 
 
 def stop_tokens(vocabulary: Vocabulary, stop: str) -> tuple[int, ...]:
-    """Return the tokens of a stop string, which the model must be able to write.
+    """Return the tokens of a stop string.
 
     Raises:
         UserError: the vocabulary lacks one of its characters.
@@ -74,14 +74,14 @@ def stop_tokens(vocabulary: Vocabulary, stop: str) -> tuple[int, ...]:
         >>> stop_tokens(Vocabulary.from_text("abc"), "x")
         Traceback (most recent call last):
         ...
-        seqnets.errors.UserError: the stop string 'x' never comes: the model has no character 'x'; leave it out or correct it
+        seqnets.errors.UserError: the stop string 'x' can never occur: the model has no character 'x'; leave it out or correct it
     """
     stop = normalized(stop, vocabulary.normalize)
     known = vocabulary.encode(stop, unknown="skip")
     if vocabulary.kind == "chars" and len(known) < len(stop):
         unknown = next(character for character in stop if character not in vocabulary.characters)
         raise UserError(
-            f"the stop string {stop!r} never comes: the model has no character {shown(unknown)}; leave it out or correct it"
+            f"the stop string {stop!r} can never occur: the model has no character {shown(unknown)}; leave it out or correct it"
         )
     return tuple(known.tolist())
 

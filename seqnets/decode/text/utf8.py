@@ -1,4 +1,4 @@
-"""Which byte may follow which in UTF-8, so that a model of bytes never writes a broken character."""
+"""Which bytes may follow in UTF-8, so that a model of bytes never writes a broken character."""
 
 from functools import cache
 
@@ -6,7 +6,7 @@ import numpy as np
 
 START, BROKEN = 0, -1
 
-# state: (first byte, last byte, next state) of every byte that may come (The Unicode Standard, table 3-7).
+# state: (first byte, last byte, next state) for every allowed byte (The Unicode Standard, table 3-7).
 # States 1 to 3 want that many continuation bytes; 4 to 7 are the lead bytes whose next byte is restricted.
 _RANGES = {
     0: [
@@ -32,7 +32,7 @@ _RANGES = {
 
 @cache
 def transitions() -> np.ndarray:
-    """Return the table `(8, 256)` of the state after each byte; `BROKEN` where the byte may not come.
+    """Return the table `(8, 256)` of the state after each byte; `BROKEN` where the byte is not allowed.
 
     Example:
         >>> state = START
@@ -49,7 +49,7 @@ def transitions() -> np.ndarray:
 
 
 def state_after(text: bytes) -> int:
-    """Return the state in which a text leaves the decoder: `START` unless it ends inside a character.
+    """Return the state of the decoder after a text: `START` unless it ends inside a character.
 
     Example:
         >>> state_after(b"ab"), state_after("é".encode()[:1])
@@ -58,6 +58,6 @@ def state_after(text: bytes) -> int:
     state = START
     for byte in text:
         after = int(transitions()[state, byte])
-        # a broken byte ends the character; the byte may begin another
+        # an invalid byte ends the character and may begin another
         state = after if after != BROKEN else max(START, int(transitions()[START, byte]))
     return state

@@ -52,7 +52,7 @@ def test_what_nobody_can_tell_apart_is_left_out(folder):
     found, absent = with_pictures(read_captions(folder / "captions.csv", test_fraction=0, split="train"), folder / "pics")
     assert found.images == (str(folder / "pics/cats/1.png"),)
     assert absent.shared == ("fish/0.png", "0.png")
-    assert "2 of 3 images are named in a way that fits several files" in found.remarks[-1]
+    assert "2 of 3 images are given names that match several files" in found.remarks[-1]
 
 
 def test_a_name_composed_in_the_table_and_decomposed_on_disk(tmp_path):

@@ -246,10 +246,10 @@ WRONG = {
     "header only": ("image,caption\n", "has no captions; give lines such as"),
     "no header": (
         "a.jpg,a dog,a cat\n",
-        "the first line of '.*' names no column of images, .*, such as: image,caption,other",
+        "the first line of '.*' does not name a column of images, .*, such as: image,caption,other",
     ),
     "no delimiter": ("a.jpg a dog\n", "only 'a.jpg a dog'; separate image and caption by a comma, and begin"),
-    "no captions": ("image,size\na.jpg,3\n", "names no column of captions, only 'image, size'"),
+    "no captions": ("image,size\na.jpg,3\n", "does not name a column of captions, only 'image, size'"),
     "short line": ("image,caption\na.jpg,a dog\nb.jpg\n", "line 3 of '.*' has 1 column and lacks column 2, 'caption'"),
     "no image": ("image,caption\n,a dog\n", "line 2 of '.*' names no image"),
     "open quote": (
@@ -268,7 +268,7 @@ WRONG = {
         "line 1 .* must have texts for image and caption, not 3",
     ),
     "json": ('{\n "images": [}\n', "line 2, column 13 of '.*' is not JSON"),
-    "other json": ('{"info": 3}', "is JSON, but of no known form; give COCO's"),
+    "other json": ('{"info": 3}', "is JSON, but its form is unknown; give COCO's"),
     "coco image": ('{"images": [{"id": 1}], "annotations": []}', "image 0 of '.*' must be"),
     "coco bare": (
         '{"images": [], "annotations": [{"image_id": 1, "caption": "a"}]}',
