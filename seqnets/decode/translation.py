@@ -18,7 +18,7 @@ def translate(model: Any, texts: Sequence[str], **settings: Any) -> list[list[Ca
     Args:
         model: a `Translator`.
         texts: any number.
-        **settings: the settings of `seqnets.decode.captions.decoding.decode_captions`: `method`, `beam`, `n_best`, `max_length`, ...
+        **settings: settings of `seqnets.decode.captions.decoding.decode_captions`: `method`, `beam`, `n_best`, `max_length`, ...
 
     Returns:
         For each text its best translations; the `attention` of each is `(T, L)`, with L at least the number of source tokens.

@@ -32,7 +32,7 @@ class SamplingConfig:
     min_p: float | None = None
     """Draw from the characters with at least p times the likeliest character's probability, 0 < p <= 1."""
     repetition_penalty: float | None = None
-    """Divide the positive logits of recent characters by this and multiply the negative ones; values above 1 discourage repetition."""
+    """Divide positive logits of recent characters by this, multiply negative ones; above 1 discourages repetition."""
     repetition_window: int = 16
     """How many of the last characters, including the prompt's, the penalty considers."""
     stop: tuple[str, ...] = ()
