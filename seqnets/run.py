@@ -25,6 +25,7 @@ from seqnets import manifest
 from seqnets.decoders import json_value, read_bytes, read_json, read_text, reading
 from seqnets.errors import UserError
 from seqnets.files import checksum, json_text, replace_file
+from seqnets.models import KINDS
 from seqnets.named_arrays import host_arrays, replace_arrays
 
 FORMAT, FORMAT_VERSION = "seqnets-run", 2  # format 1 had no checksums in config.json
@@ -149,7 +150,7 @@ def _stated(directory: Path) -> tuple[dict[str, Any], dict[str, list[str]]]:
     missing = [name for name in ("task", "model", "train", "data") if name not in config]
     if missing:
         raise UserError(f"'{path}' is damaged: it has no {missing[0]!r}")
-    config["task"] = _RENAMED_TASKS.get(config["task"], config["task"]) if isinstance(config["task"], str) else config["task"]
+    config["task"] = _RENAMED.get(config["task"], config["task"]) if isinstance(config["task"], str) else config["task"]
     listed = config.pop("files", {})
     if not (isinstance(listed, dict) and all(isinstance(figures, list) for figures in listed.values())):
         raise UserError(f"'{path}' is damaged: its list of files is none")
@@ -256,21 +257,10 @@ def read_vocabulary(path: Path) -> Any:
 
 def _builder(directory: Path, config: Mapping[str, Any]) -> Build:
     kind = config["model"].get("kind") if isinstance(config["model"], dict) else None
-    if not isinstance(kind, str) or kind not in _HOMES:
+    home = KINDS.get(_RENAMED.get(kind, kind)) if isinstance(kind, str) else None
+    if home is None:
         raise UserError(f"'{directory}' holds a model of kind {kind!r}, which seqnets does not have; pass `build` to load it")
-    return import_module(_HOMES[kind]).from_description
+    return import_module(f"seqnets.models.{home}").from_description
 
 
-_RENAMED_TASKS = {"labeller": "tagger"}  # old name, in run folders of before
-
-# the modules whose `from_description(description, vocabulary)` makes a model of a kind, with any weights
-_HOMES = {
-    "Captioner": "seqnets.models.captioner",
-    "CharLM": "seqnets.models.char_lm",
-    "Classifier": "seqnets.models.classifier",
-    "Labeller": "seqnets.models.sequence.tagger",  # old name of the next
-    "Tagger": "seqnets.models.sequence.tagger",
-    "TextClassifier": "seqnets.models.sequence.text_classifier",
-    "Translator": "seqnets.models.sequence.translator",
-    "VQA": "seqnets.models.sequence.vqa",
-}
+_RENAMED = {"tagger": "tagger", "Tagger": "Tagger"}  # tasks and kinds of older run folders

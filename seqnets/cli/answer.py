@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from seqnets.cli.parser import Parser
-from seqnets.cli.trained import task_of, wrong_run
+from seqnets.cli.trained import load_trained
 from seqnets.cli.verbs import VERBS
 from seqnets.errors import UserError
 from seqnets.viz.figure_file import check_figure, say, write_figure
@@ -19,16 +19,13 @@ example:
 def main(argv: Sequence[str]) -> int:
     """Run the words after `seqnets answer`; see `seqnets answer --help`."""
     found = _parser().read(argv)
-    task = task_of(found.run)
-    if task != "vqa":
-        raise wrong_run(found.run, task, "vqa")
     if found.top < 1:
         raise UserError(f"--top must be at least 1, not {found.top}")
     check_figure(found.figure)
+    run = load_trained(found.run, "vqa")
     from seqnets.decode.answers import answer_questions
-    from seqnets.run import load
 
-    answers = answer_questions(load(found.run).model, found.image, found.question)
+    answers = answer_questions(run.model, found.image, found.question)
     if found.figure and answers[0].attention is None:
         raise UserError("this model multiplies and looks nowhere; train with --model.attention additive to see where it looks")
     for number, answer in enumerate(answers):

@@ -2,20 +2,18 @@
 
 import argparse
 import json
-import secrets
-import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from seqnets.cli.options import add_fields, given_fields
 from seqnets.cli.parser import Parser
-from seqnets.cli.trained import load_trained, wrong_run
+from seqnets.cli.seed import Seed, add_seed
+from seqnets.cli.trained import load_trained
 from seqnets.cli.verbs import VERBS
 from seqnets.errors import UserError
 from seqnets.viz.figure_file import check_figure, check_folder, say, write_figure
 
-_SEEDS = 1 << 32
 _OF_DRAWING = ("temperature", "top_k", "top_p", "min_p")
 _DONE, _NONE_READ = 0, 2
 _EPILOG = """\
@@ -50,13 +48,13 @@ def main(argv: Sequence[str]) -> int:
     from seqnets.cli.image_arguments import named_images
     from seqnets.data.images.names import path_as_given
 
-    run = load_trained(found.run, "captioner")
-    _check_captioner(run, found)
+    seed = Seed.of(found)
+    run = load_trained(found.run, "captioner", fits=_captions)
+    _check_attention(run.model, found)
     paths = list({path_as_given(str(path)): path for path in reversed(named_images(found.images))}.values())[::-1]
-    seed = secrets.randbelow(_SEEDS) if found.seed is None else found.seed
-    captioned = list(_shown(_captioned(run.model, paths, config, seed, found), paths, found))
-    if config.method == "sample" and found.seed is None:
-        print(f"seqnets: seed {seed}", file=sys.stderr)
+    captioned = list(_shown(_captioned(run.model, paths, config, seed.number, found), paths, found))
+    if config.method == "sample":
+        seed.report()
     _write(captioned, found)
     return _DONE if captioned else _NONE_READ
 
@@ -71,7 +69,7 @@ def _parser(default: Any) -> Parser:
     parser.add_argument("--html", metavar="FILE", help="a page where every word shows what the model looked at; needs no network")
     parser.add_argument("--features", metavar="STORE", help="feature store with the images, for a captioner of stored features")
     parser.add_argument("--batch-size", type=parser.value(int), default=16, metavar="N", help="images at once [16]")
-    parser.add_argument("--seed", type=parser.value(int), metavar="N", help="decides what is drawn [a new one each time]")
+    add_seed(parser, "what is drawn")
     add_fields(parser, default, title="search and drawing", without=("attention",))
     return parser
 
@@ -89,8 +87,6 @@ def _config(found: argparse.Namespace, kind: Any) -> Any:
 
 
 def _check(found: argparse.Namespace) -> None:
-    if found.seed is not None and not 0 <= found.seed < _SEEDS:
-        raise UserError(f"--seed must be at least 0 and below 2^32, not {found.seed}")
     if found.batch_size < 1:
         raise UserError(f"--batch-size must be at least 1, not {found.batch_size}")
     for option in ("out", "html"):
@@ -98,10 +94,12 @@ def _check(found: argparse.Namespace) -> None:
     check_figure(found.figure)
 
 
-def _check_captioner(run: Any, found: argparse.Namespace) -> None:
-    if not all(hasattr(run.model, name) for name in ("encode", "step", "vocabulary", "grid")):
-        raise wrong_run(run.directory, run.config["task"], "captioner")
-    if (found.figure or found.html) and run.model.config.attention == "none":
+def _captions(model: Any) -> bool:
+    return all(hasattr(model, name) for name in ("encode", "step", "vocabulary", "grid"))
+
+
+def _check_attention(model: Any, found: argparse.Namespace) -> None:
+    if (found.figure or found.html) and model.config.attention == "none":
         raise UserError("this captioner has no attention: nothing to show of where it looked; leave out --figure and --html")
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from seqnets.cli.options import add_fields, given_fields
 from seqnets.cli.parser import Parser
-from seqnets.cli.trained import load_trained, wrong_run
+from seqnets.cli.trained import load_trained
 from seqnets.cli.verbs import VERBS
 from seqnets.errors import UserError
 
@@ -101,8 +101,6 @@ def _settings(run: Any) -> Any:
     from seqnets.run import SETTINGS, check_file
     from seqnets.tasks.text import TextRunConfig
 
-    if run.config["task"] != "text":
-        raise wrong_run(run.directory, run.config["task"], "text")
     path = run.directory / SETTINGS
     check_file(path)
     return settings.replaced(TextRunConfig(), settings.read(path), str(path))

@@ -4,11 +4,11 @@ import argparse
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from seqnets.cli import runtime
 from seqnets.cli.parser import Parser
-from seqnets.cli.trained import load_trained, wrong_run
+from seqnets.cli.trained import load_trained
 from seqnets.errors import UserError
 
 if TYPE_CHECKING:
@@ -92,17 +92,15 @@ def _of_run(found: argparse.Namespace) -> Chosen:
         raise UserError("--weights needs --model NAME: say which network the weights are of")
     if not found.words or not Path(found.words[0]).is_dir():
         raise UserError("give --model NAME --weights PATH, or a run folder of `seqnets train classifier` as the first word")
-    run = load_trained(found.words[0], "classifier")
-    return Chosen(_network(run), Path(found.words[0]).resolve().name, _labels(run), found.words[1:])
+    run = load_trained(found.words[0], "classifier", fits=lambda model: _network(model) is not None)
+    network = cast("ConvNet", _network(run.model))
+    return Chosen(network, Path(found.words[0]).resolve().name, _labels(run), found.words[1:])
 
 
-def _network(run: Any) -> "ConvNet":
+def _network(model: Any) -> "ConvNet | None":
     from seqnets.models.cnn.network import ConvNet
 
-    model = run.model if isinstance(run.model, ConvNet) else getattr(run.model, "network", None)
-    if not isinstance(model, ConvNet):
-        raise wrong_run(run.directory, run.config["task"], "classifier")
-    return model
+    return next((part for part in (model, getattr(model, "network", None)) if isinstance(part, ConvNet)), None)
 
 
 def _labels(run: Any) -> list[str] | None:

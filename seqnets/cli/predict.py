@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from seqnets.cli.parser import Parser
-from seqnets.cli.trained import task_of, wrong_run
+from seqnets.cli.trained import load_trained
 from seqnets.cli.verbs import VERBS
 from seqnets.errors import UserError
 from seqnets.viz.figure_file import check_figure, say, write_figure
@@ -31,14 +31,8 @@ Entry = dict[str, Any]
 def main(argv: Sequence[str]) -> int:
     """Run the words after `seqnets predict`; see `seqnets predict --help`."""
     found = _parser().read(argv)
-    task = task_of(found.run)
-    if task not in _KINDS:
-        raise wrong_run(found.run, task, *_KINDS)
-    _check(found, task)
-    from seqnets.run import load
-
-    run = load(found.run)
-    predict, show = _KINDS[task]
+    run = load_trained(found.run, *_KINDS, check=lambda task: _check(found, task))
+    predict, show = _KINDS[run.config["task"]]
     for entry in predict(run.model, _inputs(run.model, found), found):
         print(json.dumps(entry) if found.json else show(entry), flush=True)
     return 0

@@ -2,19 +2,18 @@
 
 import argparse
 import json
-import secrets
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from seqnets.cli.options import add_fields, given_fields
 from seqnets.cli.parser import Parser
-from seqnets.cli.trained import load_trained, wrong_run
+from seqnets.cli.seed import Seed, add_seed
+from seqnets.cli.trained import load_trained
 from seqnets.cli.verbs import VERBS
 from seqnets.errors import UserError
 
 BETWEEN = f"\n{'-' * 72}\n"
-_SEEDS = 1 << 32
 _OF_BEAMS = ("length", "unknown")
 _EPILOG = """\
 The text goes to standard output and nothing else does: the prompt, then exactly the new characters asked for, and an
@@ -31,14 +30,14 @@ def main(argv: Sequence[str]) -> int:
     given = given_fields(found, SamplingConfig, without=("stop",))
     config = SamplingConfig(**given, stop=tuple(unescaped(text, "--stop") for text in found.stop))
     _check(found, given)
-    run = load_trained(found.run, "text")
+    seed = Seed.of(found)
+    run = load_trained(found.run, "text", fits=lambda model: hasattr(model, "stepper"))
     prompt = _prompt(found, run.vocabulary)
     _say_what_is_unknown(prompt, run.vocabulary, config.unknown)
-    seed = secrets.randbelow(_SEEDS) if found.seed is None else found.seed
-    pieces = _likeliest(run, prompt, config, found) if found.beam else _pieces(run, prompt, config, found.samples, seed)
+    pieces = _likeliest(run, prompt, config, found) if found.beam else _pieces(run, prompt, config, found.samples, seed.number)
     _write(pieces, _shown(prompt), found)
-    if found.seed is None and not found.beam:
-        print(f"seqnets: seed {seed}", file=sys.stderr)
+    if not found.beam:
+        seed.report()
     return 0
 
 
@@ -49,7 +48,7 @@ def _parser(default: Any) -> Parser:
     parser.add_argument("--prompt-file", metavar="FILE", help="a file with the prompt, taken as it is; - for standard input")
     parser.add_argument("--no-prompt", action="store_true", help="write the new text only")
     parser.add_argument("--samples", type=parser.value(int), default=1, metavar="N", help="texts to write [1]")
-    parser.add_argument("--seed", type=parser.value(int), metavar="N", help="number that decides the text [a new one each time]")
+    add_seed(parser, "the text")
     parser.add_argument("--json", action="store_true", help='write a JSON list of {"prompt": ..., "text": ...}')
     parser.add_argument(
         "--beam", type=parser.value(int), default=0, metavar="W", help="search the likeliest text with W beams instead of drawing"
@@ -66,13 +65,11 @@ def _parser(default: Any) -> Parser:
 
 
 def _check(found: argparse.Namespace, given: Mapping[str, Any]) -> None:
-    from seqnets import settings
     from seqnets.decode.text.config import MANY
 
     if found.prompt is not None and found.prompt_file is not None:
         raise UserError("--prompt and --prompt-file both give a prompt; leave one out")
     MANY.check("--samples", found.samples)
-    settings.SEED.check("--seed", found.seed or 0)
     MANY._replace(least=0).check("--beam", found.beam)
     if found.beam:
         _check_beam(found, [f"--{name.replace('_', '-')}" for name in given if name not in _OF_BEAMS])
@@ -110,7 +107,6 @@ def _pieces(run: Any, prompt: str, config: Any, samples: int, seed: int) -> Iter
 
     from seqnets.decode.text.sampling import stream_many
 
-    _check_text_model(run)
     key, separator = jax.random.key(seed), _separator(run)
     return stream_many(run.model, prompt, samples=samples, key=key, config=config, separator=separator)
 
@@ -118,16 +114,10 @@ def _pieces(run: Any, prompt: str, config: Any, samples: int, seed: int) -> Iter
 def _likeliest(run: Any, prompt: str, config: Any, found: argparse.Namespace) -> Iterator[list[str]]:
     from seqnets.decode.text.beam import beam_search
 
-    _check_text_model(run)
     stop, separator = "".join(config.stop), _separator(run)
     settings = {"length": config.length, "width": found.beam, "unknown": config.unknown}
     best = beam_search(run.model, prompt, stop=stop, separator=separator, **settings)
     return iter([[continuation.text for continuation in best[: found.samples]]])
-
-
-def _check_text_model(run: Any) -> None:
-    if not hasattr(run.model, "stepper"):
-        raise wrong_run(run.directory, run.config["task"], "text")
 
 
 def _separator(run: Any) -> tuple[int, ...]:

@@ -2,6 +2,7 @@
 
 import os
 import shlex
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,32 +11,35 @@ from seqnets.errors import UserError
 from seqnets.tasks import TASKS
 
 
-def load_trained(directory: str | os.PathLike[str], *wanted: str) -> Any:
+def load_trained(
+    directory: str | os.PathLike[str],
+    *wanted: str,
+    fits: Callable[[Any], bool] | None = None,
+    check: Callable[[str], None] = lambda task: None,
+) -> Any:
     """Load the run of a task, and refuse one of another task before its weights are read.
 
-    A run of a task that `seqnets train` does not have is loaded: it may hold any model.
+    Args:
+        directory: the run folder.
+        *wanted: the tasks whose runs the verb takes.
+        fits: `model -> whether the verb can use it`; a run of a task that `seqnets train` does not have may hold such a model.
+            Where left out, such runs are refused.
+        check: called with the task before the weights are read, to refuse options that do not fit it.
 
     Raises:
         UserError: the folder is no run, or one of another task.
     """
-    task = task_of(directory)
-    from seqnets.run import load
-
-    if task in TASKS and task not in wanted:
-        raise wrong_run(directory, task, *wanted)
-    return load(directory)
-
-
-def task_of(directory: str | os.PathLike[str]) -> str:
-    """Return what a run was trained for, before its weights are read.
-
-    Raises:
-        UserError: the folder is no run.
-    """
     runtime.start()
-    from seqnets.run import read_config
+    from seqnets.run import load, read_config
 
-    return read_config(Path(directory))["task"]
+    task = read_config(Path(directory))["task"]
+    if task not in wanted and (task in TASKS or fits is None):
+        raise wrong_run(directory, task, *wanted)
+    check(task)
+    run = load(directory)
+    if fits and not fits(run.model):
+        raise wrong_run(directory, task, *wanted)
+    return run
 
 
 def wrong_run(directory: str | os.PathLike[str], task: str, *wanted: str) -> UserError:

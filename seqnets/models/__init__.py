@@ -26,6 +26,17 @@ if TYPE_CHECKING:
     from seqnets.models.sequence.vqa import VQAConfig as VQAConfig
     from seqnets.models.summary import summarize as summarize
 
+# the kinds of model in config.json of a run folder, and where `from_description(description, vocabulary)` makes one of each
+KINDS = {
+    "Captioner": "captioner",
+    "CharLM": "char_lm",
+    "Classifier": "classifier",
+    "Tagger": "sequence.tagger",
+    "TextClassifier": "sequence.text_classifier",
+    "Translator": "sequence.translator",
+    "VQA": "sequence.vqa",
+}
+
 if not TYPE_CHECKING:  # a checker that sees `__getattr__` takes every name for one that exists
     __getattr__, __dir__, __all__ = on_demand(
         __name__,
