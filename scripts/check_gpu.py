@@ -4,11 +4,11 @@
     python scripts/check_gpu.py --parts parity,recurrent --small    # a small form, also on a CPU
 
 Parts: `self_checks` (what each backend proves itself by), `parity` (every backend's outputs and gradients against the
-reference), `recurrent` (training steps at the sizes of benchmark_recurrent.py, and torch's on the same GPU), `layer` (one LSTM at
-B16 T1024 H768, the setting of published figures), `fused` (layers that fit into one kernel), `graphs` (steps as CUDA graphs: the
-same losses, and how fast), `images` (ResNet inference and training against torch), `sampling`, and `captions` (beam search). A
-part that fails is recorded with its error, and the next one runs. The file is rewritten after each part, so that a run that is
-cut off keeps what it has.
+reference), `contexts` (what `auto` chooses, within JAX's transformations), `recurrent` (training steps at the sizes of
+benchmark_recurrent.py, and torch's on the same GPU), `layer` (one LSTM at B16 T1024 H768, the setting of published figures),
+`fused` (layers that fit into one kernel), `graphs` (steps as CUDA graphs: the same losses, and how fast), `images` (ResNet
+inference and training against torch), `sampling`, and `captions` (beam search). A part that fails is recorded with its error,
+and the next one runs. The file is rewritten after each part, so that a run that is cut off keeps what it has.
 """
 
 import argparse
@@ -157,6 +157,43 @@ def _results(cell: str, case: str, backend: str) -> Any:
     return jax.tree.leaves((results, gradients))
 
 
+def contexts(small: bool) -> Iterator[dict[str, Any]]:
+    """Use what `auto` chooses within JAX's transformations, and compare with the scan."""
+    del small
+    layers = {backend: sn.nn.RNN(CELLS["lstm"](nnx.Rngs(0)), backend=backend) for backend in ("auto", "scan")}
+    x = jnp.asarray(np.random.default_rng(0).standard_normal((4, 20, 17, 24), np.float32))
+
+    def total(layer: Any, x: Any) -> Any:
+        return jnp.sin(layer(x)).sum()
+
+    uses: dict[str, Callable[[Any], Any]] = {
+        "eager": lambda layer: layer(x[0]),
+        "jit": lambda layer: jax.jit(lambda x: layer(x))(x[0]),
+        "vmap": lambda layer: jax.vmap(layer)(x),
+        "vmap of grad": lambda layer: jax.vmap(jax.grad(partial(total, layer)))(x),
+        "scan": lambda layer: jax.lax.scan(lambda carry, x: (carry + total(layer, x), None), 0.0, x)[0],
+        "grad of scan": lambda layer: jax.grad(
+            lambda x: jax.lax.scan(lambda carry, x: (carry + total(layer, x), None), 0.0, x)[0]
+        )(x),
+        "checkpoint": lambda layer: jax.grad(jax.checkpoint(partial(total, layer)))(x[0]),
+        "jvp": lambda layer: jax.jvp(partial(total, layer), (x[0],), (x[1],))[1],
+        "grad of grad": lambda layer: jax.grad(lambda x: (jax.grad(partial(total, layer))(x) ** 2).sum())(x[0]),
+        "mesh": lambda layer: _within_a_mesh(layer, x[0]),
+    }
+    with jax.default_matmul_precision("highest"):
+        for name, use in uses.items():
+            yield _row({"context": name}, lambda use=use: {"error": _largest(use(layers["auto"]), use(layers["scan"]))})
+
+
+def _within_a_mesh(layer: Any, x: Any) -> Any:
+    with jax.set_mesh(jax.make_mesh((1,), ("data",), axis_types=(jax.sharding.AxisType.Auto,))):
+        return jax.jit(jax.grad(lambda x: jnp.sin(layer(x)).sum()))(x)
+
+
+def _largest(found: Any, expected: Any) -> float:
+    return float(jnp.abs(found - expected).max() / jnp.maximum(jnp.abs(expected).max(), 1e-3))
+
+
 def recurrent(small: bool) -> Iterator[dict[str, Any]]:
     """Time training steps of the character models of benchmark_recurrent.py, ours and torch's in turn."""
     runs = (("small", "lstm"),) if small else (*((size, "lstm") for size in "abcg"), ("b", "gru"), ("b", "vanilla"))
@@ -245,7 +282,7 @@ def graphs(small: bool) -> Iterator[dict[str, Any]]:
         yield {"skipped": "there is no GPU"}
         return
     losses: dict[bool, list[float]] = {}
-    for wanted in (False, True):
+    for wanted in (False, True, False, True):
         with tempfile.TemporaryDirectory() as folder:
             text = Path(folder, "text.txt")
             text.write_text("It was a bright cold day in April, and the clocks were striking thirteen.\n" * 3000)
@@ -363,6 +400,7 @@ def _row(row: dict[str, Any], work: Callable[[], dict[str, Any]]) -> dict[str, A
 PARTS: dict[str, Callable[[bool], Iterator[dict[str, Any]]]] = {
     "self_checks": self_checks,
     "parity": parity,
+    "contexts": contexts,
     "recurrent": recurrent,
     "layer": layer,
     "fused": fused,

@@ -21,7 +21,7 @@ def _report(tmp_path, parts):
 
 @pytest.mark.slow
 def test_every_part_runs_in_a_small_form(tmp_path):
-    parts = _report(tmp_path, "self_checks,parity,recurrent,layer,fused,graphs,images,sampling,captions")
+    parts = _report(tmp_path, "self_checks,parity,contexts,recurrent,layer,fused,graphs,images,sampling,captions")
     assert [name for name, part in parts.items() if part["failure"] or not part["rows"]] == []
     errors = [row["error_highest"] for row in parts["parity"]["rows"] if "error_highest" in row]
     assert len(errors) >= 8

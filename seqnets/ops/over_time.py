@@ -79,7 +79,8 @@ def sequence(
 
 
 _RUNS = {"parallel": parallel.run, "native": native.run, "pallas": pallas.run, "scan": scan.run, "reference": reference.run}
-_AUTO = ("parallel", "native", "scan")  # on GPUs, XLA's loop was faster than cuDNN; pallas is for those who ask
+_AUTO = ("parallel", "native", "pallas", "scan")
+_PLATFORM = {"native": "cpu", "pallas": "cuda"}  # of those that run on one alone
 
 
 def _chosen(backend: Backend, *call) -> str:
@@ -106,10 +107,10 @@ def _bound(name: str, recurrence: Recurrence, reverse: bool) -> Callable:
 
 def _runner(name: str, recurrence: Recurrence, reverse: bool, portable: bool) -> Callable:
     run = _bound(name, recurrence, reverse)
-    if not portable or name != "native":
+    if not portable or name not in _PLATFORM:
         return run
     # what is traced on one platform may be lowered for another, which does not know these kernels
-    return partial(jax.lax.platform_dependent, default=_bound("scan", recurrence, reverse), cpu=run)
+    return partial(jax.lax.platform_dependent, default=_bound("scan", recurrence, reverse), **{_PLATFORM[name]: run})
 
 
 def _varying_alike(tree):
