@@ -1,4 +1,4 @@
-"""Floor 3: how good a caption is. NumPy only."""
+"""Floor 3: metrics of captions and classification. NumPy only."""
 
 from typing import TYPE_CHECKING
 

@@ -1,24 +1,24 @@
-"""BLEU: how many n-grams of a hypothesis its references hold."""
+"""BLEU: the share of a hypothesis's n-grams that its references contain."""
 
 import numpy as np
 
 from seqnets.metrics.ngrams import LONGEST
 from seqnets.metrics.references import Comparison
 
-_TINY, _SMALL = 1e-15, 1e-9  # the reference code's own, so that hypotheses without a match get its figures
+_TINY, _SMALL = 1e-15, 1e-9  # the reference code's values, so that hypotheses without a match get the same figures
 
 
 def bleu(comparison: Comparison) -> tuple[np.ndarray, np.ndarray]:
-    """Return BLEU-1 to BLEU-4 of all hypotheses together, and of each alone.
+    """Return BLEU-1 to BLEU-4 of all hypotheses together and of each one.
 
     p_n = (sum over n-grams of min(count, largest count in one reference) + 1e-15) / (number of n-grams + 1e-9)
     BLEU-n = exp(min(0, 1 - r / c)) (p_1 ... p_n)^(1/n)
 
-    with c the words of the hypothesis and r those of the reference closest in length, the shorter of two as close. For
+    with c the words of the hypothesis and r those of the reference closest in length, the shorter one in a tie. For
     all together, counts and lengths are summed before they are divided; that is not the mean over hypotheses.
 
     Args:
-        comparison: B hypotheses beside their references.
+        comparison: B hypotheses with their references.
 
     Returns:
         float64 of shape (4,) and of shape (B, 4).
@@ -62,4 +62,4 @@ def _bleu(correct: np.ndarray, guessed: np.ndarray, length: np.ndarray, closest:
     ratio = (length + _TINY) / (closest + _SMALL)
     penalty = np.exp(np.minimum(0, 1 - 1 / ratio))
     found = penalty[..., None] * np.exp(np.cumsum(np.log(precision), -1) / np.arange(1, LONGEST + 1))
-    return np.where(found < _SMALL, 0.0, found)  # what is left of the tiny numbers where nothing matches
+    return np.where(found < _SMALL, 0.0, found)  # the remainder of the tiny constants where nothing matches

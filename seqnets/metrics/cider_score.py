@@ -1,4 +1,4 @@
-"""CIDEr-D: how alike a hypothesis and its references are in the n-grams that tell images apart."""
+"""CIDEr-D: the similarity of a hypothesis and its references in the n-grams that distinguish images."""
 
 from collections.abc import Sequence
 
@@ -12,17 +12,17 @@ _SCALE = 10.0
 
 
 def cider(comparison: Comparison) -> np.ndarray:
-    """Return CIDEr-D of each hypothesis; that of all together is their mean.
+    """Return CIDEr-D of each hypothesis; the corpus figure is their mean.
 
     g_n(c) = count_n(c) log(N / max(1, number of images with a reference that holds the n-gram))
     CIDEr-D(c, S) = 10 / (4 |S|) sum_{n=1}^4 sum_{s in S} exp(-(l(c) - l(s))^2 / (2 6^2))
                     min(g_n(c), g_n(s)) . g_n(s) / (|g_n(c)| |g_n(s)|)
 
     with l the number of words. Document frequencies come from the references, all N images of them: a single image gives
-    zero, and figures of different sets of images do not compare. Nothing is stemmed, as in the reference code.
+    zero, and figures of different sets of images are not comparable. Words are not stemmed, as in the reference code.
 
     Args:
-        comparison: B hypotheses beside their references.
+        comparison: B hypotheses with their references.
 
     Returns:
         float64 of shape (B,), from 0 to 10.
@@ -43,13 +43,13 @@ def cider(comparison: Comparison) -> np.ndarray:
 
 
 class CiderReward:
-    """CIDEr-D as a reward: references are counted once, then batch after batch of hypotheses is scored.
+    """CIDEr-D as a reward: references are counted once, then any number of batches is scored.
 
     Words may be strings or the numbers of tokens. For self-critical training let both references and hypotheses end
-    with the end token, or captions that break off are not told from finished ones.
+    with the end token; otherwise, captions that break off score like finished ones.
 
     Args:
-        references: for each image its references, for each of them its words.
+        references: the references of each image, as lists of words.
 
     Example:
         >>> reward = CiderReward([[[3, 1, 4, 0], [3, 1, 0]], [[5, 9, 0]]])
@@ -68,10 +68,10 @@ class CiderReward:
 
         Args:
             hypotheses: the words of each; B of them.
-            images: whole numbers of shape (B,): which image each is of.
+            images: whole numbers of shape (B,): the image of each hypothesis.
 
         Raises:
-            UserError: the numbers of hypotheses and images differ, or there is no such image.
+            UserError: the numbers of hypotheses and images differ, or an image does not exist.
         """
         return cider(self.references.compare(hypotheses, images))
 

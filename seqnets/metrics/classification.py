@@ -1,10 +1,10 @@
-"""How well classes are told apart."""
+"""Metrics of classification."""
 
 import numpy as np
 
 
 def confusion(truth: np.ndarray, guesses: np.ndarray, classes: int) -> np.ndarray:
-    """Count how often each class was taken for each.
+    """Count how often each class was guessed for each true class.
 
     Args:
         truth: `(N,)` class numbers.
@@ -23,7 +23,7 @@ def confusion(truth: np.ndarray, guesses: np.ndarray, classes: int) -> np.ndarra
 
 
 def accuracy(counts: np.ndarray) -> float:
-    """Return the share that was right, of a confusion `(C, C)`.
+    """Return the share of right guesses, from a confusion `(C, C)`.
 
     Example:
         >>> accuracy(np.array([[1, 1], [0, 2]]))
@@ -33,7 +33,7 @@ def accuracy(counts: np.ndarray) -> float:
 
 
 def macro_f1(counts: np.ndarray) -> float:
-    """Return the mean over classes of F1 = 2 right / (true + guessed), of a confusion `(C, C)`.
+    """Return the mean over classes of F1 = 2 right / (true + guessed), from a confusion `(C, C)`.
 
     Classes that neither occur nor are guessed are left out.
 

@@ -1,4 +1,4 @@
-"""Results in the JSON of COCO, and the references that they belong to."""
+"""Results in COCO's JSON, and the matching of their images to references."""
 
 import json
 from collections import Counter
@@ -26,7 +26,7 @@ def read_results(path: str | PathLike[str]) -> dict[ImageId, str]:
         The caption of each image, in the order of the file.
 
     Raises:
-        UserError: the file is not of that form, holds no caption, or two of one image.
+        UserError: the file does not have that form, holds no caption, or holds two captions of one image.
     """
     found = _read(path, "results")
     if isinstance(found, dict) and "annotations" in found:
@@ -36,29 +36,29 @@ def read_results(path: str | PathLike[str]) -> dict[ImageId, str]:
     if not isinstance(found, list):
         raise UserError(f"results '{path}' must be {RESULTS_FORM}, not {_shown(found)}")
     if not found:
-        raise UserError(f"results '{path}' hold no caption; give at least one: {RESULTS_FORM}")
+        raise UserError(f"results '{path}' hold no captions; give at least one: {RESULTS_FORM}")
     captions: dict[ImageId, str] = {}
     for place, entry in enumerate(found):
         image, caption = _entry(entry, f"entry {place} of results '{path}'")
         if image in captions:
-            raise UserError(f"results '{path}' caption image {image!r} twice (again at entry {place}); keep one caption an image")
+            raise UserError(f"results '{path}' caption image {image!r} twice (also at entry {place}); keep one caption of it")
         captions[image] = caption
     return captions
 
 
 def reference_ids(results: Collection[ImageId], ids: Sequence[ImageId], names: Sequence[str]) -> dict[ImageId, ImageId]:
-    """Return which image of the references each result is of: by what files call it, else by the name of its file.
+    """Return the reference image of each result, matched by its id, else by its file name.
 
     Args:
-        results: what the results call their images.
-        ids: what the references call theirs.
-        names: the files of those.
+        results: the image ids of the results.
+        ids: the image ids of the references.
+        names: the file names of the references.
 
     Returns:
         For each result the image of the references; the result's own name where there is none.
 
     Raises:
-        UserError: a name fits several images, or two results are of one image.
+        UserError: a name matches several images, or two results belong to one image.
 
     Example:
         >>> reference_ids([7, "photos/b.jpg", "c.jpg"], [7, 9], ["a.jpg", "b.jpg"])
@@ -66,23 +66,23 @@ def reference_ids(results: Collection[ImageId], ids: Sequence[ImageId], names: S
     """
     known = set(ids)
     paired = {result: next((each for each in (result, _other_type(result)) if each in known), result) for result in results}
-    # where the references number their images, a number that they lack is not the end of a file's name
+    # where the references number their images, an unknown number is not matched to the end of a file name
     numbered = any(isinstance(each, int) for each in known)
     others = [str(each) for each in results if paired[each] not in known and not (numbered and str(each).isdecimal())]
     found = match_names(others, names)
     if found.shared:
-        raise UserError(f"image {found.shared[0]!r} of the results fits several images of the references; give more of its path")
+        raise UserError(f"image {found.shared[0]!r} of the results matches several of the references; give more of its path")
     by_name = {result: ids[place] for result, place in zip(others, found.places) if place is not None}
     paired = {result: by_name.get(str(result), image) for result, image in paired.items()}
     twice = next((image for image, count in Counter(paired.values()).items() if count > 1), None)
     if twice is not None:
         names_of = " and ".join(repr(result) for result, image in paired.items() if image == twice)
-        raise UserError(f"{names_of} in the results are both image {twice!r} of the references; keep one caption an image")
+        raise UserError(f"{names_of} in the results are both image {twice!r} of the references; keep one caption per image")
     return paired
 
 
 def check_images(results: Collection[ImageId], references: Mapping[ImageId, Any], *, partial: bool = False) -> None:
-    """Refuse results for other images than those with references.
+    """Refuse results of images without references.
 
     Args:
         results: the images that have a caption.
@@ -105,7 +105,7 @@ def check_images(results: Collection[ImageId], references: Mapping[ImageId, Any]
     missing = [] if partial else [image for image in references if image not in results]
     if missing:
         what = f"{_some(missing, len(references), 'references')} no caption in the results ({_listed(missing)})"
-        raise UserError(f"{what}; caption them, or score only what is there with --partial")
+        raise UserError(f"{what}; caption them, or pass --partial to score only the captions given")
 
 
 def _read(path: str | PathLike[str], what: str) -> Any:

@@ -1,4 +1,4 @@
-"""Captions as counts of n-grams, which are whole numbers: an n-gram has the same number in references and hypotheses."""
+"""Captions as counts of n-grams. An n-gram is a whole number, the same in references and hypotheses."""
 
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from itertools import chain
@@ -8,7 +8,7 @@ import numpy as np
 
 LONGEST = 4
 
-Words = Sequence[Hashable]  # of one caption: strings, or the numbers of tokens
+Words = Sequence[Hashable]  # the words of one caption: strings, or token numbers
 
 
 class Counts(NamedTuple):
@@ -28,8 +28,8 @@ class Counts(NamedTuple):
 class NgramCodes:
     """The numbers of all n-grams of up to four words in a set of captions, and their counts.
 
-    An n-gram is the (n-1)-gram that it begins with and its last word; its number is the place of that pair among the
-    sorted pairs. What the set does not hold gets the numbers above, which are good for one call of `counts` only.
+    An n-gram is a pair: the (n-1)-gram that it begins with, and its last word. Its number is the place of that pair among
+    the sorted pairs. Unknown n-grams get the numbers above, which are valid for one call of `counts` only.
 
     Args:
         captions: the words of each caption.
@@ -49,7 +49,7 @@ class NgramCodes:
         self.sizes = [len(self._words), *map(len, self._pairs)]
 
     def counts(self, captions: Sequence[Words]) -> list[Counts]:
-        """Return the counts of the n-grams of every caption, for n = 1 .. 4; `learned` are those of the set itself."""
+        """Return the counts of the n-grams of every caption, for n = 1 .. 4; `learned` are the counts of the set itself."""
         return list(_walk(self._flat(captions, {}), _lengths(captions), self._find))
 
     def _flat(self, captions: Sequence[Words], new: dict[Hashable, int]) -> np.ndarray:
@@ -70,12 +70,12 @@ class NgramCodes:
 
 
 def joined(first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """Return one int64 for each two whole numbers below 2**31; sorted as the pairs are."""
+    """Return one int64 for each pair of whole numbers below 2**31, in the same sort order."""
     return first << 32 | second
 
 
 def find(keys: np.ndarray, wanted: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return where numbers stand among sorted keys, and which of them are not there."""
+    """Return the places of numbers among sorted keys, and which of them are missing."""
     if not len(keys):
         return np.zeros(len(wanted), np.int64), np.ones(len(wanted), bool)
     places = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
@@ -87,9 +87,9 @@ def _lengths(captions: Sequence[Words]) -> np.ndarray:
 
 
 def _walk(words: np.ndarray, lengths: np.ndarray, number: Callable[[int, np.ndarray], np.ndarray]) -> Iterator[Counts]:
-    """Count n-grams for n = 1 .. 4; `number` says how the pairs of an (n-1)-gram and a word are called."""
+    """Count n-grams for n = 1 .. 4; `number` maps pairs of an (n-1)-gram and a word to numbers."""
     row = np.repeat(np.arange(len(lengths)), lengths)
-    left = np.repeat(np.cumsum(lengths), lengths) - np.arange(len(words))  # words of the caption from here on
+    left = np.repeat(np.cumsum(lengths), lengths) - np.arange(len(words))  # words left in the caption from here
     start, gram = np.arange(len(words)), words
     yield _counted(row, gram)
     for size in range(2, LONGEST + 1):

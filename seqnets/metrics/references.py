@@ -1,4 +1,4 @@
-"""The reference captions of many images, counted once, and how hypotheses compare with them."""
+"""The reference captions of many images, counted once, and the comparison of hypotheses with them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,14 +12,14 @@ from seqnets.metrics.ngrams import Counts, NgramCodes, Words, find, joined
 
 
 class References:
-    """The reference captions of N images, from which hypotheses are scored any number of times.
+    """The reference captions of N images, against which any number of hypotheses are scored.
 
     Args:
-        captions: for each image its references, for each of them its words: strings as of `caption_words`, or the
-            numbers of tokens; at least one image, and one reference an image.
+        captions: the references of each image as lists of words: strings as from `caption_words`, or token
+            numbers; at least one image, and one reference per image.
 
     Raises:
-        UserError: there is no image, or an image has no reference.
+        UserError: there are no images, or an image has no reference.
 
     Example:
         >>> references = References([[["a", "dog"], ["the", "dog"]], [["a", "red", "cat"]]])
@@ -42,15 +42,15 @@ class References:
         return len(self.captions)
 
     def compare(self, hypotheses: Sequence[Words], images: Sequence[int] | np.ndarray | None = None) -> "Comparison":
-        """Return what the metrics read of some hypotheses and the references of their images.
+        """Return the comparison of some hypotheses with the references of their images.
 
         Args:
             hypotheses: the words of each; B of them.
-            images: whole numbers of shape (B,): which image each is of; an image may come often or not at all. One
-                hypothesis for each image, in their order, where left out.
+            images: whole numbers of shape (B,): the image of each hypothesis; images may repeat or be absent. By
+                default there is one hypothesis for each image, in order.
 
         Raises:
-            UserError: the numbers of hypotheses and images differ, or there is no such image.
+            UserError: the numbers of hypotheses and images differ, or an image does not exist.
         """
         chosen = np.arange(len(self)) if images is None else np.asarray(images, np.int64).reshape(-1)
         _check_images(chosen, len(hypotheses), len(self))
@@ -58,7 +58,7 @@ class References:
 
 
 class Postings:
-    """Which references hold which n-grams of one length, and how often; the n-grams of an image stand together.
+    """Which references hold which n-grams of one length, and how often; the n-grams of an image are adjacent.
 
     Args:
         counts: the n-grams of every reference.
@@ -85,7 +85,7 @@ class Postings:
 
     @cached_property
     def rarity(self) -> np.ndarray:
-        """log(N / document frequency) by n-gram; one more at the end stands for all that no reference holds."""
+        """log(N / document frequency) by n-gram; the last entry stands for all n-grams in no reference."""
         return np.log(self._images) - np.log(np.maximum(1, np.append(self._frequency, 0)))
 
     @cached_property
@@ -94,16 +94,16 @@ class Postings:
         return norms(self.row, self.count * self.rarity[self.gram], self._references)
 
     def slots(self, image: np.ndarray, gram: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return where the references of an image hold an n-gram, and which of those asked for they do not hold."""
+        """Return where the references of an image hold each n-gram, and which n-grams they do not hold."""
         return find(self._slots, joined(image, gram))
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """Hypotheses beside the references of their images.
+    """Hypotheses with the references of their images.
 
     Args:
-        references: those of all images.
+        references: the references of all images.
         hypotheses: the words of each; B of them.
         images: int64 of shape (B,): the image of each.
         counts: their n-grams, for n = 1 .. 4.
@@ -138,7 +138,7 @@ def norms(row: np.ndarray, weight: np.ndarray, rows: int) -> np.ndarray:
 
 
 def ranges(begin: np.ndarray, end: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return all whole numbers of some ranges, one range after the other: of which range each is, and the number.
+    """Return all whole numbers of some ranges, one range after the other: the range of each, and the number.
 
     Example:
         >>> ranges(np.array([5, 0]), np.array([7, 1]))
@@ -151,7 +151,7 @@ def ranges(begin: np.ndarray, end: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 def _check_references(captions: Sequence[Sequence[Words]]) -> None:
     if not len(captions):
-        raise UserError("references hold no image; give at least one, with a caption")
+        raise UserError("references hold no images; give at least one, with a caption")
     empty = next((i for i, references in enumerate(captions) if not len(references)), None)
     if empty is not None:
         raise UserError(f"image {empty} has no reference caption; give it one, or leave the image out")
@@ -162,4 +162,4 @@ def _check_images(images: np.ndarray, hypotheses: int, count: int) -> None:
         raise UserError(f"{hypotheses:,} hypotheses come with {len(images):,} images; name the image of each hypothesis")
     wrong = images[(images < 0) | (images >= count)]
     if len(wrong):
-        raise UserError(f"image {wrong[0]} is not among the {count:,} images of the references, which count from 0")
+        raise UserError(f"image {wrong[0]} is not among the {count:,} images of the references, which are numbered from 0")

@@ -11,14 +11,14 @@ _BETA = 1.2  # above 1, recall weighs more than precision
 
 
 def rouge_l(comparison: Comparison) -> np.ndarray:
-    """Return ROUGE-L of each hypothesis; that of all together is their mean.
+    """Return ROUGE-L of each hypothesis; the corpus figure is their mean.
 
     P = max_s LCS(c, s) / l(c)        R = max_s LCS(c, s) / l(s)        ROUGE-L = (1 + b^2) P R / (R + b^2 P),  b = 1.2
 
     over the references s; l is the number of words. Without a common word it is 0.
 
     Args:
-        comparison: B hypotheses beside their references.
+        comparison: B hypotheses with their references.
 
     Returns:
         float64 of shape (B,), from 0 to 1.
@@ -40,7 +40,7 @@ def rouge_l(comparison: Comparison) -> np.ndarray:
 def longest_common_subsequence(first: Words, second: Words) -> int:
     """Return the length of the longest common subsequence of two captions.
 
-    One row of the usual table is the bits of one number, so that a word costs a few operations on it.
+    The bits of one number hold a row of the usual table, so that a word costs only a few operations.
 
     Example:
         >>> longest_common_subsequence("a dog on the lawn".split(), "the dog runs on a lawn".split())

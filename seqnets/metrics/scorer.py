@@ -1,4 +1,4 @@
-"""All figures of a set of captions at once: BLEU-1 to BLEU-4, ROUGE-L and CIDEr."""
+"""All metrics of a set of captions at once: BLEU-1 to BLEU-4, ROUGE-L and CIDEr."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ METRICS = (*(f"BLEU-{n}" for n in range(1, LONGEST + 1)), "ROUGE-L", "CIDEr")
 
 @dataclass(frozen=True)
 class CaptionScores:
-    """How good the captions of some images are.
+    """The metrics of some captions.
 
     Args:
         corpus: each metric over all images.
@@ -39,7 +39,7 @@ class CaptionScores:
         return {name: float(values[place]) for name, values in self.per_image.items()}
 
     def to_json(self, *, per_image: bool = False) -> dict[str, Any]:
-        """Return the figures by name, for `json.dump`; with those of every image under "per_image"."""
+        """Return the figures by name, for `json.dump`; those of every image are under "per_image"."""
         figures: dict[str, Any] = {**self.corpus, "images": len(self.images)}
         if not per_image:
             return figures
@@ -50,16 +50,16 @@ class CaptionScores:
 class Scorer:
     """Scores captions against the references of their images; the references are read once.
 
-    An image none of whose references has a word counts, and scores 0; `wordless` names such images.
-    Document frequencies, which CIDEr needs, are those of all references given here, whichever images are scored.
+    An image whose references contain no word scores 0 and is counted; `wordless` names such images.
+    CIDEr's document frequencies come from all references given here, no matter which images are scored.
 
     Args:
-        references: for each image its captions.
-        words: how a caption becomes words; Penn Treebank tokens without punctuation where left out, of which mixed
-            numbers such as 22 3/4 count as two, as in the reference code.
+        references: the captions of each image.
+        words: splits a caption into words; by default Penn Treebank tokens without punctuation, where mixed numbers
+            such as 22 3/4 count as two, as in the reference code.
 
     Raises:
-        UserError: there is no image, or an image has no reference.
+        UserError: there are no images, or an image has no reference.
 
     Example:
         >>> score = Scorer({"a.jpg": ["A dog runs.", "The dog is running!"], "b.jpg": ["A cat sleeps on a sofa."]})
@@ -81,13 +81,13 @@ class Scorer:
         self.references = References(captions)
 
     def __call__(self, captions: Mapping[ImageId, str]) -> CaptionScores:
-        """Score one caption an image; a caption without a word scores 0.
+        """Score one caption per image; a caption without a word scores 0.
 
         Raises:
-            UserError: there is no caption, or one of an image without references.
+            UserError: there are no captions, or an image has no references.
         """
         if not captions:
-            raise UserError("there is no caption to score; give at least one")
+            raise UserError("there are no captions to score; give at least one")
         unknown = next((image for image in captions if image not in self._places), None)
         if unknown is not None:
             raise UserError(f"image {unknown!r} has no reference captions; give it some, or leave its caption out")

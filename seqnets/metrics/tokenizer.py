@@ -9,22 +9,22 @@ from seqnets.data.words.scripts import characters_apart, is_unspaced
 from seqnets.metrics.treebank import AFTER_WORDS, BOUND, CHARACTERS, CLITIC, COMPOUND, ENTITIES, SPELLING, STARTERS, TOKEN
 
 PUNCTUATION = frozenset(["''", "'", "``", "`", ".", "?", "!", ",", ":", "-", "--", "...", ";"])
-"""Tokens that do not count. Brackets do, being spelled -lrb- and so on, and so do runs such as `!!`."""
+"""Tokens that are not counted. Brackets count, spelled -lrb- and so on, and so do runs such as `!!`."""
 
 _CHUNK = re.compile(r"</?[A-Za-z][^<>]*>|[^\s<]+|<")
 _ENTITY = re.compile("|".join(ENTITIES))
 _MIXED_NUMBER = re.compile(r"(?<![\w.,:+/-])(\d{1,4})[ \u00a0](\d{1,4}/\d{1,4})(?!\d)")  # 22 3/4
 _RUNS = {"---": "--", "----": "--"}
-_BEYOND = re.compile("[\U00010000-\U0010ffff\ud800-\udfff]")  # the basic plane; lone surrogates are no characters
+_BEYOND = re.compile("[\U00010000-\U0010ffff\ud800-\udfff]")  # the basic plane; lone surrogates are not characters
 
 
 def treebank_tokens(text: str) -> list[str]:
     """Return the Penn Treebank tokens of a caption, in lower case.
 
-    They are those of Stanford's PTBTokenizer, but for the period after a single letter at the end of a caption: there,
-    the tokenizer looks at the caption in the next line of its file, which has nothing to do with this one.
+    They are those of Stanford's PTBTokenizer, except for the period after a single letter at the end of a caption: there,
+    that tokenizer also reads the next line of its file, which belongs to another caption.
 
-    Words are parted from punctuation and from the clitics n't 's 'm 'd 're 've 'll; brackets become -lrb- -rrb- and so
+    Words are separated from punctuation and from the clitics n't 's 'm 'd 're 've 'll; brackets become -lrb- -rrb- and so
     on, double quotes `` and ''; abbreviations and acronyms keep their period; characters beyond Unicode's basic plane
     (emoji) are dropped.
 
@@ -45,15 +45,15 @@ def treebank_tokens(text: str) -> list[str]:
 
 
 def caption_words(text: str) -> list[str]:
-    """Return the tokens of a caption that the metrics count: those of `treebank_tokens` that are no punctuation.
+    """Return the tokens of a caption that the metrics count: those of `treebank_tokens` except punctuation.
 
-    A mixed number such as 22 3/4 is one token with a no-break space in it; `Scorer` counts its parts, as the COCO evaluation.
+    A mixed number such as 22 3/4 is one token with a no-break space in it; `Scorer` counts its parts, as COCO's evaluation does.
 
     Args:
         text: a caption.
 
     Returns:
-        The words in order; none for a caption without a word.
+        The words in order; an empty list for a caption without a word.
 
     Example:
         >>> caption_words("A man, wearing a T-shirt, can't stop.")
@@ -66,7 +66,7 @@ def caption_words(text: str) -> list[str]:
 
 
 def caption_characters(text: str) -> list[str]:
-    """Return the words of a caption with every character of a script without spaces alone, for Chinese, Japanese or Thai.
+    """Return the words of a caption, with each character of Chinese, Japanese, Thai and similar scripts as a word.
 
     Args:
         text: a caption.
@@ -80,7 +80,7 @@ def caption_characters(text: str) -> list[str]:
 
 
 def words_for(captions: Iterable[str]) -> Callable[[str], list[str]]:
-    """Return what makes words of captions like these: characters where their script has no spaces.
+    """Return the tokenizer for captions like these: by characters where their script has no spaces.
 
     Example:
         >>> words_for(["一只狗在草地上"]) is caption_characters, words_for(["a dog"]) is caption_words
@@ -90,7 +90,7 @@ def words_for(captions: Iterable[str]) -> Callable[[str], list[str]]:
 
 
 def _chunks(text: str) -> Iterable[tuple[str] | tuple[str, str]]:
-    """Part a text at its spaces; a chunk that ends with a period comes with what follows, which says what the period is."""
+    """Split a text at spaces; a chunk that ends with a period keeps what follows, which decides what the period means."""
     if "/" in text:
         text = _MIXED_NUMBER.sub(rf"\1{BOUND}\2", text)
     if not text.isascii():

@@ -1,4 +1,4 @@
-"""The rules of Penn Treebank tokenization: what a token looks like, which words come apart, how characters are spelled."""
+"""The rules of Penn Treebank tokenization: the forms of tokens, the words that are split, and the spelling of characters."""
 
 import re
 
@@ -26,7 +26,7 @@ BOUND = "\ue000"
 """Stands for the space within a mixed number such as 22 3/4, which is one token."""
 _AFTER_WORDS = rf"{_APOSTROPHE}(?:s|m|d|re|ve|ll)(?!{_LETTER})"
 AFTER_WORDS = re.compile(rf"n{_APOSTROPHE}t|{_AFTER_WORDS}", re.IGNORECASE)
-"""What is parted from the word before it, and spelled with a straight apostrophe."""
+"""Clitics: separated from the word before, and spelled with a straight apostrophe."""
 
 CLITIC = re.compile(
     rf"(?<=[a-mo-z])(n{_APOSTROPHE}t{_LETTER}*)|(?<={_LETTER})({_AFTER_WORDS})|(?<=\d)({_APOSTROPHE}s)(?!{_LETTER})",
@@ -80,7 +80,7 @@ TOKEN = re.compile("|".join(_TOKENS.values()), re.IGNORECASE)
 
 SPELLING = {"(": "-lrb-", ")": "-rrb-", "[": "-lsb-", "]": "-rsb-", "{": "-lcb-", "}": "-rcb-"}
 
-_SILENT = "\u00ad\ufe0e\ufe0f"  # the soft hyphen, and what selects a variant of the sign before
+_SILENT = "\u00ad\ufe0e\ufe0f"  # the soft hyphen, and variation selectors
 _GAPS = "\u200b\u200c\u200d\u2060\ufeff"  # spaces without width
 CHARACTERS = str.maketrans(
     {"‘": "`", "‛": "`", "“": '"', "”": '"', "«": '"', "»": '"', "–": "--", "—": "--", "‐": "-", "…": " ... "}

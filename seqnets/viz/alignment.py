@@ -12,7 +12,7 @@ _LETTERS, _LETTER_INCHES, _SIZE = 16, 0.09, 10
 
 
 def alignment_figure(source: Sequence[str], translation: Any, *, tell: Tell = warn) -> Any:
-    """Draw the attention of a translation: a row a written token, a column a token of the source, the darker the more.
+    """Draw the attention of a translation: a row per written token, a column per source token; darker means more attention.
 
     Args:
         source: the tokens of the source, S.

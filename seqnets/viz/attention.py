@@ -12,28 +12,28 @@ from seqnets.viz.spotlight import smooth_map, spotlight
 from seqnets.viz.text import Tell, fitted, font_families, new_figure, plain, warn, wrapped
 
 _PANEL_INCHES, _PANEL_LETTERS, _DPI = 1.7, 16, 110
-_LEAST_PIXELS = 256  # small images are enlarged, so that the light moves smoothly over them
+_LEAST_PIXELS = 256  # small images are enlarged, so that the highlights have smooth edges
 _LIGHT, _INK, _PAPER = "#ff8c1a", "#1a1a1a", "#ffffff"
 
 
 def attention_figure(image: Any, words: Sequence[str], maps: Any, *, title: str = "", columns: int = 6, tell: Tell = warn) -> Any:
-    """Draw the image, and for every word the image with what the model looked at lit and outlined.
+    """Draw the image, and for every word the image with the attended regions lit and outlined.
 
-    The outline runs where the attention is half of its largest value; where there is none, the model looked everywhere.
+    The outline encloses attention above half of its largest value; without an outline, the model looked everywhere.
 
     Args:
         image: uint8 `(H, W, 3)`, as the model saw it.
         words: the words of the caption, T.
-        maps: `(T, rows, columns)`, the attention of each.
+        maps: `(T, rows, columns)`, the attention of each word.
         title: the whole caption.
-        columns: panels in a row.
+        columns: panels per row.
         tell: called with a sentence where no installed font has some of the characters.
 
     Returns:
         A `matplotlib.figure.Figure`; its method `savefig` writes it to a file.
 
     Raises:
-        UserError: words and maps differ in number, the image is not one, or matplotlib is not installed.
+        UserError: words and maps differ in number, the image has another shape or type, or matplotlib is not installed.
 
     Example:
         >>> figure = attention_figure(np.zeros((8, 8, 3), np.uint8), ["a", "dog"], np.full((2, 2, 2), 0.25), title="a dog")
@@ -46,7 +46,7 @@ def attention_figure(image: Any, words: Sequence[str], maps: Any, *, title: str 
     height = rows * (_PANEL_INCHES * image.shape[0] / image.shape[1] + 0.3) + 0.3 * (lines.count("\n") + 1) + 0.1
     figure = new_figure((max(columns * _PANEL_INCHES, 3.4), height), dpi=_DPI, facecolor=_PAPER, layout="constrained")
     fonts = font_families("".join([title, *words]), tell)
-    weight = "normal" if fonts else "bold"  # which those of other scripts often lack
+    weight = "normal" if fonts else "bold"  # which fonts of other scripts often lack
     figure.suptitle(plain(lines), fontsize=13, fontweight=weight, color=_INK, fontfamily=fonts)
     panels = figure.subplots(rows, columns, squeeze=False).ravel()
     for panel in panels:

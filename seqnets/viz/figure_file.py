@@ -1,4 +1,4 @@
-"""The file of --figure: refused before any work where it cannot be written, and replaced at once when it is."""
+"""The file of --figure: checked before any work begins, and replaced atomically."""
 
 import io
 import sys
@@ -15,7 +15,7 @@ def check_folder(option: str, path: str | None) -> None:
     """Refuse an output file whose folder does not exist.
 
     Raises:
-        UserError: there is no such folder.
+        UserError: the folder does not exist.
     """
     if path is not None and not Path(path).absolute().parent.is_dir():
         raise UserError(f"{option} {path}: the folder '{Path(path).parent}' does not exist; make it first")
@@ -25,7 +25,7 @@ def check_figure(path: str | None) -> None:
     """Refuse a file of --figure that cannot be written.
 
     Raises:
-        UserError: its folder does not exist, or its ending is that of no format of pictures.
+        UserError: its folder does not exist, or its extension is not a picture format.
 
     Example:
         >>> check_figure("dog.png")
@@ -41,7 +41,7 @@ def check_figure(path: str | None) -> None:
 
 
 def write_figure(figure: Any, path: Path) -> None:
-    """Write a matplotlib figure in the format of the file's ending, PNG where it has none."""
+    """Write a matplotlib figure in the format of the file's extension; PNG without one."""
     from seqnets.files import replace_file
 
     content = io.BytesIO()
@@ -51,7 +51,7 @@ def write_figure(figure: Any, path: Path) -> None:
 
 @cache
 def say(sentence: str) -> None:
-    """Print a sentence about figures on standard error, once however many of them it is true of."""
+    """Print a sentence about figures on standard error, once for all of them."""
     print(f"seqnets: {sentence}", file=sys.stderr)
 
 

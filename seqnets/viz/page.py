@@ -1,4 +1,4 @@
-"""A page that shows what a model looked at: images and captions in one HTML file, which asks nothing of any server."""
+"""A page that shows what a model looked at: images and captions in one HTML file that loads nothing else."""
 
 import base64
 import io
@@ -22,7 +22,7 @@ class Shown(NamedTuple):
     """An image and its captions, the best first.
 
     Attributes:
-        name: what the page calls it.
+        name: the name on the page.
         image: uint8 `(H, W, 3)`, as the model saw it.
         captions: of `seqnets.decode.Caption`, or anything with `text`, `words`, `log_prob`, and `maps` or `attention` None.
     """
@@ -33,14 +33,14 @@ class Shown(NamedTuple):
 
 
 def attention_page(images: Sequence[Shown], *, title: str = "What the model looked at") -> str:
-    """Return an HTML page with the images embedded, where every word shows what the model looked at.
+    """Return an HTML page with embedded images, where every word shows where the model looked.
 
     Args:
-        images: what to show.
-        title: of the page.
+        images: the images to show.
+        title: title of the page.
 
     Raises:
-        UserError: there is nothing to show, or an image is none.
+        UserError: there are no images, or an image has another shape or type.
 
     Example:
         >>> from types import SimpleNamespace
@@ -50,7 +50,7 @@ def attention_page(images: Sequence[Shown], *, title: str = "What the model look
         (2, False)
     """
     if not images:
-        raise UserError("there is no image to show on a page; give at least one")
+        raise UserError("there are no images to show on a page; give at least one")
     template = Template(files("seqnets.viz").joinpath("attention_page.html").read_text("utf-8"))
     return template.substitute(title=escape(title), articles="\n".join(map(_article, images)))
 
@@ -77,7 +77,7 @@ def _caption(caption: Any) -> str:
 
 
 def _direction(text: str) -> str:
-    # that of the first letter that has one, as HTML's `auto`, which does not look into all that is in a list
+    # the direction of the first letter that has one, as with HTML's `auto`, which ignores parts of a list
     directions = (unicodedata.bidirectional(letter) for letter in text)
     return next(("rtl" if way in ("R", "AL") else "ltr" for way in directions if way in ("L", "R", "AL")), "ltr")
 
@@ -93,7 +93,7 @@ def _button(word: str, weights: np.ndarray) -> str:
 
 
 def _place(weights: np.ndarray) -> str:
-    """Say for those who do not see the image where most of the attention is."""
+    """Describe where most of the attention is, for screen readers."""
     total = float(weights.sum())
     if total <= 0 or weights.max() < 1.5 * total / weights.size:
         return "everywhere"
@@ -110,7 +110,7 @@ def _data_url(image: np.ndarray) -> str:
     picture, kind = Image.fromarray(image), "JPEG"
     if picture.width > _WIDTH_AT_MOST:
         picture = picture.resize((_WIDTH_AT_MOST, max(1, round(picture.height * _WIDTH_AT_MOST / picture.width))))
-    if picture.width < _WIDTH_AT_LEAST:  # drawings of a few pixels would suffer from JPEG
+    if picture.width < _WIDTH_AT_LEAST:  # small drawings would look bad as JPEG
         factor, kind = math.ceil(_WIDTH_AT_LEAST / picture.width), "PNG" if picture.width <= 128 else "JPEG"
         picture = picture.resize((picture.width * factor, picture.height * factor), Image.Resampling.LANCZOS)
     file = io.BytesIO()

@@ -1,4 +1,4 @@
-"""An image as a model's attention sees it: what it looks at keeps its light and color, the rest fades."""
+"""Highlights attention in an image: attended regions keep their light and color, the rest fades."""
 
 from typing import Any
 
@@ -9,14 +9,14 @@ _GRAY = np.array([0.299, 0.587, 0.114], np.float32)
 
 
 def smooth_map(weights: Any, height: int, width: int) -> np.ndarray:
-    """Enlarge an attention map without steps, its largest value scaled to 1.
+    """Enlarge an attention map smoothly, with its largest value scaled to 1.
 
-    Only the largest value sets the scale: attention that looks everywhere alike lights everything, as it should.
+    Only the largest value sets the scale, so uniform attention lights everything.
 
     Args:
         weights: `(rows, columns)`, not negative.
-        height: of the result.
-        width: of the result.
+        height: height of the result.
+        width: width of the result.
 
     Returns:
         float32 `(height, width)` in [0, 1].
@@ -36,7 +36,7 @@ def spotlight(image: np.ndarray, weights: Any, *, darkness: float = 0.65) -> np.
     Args:
         image: uint8 `(H, W, 3)`.
         weights: `(rows, columns)`, the attention.
-        darkness: how dark the rest gets: 0 not at all, 1 black.
+        darkness: how dark the rest becomes: 0 unchanged, 1 black.
 
     Returns:
         uint8 `(H, W, 3)`.

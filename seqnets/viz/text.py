@@ -1,4 +1,4 @@
-"""The text of figures: a font for every script, no formulas, and nothing wider than its place (extra [viz])."""
+"""The text of figures: a font for every script, no formulas, and no text wider than its place (extra [viz])."""
 
 import math
 import textwrap
@@ -15,8 +15,8 @@ from seqnets.errors import UserError
 Tell = Callable[[str], None]
 
 _SMALLEST = 6  # points
-_UNSEEN = ("Cc", "Cf", "Mn", "Zl", "Zp", "Zs")  # categories that a font need not have, or that join others
-# fonts of boxes or colors, or whose characters are not those that their numbers say
+_UNSEEN = ("Cc", "Cf", "Mn", "Zl", "Zp", "Zs")  # categories that a font may lack, or that combine with others
+# fonts of boxes or colors, or with characters that do not match their code points
 _NO_LETTERS = ("last resort", "lastresort", "color", "nonunicode", "stixsize", "cmex", "cmsy", "cmmi", "adobe blank")
 _NAMES = {"CJK": "Chinese", "HIRAGANA": "Japanese", "KATAKANA": "Japanese", "HANGUL": "Korean", "DEVANAGARI": "Hindi"}
 _FONTS = {
@@ -28,16 +28,16 @@ _FONTS = {
 
 
 def warn(sentence: str) -> None:
-    """Say a sentence as a warning of Python."""
+    """Issue a sentence as a Python warning."""
     warnings.warn(sentence, UserWarning, stacklevel=4)
 
 
 def new_figure(size: tuple[float, float], **options: Any) -> Any:
-    """Make a matplotlib figure that does not warn of every character that its fonts lack.
+    """Make a matplotlib figure that does not warn about each missing character.
 
     Args:
         size: in inches.
-        **options: of `matplotlib.figure.Figure`.
+        **options: options of `matplotlib.figure.Figure`.
 
     Raises:
         UserError: matplotlib is not installed.
@@ -46,10 +46,10 @@ def new_figure(size: tuple[float, float], **options: Any) -> Any:
 
 
 def font_families(text: str, tell: Tell = warn) -> list[str] | None:
-    """Return the names of fonts that have all characters of a text, the usual ones first; None where those suffice.
+    """Return the names of fonts that have all characters of a text, the defaults first; None if the defaults suffice.
 
     Args:
-        text: what will be drawn.
+        text: the text to draw.
         tell: called with a sentence where no installed font has some of them.
 
     Example:
@@ -70,7 +70,7 @@ def font_families(text: str, tell: Tell = warn) -> list[str] | None:
 
 
 def plain(text: str) -> str:
-    r"""Return a text in which matplotlib reads no formulas.
+    r"""Return a text with formulas escaped for matplotlib.
 
     Example:
         >>> plain("$5")
@@ -80,7 +80,7 @@ def plain(text: str) -> str:
 
 
 def fitted(word: str, width: int, size: float) -> tuple[str, float]:
-    """Return a word and the size of its letters so that it fits into its place: smaller letters, or cut off with dots.
+    """Return a word and a font size that fit into a place: in smaller letters, or cut off with dots.
 
     Args:
         word: any text.
@@ -110,7 +110,7 @@ def wrapped(text: str, width: int) -> str:
 
 
 def width_of(text: str) -> int:
-    """Return how many narrow letters a text is wide: Chinese ones and their like count as two.
+    """Return the width of a text in narrow letters: Chinese and other wide characters count as two.
 
     Example:
         >>> width_of("a dog"), width_of("狗")
@@ -123,7 +123,7 @@ def width_of(text: str) -> int:
 def _fonts_with(missing: set[str]) -> tuple[list[str], set[str]]:
     found, fonts = list[str](), {font.name: _characters(font.fname) for font in _installed()}
     while fonts and missing:
-        # of those that have equally many, a font of the whole script before one with a few borrowed characters
+        # in a tie, prefer a font of the whole script to one with a few borrowed characters
         best = max(fonts, key=lambda name: (len(missing & fonts[name]), len(fonts[name])))
         if not missing & fonts[best]:
             break
@@ -135,11 +135,11 @@ def _installed() -> list[Any]:
     from matplotlib import font_manager
 
     manager = font_manager.fontManager
-    # matplotlib keeps a list of fonts, which those that were installed later are not in
+    # matplotlib caches its list of fonts, which lacks those installed later
     for path in set(font_manager.findSystemFonts()) - {font.fname for font in manager.ttflist}:
         _add(path)
     letters = [font for font in manager.ttflist if not any(name in font.name.lower() for name in _NO_LETTERS)]
-    # the last of one name counts: the upright one of usual weight
+    # the last one of a name wins: the upright one of regular weight
     return sorted(letters, key=lambda font: (font.style == "normal", str(font.weight) in ("400", "normal")))
 
 
@@ -178,7 +178,7 @@ def _script(sign: str) -> str:
     if ord(sign) >= 0x1F000 and unicodedata.category(sign) in ("So", "Sk", "Cn"):
         return "emoji"
     first = unicodedata.name(sign, "SYMBOL").split()[0].split("-")[0]
-    # the names of symbols do not begin with that of a script
+    # names of symbols do not begin with a script's name
     return _NAMES.get(first, first.title() if unicodedata.category(sign)[0] in "LMN" else "symbol")
 
 
@@ -208,7 +208,7 @@ def _figure_class() -> Any:
 
 @contextmanager
 def _quietly() -> Iterator[None]:
-    # what no font has was said once, in a sentence
+    # missing characters were already reported in one sentence
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", r"Glyph .* missing from")
         yield

@@ -1,7 +1,7 @@
-"""Floor 2: other libraries' weights in and out, strictly: nothing is skipped in silence.
+"""Floor 2: imports and exports other libraries' weights; nothing is skipped silently.
 
 `load_weights` and `save_weights` move the weights of a network of `seqnets.models.create_model` between it and a file; the
-folder `tables` holds whose names are known, one file a family:
+folder `tables` holds the names of other libraries, one file per family:
 
 ========================  ==================================================================
 AlexNet (2014)            torchvision

@@ -1,4 +1,4 @@
-"""Weights into a network and out of it, under the names of any library that has a table, and nothing skipped in silence."""
+"""Loads and saves a network's weights under the names of any library that has a table; nothing is skipped silently."""
 
 import os
 from collections import Counter
@@ -22,36 +22,35 @@ from seqnets.weights.tables import known_namings
 
 
 class Match(NamedTuple):
-    """A table that fits a network, and where it finds each array: our names to targets."""
+    """A table that matches a network, and the place of each array: our names to targets."""
 
     naming: Naming
     targets: dict[str, Target]
 
     def overlap(self, names: Iterable[str]) -> int:
-        """Count the names of a file that the table knows."""
+        """Count the names in a file that the table knows."""
         return len({target.name for target in self.targets.values()} & set(names))
 
 
 def load_weights(
     model: ConvNet, path: str | os.PathLike[str], *, names: str | None = None, leave_out: str | Sequence[str] = ()
 ) -> None:
-    """Fill a network with the weights of a file, all of them or none.
+    """Fill a network with all weights of a file, or leave it unchanged.
 
-    What the weights expect of images comes along as `model.preprocessing`: from the metadata of a file that seqnets wrote,
-    from the `config.json` or `preprocessor_config.json` beside the file, or else as the library states it for all its
-    networks of the family. It is None where nothing is known. Auxiliary classifiers that only the file has are left out, a
-    network without classes leaves out the file's classifier, and a path such as `model.` or `_orig_mod.` before the names
-    does not count.
+    The preprocessing that the weights expect becomes `model.preprocessing`. It comes from the metadata of a file that
+    seqnets wrote, from the `config.json` or `preprocessor_config.json` beside the file, or from the library's default for
+    this family. It is None where nothing is known. Auxiliary classifiers that only the file has are left out, a network
+    without classes leaves out the file's classifier, and a prefix such as `model.` or `_orig_mod.` is ignored.
 
     Args:
         model: the network; changed in place. Its dtypes are kept: half-precision files are widened.
         path: `.safetensors`, the index of several, `.npz`, torch's `.pth` or `.pt` (read without unpickling code, needs
             torch), or a folder that holds one of them.
-        names: whose names the file has: "seqnets", "torchvision", "timm", "huggingface", ...; recognized when None.
-        leave_out: layers, by our names or the file's, that keep the weights they have: `"logits"` for a new head.
+        names: the library whose names the file uses: "seqnets", "torchvision", "timm", "huggingface", ...; recognized when None.
+        leave_out: layers, by our names or the file's, that keep their current weights: `"logits"` for a new head.
 
     Raises:
-        UserError: something is missing, left over or of another shape; the message shows all of both sides.
+        UserError: an array is missing, left over or has another shape; the message lists all differences.
 
     Example:
         >>> from seqnets.models import create_model
@@ -77,17 +76,17 @@ def load_weights(
 def save_weights(model: ConvNet, path: str | os.PathLike[str], *, names: str = "seqnets") -> None:
     """Write a network's weights as safetensors, under our names or those of a library that has the same network.
 
-    The file says in its metadata what the weights expect of images (`model.preprocessing`), so that `load_weights` brings
-    it back whatever the names, and holds a checksum of every array. Torch loads a file with torch's names by
+    The file's metadata holds `model.preprocessing`, so that `load_weights` restores it under any names, and a checksum of
+    every array. Torch loads a file with torch's names by
     `module.load_state_dict(safetensors.torch.load_file(path))`.
 
     Args:
         model: the network.
-        path: ends in `.safetensors`; replaced at once where it exists.
+        path: ends in `.safetensors`; an existing file is replaced atomically.
         names: "seqnets", "torchvision", "timm", "huggingface", ...
 
     Raises:
-        UserError: the library has no names for this network, or the path is for another kind of file.
+        UserError: the library has no names for this network, or the path has another extension.
 
     Example:
         >>> from seqnets.models import create_model
@@ -126,7 +125,7 @@ def matches(model: ConvNet, shapes: Mapping[str, tuple[int, ...]], names: str | 
         names: one library's tables only.
 
     Raises:
-        UserError: no table of that name fits; the message lists those that do.
+        UserError: no table of that name matches; the message lists those that do.
 
     Example:
         >>> from seqnets.models import abstract_model
@@ -150,11 +149,11 @@ def _recognize(candidates: list[Match], file: WeightFile) -> tuple[WeightFile, M
 
 
 def unwrapped(arrays: Arrays, wanted: Set[str]) -> Arrays:
-    """Return arrays without the path before their names, where more of them are then among those that are wanted.
+    """Return arrays without the prefix of their names, if more of them are then among the wanted names.
 
     Args:
-        arrays: by name, such as torch's modules give them that hold the network as a part.
-        wanted: the names looked for.
+        arrays: by name, such as those of a torch module that contains the network.
+        wanted: the expected names.
 
     Example:
         >>> list(unwrapped({"model.fc.weight": np.zeros(2), "model.fc.bias": np.zeros(2)}, {"fc.weight", "fc.bias"}))
@@ -173,7 +172,7 @@ def _paths_before(name: str, wanted: Set[str]) -> Iterator[str]:
 
 
 def _without_heads(match: Match, arrays: Arrays) -> Arrays:
-    # what a network without auxiliary heads, or without classes, has no use for
+    # arrays that a network without auxiliary heads, or without classes, does not use
     known = {target.name for target in match.targets.values()}
     heads = [*match.naming.auxiliary_heads, *_classifiers(match)]
     return {name: array for name, array in arrays.items() if name in known or not _within(name, heads)}

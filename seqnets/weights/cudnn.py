@@ -1,7 +1,7 @@
-"""Weights of cuDNN's LSTM, one flat array, in and out.
+"""Imports and exports cuDNN's LSTM weights, a flat array.
 
 The array holds all matrices, then all biases, in the order of layers and directions; each entry is one of torch's. As there, the
-second bias is redundant: on the way in the two are added, on the way out the second holds zeros.
+second bias is redundant: import adds the two, export fills the second with zeros.
 """
 
 from typing import Any
@@ -20,13 +20,13 @@ def cudnn_weights(layer: Layer) -> np.ndarray:
     """Return the weights of LSTM layers as the flat array of cuDNN and `jax.experimental.rnn.lstm`.
 
     Args:
-        layer: a stack, a layer or a cell; its cells LSTM without layer norm.
+        layer: a stack, a layer or a cell; its cells must be LSTM without layer norm.
 
     Returns:
         `(N,)`.
 
     Raises:
-        UserError: for a cell that is none.
+        UserError: a cell is not such an LSTM.
 
     Example:
         >>> from flax import nnx
@@ -40,11 +40,11 @@ def load_cudnn_weights(layer: Layer, flat: Any) -> None:
     """Fill existing LSTM layers with cuDNN's weights.
 
     Args:
-        layer: a stack, a layer or a cell, of the sizes that the weights were made for.
+        layer: a stack, a layer or a cell, with the sizes of the weights.
         flat: `(N,)`.
 
     Raises:
-        UserError: for a cell that is no LSTM, or when the number of weights does not fit; the layer is then unchanged.
+        UserError: a cell is not an LSTM, or the number of weights does not match; the layer is then unchanged.
 
     Example:
         >>> from flax import nnx

@@ -1,4 +1,4 @@
-"""Both sides of a mismatch between a weight file and a network: all of it, with repetitions folded."""
+"""Lists both sides of a mismatch between a weight file and a network completely, with repetitions folded."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -15,7 +15,7 @@ class _Line(NamedTuple):
 
 
 def differences(file: Shapes, network: Shapes, ours: Mapping[str, str]) -> list[str]:
-    """List what differs in shape, what only the network has, and what only the file has.
+    """List the arrays that differ in shape, those only in the network, and those only in the file.
 
     Args:
         file: the arrays of the file: name to shape.
@@ -23,7 +23,7 @@ def differences(file: Shapes, network: Shapes, ours: Mapping[str, str]) -> list[
         ours: the file's names to ours.
 
     Returns:
-        Lines; the arrays of a layer share one, and so do layers that are told apart by numbers in a row.
+        Lines; the arrays of a layer share a line, and so do layers whose names differ only by consecutive numbers.
 
     Example:
         >>> network, ours = {"fc.weight": (4,), "fc.bias": (4,)}, {"fc.weight": "logits.kernel", "fc.bias": "logits.bias"}
@@ -99,7 +99,7 @@ def _runs(group: list[_Line]) -> list[list[str]]:
 
 
 def _steps(labels: Iterable[str]) -> bool:
-    # the same numbers of each label are one more than in the label before, and all else is the same
+    # the same numbers in each label are one more than in the previous label, and all else is equal
     rows = [_NUMBER.split(label) for label in labels]
     steps = [tuple(_step(a, b) for a, b in zip(before, after)) for before, after in pairwise(rows)]
     return len(set(steps)) == 1 and set(steps[0]) == {0, 1}

@@ -1,8 +1,8 @@
-"""Weight files as arrays by name, without ever running code that a file brings along."""
+"""Reads weight files as arrays by name, without ever running code from the file."""
 
 import json
 import os
-import pickle  # its error alone; nothing is unpickled here
+import pickle  # only for its error type; nothing is unpickled here
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -21,19 +21,19 @@ from seqnets.weights.tensors import as_array
 Arrays = dict[str, np.ndarray]
 INDEX = ".safetensors.index.json"
 TORCH_SUFFIXES = (".pth", ".pt", ".th", ".bin", ".ckpt", ".tar")
-# under what training scripts keep the weights beside their counters; the first that is there counts
+# keys under which training scripts keep the weights; the first one present is used
 _KEYS = ("state_dict", "model_state_dict", "model", "net", "network", "module", "weights", "params")
 METADATA, RUN_CHECKSUMS = "seqnets", "seqnets_checksums"
 
 
 @dataclass(frozen=True)
 class WeightFile:
-    """What a weight file holds.
+    """The content of a weight file.
 
     Args:
         path: the file.
         arrays: by name, as stored.
-        facts: what seqnets wrote about them when it made the file; empty for others' files.
+        facts: metadata written by seqnets; empty for files of other programs.
     """
 
     path: Path
@@ -42,15 +42,15 @@ class WeightFile:
 
 
 def read_weight_file(path: str | os.PathLike[str]) -> WeightFile:
-    """Read `.safetensors` (or the index of several), `.npz`, or torch's `.pth`, `.pt`, `.tar`; or the one such file of a folder.
+    """Read `.safetensors` (or the index of several), `.npz`, or torch's `.pth`, `.pt`, `.tar`; or the only such file in a folder.
 
-    Numbers that batch norms of torch count batches with are left out.
+    The batch counters of torch's batch norms are left out.
 
     Args:
         path: the file or folder.
 
     Raises:
-        UserError: there is none, or it is damaged, or it holds other things than arrays.
+        UserError: there is no such file, it is damaged, or it holds anything but arrays.
 
     Example:
         >>> read_weight_file("no/such.npz")
@@ -70,13 +70,13 @@ def read_weight_file(path: str | os.PathLike[str]) -> WeightFile:
 
 
 def write_weight_file(path: Path, arrays: Arrays, preprocessing: Preprocessing | None, *, torch: bool) -> None:
-    """Write arrays as safetensors, with checksums and with what they expect of images.
+    """Write arrays as safetensors, with checksums and preprocessing.
 
     Args:
         path: the file.
         arrays: by name.
-        preprocessing: what the weights expect; None where it is not known.
-        torch: whether the names are those of a torch module, which torch's libraries want to see stated.
+        preprocessing: the preprocessing that the weights expect; None if unknown.
+        torch: whether the names are those of a torch module; torch's libraries require this mark.
 
     Raises:
         UserError: the path does not end in `.safetensors`.
@@ -123,21 +123,21 @@ def _read_safetensors(path: Path) -> tuple[Arrays, Any]:
         metadata = file.metadata() or {}
     facts = _facts(path, metadata)
     checksums = facts.get("checksums", json.loads(metadata.get(RUN_CHECKSUMS, "null")))
-    # not `safetensors.numpy.load`, which knows no bfloat16
+    # not `safetensors.numpy.load`, which does not support bfloat16
     arrays = {name: _array(part) for name, part in deserialize(path.read_bytes())}
     if checksums not in (None, {name: checksum(array) for name, array in arrays.items()}):
-        raise UserError(f"'{path}' is damaged: an array does not fit its checksum")
+        raise UserError(f"'{path}' is damaged: an array does not match its checksum")
     return arrays, facts
 
 
 def _facts(path: Path, metadata: Mapping[str, str]) -> dict[str, Any]:
     text = metadata.get(METADATA)
     if text is None and any('"checksums": {' in other for other in metadata.values()):
-        raise UserError(f"'{path}' is damaged: what seqnets stated in it has another name")
+        raise UserError(f"'{path}' is damaged: its metadata has another name")
     facts = json.loads(text or "{}")
-    of_old = facts.keys() <= {"checksums", "preprocessing"}  # older files have checksums of their arrays alone
+    of_old = facts.keys() <= {"checksums", "preprocessing"}  # older files have checksums of arrays only
     if not of_old and not manifest.is_whole(text or ""):
-        raise UserError(f"'{path}' is damaged: what it states of its arrays does not fit its checksum")
+        raise UserError(f"'{path}' is damaged: its metadata does not match its checksum")
     return facts
 
 
@@ -191,7 +191,7 @@ def _read_torch(path: Path) -> tuple[Arrays, Any]:
 
 
 def _damaged(path: Path) -> str:
-    return f"'{path}' is damaged, or no file of torch; copy it again from where it came"
+    return f"'{path}' is damaged, or not a torch file; copy it again from its source"
 
 
 def _refusal(path: Path, said: str) -> str:

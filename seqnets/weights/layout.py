@@ -1,4 +1,4 @@
-"""How one array is laid out in a file and in a network: a permutation of axes between two reshapes, read either way."""
+"""The layouts of an array in a file and in a network: a permutation of axes between two reshapes, in either direction."""
 
 from dataclasses import dataclass
 
@@ -9,11 +9,11 @@ Shape = tuple[int, ...]
 
 @dataclass(frozen=True)
 class Layout:
-    """The way from our array to theirs and back.
+    """The conversion from our array to theirs and back.
 
     Args:
         ours: the shape of the network's array.
-        view: our array with its axes told apart: a dense kernel behind a flattened image is [H, W, C, out].
+        view: our array with its axes separated: a dense kernel after a flattened image is [H, W, C, out].
         axes: the order of those axes in the file.
         theirs: the shape of the file's array.
 
@@ -29,11 +29,11 @@ class Layout:
     theirs: Shape
 
     def export(self, array: np.ndarray) -> np.ndarray:
-        """Lay our array out as theirs."""
+        """Convert our array to their layout."""
         return np.ascontiguousarray(array.reshape(self.view).transpose(self.axes)).reshape(self.theirs)
 
     def take(self, array: np.ndarray) -> np.ndarray:
-        """Lay their array out as ours."""
+        """Convert their array to our layout."""
         permuted = array.reshape([self.view[axis] for axis in self.axes])
         return np.ascontiguousarray(permuted.transpose(np.argsort(self.axes))).reshape(self.ours)
 
@@ -49,12 +49,12 @@ def same_layout(shape: Shape, grid: Shape = (), convolution: bool = False) -> La
 
 
 def torch_layout(shape: Shape, grid: Shape = (), convolution: bool = False) -> Layout:
-    """Turn kernels into torch's: [out, in, KH, KW] for convolutions, grouped ones included, [out, in] for dense layers.
+    """Turn kernels into torch's: [out, in, KH, KW] for convolutions, including grouped ones, and [out, in] for dense layers.
 
     Args:
-        shape: of our array: [KH, KW, in / groups, out], [in, out], or [features].
+        shape: shape of our array: [KH, KW, in / groups, out], [in, out], or [features].
         grid: (H, W) of the image that is flattened before a dense layer. Torch orders its pixels (C, H, W), we (H, W, C).
-        convolution: whether the file holds the dense kernel as that of a convolution, [out, C, H, W].
+        convolution: whether the file stores the dense kernel as a convolution kernel, [out, C, H, W].
 
     Example:
         >>> torch_layout((7 * 7 * 512, 4096), grid=(7, 7)).theirs

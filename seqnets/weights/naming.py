@@ -1,4 +1,4 @@
-"""The names another library gives a network's arrays, as a table of patterns."""
+"""The names that another library gives to a network's arrays, as a table of patterns."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -18,14 +18,14 @@ OUR_LEAVES = {name: name for name in TORCH_LEAVES}
 
 
 class Rule(NamedTuple):
-    """What one kind of layer is called.
+    """The names of one kind of layer.
 
     Args:
         ours: its path in the network; `{s}` stands for a number, `{side}` for the letter of one side of a fork.
         theirs: its path in the file; `{s}` is that number, `{s+1}` the next one, `{s-b}` a difference, and `{at}` the
             position of the layer when all stages are written as one list.
         flattens: the path of our layer that sets the size of the image flattened before this dense layer.
-        convolution: whether the file holds this dense layer as a convolution.
+        convolution: whether the file stores this dense layer as a convolution.
     """
 
     ours: str
@@ -40,13 +40,13 @@ class Naming:
 
     Args:
         source: the library: torchvision, timm, huggingface, ...
-        rules: a layer is called what the first rule that matches its path says.
+        rules: the first rule that matches a layer's path gives its name.
         leaves: our names of a layer's arrays to theirs.
         separator: between the parts of a name.
         layout: how arrays are laid out.
         stages: how many stages these networks have; 0 for any number.
-        preprocessing: what the published weights expect of images; None where each brings its own statement.
-        auxiliary_heads: names in the file of auxiliary classifiers, which a network without them has no use for.
+        preprocessing: the preprocessing of the published weights; None where each file states its own.
+        auxiliary_heads: names in the file of auxiliary classifiers, which a network without them ignores.
     """
 
     source: str
@@ -63,14 +63,14 @@ OURS = Naming("seqnets", (), leaves=OUR_LEAVES, layout=same_layout)
 
 
 class Target(NamedTuple):
-    """One array of the network in a file: what it is called there and how it is laid out."""
+    """An array of the network in a file: its name and layout there."""
 
     name: str
     layout: Layout
 
 
 def rules(names: Mapping[str, str]) -> tuple[Rule, ...]:
-    """Write a table of paths as rules.
+    """Convert a table of paths to rules.
 
     Example:
         >>> rules({"stem.0": "conv1"})
@@ -80,7 +80,7 @@ def rules(names: Mapping[str, str]) -> tuple[Rule, ...]:
 
 
 def nested(outer: Mapping[str, str], inner: Mapping[str, str]) -> tuple[Rule, ...]:
-    """Write as rules that each of some modules holds the same parts.
+    """Return rules for modules that all hold the same parts.
 
     Example:
         >>> [tuple(rule[:2]) for rule in nested({"stage1.0": "mixed"}, {"conv": "convolution"})]
@@ -90,7 +90,7 @@ def nested(outer: Mapping[str, str], inner: Mapping[str, str]) -> tuple[Rule, ..
 
 
 def targets(model: ConvNet, naming: Naming, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Target] | None:
-    """Tell where each array of a network is found in a file.
+    """Locate each array of a network in a file.
 
     Args:
         model: the network.
@@ -146,7 +146,7 @@ def _fill(pattern: str, parts: Mapping[str, str]) -> str:
 
 
 def _positions(model: ConvNet) -> dict[str, int]:
-    # a chain counts as its parts, another layer as one
+    # a chain counts as its parts, any other layer as one
     positions, count = {}, 0
     for name in model.feature_names:
         stage = getattr(model, name)

@@ -1,4 +1,4 @@
-"""What published weights expect of images: from what travels with them, else from what their library states."""
+"""The preprocessing of published weights: from files beside them, else from the defaults of their library."""
 
 import hashlib
 from collections.abc import Mapping
@@ -14,11 +14,11 @@ from seqnets.weights.files import TORCH_SUFFIXES, WeightFile
 
 TORCHVISION = Preprocessing()
 TORCHVISION_V2 = Preprocessing(resize=232)
-# torchvision brings images from ImageNet's mean to these inside its two Inception networks
+# torchvision converts from ImageNet's mean to these inside its two Inception networks
 TORCHVISION_INCEPTION_V1 = Preprocessing(mean=(0.5,) * 3, std=(0.5,) * 3)
 TORCHVISION_INCEPTION_V3 = replace(TORCHVISION_INCEPTION_V1, resize=342, crop=(299, 299))
 TIMM_INCEPTION_V4 = Preprocessing(resize=341, crop=(299, 299), interpolation="bicubic", mean=(0.5,) * 3, std=(0.5,) * 3)
-# files of torchvision that expect other images than the rest, by the first 32 bits of their SHA-256, which end their names
+# torchvision files with other preprocessing than the rest, by the first 32 bits of their SHA-256, which end their names
 _BY_DIGEST = {
     **dict.fromkeys(["11ad3fa6", "cd907fc2", "f82ba261"], TORCHVISION_V2),  # ResNet-50, 101, 152
     **dict.fromkeys(["1a0047aa", "110c445d", "173b62eb"], TORCHVISION_V2),  # ResNeXt-50, 101 32x8d, 101 64x4d
@@ -26,7 +26,7 @@ _BY_DIGEST = {
     "7ebf99e0": TORCHVISION_V2,  # MobileNet v2
     "88682ab5": Preprocessing(mean=(0.48235, 0.45882, 0.40784), std=(1 / 255,) * 3),  # VGG-16 of Amdegroot
 }
-_HASHED = 400_000_000  # bytes of a renamed file; larger ones are none of these
+_HASHED = 400_000_000  # size limit of a renamed file; larger ones are not among these
 CIFAR = Preprocessing(resize=None, crop=None)
 CAFFE_SQUEEZENET = Preprocessing(
     crop=(227, 227),
@@ -40,13 +40,13 @@ CAFFE_SQUEEZENET = Preprocessing(
 
 
 def stated_preprocessing(file: WeightFile) -> Preprocessing | None:
-    """Return what a weight file or a file beside it states: our own metadata, or a library's JSON file.
+    """Return the preprocessing stated by a weight file or a file beside it: our own metadata, or a library's JSON file.
 
     Args:
         file: the weights.
 
     Raises:
-        UserError: the statement cannot be followed, or it is about another kind of network than ours.
+        UserError: the statement is not supported, or describes another kind of network.
     """
     if file.facts.get("preprocessing"):
         with reading(file.path):
@@ -84,7 +84,7 @@ def _of_config(config: Any, path: Path) -> Preprocessing | None:
         raise UserError(f"'{path}' sets downsample_in_bottleneck, but our bottlenecks stride in their 3 x 3 convolution")
     if config.get("format") == "seqnets-run":
         if "checksum" in config and not manifest.is_whole(read_text(path)):
-            raise UserError(f"'{path}' is damaged: it does not fit its checksum; put back a copy of it")
+            raise UserError(f"'{path}' is damaged: it does not match its checksum; put back a copy of it")
         stated = config.get("model", {}).get("preprocessing")
         return Preprocessing.from_json(stated) if stated else None
     return Preprocessing.from_timm(config) if "pretrained_cfg" in config else None

@@ -1,4 +1,4 @@
-"""Arrays of any library as NumPy's, torch's tensors among them, whatever their precision and wherever they are."""
+"""Converts arrays of any library, including torch's tensors of any precision and device, to NumPy."""
 
 import sys
 from typing import Any
@@ -10,14 +10,14 @@ from seqnets.errors import UserError
 
 
 def as_array(value: Any, name: str) -> np.ndarray:
-    """Return an array of NumPy, JAX or torch, a parameter or a list as an array of NumPy, without rounding.
+    """Return an array of NumPy, JAX or torch, a parameter or a list as a NumPy array, without rounding.
 
     Args:
         value: the array.
         name: what to call it in an error.
 
     Raises:
-        UserError: it is no array of numbers.
+        UserError: it is not an array of numbers.
 
     Example:
         >>> as_array([1.0, 2.0], "bias")

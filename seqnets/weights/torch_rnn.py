@@ -1,8 +1,8 @@
-"""Weights of torch's nn.RNN, nn.LSTM and nn.GRU, in and out.
+"""Imports and exports weights of torch's nn.RNN, nn.LSTM and nn.GRU.
 
 Torch keeps, for each layer k and direction, `weight_ih_lk` (gates * H, F), `weight_hh_lk` (gates * H, H) and two biases. The gate
-orders are the same as ours, so kernels are transposes. Torch's second bias is redundant but for the GRU's candidate: on the way
-in the two are added, on the way out the second holds zeros.
+orders are the same as ours, so kernels are transposes. Torch's second bias is redundant except for the GRU's candidate: import
+adds the two, export fills the second with zeros.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -28,20 +28,20 @@ def rnn_from_torch(
 ) -> StackedRNN:
     """Build the stack of layers that a torch state dict describes, and fill it.
 
-    Kind, sizes, depth and directions are read off the shapes and names.
+    Kind, sizes, depth and directions follow from the shapes and names.
 
     Args:
         state_dict: names to arrays, tensors or parameters of any precision, as `torch_module.state_dict()` gives them;
             of an nn.LSTM, nn.GRU or nn.RNN, or of one of their cells.
-        prefix: of the names to read, e.g. "encoder.rnn.".
-        activation: of an nn.RNN, which its weights do not tell.
-        rngs: makes the weights that are then overwritten; any will do.
+        prefix: prefix of the names to read, e.g. "encoder.rnn.".
+        activation: activation of an nn.RNN, which its weights do not show.
+        rngs: makes the initial weights, which are overwritten; any value works.
 
     Returns:
         A stack of `RNN`, or of `BidirectionalRNN`.
 
     Raises:
-        UserError: when the names or shapes are not those of a torch recurrent layer, with the difference.
+        UserError: the names or shapes are not those of a torch recurrent layer; the message lists the difference.
 
     Example:
         >>> import numpy as np
@@ -57,15 +57,15 @@ def rnn_from_torch(
 
 
 def load_torch_rnn(layer: StackedRNN | BidirectionalRNN | RNN | Cell, state_dict: StateDict, *, prefix: str = "") -> None:
-    """Fill existing layers with torch's weights, all of them or none.
+    """Fill existing layers with all of torch's weights, or leave them unchanged.
 
     Args:
         layer: built with the same sizes as the torch module.
         state_dict: names to arrays, tensors or parameters of any precision.
-        prefix: of the names to read.
+        prefix: prefix of the names to read.
 
     Raises:
-        UserError: when names or shapes do not fit, with every difference; the layer is then unchanged.
+        UserError: names or shapes do not match; the message lists every difference, and the layer is unchanged.
 
     Example:
         >>> from flax import nnx
@@ -85,13 +85,13 @@ def torch_rnn_state_dict(layer: StackedRNN | BidirectionalRNN | RNN | Cell) -> d
     """Return the weights under torch's names; `{k: torch.from_numpy(v) ...}` loads strictly into the torch module.
 
     Args:
-        layer: a stack, a layer or a cell; its cells vanilla, LSTM, or GRU with `reset="after"`, without layer norm.
+        layer: a stack, a layer or a cell; its cells must be vanilla, LSTM, or GRU with `reset="after"`, without layer norm.
 
     Returns:
         Names to NumPy arrays.
 
     Raises:
-        UserError: for a cell that torch does not have.
+        UserError: torch has no such cell.
 
     Example:
         >>> from flax import nnx
@@ -152,7 +152,7 @@ def _arrays(state_dict: StateDict, prefix: str) -> dict[str, np.ndarray]:
         raise UserError(f"no name begins with {prefix!r}; there are {_listed(state_dict)}")
     arrays = {_of_layer(name): _widened(as_array(value, prefix + name)) for name, value in found.items()}
     if any(name.startswith("weight_hr_") for name in arrays):
-        raise UserError("these weights are of an LSTM with projections (proj_size), which our LSTM does not have")
+        raise UserError("these weights belong to an LSTM with projections (proj_size), which our LSTM does not have")
     for name in [name for name in arrays if name.startswith("weight_hh_")]:
         for bias in (name.replace("weight", "bias"), name.replace("weight_hh", "bias_ih")):
             arrays.setdefault(bias, np.zeros(arrays[name].shape[0], arrays[name].dtype))  # torch's bias=False
@@ -160,7 +160,7 @@ def _arrays(state_dict: StateDict, prefix: str) -> dict[str, np.ndarray]:
 
 
 def _of_layer(name: str) -> str:
-    # nn.LSTMCell and its kin name their arrays as layers do, without the layer's number
+    # nn.LSTMCell and the other cells name their arrays as layers do, without the layer's number
     return f"{name}_l0" if name in _PARTS else name
 
 
@@ -181,7 +181,7 @@ def _build(arrays: dict[str, np.ndarray], activation: Literal["tanh", "relu"], r
     def layer(suffix: str) -> RNN:
         for name in (f"weight_ih_{suffix}", f"weight_hh_{suffix}"):
             if name not in arrays or arrays[name].ndim != 2:
-                raise UserError(f"{name} must be a matrix, and is {arrays[name].shape if name in arrays else 'not there'}")
+                raise UserError(f"{name} must be a matrix, and is {arrays[name].shape if name in arrays else 'missing'}")
         rows, hidden = arrays[f"weight_hh_{suffix}"].shape
         kind = _KIND_OF_GATES.get(rows // max(hidden, 1))
         if kind is None or rows % max(hidden, 1):
@@ -197,8 +197,8 @@ def _build(arrays: dict[str, np.ndarray], activation: Literal["tanh", "relu"], r
 
 def _no_layer(arrays: dict[str, np.ndarray]) -> str:
     prefixes = dict.fromkeys(name.removesuffix("weight_ih_l0") for name in arrays if name.endswith(".weight_ih_l0"))
-    advice = f"pass prefix={next(iter(prefixes))!r}" if prefixes else "pass the prefix that stands before them, if there is one"
-    return f"no torch recurrent layer here: expected names like 'weight_ih_l0', got {_listed(arrays)}; {advice}"
+    advice = f"pass prefix={next(iter(prefixes))!r}" if prefixes else "pass their prefix, if they have one"
+    return f"not the weights of a torch recurrent layer: expected names like 'weight_ih_l0', got {_listed(arrays)}; {advice}"
 
 
 def _refuse_differences(expected: dict[str, tuple[int, ...]], arrays: dict[str, np.ndarray]) -> None:

@@ -120,7 +120,7 @@ def test_results_by_file_name(seqnets, files, form, before):
 def test_a_file_name_of_two_images(seqnets, files):
     outcome = seqnets("score", *files([{"image_id": "1.jpg", "caption": "a dog"}], references=FORMS["coco"]), "--partial")
     assert outcome.code == 2
-    assert "image '1.jpg' of the results fits several images of the references; give more of its path" in outcome.err
+    assert "image '1.jpg' of the results matches several of the references; give more of its path" in outcome.err
     advised = files([{"image_id": "a/1.jpg", "caption": "a dog"}], references=FORMS["coco"])
     assert seqnets("score", *advised, "--partial").code == 0
 
@@ -163,7 +163,7 @@ def entry(**fields):
         ({"results": b""}, "line 1, column 1 of the file of results 'results.json' is not JSON: Expecting value"),
         ({"results": b"\xff\xfe\xfa"}, "the file of results 'results.json' is not UTF-8 (at byte 0)"),
         ({"results": b"[" * 200_000}, "the file of results 'results.json' cannot be read: it is nested too deeply"),
-        ({"results": []}, "results 'results.json' hold no caption; give at least one"),
+        ({"results": []}, "results 'results.json' hold no captions; give at least one"),
         ({"results": {}}, 'results \'results.json\' must be [{"image_id": 1, "caption": "a dog"}, ...], not an empty object'),
         ({"results": {"1": "a dog"}}, "results 'results.json' must be"),
         (
@@ -183,7 +183,7 @@ def entry(**fields):
         ({"results": entry(image_id=1.0)}, "'image_id' in entry 0 of results 'results.json' must be a whole number or a text"),
         ({"results": entry(image_id=True)}, "'image_id' in entry 0 of results 'results.json' must be a whole number or a text"),
         ({"results": entry(image_id={})}, "'image_id' in entry 0 of results 'results.json' must be a whole number or a text"),
-        ({"results": entry() * 2}, "results 'results.json' caption image 1 twice (again at entry 1); keep one caption an image"),
+        ({"results": entry() * 2}, "results 'results.json' caption image 1 twice (also at entry 1); keep one caption of it"),
         ({"results": entry()}, "1 of 2 images in the references has no caption in the results ('b.jpg'); caption them, or"),
         ({"results": entry(image_id=9)}, "1 of 1 image in the results has no reference caption (9); caption only images of the"),
         (

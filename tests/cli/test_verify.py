@@ -69,7 +69,7 @@ def test_a_changed_configuration_of_a_run_is_refused_by_all_that_read_it(trained
         path.write_bytes(whole)
     told = capsys.readouterr().err
     assert codes == [2, 2, 2]
-    assert told == f"seqnets: '{path}' is damaged: it does not fit its checksum; put back a copy of it\n" * 3
+    assert told == f"seqnets: '{path}' is damaged: it does not match its checksum; put back a copy of it\n" * 3
 
 
 def test_changed_settings_are_refused_by_evaluate_and_noted_by_train(trained, tmp_path, capsys):
@@ -84,7 +84,7 @@ def test_changed_settings_are_refused_by_evaluate_and_noted_by_train(trained, tm
         noted = capsys.readouterr().err
     finally:
         path.write_text(whole)
-    assert f"'{path}' is damaged: it does not fit its checksum" in refused
+    assert f"'{path}' is damaged: it does not match its checksum" in refused
     assert noted.startswith(f"note: '{path}' is no longer as seqnets wrote it\n")
 
 

@@ -115,7 +115,7 @@ def test_words_run_as_their_script_does(text, way):
 
 
 def test_refusals():
-    with pytest.raises(UserError, match="no image to show"):
+    with pytest.raises(UserError, match="no images to show"):
         attention_page([])
     with pytest.raises(UserError, match="image must be uint8"):
         attention_page([Shown("x", np.zeros((4, 4)), [CAPTION])])

@@ -210,7 +210,7 @@ def test_damage_is_noticed(tmp_path):
     content = bytearray(path.read_bytes())
     content[-5] ^= 1
     path.write_bytes(content)
-    with pytest.raises(UserError, match="is damaged: an array does not fit its checksum"):
+    with pytest.raises(UserError, match="is damaged: an array does not match its checksum"):
         load_weights(small_vgg(), path)
     path.write_bytes(content[:200])
     with pytest.raises(UserError, match="cannot be read"):

@@ -88,7 +88,7 @@ def test_cells_that_torch_lacks_are_named():
 
 
 def test_other_names_are_refused():
-    with pytest.raises(UserError, match="no torch recurrent layer here"):
+    with pytest.raises(UserError, match="not the weights of a torch recurrent layer"):
         rnn_from_torch({"conv1.weight": np.zeros((3, 3))})
 
 

@@ -1,4 +1,4 @@
-"""One table of names a family of networks; where a family has none, its weights are kept under our own names only."""
+"""Tables of names, one for each family of networks; a family without a table is saved under our own names only."""
 
 from importlib import import_module
 

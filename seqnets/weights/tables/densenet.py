@@ -1,4 +1,4 @@
-"""DenseNet: torchvision and timm, and the names with a dot more that torchvision's published files still have."""
+"""DenseNet: torchvision and timm, and the names with an extra dot in torchvision's published files."""
 
 from dataclasses import replace
 

@@ -4,7 +4,7 @@ from seqnets.weights.naming import Naming, nested, rules
 from seqnets.weights.published import TORCHVISION
 
 CONV_NORM = {"conv": "0", "norm": "1"}
-# the first stage widens nothing, so that its parts stand one place earlier
+# the first stage does not expand, so its parts come one place earlier
 V2 = {
     "stage1.{i}.depthwise.conv": "features.{at}.conv.0.0",
     "stage1.{i}.depthwise.norm": "features.{at}.conv.0.1",

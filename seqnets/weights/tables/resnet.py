@@ -20,7 +20,7 @@ LAYERS = {"conv": "convolution", "norm": "normalization"}
 
 
 def huggingface(prefix: str) -> tuple[Rule, ...]:
-    """Write the names of transformers' ResNet, which begin with `resnet.` in a classifier.
+    """Return the names of transformers' ResNet, which begin with `resnet.` in a classifier.
 
     Example:
         >>> huggingface("resnet.")[0][:2]
