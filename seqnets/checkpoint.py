@@ -125,12 +125,12 @@ class Checkpoints:
         except Exception as error:  # a damaged file makes orbax raise any of many exceptions
             raise UserError(f"the checkpoint of step {step:,} cannot be read: {_reason(error)}") from error
         if sealed.get("digest") != _digest(sealed.get("record"), sealed.get("checksums")):
-            raise UserError(f"the checkpoint of step {step:,} is damaged: its record does not fit its checksum")
+            raise UserError(f"the checkpoint of step {step:,} is damaged: its record does not match its checksum")
         if "list_of_files" in sealed and not self.is_listed(step):
             raise UserError(f"the checkpoint of step {step:,} is damaged: its list of files, {manifest.NAME}, is missing")
         wrong = _first_difference(sealed["checksums"], {name: checksum(array) for name, array in arrays.items()})
         if wrong:
-            raise UserError(f"the checkpoint of step {step:,} is damaged: array {wrong!r} does not fit its checksum")
+            raise UserError(f"the checkpoint of step {step:,} is damaged: array {wrong!r} does not match its checksum")
         return Checkpoint(step, arrays, sealed["record"])
 
     def is_listed(self, step: int) -> bool:

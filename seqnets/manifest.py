@@ -25,7 +25,7 @@ def seal(folder: Path) -> None:
         >>> broken(folder)
         >>> _ = (folder / "a").write_text("whale")
         >>> broken(folder)
-        "file 'a' does not fit its checksum"
+        "file 'a' does not match its checksum"
     """
     replace_file(folder / NAME, _listing({name: _figures(folder / name) for name in _names(folder)}))
 
@@ -46,13 +46,13 @@ def broken(folder: Path) -> str | None:
     except UserError as error:
         return f"its list of files cannot be read: {error}"
     if not fits:
-        return "its list of files does not fit its checksum"
+        return "its list of files does not match its checksum"
     there = set(_names(folder))
     for name in sorted({*files, *there}):
         if name not in there or name not in files:
             return f"file {name!r} is {'missing' if name in files else 'not on its list'}"
         if _figures(folder / name) != files[name]:
-            return f"file {name!r} does not fit its checksum"
+            return f"file {name!r} does not match its checksum"
     return None
 
 

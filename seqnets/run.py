@@ -124,13 +124,13 @@ def check_file(path: Path) -> None:
     """Refuse a file of a run folder that is not as config.json lists it.
 
     Raises:
-        UserError: it is missing or does not fit its checksum.
+        UserError: it is missing or does not match its checksum.
     """
     listed = read_listed(path.parent).get(path.name)
     if listed and not path.is_file():
         raise UserError(f"'{path.parent}' has no {path.name}, which its {CONFIG} lists; put back a copy of it")
     if listed and manifest.figures(read_bytes(path)) not in listed:
-        raise UserError(f"'{path}' is damaged: it does not fit its checksum in {CONFIG}; put back a copy of it")
+        raise UserError(f"'{path}' is damaged: it does not match its checksum in {CONFIG}; put back a copy of it")
 
 
 def _stated(directory: Path) -> tuple[dict[str, Any], dict[str, list[str]]]:
@@ -144,7 +144,7 @@ def _stated(directory: Path) -> tuple[dict[str, Any], dict[str, list[str]]]:
         raise UserError(f"'{path}' was not written by seqnets")
     found = config.get("format_version")
     if (found == FORMAT_VERSION or "checksum" in config) and not manifest.is_whole(read_text(path)):
-        raise UserError(f"'{path}' is damaged: it does not fit its checksum; put back a copy of it")
+        raise UserError(f"'{path}' is damaged: it does not match its checksum; put back a copy of it")
     if found not in (1, FORMAT_VERSION):
         raise UserError(f"'{directory}' has format {found}, but this seqnets reads {FORMAT_VERSION}; install the newer seqnets")
     missing = [name for name in ("task", "model", "train", "data") if name not in config]
@@ -162,7 +162,7 @@ def read_weights(path: Path) -> dict[str, np.ndarray]:
     """Return the arrays of a weights file that `write_weights` wrote.
 
     Raises:
-        UserError: the file is absent, is not ours, or does not fit its checksums.
+        UserError: the file is absent, is not ours, or does not match its checksums.
     """
     from safetensors import safe_open
 
@@ -178,7 +178,7 @@ def read_weights(path: Path) -> dict[str, np.ndarray]:
             "write the arrays with seqnets.run.write_weights(path, arrays)"
         )
     if checksums != {name: checksum(array) for name, array in arrays.items()}:
-        raise UserError(f"'{path}' is damaged: an array does not fit its checksum")
+        raise UserError(f"'{path}' is damaged: an array does not match its checksum")
     return arrays
 
 

@@ -156,7 +156,7 @@ def test_a_changed_record_is_noticed(checkpoints):
     sealed = json.loads(path.read_text())
     sealed["record"]["loss"] = 0.2
     path.write_text(json.dumps(sealed))
-    with pytest.raises(UserError, match="its record does not fit"):
+    with pytest.raises(UserError, match="its record does not match"):
         checkpoints.read(10)
 
 
@@ -168,7 +168,7 @@ def test_an_exchanged_array_is_noticed(checkpoints, tmp_path):
         other.wait()
         shutil.rmtree(checkpoints.directory / "10" / "state")
         shutil.copytree(other.directory / "10" / "state", checkpoints.directory / "10" / "state")
-    with pytest.raises(UserError, match=r"array 'keys' does not fit its checksum|array 'step' does not"):
+    with pytest.raises(UserError, match=r"array 'keys' does not match its checksum|array 'step' does not"):
         checkpoints.read(10)
 
 

@@ -76,7 +76,7 @@ HARMS = {
     "other sizes": (lambda run: edit_model(run, hidden_features=9), "does not fit"),
     "other layers": (lambda run: edit_model(run, layers=2), r"does not fit: 'rnn.layers.1\S+' is missing"),
     "no vocabulary": (lambda run: (run / "vocabulary.json").unlink(), "has no vocabulary.json, which its config.json lists"),
-    "an old run without vocabulary": (lambda run: (edit(run), (run / "vocabulary.json").unlink()), "without which its model"),
+    "an old run without vocabulary": (lambda run: (edit(run), (run / "vocabulary.json").unlink()), "which its model needs"),
     "bad vocabulary": (lambda run: (edit(run), (run / "vocabulary.json").write_text('{"kind": 3}')), "vocabulary"),
     "another vocabulary": (
         lambda run: exchange(run / "vocabulary.json", "a", "b"),

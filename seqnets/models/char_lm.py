@@ -1,4 +1,4 @@
-"""The character language model: characters in, the probability of the next one out."""
+"""The character language model: from characters to the probabilities of the next one."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import fields, replace
@@ -26,7 +26,7 @@ from seqnets.ops.stack_step import PackedStack
 
 
 class PackedCharLM(NamedTuple):
-    """What a loop over single characters reads at every step.
+    """The prepared weights of a loop over single characters.
 
     Attributes:
         table: `CharLM.input_table()`.
@@ -41,13 +41,13 @@ class CharLM(nnx.Module):
     """A character language model: embedding, recurrent layers, output layer.
 
     Args:
-        vocabulary: what its tokens stand for.
+        vocabulary: the vocabulary of its tokens.
         config: its shape; the defaults of `CharLMConfig` if None.
         rngs: source of the initial weights (stream `params`).
         **overrides: single fields of the configuration.
 
     Raises:
-        UserError: for an unknown or impossible setting.
+        UserError: a setting is unknown or impossible.
 
     Example:
         >>> import jax.numpy as jnp
@@ -83,7 +83,7 @@ class CharLM(nnx.Module):
         self.output_bias = nnx.Param(jnp.zeros(size, jnp.float32))
 
     def initialize_carry(self, batch_size: int) -> Carry:
-        """Return the carry before the first character: zeros, a tuple with one entry a layer, leaves `(B, H)`."""
+        """Return the carry before the first character: zeros, a tuple with one entry per layer, leaves `(B, H)`."""
         return tuple(cell.initialize_carry((batch_size, cell.in_features)) for cell in self._cells())
 
     def __call__(
@@ -95,13 +95,13 @@ class CharLM(nnx.Module):
             tokens: `(B, T)` int32.
             carry: the state before the window.
             resets: `(B, T)` booleans: zero the state before this character is read.
-            key: a JAX key that switches the noise of training on; None is inference.
+            key: a JAX key that turns on the noise of training; None for inference.
 
         Returns:
             Logits `(B, T, V)` float32, and the carry after the window.
 
         Raises:
-            UserError: the tokens are no integers `(B, T)`, or carry or resets do not fit them.
+            UserError: the tokens are not integers `(B, T)`, or carry or resets do not match them.
         """
         outputs, carry = self.features(tokens, carry, resets=resets, key=key)
         return self.logits(outputs, key=key), carry
@@ -114,7 +114,7 @@ class CharLM(nnx.Module):
         carry = None if carry is None else arguments.carries(self._cells(), carry, tokens.shape[0])
         input_key, rnn_key = (None, None) if key is None else jax.random.split(key)
         raw = self._first_layer_is_residual() or (self.config.input_dropout and key is not None)
-        projected = not raw and not self.config.remat  # which computes the projection of a chunk again, too
+        projected = not raw and not self.config.remat  # which also computes the projection of a chunk again
         inputs = take_rows(self.input_table(), tokens) if projected else self._embed(tokens, input_key)
         return self.rnn(inputs, initial_carry=carry, resets=resets, key=rnn_key, return_carry=True, projected=projected)
 
@@ -126,28 +126,28 @@ class CharLM(nnx.Module):
         return self._logits(outputs, self._output_kernels())
 
     def penalty(self, outputs: Array) -> Array:
-        """Return what the loss adds for large or quickly changing outputs `(B, T, H)` (AR and TAR)."""
+        """Return the loss penalty for large or quickly changing outputs `(B, T, H)` (AR and TAR)."""
         large = self.config.activation_penalty * jnp.mean(jnp.square(outputs))
         if outputs.shape[1] < 2:
-            return large  # one step is no change: a mean of nothing would be NaN
+            return large  # a single step has no change, and the mean of nothing would be NaN
         return large + self.config.slowness_penalty * jnp.mean(jnp.square(outputs[:, 1:] - outputs[:, :-1]))
 
     def input_table(self) -> Array:
-        """Return what every character contributes to the first layer's gates: `(V, gates * H)`."""
+        """Return the contribution of every character to the first layer's gates: `(V, gates * H)`."""
         table = self.embedding[...] if self.config.embedding_features else jnp.eye(len(self.vocabulary), dtype=jnp.float32)
         return self._cells()[0].project(table)
 
     def pack(self) -> PackedCharLM:
-        """Return the weights as a loop of `stepper` reads them fastest; not to be differentiated."""
+        """Return the weights in the fastest layout for `stepper`; not differentiable."""
         return PackedCharLM(self.input_table(), self.rnn.pack())
 
     def stepper(self, packed: PackedCharLM | None = None) -> Callable[[Array, Carry], tuple[Array, Carry]]:
-        """Return a function that reads one character a row: `(tokens (B,), carry) -> (logits (B, V), carry)`.
+        """Return a function that reads one character per row: `(tokens (B,), carry) -> (logits (B, V), carry)`.
 
-        The weights are prepared once, here, so that a sampling loop around it touches nothing but what it multiplies by.
+        The weights are prepared here once, so that a sampling loop around it reads only the kernels that it multiplies by.
 
         Args:
-            packed: what `pack` gave, for speed; without it the layers step one by one, in plain JAX.
+            packed: the result of `pack`, for speed; without it the layers step one by one in plain JAX.
 
         Example:
             >>> from flax import nnx
@@ -173,7 +173,7 @@ class CharLM(nnx.Module):
         return step
 
     def step(self, tokens: Array, carry: Carry) -> tuple[Array, Carry]:
-        """Read one character a row: `(tokens (B,), carry) -> (logits (B, V), carry)`."""
+        """Read one character per row: `(tokens (B,), carry) -> (logits (B, V), carry)`."""
         return self.stepper()(tokens, carry)
 
     def _cells(self) -> list[Cell]:
@@ -206,14 +206,14 @@ class CharLM(nnx.Module):
 
 
 def from_description(description: Mapping[str, Any], vocabulary: Vocabulary | None) -> CharLM:
-    """Make the model that config.json of a run folder describes, with any weights.
+    """Make the model that a run folder's config.json describes, with arbitrary weights.
 
     Args:
         description: section `model` of config.json: `kind` and `config`.
-        vocabulary: the run's.
+        vocabulary: the vocabulary of the run.
 
     Raises:
-        UserError: there is no vocabulary, or the description is of another version.
+        UserError: there is no vocabulary, or the description belongs to another version.
     """
     with described("CharLM"):
         config = stated(description.get("config"), CharLMConfig())

@@ -17,33 +17,33 @@ class CharLMConfig:
     hidden_features: int = 256
     """Units of each recurrent layer."""
     layers: int = 1
-    """Recurrent layers on top of each other."""
+    """The number of recurrent layers."""
     embedding_features: int = 64
     """Size of a character's vector; 0 feeds one-hot characters."""
     tied: bool = False
-    """Use the embedding as the output layer's kernel too."""
+    """Also use the embedding as the output layer's kernel."""
     residual: bool = False
     """Add each layer's input to its output."""
     layer_norm: bool = False
-    """Normalize inside the cells."""
+    """Use layer normalization inside the cells."""
     forget_bias: float = 1.0
-    """Where the forget bias of the LSTM and the minLSTM starts."""
+    """Initial value of the forget bias of the LSTM and the minLSTM."""
     reset: Literal["after", "before"] = "after"
-    """Where the GRU's reset gate acts."""
+    """Whether the GRU's reset gate acts before or after the product."""
     activation: Literal["tanh", "relu"] = "tanh"
-    """Of the vanilla cell."""
+    """Activation of the vanilla cell."""
     depth: int = 2
     """Highway layers in one step of the highway cell."""
     carry_bias: float = 2.0
-    """How strongly the highway cell carries its state at the start."""
+    """Initial bias of the highway cell toward carrying its state."""
     dropout: float = 0.0
-    """Rate between the layers and before the output."""
+    """Dropout rate between the layers and before the output."""
     input_dropout: float = 0.0
-    """Rate on the characters' vectors."""
+    """Dropout rate on the characters' vectors."""
     locked_dropout: bool = False
-    """Draw one dropout mask for the whole window instead of one a character."""
+    """Draw one dropout mask for the whole window instead of one per character."""
     weight_dropout: float = 0.0
-    """Rate on the weights of the recurrent kernels."""
+    """Dropout rate on the weights of the recurrent kernels."""
     zoneout: float = 0.0
     """Rate at which a unit keeps its old state."""
     activation_penalty: float = 0.0
@@ -53,9 +53,9 @@ class CharLMConfig:
     dtype: Literal["float32", "bfloat16"] = "float32"
     """Precision of the matrix products; weights and carry stay float32."""
     remat: int = 0
-    """Keep the state only at every so many steps of the window and compute the rest again: long windows in little memory."""
+    """Keep the state only every this many steps and compute the steps between again, so that long windows need little memory."""
     backend: Backend = "auto"
-    """How the recurrence runs over time."""
+    """The backend that runs the recurrence over time."""
 
     def __post_init__(self):
         settings.settle(

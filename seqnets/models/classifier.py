@@ -1,4 +1,4 @@
-"""Networks that tell the class of an image: one of the registry, with the labels and the preprocessing it was trained with."""
+"""Image classifiers: a network of the registry with its labels and its preprocessing."""
 
 import inspect
 from collections.abc import Mapping, Sequence
@@ -23,17 +23,17 @@ _NEW_HEAD = 0.05
 def make_classifier(
     config: ClassifierConfig, labels: Sequence[str], preprocessing: Preprocessing | None, *, in_channels: int, rngs: nnx.Rngs
 ) -> ConvNet:
-    """Make a network with one logit a label; with weights, all but its head starts from them.
+    """Make a network with one logit per label; if weights are given, all but its head starts from them.
 
     Args:
-        config: which network.
+        config: the network.
         labels: the names of the classes.
-        preprocessing: of the images; None takes what the weights expect.
+        preprocessing: preprocessing of the images; None takes that of the weights.
         in_channels: channels of the images.
         rngs: `params` is used.
 
     Raises:
-        UserError: there is no such network, or the weights do not fit it.
+        UserError: the network is unknown, or the weights do not match it.
 
     Example:
         >>> model = make_classifier(ClassifierConfig("lenet5"), ["odd", "even"], None, in_channels=1, rngs=nnx.Rngs(0))
@@ -62,7 +62,7 @@ def head_layers(name: str, **options: Any) -> list[str]:
 
 
 def describe(model: ConvNet, config: ClassifierConfig) -> dict[str, Any]:
-    """Return what config.json keeps of a classifier."""
+    """Return a classifier's description in config.json."""
     rule = model.preprocessing
     return {
         "kind": "Classifier",
@@ -73,14 +73,14 @@ def describe(model: ConvNet, config: ClassifierConfig) -> dict[str, Any]:
 
 
 def from_description(description: Mapping[str, Any], vocabulary: Any = None) -> ConvNet:
-    """Make the network that config.json of a run folder describes, with any weights.
+    """Make the network that a run folder's config.json describes, with arbitrary weights.
 
     Args:
         description: section `model` of config.json: `kind`, `config`, `preprocessing` and `labels`.
-        vocabulary: classifiers have none.
+        vocabulary: unused, since classifiers have none.
 
     Raises:
-        UserError: the description is of another version.
+        UserError: the description belongs to another version.
 
     Example:
         >>> model = make_classifier(ClassifierConfig("lenet5"), ["odd", "even"], None, in_channels=1, rngs=nnx.Rngs(0))
@@ -95,7 +95,7 @@ def from_description(description: Mapping[str, Any], vocabulary: Any = None) -> 
         config, labels = stated(said, ClassifierConfig()), names(description.get("labels"), "labels")
         if in_channels not in (1, 3):
             raise UserError(f"section 'model' of config.json: in_channels must be 1 or 3, not {str(in_channels)[:40]}")
-        # as it was trained: with weights there were no auxiliary heads
+        # as in training: with weights there were no auxiliary heads
         config = replace(config, auxiliary_heads=config.auxiliary_heads and not config.weights, weights="")
         preprocessing = None if rule is None else Preprocessing.from_json(rule)
         return make_classifier(config, labels, preprocessing, in_channels=in_channels, rngs=nnx.Rngs(0))
@@ -105,7 +105,7 @@ def _quiet(model: ConvNet, layers: Sequence[str]) -> None:
     names = {f"{layer}.kernel" for layer in layers}
     for path, variable in nnx.to_flat_state(nnx.state(model, nnx.Param)):
         if ".".join(map(str, path)) in names:
-            # trained features are large: a head of the usual size begins sure, and wrong. Not zero, as a ReLU may follow
+            # trained features are large: a head of the usual scale would begin with confident errors. Not 0: a ReLU may follow
             variable.set_value(_NEW_HEAD * variable[...])
 
 
@@ -122,5 +122,5 @@ def _options(config: ClassifierConfig) -> dict[str, Any]:
 def _builder_options(name: str) -> Mapping[str, Any]:
     family = next((family for family, names in FAMILIES.items() if name in names), None)
     if family is None:
-        return {}  # making the network says so
+        return {}  # making the network reports the error
     return inspect.signature(getattr(import_module(f"seqnets.models.cnn.{family}"), family)).parameters

@@ -13,8 +13,8 @@ class ClassifierConfig:
     weights: str = ""
     """Weights to start from: .safetensors, .npz, .pth, or a folder with one of them; empty for random ones."""
     dropout: float | None = None
-    """Rate before the classifier, where the network has such a rate; none for that of the network."""
+    """Dropout rate before the classifier, for networks with such a rate; none for the network's own."""
     auxiliary_heads: bool = True
-    """Train the auxiliary classifiers of GoogLeNet and Inception-v3 too; only without weights."""
+    """Also train the auxiliary classifiers of GoogLeNet and Inception-v3; only without weights."""
     dtype: Literal["float32", "bfloat16"] = "float32"
-    """Of the arithmetic; parameters and batch statistics are float32."""
+    """Precision of the arithmetic; parameters and batch statistics are float32."""

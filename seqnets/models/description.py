@@ -1,4 +1,4 @@
-"""The border to config.json, out of which a model is made again: whatever stands in it ends in the model or in a sentence."""
+"""Makes models from config.json: every mistake in it becomes one clear error."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -15,10 +15,10 @@ _SECTION = "section 'model' of config.json"
 
 @contextmanager
 def described(kind: str) -> Iterator[None]:
-    """Turn whatever goes wrong while a model is made out of its description into a `UserError`.
+    """Turn any error while a model is made from its description into a `UserError`.
 
     Raises:
-        UserError: something did.
+        UserError: the model could not be made.
 
     Example:
         >>> with described("Tagger"):
@@ -36,10 +36,10 @@ def described(kind: str) -> Iterator[None]:
 
 
 def stated(config: Any, default: Config) -> Config:
-    """Return the settings that a description states, each of its type; those of later versions have their defaults.
+    """Return the settings in a description, with checked types; settings added since then get their defaults.
 
     Raises:
-        UserError: one is unknown, or not of its type.
+        UserError: a setting is unknown or has the wrong type.
 
     Example:
         >>> from seqnets.models.sequence.config import RecurrentConfig
@@ -50,16 +50,16 @@ def stated(config: Any, default: Config) -> Config:
     """
     if not isinstance(config, Mapping):
         raise UserError(f"{_SECTION} has no object 'config' with the settings of the model; put back a copy of it")
-    if config.get("backend") == "cudnn":  # which older runs could ask for
+    if config.get("backend") == "cudnn":  # older runs could have this setting
         config = {**config, "backend": "auto"}
     return settings.replaced(default, config, _SECTION)
 
 
 def names(value: Any, what: str) -> list[str]:
-    """Return a list of names that a description states.
+    """Return a list of names in a description.
 
     Raises:
-        UserError: it is no list of texts, or empty.
+        UserError: it is not a list of texts, or is empty.
 
     Example:
         >>> names(["odd", "even"], "labels")
@@ -71,13 +71,13 @@ def names(value: Any, what: str) -> list[str]:
 
 
 def needed(vocabulary: Any, kind: type[Given]) -> Given:
-    """Return the vocabulary of a run, which must be there and of the kind that its model reads.
+    """Return the vocabulary of a run, which must exist and be of the model's kind.
 
     Raises:
         UserError: it is None or of another kind.
     """
     if vocabulary is None:
-        raise UserError("the run folder has no vocabulary.json, without which its model cannot read; copy the whole folder")
+        raise UserError("the run folder has no vocabulary.json, which its model needs; copy the whole folder")
     if not isinstance(vocabulary, kind):
-        raise UserError("vocabulary.json is that of another kind of model than config.json describes; put back copies of both")
+        raise UserError("vocabulary.json belongs to another kind of model than config.json describes; put back copies of both")
     return vocabulary

@@ -1,4 +1,4 @@
-"""A network that takes images by the batch and gives chosen features: compiled once for a size of image."""
+"""Computes chosen features of batches of images, compiled once per image size."""
 
 from collections.abc import Sequence
 
@@ -12,13 +12,13 @@ from seqnets.models.cnn.network import ConvNet
 
 
 class Extractor:
-    """Compute features of images in batches of one size, so that nothing is compiled twice.
+    """Compute features of images in batches of one size, so that each program is compiled once.
 
     Args:
-        model: the network; its weights are read now, later changes go unseen.
+        model: the network; its weights are read now, and later changes have no effect.
         layers: the features wanted, by name.
-        batch_size: images at once; a smaller last batch is filled up with black ones, which are taken away again.
-        preprocessing: the rule; the model's own when None. Its last part, the normalizing, runs in the compiled function.
+        batch_size: images at once; a smaller last batch is padded with black images, whose results are removed.
+        preprocessing: the rule; the model's own when None. Its last step, normalization, runs in the compiled function.
 
     Raises:
         UserError: the network has no such feature, or no preprocessing is known.
@@ -58,7 +58,7 @@ class Extractor:
         return {name: features[name][: len(pixels)] for name in self.layers}
 
     def shapes(self, height: int, width: int) -> dict[str, tuple[int, ...]]:
-        """Tell the shape of each layer for one image, without computing anything."""
+        """Return the shape of each layer for one image, without computing anything."""
         image = jax.ShapeDtypeStruct((1, height, width, self.preprocessing.channel_count), np.uint8)
         traces, found = self.traces, jax.eval_shape(self._run, self._state, image)
         self.traces = traces
@@ -71,10 +71,10 @@ class Extractor:
 
 
 def known_preprocessing(model: ConvNet, preprocessing: Preprocessing | None = None) -> Preprocessing:
-    """Return the rule given, or else the model's own.
+    """Return the given rule, or else the model's own.
 
     Raises:
-        UserError: there is neither, or it makes images of another number of channels than the network takes.
+        UserError: there is neither, or it gives another number of channels than the network takes.
 
     Example:
         >>> from seqnets.models import create_model

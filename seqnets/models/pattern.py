@@ -31,23 +31,23 @@ DEEPEST = 50
 
 
 class Token(NamedTuple):
-    """A piece of a pattern and where it begins."""
+    """A piece of a pattern and its position."""
 
     text: str
     position: int
 
 
 def parse_pattern(text: str) -> list[Token]:
-    """Read a pattern and write out its repetitions.
+    """Parse a pattern and expand its repetitions.
 
     Args:
         text: the pattern.
 
     Returns:
-        One token a layer, INPUT first and FC last.
+        One token per layer, INPUT first and FC last.
 
     Raises:
-        UserError: the pattern breaks; the message shows where.
+        UserError: the pattern is wrong; the message shows where.
 
     Example:
         >>> [token.text for token in parse_pattern("INPUT -> [CONV -> RELU]*2 -> FC")]
@@ -96,7 +96,7 @@ def pattern_network(
         rngs: `params` is used.
 
     Raises:
-        UserError: the pattern breaks, or pools more often than the image can be halved.
+        UserError: the pattern is wrong, or pools more often than the image can be halved.
 
     Example:
         >>> from seqnets.models.cnn.network import feature_shapes

@@ -43,11 +43,11 @@ FAMILIES: dict[str, tuple[str, ...]] = {
         *("mobilenet_v2", "mobilenet_v2_140", "mobilenet_v2_050"),
     ),
 }
-_SIDES = {"lenet": 28, "inception_v3": 299, "inception_v4": 299}  # of the others 224, or 32 for CIFAR
+_SIDES = {"lenet": 28, "inception_v3": 299, "inception_v4": 299}  # the others take 224, or 32 for CIFAR
 
 
 def model_names() -> list[str]:
-    """List the names `create_model` knows, family by family.
+    """List the names that `create_model` accepts, family by family.
 
     Example:
         >>> model_names()[:3]
@@ -74,12 +74,12 @@ def create_model(
             the pooled features in their place.
         in_channels: channels of the images; those of the published network when None.
         weights: a file or folder of weights, as for `seqnets.weights.load_weights`, which also sets `model.preprocessing`.
-        leave_out: layers that get random weights all the same: `"logits"` for a head of another size.
-        rngs: where the parameters come from; `nnx.Rngs(0)` when None.
-        **options: of the family's builder, over those of the table: `dtype=jnp.bfloat16`, `dropout=0.0`, ...
+        leave_out: layers that still get random weights: `"logits"` for a head of another size.
+        rngs: source of the parameters; `nnx.Rngs(0)` when None.
+        **options: options of the family's builder, which override those of the table: `dtype=jnp.bfloat16`, `dropout=0.0`, ...
 
     Raises:
-        UserError: the name or an option is unknown, or the weights do not fit; the message suggests what may be meant.
+        UserError: the name or an option is unknown, or the weights do not match; the message suggests corrections.
 
     Example:
         >>> model = create_model("lenet5", in_channels=3, padding=0)
@@ -148,7 +148,7 @@ def image_shape(name: str) -> tuple[int, int, int]:
 
 
 class _Keys:
-    # a real Rngs counts its keys in a traced array, which makes tracing a deep network take minutes
+    # a real Rngs counts keys in a traced array, which would make tracing a deep network take minutes
     def __init__(self, key: Any):
         self.key, self.count = key, 0
 
@@ -173,7 +173,7 @@ def _draw_the_rest(model: "ConvNet", make: Callable[["nnx.Rngs"], "ConvNet"], ke
         return {name: drawn[name].get_raw_value() for name in missing}
 
     if missing:
-        # under jit the arrays that the file has given already are never drawn
+        # under jit, arrays that come from the file are never drawn
         for name, array in jax.jit(draw)(key).items():
             variables[name].set_value(array)
 

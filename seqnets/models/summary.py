@@ -1,6 +1,6 @@
-"""The table of a network: what every layer puts out, holds, computes and sees, and what all of it costs in memory.
+"""The layer table of a network: outputs, parameters, multiply-adds and receptive field of each layer, and the memory of all.
 
-Nothing is computed and nothing stored: the network is traced, and the table is read off the program.
+Nothing is computed or stored: the network is traced, and the table is read from the program.
 """
 
 import math
@@ -26,39 +26,39 @@ class LayerRow:
     kind: str
     """Class of the layer."""
     output_shape: tuple[int, ...]
-    """Without the batch axis."""
+    """Shape of the output without the batch axis."""
     activations: int
-    """Numbers put out for one image."""
+    """The number of outputs for one image."""
     parameters: int
-    """Numbers learned; zero where the layer was listed already."""
+    """The number of parameters; zero if the layer is already listed."""
     multiply_adds: int
-    """Of convolutions and matrix products, for one image."""
+    """Multiply-adds of convolutions and matrix products, for one image."""
     receptive_field: tuple[int, int] | None
-    """Rows and columns of the image that one output sees; None is the whole image."""
+    """Rows and columns of the image that one output sees; None for the whole image."""
 
 
 @dataclass(frozen=True)
 class Inference:
-    """Bytes while the network is applied to a batch."""
+    """Memory in bytes while the network is applied to a batch."""
 
     parameter_bytes: int
     activation_bytes: int
-    """Alive at once at the worst moment, no operations fused."""
+    """The peak of live intermediate results, without fusion of operations."""
     total_bytes: int
 
 
 @dataclass(frozen=True)
 class Training:
-    """Bytes while the network is trained on a batch."""
+    """Memory in bytes while the network is trained on a batch."""
 
     optimizer: str
     optimizer_slots: float
-    """Numbers the optimizer keeps for each parameter."""
+    """The values that the optimizer keeps for each parameter."""
     parameter_bytes: int
     gradient_bytes: int
     optimizer_bytes: int
     activation_bytes: int
-    """Kept from the forward for the backward pass, as JAX's differentiation asks for them."""
+    """Kept from the forward pass for JAX's backward pass."""
     total_bytes: int
 
 
@@ -72,14 +72,14 @@ class Summary:
     layers: tuple[LayerRow, ...]
     parameters: int
     statistics: int
-    """Running means and variances: kept, but not learned."""
+    """Running means and variances: stored, but not learned."""
     multiply_adds: int
     activations: int
     inference: Inference
     training: Training
 
     def to_json(self) -> dict[str, Any]:
-        """Give the table as dictionaries, lists, strings and numbers.
+        """Return the table as dictionaries, lists, strings and numbers.
 
         Example:
             >>> from seqnets.models.registry import abstract_model
@@ -96,15 +96,15 @@ def summarize(
     """Trace a network and tabulate its layers.
 
     Args:
-        model: called as `model(images, train=..., key=...)`, giving features with `logits` among them; its parameters
+        model: called as `model(images, train=..., key=...)`, giving features that include `logits`; its parameters
             may be abstract, as `seqnets.models.registry.abstract_model` makes them.
         input_shape: (H, W, channels) of an image.
-        name: to print above the table.
-        batch: images at once; for the bytes only.
+        name: the title of the table.
+        batch: images per batch; affects only the bytes.
         optimizer: one of `seqnets.optimizers.OPTIMIZERS`; sgd has momentum.
 
     Raises:
-        UserError: the optimizer is unknown, or the image does not fit the network.
+        UserError: the optimizer is unknown, or the image does not match the network.
 
     Example:
         >>> from seqnets.models.registry import abstract_model

@@ -14,13 +14,13 @@ HEADERS = ("layer", "kind", "output", "activations", "parameters", "multiply-add
 
 
 def summary_table(summary: Summary) -> Group:
-    """Lay a summary out for a terminal: one row a layer, the totals below.
+    """Format a summary for a terminal: one row per layer, the totals below.
 
     Args:
         summary: as `seqnets.models.summary.summarize` gives it.
 
     Returns:
-        Something for `rich.print`.
+        An object for `rich.print`.
     """
     layers = _table(*HEADERS, left=2, title=_title(summary), title_justify="left", show_footer=True)
     for row in summary.layers:
@@ -32,7 +32,7 @@ def summary_table(summary: Summary) -> Group:
 
 
 def width_of(tables: Group) -> int:
-    """Return how many characters a line takes in which nothing is cut off.
+    """Return the line width at which nothing is cut off.
 
     Example:
         >>> table = Table("layer")
@@ -49,7 +49,7 @@ def format_summary(summary: Summary, width: int | None = None) -> str:
 
     Args:
         summary: as `seqnets.models.summary.summarize` gives it.
-        width: characters of a line; as many as nothing is cut off with when None.
+        width: characters per line; None for the width at which nothing is cut off.
 
     Example:
         >>> from seqnets.models.registry import abstract_model

@@ -1,4 +1,4 @@
-"""Read off a traced program what each layer costs and sees."""
+"""Reads each layer's cost and receptive field from a traced program."""
 
 import math
 from collections.abc import Callable, Iterator, Sequence
@@ -12,7 +12,7 @@ from jax.extend.core import ClosedJaxpr, Jaxpr, Literal
 
 
 class Sight(NamedTuple):
-    """What one pixel of an array sees of the image: so many pixels, and so many from one pixel to the next."""
+    """The receptive field of a pixel of an array: its size in the image, and the distance from one pixel to the next."""
 
     field: tuple[float, float] = (1, 1)
     jump: tuple[float, float] = (1, 1)
@@ -23,25 +23,25 @@ WHOLE = Sight((math.inf, math.inf), (0, 0))
 
 @dataclass
 class Layer:
-    """One call of a layer, as traced."""
+    """A traced call of a layer."""
 
     name: str
     module: nnx.Module
     output_shape: tuple[int, ...]
     multiply_adds: int = 0
     sight: Sight | None = None
-    """Of its output; None where the layer computed nothing."""
+    """Of its output; None if the layer computed nothing."""
 
 
 @contextmanager
 def recorded_layers(model: nnx.Module, calls: list[Layer]) -> Iterator[None]:
-    """Let every layer of a model write itself into a list when called, and name what it traces.
+    """Let every layer of a model record its calls in a list, and name the operations that it traces.
 
-    A layer is a module that has no modules inside, or holds variables itself.
+    A layer is a module that contains no modules, or holds variables itself.
 
     Args:
         model: the model that will be called.
-        calls: gets one entry a call.
+        calls: gets one entry per call.
     """
     names = {id(module): ".".join(map(str, path)) for path, module in nnx.iter_modules(model) if _is_layer(module)}
     owners = {_owner(type(module)) for _, module in nnx.iter_modules(model) if id(module) in names}
@@ -58,7 +58,7 @@ def recorded_layers(model: nnx.Module, calls: list[Layer]) -> Iterator[None]:
 def measure(jaxpr: Jaxpr, images: Sequence[Any], layers: list[Layer]) -> None:
     """Fill in the multiply-adds and the receptive field of every layer, from the program they traced.
 
-    Multiply-adds are those of convolutions and matrix products; batch norm, activations and pooling count nothing.
+    Multiply-adds are those of convolutions and matrix products; batch norm, activations and pooling are not counted.
 
     Args:
         jaxpr: the program.
@@ -71,10 +71,10 @@ def measure(jaxpr: Jaxpr, images: Sequence[Any], layers: list[Layer]) -> None:
 
 
 def kept_for_backward(jaxpr: Jaxpr) -> int:
-    """Count the bytes that a program which returns residuals must keep: what it computes, not what it was given.
+    """Count the bytes that a program returning residuals must keep: its computed values, not its inputs.
 
     Args:
-        jaxpr: of a function that returns the leaves of a `jax.vjp`.
+        jaxpr: the program of a function that returns the leaves of a `jax.vjp`.
     """
     made = {id(var): eqn for eqn in jaxpr.eqns for var in eqn.outvars}
     kept = {id(var): var for var in jaxpr.outvars if id(var) in made and _inputs(made[id(var)])}
@@ -82,10 +82,10 @@ def kept_for_backward(jaxpr: Jaxpr) -> int:
 
 
 def peak_bytes(jaxpr: Jaxpr) -> int:
-    """Count the bytes of intermediate results alive at once at the worst moment, no operations fused.
+    """Count the peak bytes of live intermediate results, without fusion of operations.
 
     Args:
-        jaxpr: of the forward pass; its inputs are not counted.
+        jaxpr: the program of the forward pass; its inputs are not counted.
     """
     last_use = {id(var): index for index, eqn in enumerate(jaxpr.eqns) for var in _inputs(eqn)}
     last_use |= {id(var): len(jaxpr.eqns) for var in jaxpr.outvars}

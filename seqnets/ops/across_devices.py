@@ -1,4 +1,4 @@
-"""A recurrence on several devices: each takes its rows of the batch through all steps, and none waits for another."""
+"""A recurrence on several devices: each takes its rows of the batch through all steps without waiting for another."""
 
 from collections.abc import Callable
 from typing import Any
@@ -15,14 +15,14 @@ Run = Callable[[RecurrentWeights, Carry, TimeInputs], tuple[Array, Carry]]
 
 
 def divided_by_rows(run: Run, weights: RecurrentWeights, carry: Carry, inputs: TimeInputs) -> tuple[Array, Carry]:
-    """Run a recurrence with its rows divided over the axis `data` of the mesh at hand, if there is one and they divide evenly.
+    """Run a recurrence with its rows divided over the axis `data` of the current mesh, if there is one and they divide evenly.
 
-    XLA would find the same division for a loop that it can see into. It cannot see into a kernel of ours, and would have every
-    device run it on all rows.
+    XLA would find the same division for a loop of its own. It cannot look into one of our kernels, and would run it on all
+    rows on every device.
 
     Args:
         run: `run(weights, carry, inputs) -> (outputs (T, B, H), carry)`.
-        weights: held whole by every device.
+        weights: replicated on every device.
         carry: leaves `(B, H)`.
         inputs: leaves `(T, B, ...)`.
 
@@ -50,7 +50,7 @@ def divided_by_rows(run: Run, weights: RecurrentWeights, carry: Carry, inputs: T
 
 
 def varying_axes(array: Array) -> frozenset[str]:
-    """Return the mesh axes over which an array differs by device, within `jax.shard_map`.
+    """Return the mesh axes over which an array differs between devices, within `jax.shard_map`.
 
     Example:
         >>> import jax.numpy as jnp
@@ -62,7 +62,7 @@ def varying_axes(array: Array) -> frozenset[str]:
 
 
 def varying(array: Array, axes: frozenset[str]) -> Array:
-    """Return an array that may differ by device over these axes too; within `jax.shard_map` its type says so.
+    """Return an array that may also differ between devices over these axes; within `jax.shard_map` its type says so.
 
     Example:
         >>> import jax.numpy as jnp

@@ -1,7 +1,7 @@
-"""What a recurrence is called with: checked once, where it comes in, and brought into one form.
+"""Checks the arguments of a recurrence once, where they come in, and brings them into one form.
 
-JAX's own operations notice arrays that do not agree; a kernel in another language would read past the end of one. So whatever
-takes arrays from a caller and may hand them to such a kernel passes them through here. Shapes and dtypes are known while a
+JAX's own operations notice arrays that do not agree; a kernel in another language would read past the end of one. So every
+function that takes arrays from a caller and may pass them to such a kernel checks them here. Shapes and dtypes are known while a
 function is traced: a compiled one pays nothing.
 """
 
@@ -17,18 +17,18 @@ from seqnets.errors import UserError
 from seqnets.ops.recurrent import Carry, LSTMState, Recurrence, RecurrentWeights, Vectors
 
 _FLOAT32 = np.dtype(np.float32)
-_OF_LAYER_NORM = {"cell_scale": (1,), "cell_bias": (1,)}  # of an LSTM that has them, in units of H
+_OF_LAYER_NORM = {"cell_scale": (1,), "cell_bias": (1,)}  # the vectors of an LSTM with layer norm, in units of H
 
 
 def as_array(name: str, value: Any) -> Array:
-    """Return an array, a NumPy array or a list of numbers as an array of JAX's.
+    """Return an array, a NumPy array or a list of numbers as a JAX array.
 
     Args:
-        name: of the argument.
-        value: what came.
+        name: name of the argument.
+        value: the argument.
 
     Raises:
-        UserError: it is something else.
+        UserError: it is anything else.
 
     Example:
         >>> as_array("lengths", [3, 1]).tolist()
@@ -51,11 +51,11 @@ def state(recurrence: Recurrence, carry: Any, rows: int, hidden: int, *, name: s
 
     Args:
         recurrence: which one.
-        carry: what came, leaves `(B, H)`.
+        carry: the argument, leaves `(B, H)`.
         rows: B.
         hidden: H.
-        name: of the argument.
-        of: what has the B rows.
+        name: name of the argument.
+        of: the name of the array with the B rows.
 
     Raises:
         UserError: it has another structure, shape or kind of numbers.
@@ -67,7 +67,7 @@ def state(recurrence: Recurrence, carry: Any, rows: int, hidden: int, *, name: s
         >>> state(LSTM, (jnp.zeros((1, 3)), jnp.zeros((1, 3))), 2, 3)
         Traceback (most recent call last):
         ...
-        seqnets.errors.UserError: carry is for 1 row, the inputs have 2; give it one row for each of theirs
+        seqnets.errors.UserError: carry is for 1 row, the inputs have 2; give it as many rows
     """
     if _is_plain(recurrence, carry, (rows, hidden)):
         return carry
@@ -79,7 +79,7 @@ def state(recurrence: Recurrence, carry: Any, rows: int, hidden: int, *, name: s
 
 
 def _is_plain(recurrence: Recurrence, carry: Any, shape: tuple[int, int]) -> bool:
-    """Say quickly that nothing is wrong, for loops that take single steps."""
+    """Return quickly whether nothing is wrong, for loops that take single steps."""
     if recurrence.state is not None and type(carry) is not recurrence.state:
         return False
     parts = (carry,) if recurrence.state is None else carry
@@ -91,7 +91,7 @@ def _unlike(shape: tuple[int, ...], rows: int, hidden: int, name: str, of: str) 
         return f"{name} must have the shape ({rows}, {hidden}), got {shape}"
     if shape[1] != hidden:
         return f"{name} is for {_count(shape[1], 'hidden feature')}, the layer has {hidden}"
-    return f"{name} is for {_count(shape[0], 'row')}, the {of} have {rows}; give it one row for each of theirs"
+    return f"{name} is for {_count(shape[0], 'row')}, the {of} have {rows}; give it as many rows"
 
 
 def state_of(recurrence: Recurrence, carry: Any, name: str = "carry") -> Carry:
@@ -99,11 +99,11 @@ def state_of(recurrence: Recurrence, carry: Any, name: str = "carry") -> Carry:
 
     Args:
         recurrence: which one.
-        carry: what came.
-        name: of the argument.
+        carry: the argument.
+        name: name of the argument.
 
     Raises:
-        UserError: it has another structure, or is not of one precision.
+        UserError: it has another structure, or mixes precisions.
 
     Example:
         >>> from seqnets.ops.recurrent import LSTM
@@ -131,12 +131,12 @@ def _structured(recurrence: Recurrence, parts: Any, name: str) -> Any:
 
 
 def alike(zeros: Any, carry: Any, *, name: str) -> Any:
-    """Return a carry in the structure of another, for cells of which no more is known.
+    """Return a carry in the structure of another, for cells of unknown kind.
 
     Args:
-        zeros: a carry that fits.
-        carry: what came.
-        name: of the argument.
+        zeros: a valid carry.
+        carry: the argument.
+        name: name of the argument.
 
     Raises:
         UserError: it has other parts, or parts of other shapes.
@@ -155,16 +155,16 @@ def alike(zeros: Any, carry: Any, *, name: str) -> Any:
 
 
 def single_step(recurrence: Recurrence, carry: Any, projected: Array, hidden: int) -> Carry:
-    """Return the state before one step in plain JAX, where any leading axes may be and what broadcasts does.
+    """Return the state before one step in plain JAX, which allows any leading axes and broadcasting.
 
     Args:
         recurrence: which one.
-        carry: what came, leaves `(..., H)`.
+        carry: the argument, leaves `(..., H)`.
         projected: `(..., gates * H)`.
         hidden: H.
 
     Raises:
-        UserError: they do not go together.
+        UserError: they do not match.
     """
     width = recurrence.gates * hidden
     if projected.shape[-1:] != (width,):
@@ -177,17 +177,17 @@ def single_step(recurrence: Recurrence, carry: Any, projected: Array, hidden: in
 
 
 def entries(carry: Any, count: int, *, name: str = "carry", whole: str = "the stack", part: str = "layer") -> tuple[Any, ...]:
-    """Return what is one entry a layer, or a direction.
+    """Return a carry with one entry per layer or direction.
 
     Args:
-        carry: what came.
+        carry: the argument.
         count: how many there must be.
-        name: of the argument.
-        whole: what has the parts.
-        part: what each entry is for.
+        name: name of the argument.
+        whole: the name of the whole.
+        part: the name of a part.
 
     Raises:
-        UserError: there are more, or fewer, or it is no tuple.
+        UserError: there are more or fewer entries, or it is not a tuple.
 
     Example:
         >>> entries((0,), 2, name="initial_carry")
@@ -196,21 +196,21 @@ def entries(carry: Any, count: int, *, name: str = "carry", whole: str = "the st
         seqnets.errors.UserError: initial_carry has 1 entry, the stack 2 layers
     """
     if not isinstance(carry, Sequence) or isinstance(carry, (str, bytes, LSTMState)):
-        raise UserError(f"{name} must be a tuple with one entry a {part}, got {_described(carry)}")
+        raise UserError(f"{name} must be a tuple with one entry per {part}, got {_described(carry)}")
     if len(carry) != count:
         raise UserError(f"{name} has {_count(len(carry), 'entry')}, {whole} {_count(count, part)}")
     return tuple(carry)
 
 
 def lengths_of(lengths: Any, rows: int) -> Array:
-    """Return lengths as `(B,)` integers; one length is that of every row.
+    """Return lengths as `(B,)` integers; a single length applies to every row.
 
     Args:
-        lengths: what came.
+        lengths: the argument.
         rows: B.
 
     Raises:
-        UserError: they are no integers, or for another number of rows.
+        UserError: they are not integers, or have another number of rows.
 
     Example:
         >>> lengths_of([2], 3).tolist()
@@ -225,16 +225,16 @@ def lengths_of(lengths: Any, rows: int) -> Array:
 
 
 def masks_of(shape: tuple[int, ...], lengths: Any, resets: Any, *, row_axis: int) -> tuple[Array | None, Array | None]:
-    """Return lengths as `(B,)` integers and resets as booleans of the inputs' first two axes; one row is every row.
+    """Return lengths as `(B,)` integers and resets as booleans of the inputs' first two axes; a single row applies to every row.
 
     Args:
-        shape: of the inputs.
-        lengths: what came, or None.
-        resets: what came, or None.
+        shape: shape of the inputs.
+        lengths: the argument, or None.
+        resets: the argument, or None.
         row_axis: which axis is the batch.
 
     Raises:
-        UserError: they do not fit the inputs.
+        UserError: they do not match the inputs.
 
     Example:
         >>> masks_of((2, 3, 8), None, [[1, 0, 0]], row_axis=0)[1].astype(int).tolist()
@@ -248,7 +248,7 @@ def _resets_of(resets: Any, shape: tuple[int, ...], row_axis: int) -> Array:
     resets = as_array("resets", resets)
     one_row = tuple(1 if axis == row_axis else size for axis, size in enumerate(shape))
     if resets.shape not in (shape, one_row):
-        raise UserError(f"resets must have the shape {shape}, as the inputs, got {resets.shape}")
+        raise UserError(f"resets must have the shape {shape} of the inputs, got {resets.shape}")
     if resets.dtype != bool:
         if not _is_real(resets.dtype):
             raise UserError(f"resets must be booleans, got {resets.dtype}")
@@ -260,12 +260,12 @@ def tokens_of(tokens: Any, shape: tuple[int | str, ...], *, name: str = "tokens"
     """Return tokens as an array of integers.
 
     Args:
-        tokens: what came.
+        tokens: the argument.
         shape: its axes: a size, or a word for one of any size.
-        name: of the argument.
+        name: name of the argument.
 
     Raises:
-        UserError: they are no integers, or of another shape.
+        UserError: they are not integers, or have another shape.
 
     Example:
         >>> tokens_of([3, 1], ("batch", "time"))
@@ -283,13 +283,13 @@ def tokens_of(tokens: Any, shape: tuple[int | str, ...], *, name: str = "tokens"
 
 
 def rows_of(tree: Any, rows: int, *, name: str, of: str) -> Any:
-    """Return a tree of arrays with B rows each; one row is every row.
+    """Return a tree of arrays with B rows each; a single row applies to every row.
 
     Args:
         tree: leaves `(B, ...)`.
         rows: B.
-        name: of the argument.
-        of: what has the B rows.
+        name: name of the argument.
+        of: the name of the array with the B rows.
 
     Raises:
         UserError: an array has another number of rows.
@@ -303,7 +303,7 @@ def rows_of(tree: Any, rows: int, *, name: str, of: str) -> Any:
         leaf = as_array(name, leaf)
         if leaf.ndim == 0 or leaf.shape[0] not in (1, rows):
             found = _count(leaf.shape[0], "row") if leaf.ndim else "no rows"
-            raise UserError(f"{name} have {found}, the {of} {rows}; both must be of the same batch")
+            raise UserError(f"{name} have {found}, the {of} {rows}; both must belong to the same batch")
         return _broadcast(leaf, (rows, *leaf.shape[1:]))
 
     return jax.tree.map(broadcast, tree)
@@ -314,10 +314,10 @@ def hidden_features(recurrence: Recurrence, projected: Array) -> int:
 
     Args:
         recurrence: which one.
-        projected: what came.
+        projected: the argument.
 
     Raises:
-        UserError: they have another shape, or are no floating-point numbers.
+        UserError: they have another shape, or are not floating-point numbers.
 
     Example:
         >>> from seqnets.ops.recurrent import LSTM
@@ -333,16 +333,16 @@ def hidden_features(recurrence: Recurrence, projected: Array) -> int:
 
 
 def weights_of(recurrence: Recurrence, weights: RecurrentWeights, hidden: int, precision: Any) -> RecurrentWeights:
-    """Return the weights of a recurrence of H hidden features; a vector that broadcasts does.
+    """Return the weights of a recurrence of H hidden features; vectors may broadcast.
 
     Args:
-        recurrence: which one; where it does not state its kernels, nothing is checked.
-        weights: what came.
+        recurrence: which one; if it does not state its kernels, nothing is checked.
+        weights: the argument.
         hidden: H.
         precision: the dtype of the state.
 
     Raises:
-        UserError: there are others than the recurrence reads, or they have other shapes.
+        UserError: the recurrence reads other weights, or other shapes.
 
     Example:
         >>> from seqnets.ops.recurrent import LSTM
@@ -395,11 +395,11 @@ def _vector(name: str, vector: Any, shape: tuple[int, ...], precision: Any) -> A
 
 
 def zoneout_of(recurrence: Recurrence, zoneout: Any, shape: tuple[int, int, int], precision: Any) -> Any:
-    """Return shares of the old state that have the time axis in full, and otherwise broadcast to `(T, B, H)`.
+    """Return shares of the old state with the full time axis, whose other axes broadcast to `(T, B, H)`.
 
     Args:
         recurrence: which one.
-        zoneout: what came, in the structure of the carry, or None.
+        zoneout: the argument, in the structure of the carry, or None.
         shape: `(T, B, H)`.
         precision: the dtype of the state.
 
@@ -428,27 +428,27 @@ def carries(cells: Sequence[Any], carry: Any, rows: int, *, name: str = "carry",
 
     Args:
         cells: each with a `recurrence` and `hidden_features`.
-        carry: what came, one entry a cell.
+        carry: the argument, one entry per cell.
         rows: B.
-        name: of the argument.
-        of: what has the B rows.
+        name: name of the argument.
+        of: the name of the array with the B rows.
 
     Raises:
-        UserError: a state is missing or one too many, or does not fit its cell.
+        UserError: there are too few or too many states, or one does not match its cell.
     """
     states = entries(carry, len(cells), name=name)
     return tuple(state(cell.recurrence, each, rows, cell.hidden_features, name=name, of=of) for cell, each in zip(cells, states))
 
 
 def real_array(name: str, value: Any) -> Array:
-    """Return what `as_array` does, of real numbers or booleans.
+    """Return the result of `as_array`, which must hold real numbers or booleans.
 
     Args:
-        name: of the argument.
-        value: what came.
+        name: name of the argument.
+        value: the argument.
 
     Raises:
-        UserError: it is something else.
+        UserError: it is anything else.
     """
     array = as_array(name, value)
     if not _is_real(array.dtype):

@@ -1,4 +1,4 @@
-"""Attention: how much every location matters to a query, and what is read there."""
+"""Attention: the weight of every location for a query, and the weighted mean."""
 
 import jax
 import jax.numpy as jnp
@@ -9,7 +9,7 @@ def additive_scores(query: Array, projected: Array, score_kernel: Array) -> Arra
     r"""Score every location as Bahdanau does: $e_{bl} = u \cdot \tanh(q_b + p_{bl})$.
 
     Args:
-        query: `(B, A)`, what asks, already projected.
+        query: `(B, A)`, the projected query.
         projected: `(B, L, A)`, the projected annotations.
         score_kernel: u, `(A,)`.
 
@@ -31,7 +31,7 @@ def dot_scores(query: Array, projected: Array) -> Array:
     r"""Score every location by the scaled inner product: $e_{bl} = q_b \cdot p_{bl} / \sqrt{A}$.
 
     Args:
-        query: `(B, A)`, what asks, already projected.
+        query: `(B, A)`, the projected query.
         projected: `(B, L, A)`, the projected annotations.
 
     Returns:
@@ -84,7 +84,7 @@ def weighted_sum(weights: Array, annotations: Array) -> Array:
 
 
 def _softmax_where(scores: Array, mask: Array) -> Array:
-    # a score of 0 in place of minus infinity where nothing is left keeps both the value and its gradient finite
+    # where everything is masked, a score of 0 in place of minus infinity keeps both the value and its gradient finite
     highest = jax.lax.stop_gradient(jnp.max(scores, axis=-1, keepdims=True, initial=-jnp.inf, where=mask))
     shifted = jnp.where(mask, scores - jnp.where(jnp.isfinite(highest), highest, 0), 0)
     shares = jnp.where(mask, jnp.exp(shifted), 0)

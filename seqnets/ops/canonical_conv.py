@@ -1,7 +1,7 @@
-"""A convolution whose gradients, too, are convolutions of NHWC images with HWIO kernels.
+"""A convolution whose gradients are also convolutions of NHWC images with HWIO kernels.
 
-JAX's own gradients exchange axes within the convolution. XLA's CPU compiler brings that into the order its fast kernels take,
-but not inside a loop on the device, which every training step is part of: there it falls back to plain code, up to 60 times
+JAX's own gradients exchange axes within the convolution. XLA's CPU compiler rearranges that for its fast kernels,
+but not inside a loop on the device, such as the loop of training steps: there it falls back to plain code, up to 60 times
 slower. Exchanging the axes beforehand costs next to nothing and is fast everywhere.
 """
 
@@ -53,7 +53,7 @@ def _backward(stride: Two, padding: Sides, dilation: Two, arguments: tuple[jax.A
     spans = [d * (k - 1) + 1 for d, k in zip(dilation, kernel.shape[:2])]
     reach = [s * (size - 1) + 1 for s, size in zip(stride, d_y.shape[1:3])]
     before = [span - low - 1 for span, (low, _) in zip(spans, padding)]
-    # what makes the image's gradient as large as the image, and the kernel's as large as the kernel
+    # the padding that gives the gradients the sizes of image and kernel
     after_x = [size + span - 1 - out - pad for size, span, out, pad in zip(x.shape[1:3], spans, reach, before)]
     after_kernel = [out - size + pad for size, out, pad in zip(x.shape[1:3], reach, before)]
     turned = jnp.flip(kernel, (0, 1)).swapaxes(2, 3)

@@ -1,6 +1,6 @@
-"""What a captioner minimizes. All sums are over captions, and divided by the number of words at the very end.
+"""The loss of a captioner. All sums are over captions; the division by the number of words comes last.
 
-Dividing the whole objective by one number makes a coefficient mean the same at every batch size and every padding.
+Dividing the whole objective by one number gives coefficients the same meaning for any batch size and padding.
 """
 
 import jax
@@ -15,8 +15,8 @@ def word_nats(logits: Array, targets: Array, lengths: Array) -> Array:
 
     Args:
         logits: `(B, T, V)`.
-        targets: `(B, T)` int32, the next words, the end token included.
-        lengths: `(B,)`, how many of the targets count.
+        targets: `(B, T)` int32, the next words, including the end token.
+        lengths: `(B,)`, the number of valid targets.
 
     Returns:
         `(B, T)` float32.
@@ -33,11 +33,11 @@ def word_nats(logits: Array, targets: Array, lengths: Array) -> Array:
 def doubly_stochastic_penalty(attention: Array, lengths: Array) -> Array:
     r"""Return how far attention is from visiting every location once: $\sum_l (1 - \sum_t \alpha_{tl})^2$.
 
-    Words after the end do not look: what attention is there is left out.
+    Attention after the end of a caption is left out.
 
     Args:
         attention: `(B, T, L)`.
-        lengths: `(B,)`, how many of the words count.
+        lengths: `(B,)`, the number of valid words.
 
     Returns:
         `(B,)`.
@@ -54,12 +54,12 @@ def doubly_stochastic_penalty(attention: Array, lengths: Array) -> Array:
 
 
 def location_log_prob(attention: Array, location: Array, lengths: Array) -> Array:
-    r"""Return how likely the locations that were drawn are: $\sum_t \ln \alpha_t[s_t]$.
+    r"""Return the log-probability of the drawn locations: $\sum_t \ln \alpha_t[s_t]$.
 
     Args:
         attention: `(B, T, L)`.
         location: s, `(B, T)` int32.
-        lengths: `(B,)`, how many of the words count.
+        lengths: `(B,)`, the number of valid words.
 
     Returns:
         `(B,)`.
@@ -77,7 +77,7 @@ def attention_entropy(attention: Array, lengths: Array) -> Array:
 
     Args:
         attention: `(B, T, L)`.
-        lengths: `(B,)`, how many of the words count.
+        lengths: `(B,)`, the number of valid words.
 
     Returns:
         `(B,)`.

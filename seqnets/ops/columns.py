@@ -1,4 +1,4 @@
-"""Patches of images as rows of a matrix, and convolution as one matrix product: slow, plain, the reference."""
+"""Patches of images as rows of a matrix, and convolution as one matrix product: the slow and plain reference."""
 
 import jax
 import jax.numpy as jnp
@@ -20,10 +20,10 @@ def im2col(
         stride: pixels from one position to the next.
         padding: rings around the image, or `"SAME"` or `"VALID"`.
         dilation: pixels between two taps.
-        fill: what the rings hold.
+        fill: the value in the rings.
 
     Returns:
-        [B, H', W', KH * KW * C], the order within a row that of a kernel [KH, KW, C, out] flattened.
+        [B, H', W', KH * KW * C], with each row in the order of a flattened kernel [KH, KW, C, out].
 
     Raises:
         UserError: the window does not fit the image.
@@ -52,7 +52,7 @@ def conv2d_im2col(
     padding: Padding = 0,
     dilation: Pair = 1,
 ) -> jax.Array:
-    """Convolve by one matrix product over `im2col` patches: what `conv2d` must equal.
+    """Convolve by one matrix product over `im2col` patches: the reference for `conv2d`.
 
     Args:
         x: [B, H, W, in_features] images.

@@ -31,7 +31,7 @@ def conv2d(
         stride: S, pixels from one position to the next.
         padding: P, rings of zeros, or `"SAME"` or `"VALID"`.
         dilation: D, pixels between two taps.
-        groups: slices of the features that do not see each other; `in_features` makes it depthwise.
+        groups: independent slices of the features; `in_features` makes it depthwise.
 
     Returns:
         [B, H', W', out_features] in the dtype of `x`.
@@ -87,9 +87,9 @@ def conv_transpose2d(
         bias: [out_features], or None.
         stride: S, output pixels from one stamp to the next.
         padding: P, rings cut off the output.
-        output_padding: rows and columns added at the bottom and right, to choose among the sizes a stride can come from.
+        output_padding: rows and columns added at the bottom and right, to choose among the possible output sizes.
         dilation: D, pixels between two taps.
-        groups: slices of the features that do not see each other.
+        groups: independent slices of the features.
 
     Raises:
         UserError: the features do not fit the kernel, or nothing would be left of the output.
@@ -129,7 +129,7 @@ def locally_connected2d(
     stride: Pair = 1,
     padding: Padding = 0,
 ) -> jax.Array:
-    r"""Convolve with a kernel of its own at every position: no sharing of weights.
+    r"""Convolve with a separate kernel at every position: no sharing of weights.
 
     $$ y_{n,i,j,o} = b_{i,j,o} + \sum_m \mathrm{im2col}(x)_{n,i,j,m}\; k_{i,j,m,o} $$
 
@@ -160,7 +160,7 @@ def locally_connected2d(
 
 
 def add_bias(y: jax.Array, bias: jax.Array | None) -> jax.Array:
-    """Add a bias of the last axes, in the dtype of `y`, where there is one.
+    """Add a bias over the last axes, in the dtype of `y`, if there is one.
 
     Example:
         >>> add_bias(jnp.zeros((1, 2)), jnp.array([1.0, 2.0]))

@@ -1,9 +1,9 @@
-"""Derivatives of every order and mode for a function with a fast backward pass of its own.
+"""Derivatives of every order and mode for a function with its own fast backward pass.
 
-JAX's `custom_vjp` knows one derivative, the first, in reverse. Here a function also has its plain definition, and what the fast
-pass cannot answer comes from there:
+JAX's `custom_vjp` provides only the first derivative, in reverse mode. Here a function also has a plain definition, from which
+all other derivatives come:
 
-- the first derivative in reverse, which training takes, runs the fast forward and the fast backward pass, at no other cost;
+- the first derivative in reverse mode, used by training, runs the fast forward and backward passes, at no extra cost;
 - forward mode differentiates the definition;
 - so do all derivatives of the backward pass, in both modes.
 
@@ -39,9 +39,9 @@ def differentiable(
     Args:
         definition: the function, in operations that JAX differentiates.
         forward: `forward(*arguments) -> (results, kept)`, where `kept` is for the backward pass.
-        backward: `backward(arguments, results, kept, d_results)`, the cotangents of the arguments; for None in the place of a
-            part of them, the definition is differentiated.
-        primal: the function where nothing is differentiated; without it, `forward` less what it keeps.
+        backward: `backward(arguments, results, kept, d_results)`, the cotangents of the arguments; where a part
+            of them is None, the definition is differentiated.
+        primal: the function where nothing is differentiated; without it, `forward` without the kept values.
         reads_results: the backward pass reads `results`; if not, it gets None, and they need not be kept.
 
     Returns:
@@ -73,7 +73,7 @@ def differentiable(
 
     def run_and_keep_jvp(arguments: tuple[Any, ...], tangents: tuple[Any, ...]) -> tuple[Any, Any]:
         (results, kept), d_results = derive(arguments, tangents)
-        # what is kept matters to the fast backward pass alone, whose own derivatives do not ask it
+        # only the fast backward pass uses the kept values; its own derivatives do not
         return (results, kept), (d_results, jax.tree.map(_no_tangent, kept))
 
     run.defjvp(run_jvp, symbolic_zeros=True)
@@ -121,7 +121,7 @@ _MISSING: Any = object()
 
 
 def _spread(cotangents: Any, arguments: Any) -> list[Any]:
-    """Give the cotangent of every leaf, `_MISSING` for those below a None."""
+    """Return the cotangent of every leaf, `_MISSING` for those below a None."""
     return jax.tree.leaves(
         jax.tree.map(
             lambda d, part: jax.tree.map(lambda _: _MISSING if d is None else d, part),
@@ -138,7 +138,7 @@ def _no_tangent(leaf: Array) -> SymbolicZero:
 
 @dataclass(frozen=True)
 class _Map:
-    """A linear map and its transpose, each as it is computed and as it is differentiated."""
+    """A linear map and its transpose, each with its fast form and its definition."""
 
     run: Apply
     definition: Apply

@@ -1,4 +1,4 @@
-"""Gates that lie apart: what a backend holds that cannot cut an array in pieces."""
+"""Separate gates, for a backend that cannot slice arrays."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -8,13 +8,13 @@ from jax import Array
 
 
 class Gates(NamedTuple):
-    """What would be an array `(..., gates * H)`, one array a gate.
+    """An array `(..., gates * H)`, stored as one array per gate.
 
-    A step of a recurrence adds such arrays and takes them apart, nothing else; so that is all that this does. A kernel on a GPU
-    needs it: what it computes lives in registers, where no array can be cut.
+    A step of a recurrence only adds such arrays and splits them, so this class supports nothing else. A GPU kernel needs it:
+    its values are in registers, where arrays cannot be sliced.
 
     Attributes:
-        parts: one `(..., H)` a gate.
+        parts: one `(..., H)` per gate.
     """
 
     parts: tuple[Array, ...]
@@ -34,7 +34,7 @@ class Gates(NamedTuple):
         return self.map(lambda part: part.astype(dtype))
 
     def map(self, function: Callable[[Array], Array]) -> "Gates":
-        """Return what the function makes of every part."""
+        """Return the function applied to every part."""
         return Gates(tuple(map(function, self.parts)))
 
     def __add__(self, other: "Gates") -> "Gates":  # pyright: ignore[reportIncompatibleMethodOverride]
@@ -42,10 +42,10 @@ class Gates(NamedTuple):
 
 
 def split_gates(x: Array | Gates, count: int) -> tuple[Array, ...]:
-    """Return the gates that lie side by side on the last axis, one array each.
+    """Split the gates on the last axis into one array each.
 
     Args:
-        x: `(..., count * H)`, or gates that lie apart already.
+        x: `(..., count * H)`, or gates that are already separate.
         count: their number.
 
     Example:

@@ -1,4 +1,4 @@
-"""How large a window's output is, what it sees of the image, and which rows it reads."""
+"""The output size of a window, its receptive field, and its padding."""
 
 import math
 from collections.abc import Iterable, Sequence
@@ -17,7 +17,7 @@ Rounding = Literal["floor", "ceil", "exact"]
 
 
 def pair(value: Pair) -> tuple[int, int]:
-    """Give (height, width) for a number meant for both.
+    """Return (height, width); one number stands for both.
 
     Example:
         >>> pair(3), pair((1, 7))
@@ -64,11 +64,11 @@ def output_size(
         stride: S, pixels from one position to the next.
         padding: P on either side, or (before, after).
         dilation: D, pixels between two taps.
-        rounding: what to do when the division leaves a rest: `"floor"` drops the last pixels, `"ceil"` adds a window
+        rounding: what to do when the division leaves a remainder: `"floor"` drops the last pixels, `"ceil"` adds a window
             that hangs over the edge (but starts inside, as torch has it), `"exact"` refuses.
 
     Raises:
-        UserError: no window fits, or `rounding="exact"` and the division leaves a rest. The message shows the
+        UserError: no window fits, or `rounding="exact"` and the division leaves a remainder. The message shows the
             arithmetic.
 
     Example:
@@ -101,7 +101,7 @@ def output_size(
 
 
 def receptive_field(layers: Iterable[tuple[int, ...]]) -> int:
-    r"""Give how many input pixels one output of a stack of windows sees along one axis.
+    r"""Return how many input pixels one output of a stack of windows sees along one axis.
 
     $$ R = 1 + \sum_l D_l (K_l - 1) \prod_{m < l} S_m $$
 
@@ -132,7 +132,7 @@ def resolve_padding(
     stride: Sequence[int],
     dilation: Sequence[int] = (1, 1),
 ) -> tuple[tuple[int, int], tuple[int, int]]:
-    """Write any way of giving the padding as ((top, bottom), (left, right)).
+    """Return any form of padding as ((top, bottom), (left, right)).
 
     Args:
         padding: as described at `Padding`; `"SAME"` gives ceil(size / stride) outputs, the odd pixel at the end.
@@ -142,7 +142,7 @@ def resolve_padding(
         dilation: pixels between two taps.
 
     Raises:
-        UserError: the padding is none of these.
+        UserError: the padding has another form.
 
     Example:
         >>> resolve_padding("SAME", size=(224, 224), window=(7, 7), stride=(2, 2))

@@ -1,4 +1,4 @@
-"""The affine map and the products that recurrences are made of."""
+"""The affine map and the products used by recurrences."""
 
 import jax
 import jax.numpy as jnp
@@ -6,7 +6,7 @@ from jax import Array
 
 
 def multiply(x: Array, kernel: Array) -> Array:
-    """Multiply by a matrix in the matrix's precision, and answer in the input's.
+    """Multiply by a matrix in the matrix's precision, and return the input's.
 
     A float32 state times a bfloat16 kernel is a bfloat16 product accumulated in float32.
 
@@ -32,7 +32,7 @@ def affine(x: Array, kernel: Array, bias: Array | None = None) -> Array:
     Args:
         x: `(..., F)`.
         kernel: `(F, G)`.
-        bias: `(G,)`, or None for none.
+        bias: `(G,)`, or None.
 
     Returns:
         `(..., G)` in the dtype of `x`.
@@ -48,15 +48,15 @@ def affine(x: Array, kernel: Array, bias: Array | None = None) -> Array:
 
 
 def _rows(x: Array) -> Array:
-    """Merge the leading axes: for the gradient of the kernel, XLA would copy and transpose what has several.
+    """Merge the leading axes: with several of them, XLA would copy and transpose for the kernel's gradient.
 
-    On a mesh they stay, because a merged axis cannot be divided as one of its parts was.
+    On a mesh they stay, because a merged axis cannot keep the sharding of one of its parts.
     """
     return x.reshape(-1, x.shape[-1]) if x.ndim > 2 and jax.sharding.get_abstract_mesh().empty else x
 
 
 def along_last_axis(vector: Array, ndim: int) -> Array:
-    """Give a vector leading axes of size one, so that it adds to the last axis of an `ndim`-array; one that has them stays.
+    """Give a vector leading axes of size one if it lacks them, so that it adds to the last axis of an `ndim`-array.
 
     Example:
         >>> import jax.numpy as jnp

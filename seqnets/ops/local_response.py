@@ -1,4 +1,4 @@
-"""Normalization among neighboring features, as the first deep networks had it."""
+"""Normalization among neighboring features, as in the first deep networks."""
 
 import jax
 import jax.numpy as jnp
@@ -7,7 +7,7 @@ from jax import lax
 
 
 def local_response_norm(x: jax.Array, size: int, *, alpha: float = 1e-4, beta: float = 0.75, offset: float = 1.0) -> jax.Array:
-    r"""Divide every number by the strength of its neighbors along the features.
+    r"""Divide every value by the strength of its neighbors along the features.
 
     $$ y_c = x_c \Big/ \Big(k + \frac{\alpha}{n} \sum_{|c' - c| \le n/2} x_{c'}^2\Big)^\beta $$
 

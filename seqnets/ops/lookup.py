@@ -1,4 +1,4 @@
-"""Rows of a table, with a gradient that is a matrix product."""
+"""Table lookup with a gradient that is a matrix product."""
 
 import jax
 import jax.numpy as jnp

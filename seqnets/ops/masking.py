@@ -1,4 +1,4 @@
-"""Which steps of padded sequences count."""
+"""Masks of padded sequences."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from seqnets.ops.arguments import as_array
 
 
 def valid_steps(lengths: Any, steps: int) -> Array:
-    """Tell which steps lie within each sequence.
+    """Return which steps lie within each sequence.
 
     Args:
         lengths: `(B,)` integers, an array or a list.
@@ -26,9 +26,9 @@ def valid_steps(lengths: Any, steps: int) -> Array:
 
 
 def without_padding(x: Array, lengths: Any, *, time_axis: int = 1) -> Array:
-    """Put zeros where no sequence is, before anything multiplies what lies there.
+    """Zero the padding before anything multiplies it.
 
-    A NaN behind a sequence leaves its outputs alone when it is masked later, but not the gradients: 0 times NaN is NaN.
+    Later masking would protect the outputs from a NaN in the padding, but not the gradients: 0 times NaN is NaN.
 
     Args:
         x: `(B, T, ...)`, or `(T, B, ...)` with `time_axis=0`.
@@ -50,14 +50,14 @@ def without_padding(x: Array, lengths: Any, *, time_axis: int = 1) -> Array:
 
 
 def masked_mean(values: Array, lengths: Any) -> Array:
-    """Average over the steps that count, of all sequences together.
+    """Average over the valid steps of all sequences together.
 
     Args:
         values: `(B, T)`.
         lengths: `(B,)` integers.
 
     Returns:
-        A scalar; 0 where no step counts.
+        A scalar; 0 if there are no valid steps.
 
     Example:
         >>> masked_mean(jnp.array([[1.0, 9.0], [3.0, 5.0]]), jnp.array([1, 2])).item()

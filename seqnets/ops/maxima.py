@@ -1,4 +1,4 @@
-"""The maximum under a window, with a gradient made of masks: XLA's own scatters pixel by pixel, four times slower on a CPU."""
+"""The maximum under a window, with a gradient made of masks. XLA's own scatters pixels, four times slower on a CPU."""
 
 from collections.abc import Iterator
 
@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-_MOST_TAPS = 25  # beyond, the program would grow long
+_MOST_TAPS = 25  # larger windows would make the program long
 
 Two = tuple[int, int]
 Sides = tuple[Two, Two]
@@ -59,7 +59,7 @@ def _masked_jvp(
 
 
 def _taps(x: jax.Array, fill: float, window: Two, stride: Two, sides: Sides, grid: Two) -> Iterator[jax.Array]:
-    # plain slices, once the phases of the stride are axes of their own
+    # plain slices, once the phases of the stride are separate axes
     blocks = [positions + (taps - 1) // step for positions, taps, step in zip(grid, window, stride)]
     pads = [(low, count * step - size - low, 0) for (low, _), count, step, size in zip(sides, blocks, stride, x.shape[1:3])]
     x = lax.pad(x, jnp.asarray(fill, x.dtype), ((0, 0, 0), *pads, (0, 0, 0)))

@@ -1,4 +1,4 @@
-"""A recurrence over time: one entry, several backends that differ in speed and never in result."""
+"""A recurrence over time: one function, and several backends that differ in speed but not in result."""
 
 from collections.abc import Callable
 from functools import cache, partial
@@ -35,25 +35,25 @@ def sequence(
     """Run a recurrence over a whole sequence.
 
     Args:
-        recurrence: which one, e.g. `LSTM`.
+        recurrence: the recurrence, e.g. `LSTM`.
         weights: its kernels and vectors.
         carry: the state before the first step; each leaf `(B, H)`.
         projected: `(T, B, gates * H)`: W x + b for every step, time first.
         resets: `(T, B)` booleans, or `(T, 1)`: where True, the state is zeroed before this step reads its input.
-        lengths: `(B,)` integers, or `(1,)`: steps from `lengths[b]` on leave the state of row b as it is and put out zeros.
+        lengths: `(B,)` integers, or `(1,)`: steps from `lengths[b]` on leave the state of row b as it is and give zeros.
         zoneout: the structure of `carry` with leaves that broadcast to `(T, B, H)`: the share of the old state that stays.
         reverse: run from the last step to the first; outputs stay where their inputs were.
         backend: "reference" (a plain scan that JAX differentiates: the definition), "scan" (hand-written backward pass: the same
             numbers, faster), "native" (kernels in C++ for the CPU, float32), "pallas" (one kernel for all steps on a Hopper
-            GPU), "parallel" (minGRU and minLSTM: all steps at once), or "auto": parallel or native where they can, else scan,
-            also when what was traced here is lowered for another platform.
-        finite_padding: what lies beyond the lengths is finite, and need not be put to zero before it meets the weights.
+            GPU), "parallel" (minGRU and minLSTM: all steps at once), or "auto": parallel or native where possible, else scan,
+            also when a traced program is lowered for another platform.
+        finite_padding: inputs beyond the lengths are finite and need not be zeroed before they are multiplied by weights.
 
     Returns:
         The outputs `(T, B, H)` in the dtype of `projected`, and the carry after the last step.
 
     Raises:
-        UserError: for a backend that does not exist, or that cannot do what is asked; or for arrays that do not go together.
+        UserError: the backend does not exist or cannot run this call, or the arrays do not match.
 
     Example:
         >>> import jax.numpy as jnp
@@ -71,7 +71,7 @@ def sequence(
     weights = arguments.weights_of(recurrence, weights, hidden, hidden_of(carry).dtype)
     projected = projected if finite_padding else without_padding(projected, lengths, time_axis=0)
     valid = None if lengths is None else jnp.arange(steps)[:, None] < lengths[None, :]
-    resets = resets if resets is None or valid is None else resets & valid  # beyond its length, a row's state stays
+    resets = resets if resets is None or valid is None else resets & valid  # a row's state stays beyond its length
     zoneout = arguments.zoneout_of(recurrence, zoneout, (steps, rows, hidden), hidden_of(carry).dtype)
     inputs = TimeInputs(projected, resets, valid, zoneout)
     run = _runner(_chosen(backend, recurrence, weights, carry, inputs), recurrence, reverse, backend == "auto")
@@ -80,7 +80,7 @@ def sequence(
 
 _RUNS = {"parallel": parallel.run, "native": native.run, "pallas": pallas.run, "scan": scan.run, "reference": reference.run}
 _AUTO = ("parallel", "native", "pallas", "scan")
-_PLATFORM = {"native": "cpu", "pallas": "cuda"}  # of those that run on one alone
+_PLATFORM = {"native": "cpu", "pallas": "cuda"}  # the platform of backends that run on a single one
 
 
 def _chosen(backend: Backend, *call) -> str:
@@ -92,7 +92,7 @@ def _chosen(backend: Backend, *call) -> str:
     if backend == "auto":
         return next(name for name in _AUTO if name not in refusals or not refusals[name]())
     if backend == "cudnn":  # which takes raw inputs and whole stacks
-        raise UserError('"cudnn" is no backend of a layer; wrap LSTM layers in it: seqnets.nn.CuDNN(layer)')
+        raise UserError('"cudnn" is not the backend of a layer; wrap LSTM layers instead: seqnets.nn.CuDNN(layer)')
     if backend not in _RUNS:
         raise UserError(f"backend {backend!r} does not exist; choose one of {', '.join(get_args(Backend))}")
     if backend in refusals and (reason := refusals[backend]()):
@@ -100,7 +100,7 @@ def _chosen(backend: Backend, *call) -> str:
     return backend
 
 
-@cache  # JAX remembers what it traced by the identity of functions
+@cache  # JAX caches traces by the identity of functions
 def _bound(name: str, recurrence: Recurrence, reverse: bool) -> Callable:
     return partial(_RUNS[name], recurrence, reverse)
 
@@ -109,12 +109,12 @@ def _runner(name: str, recurrence: Recurrence, reverse: bool, portable: bool) ->
     run = _bound(name, recurrence, reverse)
     if not portable or name not in _PLATFORM:
         return run
-    # what is traced on one platform may be lowered for another, which does not know these kernels
+    # a program traced on one platform may be lowered for another, which does not have these kernels
     return partial(jax.lax.platform_dependent, default=_bound("scan", recurrence, reverse), **{_PLATFORM[name]: run})
 
 
 def _varying_alike(tree):
-    # Within shard_map, weights are the same on all devices and the batch is not. Telling JAX here that the weights enter
-    # products that differ by device makes it sum their gradients over devices, whatever backward pass the backend has.
+    # Within shard_map, weights are the same on all devices and the batch is not. Marking here that the weights enter
+    # products that differ by device makes JAX sum their gradients over devices, for any backend.
     axes = frozenset().union(*map(varying_axes, jax.tree.leaves(tree)))
     return jax.tree.map(lambda leaf: varying(leaf, axes), tree)

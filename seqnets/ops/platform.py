@@ -1,12 +1,12 @@
-"""Which kind of device JAX computes on by default."""
+"""The kind of device that JAX computes on by default."""
 
 from typing import Any
 
 import jax
 from jax.extend.backend import get_backend
 
-_CAPTURED = "FUSION,CUBLAS,CUBLASLT,CUSTOM_CALL,CUDNN,DYNAMIC_SLICE_FUSION"  # what XLA captures by itself, outside of loops
-CUDA_GRAPHS: dict[str, Any] = {  # what makes it capture loops too
+_CAPTURED = "FUSION,CUBLAS,CUBLASLT,CUSTOM_CALL,CUDNN,DYNAMIC_SLICE_FUSION"  # what XLA captures by default, outside loops
+CUDA_GRAPHS: dict[str, Any] = {  # the commands that make it capture loops too
     "xla_gpu_enable_command_buffer": f"{_CAPTURED},WHILE,CONDITIONAL",
     "xla_gpu_graph_min_graph_size": 1,
     "xla_disable_hlo_passes": "fusion-dynamic-memcpy-rewriter",
@@ -14,7 +14,7 @@ CUDA_GRAPHS: dict[str, Any] = {  # what makes it capture loops too
 
 
 def default_platform() -> str:
-    """Return "cpu", "tpu", "cuda" or "rocm"; JAX itself calls the last two "gpu" both.
+    """Return "cpu", "tpu", "cuda" or "rocm"; JAX itself calls both of the last two "gpu".
 
     Example:
         >>> import os

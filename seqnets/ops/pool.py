@@ -1,4 +1,4 @@
-"""Pooling, and the ways back: nearest, bed of nails, by indices. NHWC."""
+"""Pooling and unpooling: nearest, bed of nails, by indices. NHWC."""
 
 import jax
 import jax.numpy as jnp
@@ -52,14 +52,14 @@ def average_pool(
     rounding: Rounding = "floor",
     count_padding: bool = True,
 ) -> jax.Array:
-    """Average what is under each position of a window.
+    """Average the values under each position of a window.
 
     Args:
         x: [B, H, W, C] floating images.
         window: (KH, KW).
         stride: pixels from one position to the next; the window itself when None.
         padding: rings of zeros around the image, or `"SAME"` or `"VALID"`.
-        rounding: `"ceil"` lets a last window hang over the edge; what hangs over is never counted.
+        rounding: `"ceil"` lets a last window hang over the edge; the overhanging part is never counted.
         count_padding: whether the zeros of the padding count as pixels.
 
     Returns:
@@ -122,8 +122,8 @@ def global_max_pool(x: jax.Array) -> jax.Array:
 def adaptive_average_pool(x: jax.Array, size: Pair) -> jax.Array:
     """Average an image of any size over a grid of bins of a given size, as torch lays them out.
 
-    Bin i of n covers the pixels from floor(i H / n) to ceil((i + 1) H / n): two matrix products, or nothing at all when
-    the image has that size already.
+    Bin i of n covers the pixels from floor(i H / n) to ceil((i + 1) H / n): two matrix products, or no operation when
+    the image already has that size.
 
     Args:
         x: [B, H, W, C] images.
@@ -147,7 +147,7 @@ def adaptive_average_pool(x: jax.Array, size: Pair) -> jax.Array:
 def max_pool_with_indices(
     x: jax.Array, window: Pair, *, stride: Pair | None = None, padding: Padding = 0, rounding: Rounding = "floor"
 ) -> tuple[jax.Array, jax.Array]:
-    """Pool by the maximum and tell where each came from, for `unpool_by_indices`.
+    """Pool by the maximum and return the place of each maximum, for `unpool_by_indices`.
 
     It copies every pixel KH * KW times; `max_pool` does not.
 
@@ -177,7 +177,7 @@ def max_pool_with_indices(
     sources = im2col(places, window, stride=stride, padding=sides, fill=-1)[..., None]
     inside = sources >= 0
     best = jnp.max(patches, axis=3, keepdims=True, where=inside, initial=-jnp.inf)
-    # not the largest of all: where a window holds -inf alone, the padding would win
+    # not the overall maximum: in a window of -inf only, the padding would win
     winner = jnp.argmax(inside & ((patches == best) | jnp.isnan(patches)), axis=3, keepdims=True)
     values = jnp.take_along_axis(patches, winner, axis=3)
     indices = jnp.take_along_axis(jnp.broadcast_to(sources, patches.shape), winner, axis=3)
@@ -196,8 +196,8 @@ def unpool_by_indices(x: jax.Array, indices: jax.Array, size: tuple[int, int]) -
         [B, H, W, C].
 
     Raises:
-        UserError: `indices` has not the shape of `x`, or some lie outside of the image (which is seen outside of `jax.jit`
-            alone; inside, their values are lost).
+        UserError: `indices` does not have the shape of `x`, or some lie outside the image (checked only outside
+            `jax.jit`; inside, their values are lost).
 
     Example:
         >>> unpool_by_indices(jnp.full((1, 1, 1, 1), 5.0), jnp.array([[[[1]]]]), (2, 2))[0, :, :, 0]
@@ -263,7 +263,7 @@ def _check_places(indices: jax.Array, size: tuple[int, int]) -> None:
     low, high = int(jnp.min(indices)), int(jnp.max(indices))
     if low < 0 or high >= size[0] * size[1]:
         wrong = low if low < 0 else high
-        raise UserError(f"index {wrong} lies outside of an image of {size[0]} x {size[1]}; give the size from before the pooling")
+        raise UserError(f"index {wrong} lies outside an image of {size[0]} x {size[1]}; give the size from before the pooling")
 
 
 def _frame(
@@ -276,7 +276,7 @@ def _frame(
     declared = resolve_padding(padding, size=x.shape[1:3], window=window, stride=stride)
     for axis, name in enumerate(("rows", "columns")):
         if max(declared[axis]) >= window[axis]:
-            reason = f"a window of {window[axis]} {name} would see padding alone"
+            reason = f"a window of {window[axis]} {name} would see only padding"
             raise UserError(f"padding {padding!r} is too large: {reason}; give less than {window[axis]}")
     rows, columns = (_overhang(x.shape[1 + axis], window[axis], stride[axis], declared[axis], rounding) for axis in (0, 1))
     return window, stride, (rows, columns), declared

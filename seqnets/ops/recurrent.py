@@ -1,13 +1,13 @@
-"""One step of each recurrence, stated once; every backend runs these or is held to them.
+"""One step of each recurrence, defined once; every backend runs these functions or is tested against them.
 
-A step sees the sequence through two openings only:
+A step sees the sequence only through two arguments:
 
 - `projected`: all that depends on the input alone (W x + b for every gate), computed for the whole sequence before the loop;
 - `product(k, a)`: the matrix product a @ kernels[k] with the k-th recurrent kernel. Because a step cannot reach its kernels in
   any other way, a backend can take the products out of the backward loop and form each weight gradient as one large product
   after it.
 
-Gates lie side by side on the last axis in the order of cuDNN and torch: i, f, g, o for the LSTM; r, z, n for the GRU; h, t for
+Gates are adjacent on the last axis in the order of cuDNN and torch: i, f, g, o for the LSTM; r, z, n for the GRU; h, t for
 the highway; z, n for minGRU; f, i, n for minLSTM.
 """
 
@@ -30,7 +30,7 @@ Linear = Callable[[Array], tuple[Array, Array]]
 
 
 class LSTMState(NamedTuple):
-    """What an LSTM remembers: `cell` and `hidden`, each `(B, H)`. Unpacks as Flax's `(c, h)`."""
+    """The state of an LSTM: `cell` and `hidden`, each `(B, H)`. Unpacks as Flax's `(c, h)`."""
 
     cell: Array
     hidden: Array
@@ -40,7 +40,7 @@ class RecurrentWeights(NamedTuple):
     """The weights that take part in every step.
 
     Attributes:
-        kernels: matrices, reached through `product(k, a)` alone.
+        kernels: matrices, reached only through `product(k, a)`.
         vectors: biases and gains, by name.
     """
 
@@ -50,13 +50,13 @@ class RecurrentWeights(NamedTuple):
 
 @dataclass(frozen=True)
 class Recurrence:
-    """A recurrence as data: what a backend needs to know beside the weights.
+    """A recurrence as data: everything a backend needs besides the weights.
 
     Attributes:
-        name: what a backend with a kernel of its own looks up.
+        name: the key by which a backend looks up its own kernel.
         gates: the width of the projected input, in units of H.
         step: `step(vectors, product, carry, projected) -> carry`.
-        layer_norm: normalize the result of every recurrent product with the gains `vectors["recurrent_scale"]`, one a kernel.
+        layer_norm: normalize the result of every recurrent product with the gains `vectors["recurrent_scale"]`, one per kernel.
         linear: for a recurrence h_t = d h_{t-1} + a: `linear(projected) -> (d, a)`, each `(..., H)`.
         state: the class of a carry of several parts; None for one array.
         kernels: widths of the recurrent kernels `(H, width * H)`; None where they are not stated.
@@ -74,7 +74,7 @@ class Recurrence:
 
 
 def hidden_of(carry: Carry) -> Array:
-    """Return the part of the carry that a layer puts out: `(B, H)`.
+    """Return the part of the carry that is the layer's output: `(B, H)`.
 
     Example:
         >>> import jax.numpy as jnp
@@ -143,7 +143,7 @@ def min_gru(activation: Callable[[Array], Array], projected: Array) -> tuple[Arr
 def min_lstm(activation: Callable[[Array], Array], projected: Array) -> tuple[Array, Array]:
     """Return d = f / (f + i) and a = (1 - d) activation(n): an LSTM whose gates do not see the state (Feng et al., 2024)."""
     f, i, n = split_gates(projected, 3)
-    odds = jax.nn.softplus(-i) - jax.nn.softplus(-f)  # ln of sigmoid(f) / sigmoid(i), which neither may underflow
+    odds = jax.nn.softplus(-i) - jax.nn.softplus(-f)  # ln of sigmoid(f) / sigmoid(i), written so that neither underflows
     return jax.nn.sigmoid(odds), jax.nn.sigmoid(-odds) * activation(n)
 
 
@@ -177,7 +177,7 @@ MIN_LSTM = {name: _linear(f"min_lstm_{name}", 3, partial(min_lstm, candidate)) f
 
 @cache
 def highway(depth: int) -> Recurrence:
-    """Return the highway recurrence of `depth` layers a step.
+    """Return the highway recurrence of `depth` layers per step.
 
     Example:
         >>> highway(2) is highway(2)
@@ -188,7 +188,7 @@ def highway(depth: int) -> Recurrence:
 
 
 def with_layer_norm(recurrence: Recurrence, layer_norm: bool) -> Recurrence:
-    """Return the recurrence with the results of its products normalized, or as it is.
+    """Return the recurrence, with the results of its products normalized if wanted.
 
     Example:
         >>> with_layer_norm(LSTM, True).layer_norm

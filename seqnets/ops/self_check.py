@@ -1,8 +1,8 @@
-"""An accelerated backend proves itself the first time that it meets a machine.
+"""An accelerated backend is checked the first time that it runs on a machine.
 
-A small problem of the recurrence at hand is computed by the backend, forward and backward, and by NumPy in 64 bits; where they
-differ, whoever chooses among backends leaves this one out. What was found is kept on disk under a fingerprint of all that the
-numbers depend on: the kernels, the device, the versions of JAX.
+A small problem of the recurrence at hand is computed by the backend, forward and backward, and by NumPy in 64 bits; if they
+differ, this backend is not used. The result is kept on disk under a fingerprint of everything that the numbers depend on:
+the kernels, the device, the versions of JAX.
 """
 
 import hashlib
@@ -26,10 +26,10 @@ from seqnets.ops.recurrent import LSTM, Carry, LSTMState, Recurrence, RecurrentW
 from seqnets.ops.timestep import TimeInputs
 from seqnets.places import cache_folder
 
-STEPS, ROWS, UNITS = 3, 5, 19  # no multiple of anything: tails of tiles are checked too
-TOLERANCE = {"cudnn": 1e-2}  # which may multiply in fewer bits
+STEPS, ROWS, UNITS = 3, 5, 19  # odd sizes, so that the tails of tiles are checked too
+TOLERANCE = {"cudnn": 1e-2}  # which may multiply in lower precision
 _CLOSE = 1e-3
-_SMALL = 1e-6  # a step that the slope of the definition is taken over
+_SMALL = 1e-6  # the step of the finite difference
 _LENGTHS = np.array([STEPS, 1, 2, STEPS, STEPS])
 _QUICKLY = {"xla_backend_optimization_level": 0}
 
@@ -38,14 +38,14 @@ OF_GPUS = ("pallas", "cudnn", "cuda_graphs")
 
 @cache
 def refusal(backend: str, recurrence: Recurrence = LSTM) -> str | None:
-    """Say how a backend's numbers differ from the reference's on this machine, or None if they do not.
+    """Describe how a backend's numbers differ from the reference's on this machine; None if they do not.
 
-    The first call of a machine computes a small problem, in a fraction of a second; the first call of a process reads a file.
-    A difference is also reported on the standard error, once.
+    The first call on a machine computes a small problem in a fraction of a second; the first call of a process reads a file.
+    A difference is also reported once on standard error.
 
     Args:
         backend: "native", "pallas", "cudnn" or "cuda_graphs".
-        recurrence: which one; the latter two are checked with the LSTM alone.
+        recurrence: which one; the last two backends are checked only with the LSTM.
 
     Example:
         >>> refusal("scan") is None
@@ -61,7 +61,7 @@ def refusal(backend: str, recurrence: Recurrence = LSTM) -> str | None:
 
 
 def check(backend: str, recurrence: Recurrence = LSTM) -> str | None:
-    """Compute the small problem now, whatever was found before, and say how the numbers differ, or None if they do not.
+    """Compute the small problem now, ignoring earlier results, and describe how the numbers differ; None if they do not.
 
     Args:
         backend: as for `refusal`.
@@ -71,7 +71,7 @@ def check(backend: str, recurrence: Recurrence = LSTM) -> str | None:
         >>> check("scan") is None
         True
     """
-    # a thread of its own: what the caller traces, its mesh and its precision are not there
+    # in a separate thread, where the caller's trace, mesh and precision have no effect
     with ThreadPoolExecutor(1) as thread:
         return thread.submit(_difference, backend, recurrence).result()
 
@@ -83,7 +83,7 @@ def _remembered(backend: str, recurrence: Recurrence) -> str | None:
     if isinstance(known, dict) and "difference" in known:
         return known["difference"]
     found = check(backend, recurrence)
-    with suppress(OSError):  # nowhere to write: the next process checks again
+    with suppress(OSError):  # no place to write: the next process checks again
         record = {"backend": backend, "recurrence": recurrence.name, "difference": found}
         replace_file(cache_folder("native") / name, json.dumps(record))
     return found
@@ -123,7 +123,7 @@ def _difference(backend: str, recurrence: Recurrence) -> str | None:
     try:
         with jax.default_device(_device(backend)):
             offs = pairs_of(backend, recurrence)
-    except Exception as failure:  # of any kind: kernels that do not run are no kernels
+    except Exception as failure:  # of any kind: kernels that fail are not used
         return f"its kernels failed on this machine ({(str(failure).splitlines() or [type(failure).__name__])[0][:200]})"
     worst = max(offs, key=lambda name: offs[name])
     if offs[worst] <= TOLERANCE.get(backend, _CLOSE):
@@ -149,7 +149,7 @@ def _recurrence(backend: str, recurrence: Recurrence) -> dict[str, float]:
 
 
 def _offs(call: Callable[..., Any], definition: Callable[..., Any], arguments: tuple[Any, ...]) -> dict[str, float]:
-    """Return how far results are off, without and with gradients, and the gradients: along one direction for each argument."""
+    """Return the errors of results without and with gradients, and of gradients along one direction for each argument."""
     wanted, structure = jax.tree.flatten(definition(*arguments))
     cotangents = structure.unflatten([_normal(1, *leaf.shape)[0] for leaf in wanted])
 
@@ -190,7 +190,7 @@ def _finite(off: Any) -> float:
 
 
 def _steps(recurrence: Recurrence, weights: RecurrentWeights, carry: Carry, projected: Any) -> tuple[Any, Any]:
-    """Give one step of two layers, by the kernels in one call and by NumPy."""
+    """Return one step of two layers, by the kernels in one call and by NumPy."""
     from seqnets.ops import stack_step
 
     kernel, bias = _normal(UNITS, recurrence.gates * UNITS) / np.float32(UNITS**0.5), _normal(recurrence.gates * UNITS)
@@ -262,7 +262,7 @@ def _normal(*shape: int) -> Any:
 
 
 def _by_numpy(recurrence: Recurrence, weights: RecurrentWeights, carry: Carry, inputs: TimeInputs) -> tuple[Any, Carry]:
-    """Run a recurrence in NumPy and in 64 bits: nothing is compiled, and a compiler cannot be wrong."""
+    """Run a recurrence in NumPy with 64 bits, where no compiler can introduce an error."""
     kernels = [np.asarray(kernel, np.float64) for kernel in weights.kernels]
     vectors = {name: np.asarray(vector, np.float64) for name, vector in weights.vectors.items()}
     state, outputs = jax.tree.map(lambda leaf: np.asarray(leaf, np.float64), carry), []

@@ -1,7 +1,7 @@
-"""One step of recurrent layers on top of each other, for a few rows, in one call of the native kernels.
+"""One step of stacked recurrent layers, for a few rows, in one call of the native kernels.
 
-With few rows a step takes as long as its weights take to be read. Called layer by layer, threads come together and part at every
-product; here they are called once, and each weight is read once, in the order in which it lies in memory.
+With few rows a step takes as long as reading its weights. Called layer by layer, threads would synchronize at every product;
+here they start once, and each weight is read once, in memory order.
 """
 
 from collections.abc import Sequence
@@ -21,16 +21,16 @@ from seqnets.ops.native.library import library
 from seqnets.ops.recurrent import Carry, Recurrence, RecurrentWeights
 
 _FLOAT32 = np.dtype(np.float32)
-_LANES = 16  # of the widest registers: units are padded to a multiple of at most so many
+_LANES = 16  # floats in the widest registers: units are padded to a multiple of at most this number
 
 
 class LayerWeights(NamedTuple):
     """The weights of one layer.
 
     Attributes:
-        kernel: of the input, `(H, gates * H)`; None for the lowest layer, which is given projected inputs.
-        bias: `(gates * H,)`, or None with it.
-        recurrent: those that take part in every step.
+        kernel: the input kernel, `(H, gates * H)`; None for the lowest layer, which takes projected inputs.
+        bias: `(gates * H,)`, or None for the lowest layer.
+        recurrent: the weights that take part in every step.
     """
 
     kernel: Array | None
@@ -51,7 +51,7 @@ def pack(layers: Sequence[LayerWeights]) -> PackedStack:
         layers: lowest first, all of one recurrence and H hidden features, in float32.
 
     Raises:
-        UserError: a kernel is not for H hidden features, or not in float32.
+        UserError: a kernel is not for H hidden features, or not float32.
     """
     units, *_ = (*arguments.as_array("recurrent kernel", layers[0].recurrent.kernels[0]).shape, 0)
 
@@ -67,19 +67,19 @@ def pack(layers: Sequence[LayerWeights]) -> PackedStack:
 
 
 def step(recurrence: Recurrence, stack: PackedStack, carries: Sequence[Carry], projected: Array) -> tuple[Carry, ...]:
-    """Take one step in every layer, each of which reads what the one below puts out.
+    """Take one step in every layer; each reads the output of the one below.
 
     Args:
-        recurrence: of all layers; one that the native backend does not refuse.
-        stack: their weights, packed.
-        carries: one a layer, leaves `(B, H)`.
+        recurrence: the recurrence of all layers, which the native backend must support.
+        stack: the packed weights of the layers.
+        carries: one per layer, leaves `(B, H)`.
         projected: the lowest layer's input, `(B, gates * H)`.
 
     Returns:
         The carries after the step.
 
     Raises:
-        UserError: the arrays do not go together, or are not in float32.
+        UserError: the arrays do not match, or are not float32.
     """
     projected = arguments.as_array("projected", projected)
     if projected.ndim != 2 or projected.shape[1] % recurrence.gates or not projected.shape[1]:
@@ -117,7 +117,7 @@ def _shapes(recurrence: Recurrence, hidden: int, lowest: bool) -> list[tuple[int
 
 
 def _scratch(recurrence: Recurrence, layer: LayerWeights, projected: Array) -> list[jax.ShapeDtypeStruct]:
-    """Return what a layer works in."""
+    """Return a layer's work arrays."""
     (batch, width), cell, kernels = projected.shape, CELLS[recurrence.name], len(layer.recurrent.kernels)
     hidden = width // recurrence.gates
     widths = [0 if layer.kernel is None else width, *cell.worked(hidden, kernels), *(0 for _ in cell.kept(hidden, kernels))]

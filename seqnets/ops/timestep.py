@@ -1,4 +1,4 @@
-"""What surrounds the bare recurrence at one step in time: resets, zoneout, ends of sequences."""
+"""One step in time around the bare recurrence: resets, zoneout, ends of sequences."""
 
 from typing import NamedTuple
 
@@ -11,7 +11,7 @@ from seqnets.ops.recurrent import Carry, Product, Recurrence, Vectors, hidden_of
 
 
 class TimeInputs(NamedTuple):
-    """All that enters from outside, each leaf with a leading time axis (or, for one step, without it).
+    """The inputs of a recurrence, each leaf with a leading time axis (or without it, for one step).
 
     Attributes:
         projected: `(T, B, gates * H)`.
@@ -81,4 +81,4 @@ def _hold(before: Carry, after: Carry, valid: Array | None) -> Carry:
 
 
 def _by_row(mask: Array, like: Array) -> Array:
-    return mask if mask.ndim == like.ndim else mask[:, None]  # a kernel on a GPU has it in full already
+    return mask if mask.ndim == like.ndim else mask[:, None]  # a GPU kernel already has the full shape

@@ -154,7 +154,7 @@ def test_no_steps_or_rows_are_refused(shape):
 
 
 def test_as_a_backend_it_is_answered_with_the_wrapper():
-    with pytest.raises(UserError, match=r"wrap LSTM layers in it: seqnets\.nn\.CuDNN\(layer\)"):
+    with pytest.raises(UserError, match=r"wrap LSTM layers instead: seqnets\.nn\.CuDNN\(layer\)"):
         snn.RNN(snn.LSTMCell(F, H, rngs=nnx.Rngs(0)), backend="cudnn")(X)
 
 

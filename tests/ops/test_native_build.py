@@ -61,7 +61,7 @@ def test_another_compiler_or_source_means_another_library(monkeypatch, tmp_path,
 def test_without_a_compiler_there_is_none_and_a_line_says_why(monkeypatch, tmp_path, compiler, capsys):
     assert fresh(monkeypatch, tmp_path, compiler)() is None
     message = capsys.readouterr().err
-    assert "portable backend does the work" in message
+    assert "portable backend is used" in message
     assert message.count("\n") == 1
 
 

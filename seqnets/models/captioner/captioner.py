@@ -22,17 +22,17 @@ from seqnets.ops.recurrent import Carry
 
 
 class Captioner(nnx.Module):
-    """A captioner: a convolutional encoder and a recurrent decoder that looks at its map.
+    """A captioner: a convolutional encoder and a recurrent decoder that attends to its map.
 
     Args:
-        vocabulary: what its tokens stand for.
+        vocabulary: the vocabulary of its tokens.
         config: its shape; the defaults of `CaptionerConfig` if None.
-        preprocessing: how a picture becomes the encoder's input; None for pixels scaled to -1 .. 1.
+        preprocessing: turns a picture into the encoder's input; None for pixels scaled to -1 .. 1.
         rngs: source of the initial weights (stream `params`).
         **overrides: single fields of the configuration.
 
     Raises:
-        UserError: for an unknown or impossible setting.
+        UserError: a setting is unknown or impossible.
 
     Example:
         >>> from seqnets.data.words.vocabulary import WordVocabulary
@@ -73,7 +73,7 @@ class Captioner(nnx.Module):
         """Return the encoder's map as locations, row by row: images `(B, H, W, C)` -> `(B, L, D)`.
 
         Args:
-            images: float, preprocessed; or uint8 pixels, which the preprocessing's scaling is applied to.
+            images: preprocessed floats, or uint8 pixels, which are then scaled by the preprocessing.
             train: update the statistics of a small encoder's batch norms.
             key: a JAX key for the encoder's noise.
 
@@ -88,15 +88,15 @@ class Captioner(nnx.Module):
         return maps.reshape(maps.shape[0], -1, maps.shape[-1])
 
     def encode(self, images: Array, *, train: bool = False, key: Array | None = None) -> Annotations:
-        """Encode images, or features of them.
+        """Encode images, or their features.
 
         Args:
-            images: `(B, H, W, C)` as of `features`, or features `(B, L, D)`.
+            images: `(B, H, W, C)` as for `features`, or features `(B, L, D)`.
             train: see `features`.
-            key: a JAX key that switches dropout on.
+            key: a JAX key that turns on dropout.
 
         Raises:
-            UserError: the shape is that of neither.
+            UserError: the shape matches neither.
         """
         images = arguments.real_array("images", images)
         features = self.features(images, train=train, key=subkey(key, 0)) if images.ndim == 4 else images
@@ -109,7 +109,7 @@ class Captioner(nnx.Module):
         return self.decoder.annotate(locked_dropout(features, self.config.feature_dropout, subkey(key, 1)))
 
     def describe(self) -> dict[str, Any]:
-        """Return what `from_description` reads."""
+        """Return the description that `from_description` reads."""
         preprocessing = None if self.preprocessing is None else self.preprocessing.to_json()
         return {"kind": "Captioner", "config": asdict(self.config), "preprocessing": preprocessing}
 
@@ -118,12 +118,12 @@ class Captioner(nnx.Module):
         return self.decoder.initialize_carry(annotations)
 
     def step(self, tokens: Array, carry: Carry, annotations: Annotations) -> tuple[Array, Carry, Array | None]:
-        """Say what may come next.
+        """Predict the next word.
 
         Args:
-            tokens: `(B,)` int32, the words before; `vocabulary.begin` first.
-            carry: of `initialize_carry` or the step before.
-            annotations: of `encode`.
+            tokens: `(B,)` int32, the previous words; `vocabulary.begin` first.
+            carry: from `initialize_carry` or the previous step.
+            annotations: from `encode`.
 
         Returns:
             Logits `(B, V)`, the state after, and the attention `(B, L)`; None without attention.
@@ -131,7 +131,7 @@ class Captioner(nnx.Module):
         return self.decoder.step(tokens, carry, annotations)
 
     def read(self, annotations: Annotations, tokens: Array, *, lengths: Array, key: Array | None = None) -> Reading:
-        """Read whole captions with all that a loss needs; arguments as for calling the model."""
+        """Read whole captions and return everything a loss needs; arguments as for calling the model."""
         return self.decoder.read(tokens, annotations, lengths=lengths, key=key)
 
     def __call__(
@@ -140,11 +140,11 @@ class Captioner(nnx.Module):
         """Predict every next word of given captions.
 
         Args:
-            images: as of `encode`.
+            images: as for `encode`.
             tokens: `(B, T)` int32: begin, then the words.
-            lengths: `(B,)`, how many of the tokens count.
+            lengths: `(B,)`, the number of valid tokens.
             train: see `features`.
-            key: a JAX key that switches the noise of training on.
+            key: a JAX key that turns on the noise of training.
 
         Returns:
             Logits `(B, T, V)`, and the attention `(B, T, L)`, zero beyond the lengths; None without attention.
@@ -155,14 +155,14 @@ class Captioner(nnx.Module):
 
 
 def from_description(description: Mapping[str, Any], vocabulary: TokenVocabulary | None) -> Captioner:
-    """Make the model that config.json of a run folder describes, with any weights.
+    """Make the model that a run folder's config.json describes, with arbitrary weights.
 
     Args:
         description: section `model` of config.json: `kind`, `config`, `preprocessing`.
-        vocabulary: the run's.
+        vocabulary: the vocabulary of the run.
 
     Raises:
-        UserError: there is no vocabulary, or the description is of another version.
+        UserError: there is no vocabulary, or the description belongs to another version.
     """
     with described("Captioner"):
         config, rule = stated(description.get("config"), CaptionerConfig()), _preprocessing(description.get("preprocessing"))

@@ -21,63 +21,63 @@ class CaptionerConfig:
     """
 
     encoder: str = "small"
-    """What reads the image: small (a little CNN trained with the rest), features (stored ones), or a network's name."""
+    """The image encoder: small (a small CNN trained with the rest), features (stored features), or a network's name."""
     encoder_layer: str = ""
-    """The network's feature to look at, such as stage3; empty for its last map."""
+    """The network's feature map to use, such as stage3; empty for its last map."""
     encoder_weights: str = ""
     """File of the network's weights."""
     image_size: int = 64
     """Height and width of the images."""
     encoder_width: int = 32
-    """Features of the small encoder's first convolution; they double with every halving of the image."""
+    """Features of the small encoder's first convolution; they double each time the image is halved."""
     feature_map: tuple[int, ...] = ()
     """Height, width and features of stored features."""
     normalize_features: bool = False
     """Scale the features of every location to a mean square of 1."""
     attention: Literal["additive", "dot", "none"] = "additive"
-    """How the decoder looks at the image before each word; none gives it the mean feature, as `inject` says."""
+    """The attention to the image before each word; none uses the mean feature, as `inject` says."""
     attention_features: int = 0
-    """Size of the space where the state and the image are compared; 0 for hidden_features."""
+    """Size of the space in which the state and the image are compared; 0 for hidden_features."""
     hard: bool = False
-    """Look at one location, drawn from the attention, instead of the mean over all (trained by REINFORCE)."""
+    """Look at one location, drawn from the attention, instead of the weighted mean over all (trained with REINFORCE)."""
     hard_reading: Literal["expected", "argmax"] = "expected"
-    """What hard attention reads after training: the mean over all locations, or the likeliest."""
+    """What hard attention reads after training: the weighted mean over all locations, or the likeliest location."""
     gate: Literal["scalar", "vector", "none"] = "scalar"
-    """What the state scales the context by: one number, one a feature, or nothing."""
+    """The gate by which the state scales the context: one number, one per feature, or none."""
     deep_output: bool = True
-    """Predict words from the word before, the state and the context through a hidden layer, instead of the state alone."""
+    """Predict words from the previous word, the state and the context through a hidden layer, instead of from the state alone."""
     inject: Literal["every", "first", "token", "init"] = "init"
-    """Without attention, where the image enters: at every step, the first, as a word before the first, as initial state."""
+    """Where the image enters without attention: at every step, at the first, as a word before the first, or as initial state."""
     initial: Literal["mean", "zeros"] = "mean"
-    """With attention, the state before the first word: from the mean feature, or zeros, which know nothing of the image."""
+    """With attention, the state before the first word: computed from the mean feature, or zeros."""
     cell: Literal["lstm", "gru", "vanilla", "highway"] = "lstm"
     """The recurrence."""
     hidden_features: int = 256
     """Units of each recurrent layer."""
     layers: int = 1
-    """Recurrent layers on top of each other."""
+    """The number of recurrent layers."""
     embedding_features: int = 128
     """Size of a word's vector."""
     layer_norm: bool = False
-    """Normalize inside the cells."""
+    """Use layer normalization inside the cells."""
     forget_bias: float = 1.0
-    """Where the LSTM's forget bias starts."""
+    """Initial value of the LSTM's forget bias."""
     reset: Literal["after", "before"] = "after"
-    """Where the GRU's reset gate acts."""
+    """Whether the GRU's reset gate acts before or after the product."""
     activation: Literal["tanh", "relu"] = "tanh"
-    """Of the vanilla cell."""
+    """Activation of the vanilla cell."""
     depth: int = 2
     """Highway layers in one step of the highway cell."""
     carry_bias: float = 2.0
-    """How strongly the highway cell carries its state at the start."""
+    """Initial bias of the highway cell toward carrying its state."""
     dropout: float = 0.0
-    """Rate between the layers and before the output."""
+    """Dropout rate between the layers and before the output."""
     input_dropout: float = 0.0
-    """Rate on the words' vectors."""
+    """Dropout rate on the words' vectors."""
     feature_dropout: float = 0.0
-    """Rate on the features of the image, the same ones at all locations."""
+    """Dropout rate on the features of the image, with one mask for all locations."""
     context_dropout: float = 0.0
-    """Rate at which the state goes without the context for one word, so that each word is read from the image when it is due."""
+    """Rate at which the state does not get the context of a word, so that words depend on the current look at the image."""
     zoneout: float = 0.0
     """Rate at which a unit keeps its old state."""
     dtype: Literal["float32", "bfloat16"] = "float32"
@@ -102,7 +102,7 @@ class CaptionerConfig:
 
     @property
     def looks(self) -> bool:
-        """Whether there is attention."""
+        """Whether the model has attention."""
         return self.attention != "none"
 
 
@@ -131,7 +131,7 @@ def preset(name: str) -> Mapping[str, Mapping[str, Any]]:
     """Return the settings of a published shape.
 
     Raises:
-        UserError: there is no such preset.
+        UserError: the preset is unknown.
 
     Example:
         >>> preset("nic")["model"]["inject"]

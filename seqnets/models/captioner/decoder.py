@@ -24,17 +24,17 @@ from seqnets.ops.masking import valid_steps
 from seqnets.ops.recurrent import Carry, hidden_of
 from seqnets.ops.timestep import TimeInputs, advance
 
-_SMALL_VOCABULARY = 512  # above that, the one-hot products of `take_rows` cost more than they save
+_SMALL_VOCABULARY = 512  # above this size, the one-hot products of `take_rows` cost more than they save
 
 
 class Annotations(NamedTuple):
     """An encoded image, every array with a leading axis B.
 
     Attributes:
-        features: `(B, L, D)`, what is at every location.
+        features: `(B, L, D)`, the features of every location.
         mean: `(B, D)`, over the locations.
-        projected: `(B, L, A)`, the features as attention compares them; None without attention.
-        injected: `(B, gates * H)`, what the image adds to the first layer's gates; None where it enters otherwise.
+        projected: `(B, L, A)`, the features projected for attention; None without attention.
+        injected: `(B, gates * H)`, the image's contribution to the first layer's gates; None if it enters elsewhere.
     """
 
     features: Array
@@ -44,13 +44,13 @@ class Annotations(NamedTuple):
 
 
 class Reading(NamedTuple):
-    """What the decoder makes of given captions.
+    """The decoder's output for given captions.
 
     Attributes:
         logits: `(B, T, V)` float32.
         attention: `(B, T, L)` float32; None without attention.
-        location: `(B, T)` int32, where hard attention looked while training; else None.
-        expected: `(B,)` booleans: rows that read the mean over all locations instead.
+        location: `(B, T)` int32, where hard attention looked in training; else None.
+        expected: `(B,)` booleans: rows that read the weighted mean over all locations instead.
     """
 
     logits: Array
@@ -60,15 +60,15 @@ class Reading(NamedTuple):
 
 
 class CaptionDecoder(nnx.Module):
-    r"""Recurrent layers that read the word before and the image, and give the probabilities of the next word.
+    r"""Recurrent layers that read the previous word and the image, and give the probabilities of the next word.
 
     The state begins as $\tanh(W \bar a + b)$, one W for each part of each layer's state. Word by word the lowest layer
-    gets $W E y_{t-1} + W_z z_t + b$, with $z_t$ what attention saw. The word before the first one is a vector of zeros.
+    gets $W E y_{t-1} + W_z z_t + b$, with the attention's context $z_t$. The word before the first one is a vector of zeros.
 
     Args:
         words: V, the size of the vocabulary.
         begin: the token before the first word.
-        features: D, of a location.
+        features: D, the features of a location.
         config: the shape.
         rngs: source of the initial weights (stream `params`).
     """
@@ -91,7 +91,7 @@ class CaptionDecoder(nnx.Module):
         self.output = WordOutput(words, features, config, rngs=rngs)
 
     def annotate(self, features: Array) -> Annotations:
-        """Compute once for an image what every word needs: `(B, L, D)` -> annotations."""
+        """Compute the parts of an image that all words share: `(B, L, D)` -> annotations."""
         mean = jnp.mean(features, axis=1)
         if self.sight is not None:
             return Annotations(features, mean, projected=self.sight.attention.project(features))
@@ -99,7 +99,7 @@ class CaptionDecoder(nnx.Module):
         return Annotations(features, mean, injected=affine(mean, self.context_kernel[...]) if injects else None)
 
     def initialize_carry(self, annotations: Annotations) -> Carry:
-        """Return the state before the first word: a tuple with one entry a layer, leaves `(B, H)`."""
+        """Return the state before the first word: a tuple with one entry per layer, leaves `(B, H)`."""
         batch = annotations.mean.shape[0]
         zeros = tuple(cell.initialize_carry((batch, cell.in_features)) for cell in self._cells())
         if hasattr(self, "image_word"):
@@ -111,7 +111,7 @@ class CaptionDecoder(nnx.Module):
         return jax.tree.unflatten(jax.tree.structure(zeros), states)
 
     def step(self, tokens: Array, carry: Carry, annotations: Annotations) -> tuple[Array, Carry, Array | None]:
-        """Read one word a row: `(B,)` -> logits `(B, V)`, the state after, and the attention `(B, L)` or None."""
+        """Read one word per row: `(B,)` -> logits `(B, V)`, the state after, and the attention `(B, L)` or None."""
         tokens = arguments.tokens_of(tokens, ("batch",))
         carry = arguments.carries(self._cells(), carry, tokens.shape[0])
         annotations = arguments.rows_of(annotations, tokens.shape[0], name="annotations", of="tokens")
@@ -125,16 +125,16 @@ class CaptionDecoder(nnx.Module):
         return self.output(words, hidden, look.context), carry, look.attention
 
     def read(self, tokens: Array, annotations: Annotations, *, lengths: Array, key: Array | None = None) -> Reading:
-        """Read whole captions, each word given the right words before it.
+        """Read whole captions, each word given the correct previous words.
 
         Args:
             tokens: `(B, T)` int32; begin, then the words.
-            annotations: of `annotate`.
-            lengths: `(B,)`, how many of the tokens count; attention is zero beyond.
-            key: a JAX key that switches the noise of training on, and hard attention's drawing.
+            annotations: from `annotate`.
+            lengths: `(B,)`, the number of valid tokens; attention is zero beyond.
+            key: a JAX key that turns on the noise of training, and the drawing of hard attention.
 
         Raises:
-            UserError: tokens, annotations and lengths are not of one batch.
+            UserError: tokens, annotations and lengths belong to different batches.
         """
         tokens = arguments.tokens_of(tokens, ("batch", "time"))
         lengths = arguments.lengths_of(lengths, tokens.shape[0])
@@ -202,7 +202,7 @@ class CaptionDecoder(nnx.Module):
 def _drop_rows(context: Array, rate: float, key: Array | None) -> Array:
     if key is None or not rate:
         return context
-    # not scaled up: a state that seldom sees the context should see it as it is
+    # not scaled up: when the state sees the context, it should see it unchanged
     return context * jax.random.bernoulli(key, 1 - rate, (context.shape[0], 1))
 
 

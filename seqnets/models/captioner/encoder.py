@@ -19,18 +19,18 @@ FeatureMap = tuple[int, int, int]
 
 
 class Backbone(nnx.Module):
-    """The stages of a network up to one of them, with its parameters under the same names.
+    """The first stages of a network, with its parameters under the same names.
 
-    Batch norms always use their running statistics: a captioner's batches are no sample of what the network was
+    Batch norms always use their running statistics: a captioner's batches differ from the images that the network was
     trained on, and a frozen network must not drift.
 
     Args:
         network: any network of the conv stack.
-        layer: the last stage to keep; empty for the last one that gives a map.
+        layer: the last stage to keep; empty for the last stage with a feature map.
         image_size: height and width of the images.
 
     Raises:
-        UserError: the network has no such stage, or it gives no map.
+        UserError: the network has no such stage, or it has no feature map.
 
     Example:
         >>> from seqnets.models.registry import create_model
@@ -61,7 +61,7 @@ class Backbone(nnx.Module):
 class SmallEncoder(nnx.Module):
     """Three convolutions that halve the image and one that does not, for small drawings.
 
-    Two channels that tell where a pixel is join the image's own, so that what is left of what can be read off a feature.
+    Two channels with each pixel's coordinates are added, so that a feature shows which thing is left of which.
 
     Args:
         image_size: height and width of the images.
@@ -104,7 +104,7 @@ def _map_shapes(network: ConvNet, image_size: int) -> dict[str, FeatureMap]:
     for name in network.feature_names[:-1]:
         try:
             x = jax.eval_shape(partial(apply, getattr(network, name)), x)
-        except UserError:  # a dense layer for images of another size; the maps before it are of use all the same
+        except UserError:  # the dense layer expects images of another size, but the maps before it are still usable
             break
         if x.ndim != 4:
             break
@@ -113,10 +113,10 @@ def _map_shapes(network: ConvNet, image_size: int) -> dict[str, FeatureMap]:
 
 
 def make_encoder(config: CaptionerConfig, *, rngs: nnx.Rngs) -> Backbone | SmallEncoder | None:
-    """Make what `config.encoder` names, with any weights; None for stored features.
+    """Make the encoder named by `config.encoder`, with arbitrary weights; None for stored features.
 
     Raises:
-        UserError: there is no such network or layer.
+        UserError: the network or layer is unknown.
     """
     match config.encoder:
         case "features":
@@ -128,7 +128,7 @@ def make_encoder(config: CaptionerConfig, *, rngs: nnx.Rngs) -> Backbone | Small
 
 
 def as_float(images: jax.Array) -> jax.Array:
-    """Turn the pixels 0 .. 255 of uint8 images into -1 .. 1; leave other images as they are.
+    """Scale uint8 images from 0 .. 255 to -1 .. 1; leave other images as they are.
 
     Example:
         >>> as_float(jnp.array([0, 255], jnp.uint8)).tolist()

@@ -18,7 +18,7 @@ class WordOutput(nnx.Module):
 
     Args:
         words: V.
-        features: D, of the context.
+        features: D, the features of the context.
         config: the shape.
         rngs: source of the initial weights (stream `params`).
 
@@ -42,10 +42,10 @@ class WordOutput(nnx.Module):
         """Return logits `(..., V)` float32.
 
         Args:
-            words: vectors of the words before `(..., E)`.
+            words: vectors of the previous words `(..., E)`.
             hidden: `(..., H)`.
-            context: what was seen `(..., D)`; None without attention.
-            key: a JAX key that switches dropout on.
+            context: the attention's context `(..., D)`; None without attention.
+            key: a JAX key that turns on dropout.
         """
         x = dropout(hidden, self.dropout, subkey(key, 0))
         if self.deep:

@@ -1,4 +1,4 @@
-"""What a decoder sees of the image before it says a word."""
+"""The decoder's attention to the image before each word."""
 
 from typing import NamedTuple
 
@@ -19,7 +19,7 @@ class Look(NamedTuple):
     Attributes:
         context: `(B, D)`.
         attention: `(B, L)` float32.
-        location: `(B,)` int32, the one location that hard attention drew while training; else None.
+        location: `(B,)` int32, the location that hard attention drew in training; else None.
     """
 
     context: Array
@@ -30,10 +30,10 @@ class Look(NamedTuple):
 class Sight(nnx.Module):
     r"""Attention with a gate: $z = \beta \sum_l \alpha_l a_l$, $\beta = \sigma(w \cdot h + b)$.
 
-    Hard attention reads $a_s$, s drawn from $\alpha$, while a key is given; without one the mean, or the likeliest.
+    With a key, hard attention reads $a_s$, s drawn from $\alpha$; without one, it reads the weighted mean or the likeliest.
 
     Args:
-        features: D, of a location.
+        features: D, the features of a location.
         config: the shape.
         rngs: source of the initial weights (stream `params`).
 
@@ -61,8 +61,8 @@ class Sight(nnx.Module):
             query: the state `(B, H)`.
             projected: `(B, L, A)`.
             features: `(B, L, D)`.
-            expected: `(B,)` booleans: rows where hard attention reads the mean even while training.
-            key: a JAX key: hard attention draws.
+            expected: `(B,)` booleans: rows where hard attention reads the weighted mean even in training.
+            key: a JAX key, with which hard attention draws.
         """
         context, attention = self.attention(query, projected, features)
         location = None

@@ -1,1 +1,1 @@
-"""Convolutional networks, one family a file, variants as tables."""
+"""Convolutional networks: one file per family, variants as tables."""

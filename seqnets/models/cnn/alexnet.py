@@ -1,4 +1,4 @@
-"""AlexNet in its two published shapes, and ZFNet, which looked inside it and mended the first layers.
+"""AlexNet in its two published shapes, and ZFNet, which improved the first layers after visualizing them.
 
 References:
     Krizhevsky, Sutskever and Hinton, "ImageNet classification with deep convolutional neural networks", 2012.
@@ -65,7 +65,7 @@ def alexnet(
     dtype: DTypeLike = jnp.float32,
     rngs: nnx.Rngs,
 ) -> ConvNet:
-    """Build an AlexNet for images of 224 x 224; others are averaged onto the same grid before the dense layers.
+    """Build an AlexNet for images of 224 x 224; others are averaged to the same grid before the dense layers.
 
     Args:
         classes: size of the logits; 0 for the pooled features in their place.

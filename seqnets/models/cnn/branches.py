@@ -22,11 +22,11 @@ class NormRow(NamedTuple):
 
 
 Row = NormRow | Callable[[], nnx.Module] | Mapping[str, Sequence[Any]]
-"""A convolution, what makes a layer without parameters, or branches by name, each a sequence of rows."""
+"""A convolution, a factory of a layer without parameters, or branches by name, each a sequence of rows."""
 
 
 class Branches(nnx.Module):
-    """Run layers side by side on the same images and put their features next to each other.
+    """Run layers side by side on the same images and concatenate their features.
 
     Args:
         **branches: the layers; each is an attribute under its own name.
@@ -76,7 +76,7 @@ def build_branches(in_features: int, rows: Sequence[Row], *, epsilon: float = 1e
 def branch_stages(
     in_features: int, stages: Mapping[str, Sequence[Row]], *, rngs: nnx.Rngs
 ) -> tuple[dict[str, nnx.Module], dict[str, int]]:
-    """Make the stages of a network, one behind the other.
+    """Make the stages of a network, one after the other.
 
     Args:
         in_features: channels of the images.

@@ -1,4 +1,4 @@
-"""DenseNet: every layer reads what all layers before it in its stage have made.
+"""DenseNet: every layer reads the outputs of all earlier layers in its stage.
 
 References:
     Huang, Liu, van der Maaten and Weinberger, "Densely connected convolutional networks", 2017.
@@ -30,7 +30,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
 
 
 class DenseLayer(nnx.Module):
-    r"""Add a few features to those that came: $y = [x, F(x)]$ with F = (norm, ReLU, 1 x 1, norm, ReLU, 3 x 3).
+    r"""Append a few features to the input: $y = [x, F(x)]$ with F = (norm, ReLU, 1 x 1, norm, ReLU, 3 x 3).
 
     Args:
         in_features: channels of x.

@@ -1,4 +1,4 @@
-"""FractalNet: depth without residuals, from one rule of expansion applied again and again.
+"""FractalNet: depth without residuals, from one expansion rule applied repeatedly.
 
 References:
     Larsson, Maire and Shakhnarovich, "FractalNet: ultra-deep neural networks without residuals", 2017.
@@ -28,18 +28,18 @@ VARIANTS: dict[str, dict[str, Any]] = {
 
 
 class Fractal(nnx.Module):
-    r"""One convolution beside two smaller fractals in a row.
+    r"""One convolution in parallel with two smaller fractals in sequence.
 
     $$ f_1(x) = \mathrm{conv}(x), \qquad f_{C}(x) = \mathrm{join}\big(\mathrm{conv}(x),\; f_{C-1}(f_{C-1}(x))\big) $$
 
-    The join is the mean of the columns that meet there. With a key columns drop out, either at each join by themselves
+    The join is the mean of the columns that meet there. With a key, columns drop out: either independently at each join
     (local drop-path) or all but one throughout (global), as the key decides.
 
     Args:
         in_features: channels of x.
         features: channels of y.
-        columns: C; the longest way through is 2^(C - 1) convolutions.
-        drop_path: rate of local drop-path; 0 switches both kinds off.
+        columns: C; the longest path has 2^(C - 1) convolutions.
+        drop_path: rate of local drop-path; 0 turns both kinds off.
         rngs: `params` is used.
 
     Example:
@@ -61,7 +61,7 @@ class Fractal(nnx.Module):
         Args:
             x: the images.
             train: use the statistics of the batch.
-            key: switches drop-path on.
+            key: turns on drop-path.
             column: int32, the one column to keep (the longest is 0), or a negative number for local drop-path; drawn
                 from the key where it is None.
         """
@@ -95,7 +95,7 @@ def fractalnet(
     dtype: DTypeLike = jnp.float32,
     rngs: nnx.Rngs,
 ) -> ConvNet:
-    """Build a FractalNet for images of 32 x 32; a stage begins with the pooling behind the one before.
+    """Build a FractalNet for images of 32 x 32; a stage begins with the pooling after the previous one.
 
     Args:
         classes: size of the logits; 0 for the pooled features in their place.
@@ -132,6 +132,6 @@ def _shares(key: jax.Array | None, column: jax.Array, paths: int, rate: float) -
     spared = numbers == jax.random.randint(lucky, (), 0, paths)
     local = jax.random.bernoulli(survive, 1 - rate, (paths,))
     local = jnp.where(jnp.any(local), local, spared)
-    # a join above which the kept column does not pass is not read, but must stay finite
+    # a join that the kept column does not pass is not read, but must stay finite
     kept = jnp.where(column < 0, local, (numbers == column) | (column >= paths))
     return kept / jnp.sum(kept)

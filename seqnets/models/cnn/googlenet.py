@@ -30,7 +30,7 @@ SMOOTH = partial(MaxPool, 3, stride=1, padding=1, rounding="ceil")
 
 
 def inception(one: int, three: tuple[int, int], five: tuple[int, int], pool: int) -> dict[str, Sequence[Row]]:
-    """Give the branches of one module: 1 x 1, reduce and 3 x 3, reduce and (once) 5 x 5, pool and 1 x 1.
+    """Return the branches of one module: 1 x 1, reduce and 3 x 3, reduce and (once) 5 x 5, pool and 1 x 1.
 
     Example:
         >>> list(inception(64, (96, 128), (16, 32), 32))
@@ -82,7 +82,7 @@ def googlenet(
         classes: size of the logits; 0 for the pooled features in their place.
         in_channels: channels of the images.
         stages: name to rows.
-        auxiliary_heads: add the auxiliary classifiers `aux1` and `aux2` behind stages 2 and 3, which run in training.
+        auxiliary_heads: add the auxiliary classifiers `aux1` and `aux2` after stages 2 and 3, which run in training.
         dropout: rate before the classifier.
         dtype: of the arithmetic.
         rngs: `params` is used.

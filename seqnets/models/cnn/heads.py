@@ -14,15 +14,15 @@ Stages = dict[str, nnx.Module]
 
 
 def classifier(features: int, classes: int, *, rngs: nnx.Rngs) -> Dense | Chain:
-    """Make the dense layer that gives the logits; with no classes nothing, so that the logits are the features themselves.
+    """Make the dense layer that gives the logits; without classes, an identity, so that the logits are the features.
 
     Args:
-        features: what the layer reads.
+        features: the number of input features.
         classes: size of the logits, or 0.
         rngs: `params` is used.
 
     Raises:
-        UserError: there are fewer than no classes.
+        UserError: the number of classes is negative.
 
     Example:
         >>> classifier(4, 0, rngs=nnx.Rngs(0))(jax.numpy.ones((1, 4))).shape
@@ -33,15 +33,15 @@ def classifier(features: int, classes: int, *, rngs: nnx.Rngs) -> Dense | Chain:
 
 
 def class_maps(features: int, classes: int, *, rngs: nnx.Rngs) -> Chain:
-    """Make the 1 x 1 convolution that gives a map for each class, to be averaged; with no classes nothing.
+    """Make the 1 x 1 convolution that gives a map for each class, to be averaged; without classes, an identity.
 
     Args:
-        features: channels it reads.
-        classes: of the maps, or 0.
+        features: the number of input channels.
+        classes: number of maps, or 0.
         rngs: `params` is used.
 
     Raises:
-        UserError: there are fewer than no classes.
+        UserError: the number of classes is negative.
 
     Example:
         >>> class_maps(4, 10, rngs=nnx.Rngs(0))(jax.numpy.ones((1, 2, 2, 4))).shape
@@ -90,8 +90,8 @@ def dense_head(
         in_features: height x width x channels of the last map.
         hidden_features: of each hidden layer.
         classes: size of the logits.
-        dropout_before: rate on what each hidden layer reads.
-        dropout_after: rate on what each hidden layer gives.
+        dropout_before: rate on the input of each hidden layer.
+        dropout_after: rate on the output of each hidden layer.
         rngs: `params` is used.
 
     Example:

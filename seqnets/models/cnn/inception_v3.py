@@ -1,4 +1,4 @@
-"""Inception v3: large kernels taken apart into 1 x 7 and 7 x 1, and reductions that pool and convolve side by side.
+"""Inception v3: large kernels factored into 1 x 7 and 7 x 1, and reductions that pool and convolve in parallel.
 
 References:
     Szegedy, Vanhoucke, Ioffe, Shlens and Wojna, "Rethinking the Inception architecture for computer vision", 2016.
@@ -25,7 +25,7 @@ SMOOTH = partial(AveragePool, 3, stride=1, padding=1)
 
 
 def module_a(pool: int) -> dict[str, Sequence[Row]]:
-    """Give the branches of a module on the 35 x 35 map.
+    """Return the branches of a module on the 35 x 35 map.
 
     Example:
         >>> [row.features for row in module_a(32)["branch3x3dbl"]]
@@ -40,7 +40,7 @@ def module_a(pool: int) -> dict[str, Sequence[Row]]:
 
 
 def module_c(width: int) -> dict[str, Sequence[Row]]:
-    """Give the branches of a module on the 17 x 17 map.
+    """Return the branches of a module on the 17 x 17 map.
 
     Example:
         >>> [row.kernel_size for row in module_c(128)["branch7x7"]]
@@ -103,7 +103,7 @@ def inception_v3(
         classes: size of the logits; 0 for the pooled features in their place.
         in_channels: channels of the images.
         stages: name to rows.
-        auxiliary_heads: add the auxiliary classifier `aux` behind stage 2, which runs in training.
+        auxiliary_heads: add the auxiliary classifier `aux` after stage 2, which runs in training.
         dropout: rate before the classifier.
         dtype: of the arithmetic.
         rngs: `params` is used.

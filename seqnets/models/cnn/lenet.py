@@ -39,7 +39,7 @@ def lenet(
 ) -> ConvNet:
     """Build LeNet-5 for images of 28 x 28, or of 32 x 32 with `padding=0`.
 
-    As everybody builds it since: the second convolution sees all six maps, pooling has no parameters, and the output is
+    This is the usual modern form: the second convolution sees all six maps, pooling has no parameters, and the output is
     a linear layer.
 
     Args:

@@ -1,4 +1,4 @@
-"""MobileNet v1 and v2: convolutions taken apart into one over space and one over features.
+"""MobileNet v1 and v2: convolutions factored into one over space and one over features.
 
 References:
     Howard et al., "MobileNets: efficient convolutional neural networks for mobile vision applications", 2017.
@@ -20,13 +20,13 @@ from seqnets.nn.conv_norm import ConvNorm
 
 
 class Separable(nnx.Module):
-    """Convolve each feature by itself, then mix the features by 1 x 1 (v1).
+    """Convolve each feature separately, then mix the features by 1 x 1 (v1).
 
     Args:
         in_features: channels of x.
         features: channels of y.
         stride: of the convolution over space.
-        expansion: taken so that all blocks are made alike; unused.
+        expansion: unused; accepted so that all blocks have the same arguments.
         rngs: `params` is used.
 
     Example:
@@ -44,13 +44,13 @@ class Separable(nnx.Module):
 
 
 class InvertedResidual(nnx.Module):
-    """Widen by 1 x 1, convolve each feature by itself, narrow without activation; add x where shapes allow (v2).
+    """Widen by 1 x 1, convolve each feature separately, narrow without activation; add x if the shapes allow (v2).
 
     Args:
         in_features: channels of x.
         features: channels of y.
         stride: of the convolution over space.
-        expansion: how many times wider the middle is; 1 leaves the widening out.
+        expansion: factor by which the middle is wider; 1 leaves out the widening.
         rngs: `params` is used.
 
     Example:

@@ -1,4 +1,4 @@
-"""What every convolutional network is: named stages one after the other, and heads on the side."""
+"""The base of every convolutional network: named stages in sequence, and auxiliary heads."""
 
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
@@ -18,21 +18,21 @@ Features = dict[str, jax.Array]
 
 
 class ConvNet(nnx.Module):
-    r"""Run images through named stages and return what every one of them made.
+    r"""Run images through named stages and return the output of each.
 
     $$ x_l = f_l(x_{l-1}), \qquad \text{features} = \{name_l: x_l\} $$
 
     The last stage is called `logits`. A stage is an attribute under its own name, so that parameter paths begin with the
-    names of the features: `model.stage1`, `stage1.0.conv1.kernel`. `preprocessing` is the rule by which images become
-    the x that the weights were trained on, and `labels` the names of the classes, or None where not known. `family` is
-    the builder's in `seqnets.models.registry`, which says whose names its weights may have; None for a network built by
-    hand.
+    names of the features: `model.stage1`, `stage1.0.conv1.kernel`. `preprocessing` is the rule that turns images into
+    the x that the weights were trained on, and `labels` are the names of the classes; both are None if unknown. `family`
+    is the builder's family in `seqnets.models.registry`, which decides the names its weights may have; None for a network
+    built by hand.
 
     Args:
         stages: name to layer, in order; the last is `logits`.
         auxiliary_heads: name to (the stage it reads, layer): auxiliary classifiers, run in training only.
         in_channels: channels of the images.
-        dtype: of the arithmetic; parameters, batch statistics and logits are float32.
+        dtype: dtype of the arithmetic; parameters, batch statistics and logits are float32.
 
     Raises:
         UserError: the images are not [B, H, W, in_channels].
@@ -74,7 +74,7 @@ class ConvNet(nnx.Module):
         Args:
             x: [B, H, W, in_channels]; cast to the network's dtype.
             train: use the statistics of the batch, update the running ones, and run the auxiliary heads.
-            key: switches dropout and its relatives on; None leaves them out.
+            key: turns on dropout and similar noise; None leaves it out.
 
         Returns:
             Name to array: [B, H', W', C] from the stages in the network's dtype, [B, classes] under `logits` (and the
@@ -101,7 +101,7 @@ class ConvNet(nnx.Module):
 
 
 def feature_shapes(make: Callable[[], ConvNet], image_shape: tuple[int, int, int]) -> dict[str, tuple[int, ...]]:
-    """Tell the shapes of a network's features for one image without computing or storing anything.
+    """Return the shapes of a network's features for one image without computing or storing anything.
 
     Args:
         make: makes the network.
@@ -118,7 +118,7 @@ def feature_shapes(make: Callable[[], ConvNet], image_shape: tuple[int, int, int
 
     def trace() -> Features:
         features = make()(jnp.zeros((1, *image_shape)))
-        order.extend(features)  # JAX sorts the keys of what a traced function returns
+        order.extend(features)  # JAX sorts the keys of a traced function's result
         return features
 
     features = jax.eval_shape(trace)

@@ -1,4 +1,4 @@
-"""Network in Network: after each convolution a small perceptron slides along, and the classifier is an average.
+"""Network in Network: a small perceptron slides along after each convolution, and the classifier is an average.
 
 References:
     Lin, Chen and Yan, "Network in network", 2014; layer sizes from the authors' Caffe models.

@@ -1,4 +1,4 @@
-"""ResNet with its activations before the convolutions, so that the way around is clean; and the wide ones of CIFAR.
+"""ResNet with activations before the convolutions, so that the shortcut stays an identity; and wide ResNets for CIFAR.
 
 References:
     He, Zhang, Ren and Sun, "Identity mappings in deep residual networks", 2016.
@@ -24,9 +24,9 @@ from seqnets.nn.stochastic_depth import Dropout, StochasticDepth
 
 
 class PreactBlock(nnx.Module):
-    r"""Twice batch norm, ReLU and a 3 x 3 convolution, and a way around: $y = F(x) + x$.
+    r"""Twice batch norm, ReLU and a 3 x 3 convolution, with a shortcut: $y = F(x) + x$.
 
-    Where the shape changes the way around is a 1 x 1 convolution of the first activation.
+    Where the shape changes, the shortcut is a 1 x 1 convolution of the first activation.
 
     Args:
         in_features: channels of x.
@@ -69,7 +69,7 @@ class PreactBlock(nnx.Module):
 
 
 class PreactBottleneck(nnx.Module):
-    r"""Batch norm and ReLU before each of a 1 x 1, a 3 x 3 and a 1 x 1 convolution, and a way around them.
+    r"""Batch norm and ReLU before each of a 1 x 1, a 3 x 3 and a 1 x 1 convolution, and a shortcut.
 
     Args:
         in_features: channels of x.
@@ -166,7 +166,7 @@ def preact_resnet(
     dtype: DTypeLike = jnp.float32,
     rngs: nnx.Rngs,
 ) -> ConvNet:
-    """Build a pre-activation ResNet; the last stage ends with the batch norm and ReLU that the blocks leave open.
+    """Build a pre-activation ResNet; the last stage ends with the batch norm and ReLU that the blocks lack.
 
     Args:
         classes: size of the logits; 0 for the pooled features in their place.

@@ -1,4 +1,4 @@
-"""The parts of residual networks: blocks, the ways around them, and stems."""
+"""The parts of residual networks: blocks, shortcuts and stems."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -15,11 +15,11 @@ from seqnets.nn.pool import MaxPool
 from seqnets.nn.stochastic_depth import StochasticDepth, linear_decay
 
 Shortcut = Callable[..., Layer]
-"""`shortcut(in_features, out_features, stride, rngs=rngs)` makes the layer that leads around a block."""
+"""`shortcut(in_features, out_features, stride, rngs=rngs)` makes the shortcut of a block."""
 
 
 def projection_shortcut(in_features: int, out_features: int, stride: int, *, rngs: nnx.Rngs) -> Layer:
-    """Make a normalized 1 x 1 convolution where the shape changes, nothing elsewhere (option B).
+    """Make a normalized 1 x 1 convolution where the shape changes, an identity elsewhere (option B).
 
     Example:
         >>> jax.eval_shape(lambda: projection_shortcut(4, 4, 1, rngs=nnx.Rngs(0))(jnp.ones((1, 4, 4, 4)))).shape
@@ -31,7 +31,7 @@ def projection_shortcut(in_features: int, out_features: int, stride: int, *, rng
 
 
 def padded_shortcut(in_features: int, out_features: int, stride: int, *, rngs: nnx.Rngs) -> Layer:
-    """Make a shortcut without parameters: skip pixels, and add features that are zero (option A).
+    """Make a shortcut without parameters: skip pixels, and append zero features (option A).
 
     Example:
         >>> padded_shortcut(1, 3, 2, rngs=nnx.Rngs(0))(jnp.ones((1, 2, 2, 1))).tolist()
@@ -87,12 +87,12 @@ def residual_stages(
     """Make stages of blocks; every stage but the first halves the image and doubles the features.
 
     Args:
-        block: makes a block, which knows its `out_features`.
+        block: makes a block, which has `out_features`.
         in_features: channels of the stem.
         depths: blocks of each stage.
         features: of the first stage's blocks.
         drop_path: rate of stochastic depth at the last block, falling linearly to the first.
-        **options: of every block, `rngs` among them.
+        **options: options of every block, including `rngs`.
 
     Returns:
         `stage1`, `stage2`, ... to chain, and the channels of the last.
@@ -114,14 +114,14 @@ def residual_stages(
 
 
 class BasicBlock(nnx.Module):
-    r"""Two 3 x 3 convolutions and a way around them: $y = \mathrm{relu}(F(x) + \mathrm{shortcut}(x))$.
+    r"""Two 3 x 3 convolutions with a shortcut: $y = \mathrm{relu}(F(x) + \mathrm{shortcut}(x))$.
 
     Args:
         in_features: channels of x.
         features: channels of y.
         stride: of the first convolution.
         drop_path: rate of stochastic depth.
-        shortcut: makes the way around.
+        shortcut: makes the shortcut.
         rngs: `params` is used.
 
     Example:
@@ -155,14 +155,14 @@ class BasicBlock(nnx.Module):
 
 
 class Bottleneck(nnx.Module):
-    r"""Narrow by 1 x 1, convolve by 3 x 3, widen by 1 x 1, and a way around it all.
+    r"""Narrow by 1 x 1, convolve by 3 x 3, widen by 1 x 1, with a shortcut.
 
     Args:
         in_features: channels of x.
         features: a quarter of the channels of y.
         stride: of the 3 x 3 convolution.
         drop_path: rate of stochastic depth.
-        shortcut: makes the way around.
+        shortcut: makes the shortcut.
         groups: of the 3 x 3 convolution.
         group_width: features of a group where `features` is 64.
         rngs: `params` is used.

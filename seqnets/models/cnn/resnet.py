@@ -77,7 +77,7 @@ def resnet(
         block: makes a block: `BasicBlock`, `Bottleneck`, or one of them with its groups set.
         features: of the stem and of the first stage's blocks.
         stem: makes the first layers: `imagenet_stem` or `cifar_stem`.
-        shortcut: makes the way around a block.
+        shortcut: makes the shortcut of a block.
         drop_path: rate of stochastic depth at the last block, falling linearly to the first.
         dtype: of the arithmetic.
         rngs: `params` is used.

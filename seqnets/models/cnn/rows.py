@@ -1,4 +1,4 @@
-"""Plain stacks of convolutions as tables: one row a convolution with its activation, or one layer without parameters."""
+"""Plain stacks of convolutions as tables: each row is a convolution with its activation, or a layer without parameters."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
@@ -21,11 +21,11 @@ class ConvRow(NamedTuple):
 
 
 Row = ConvRow | Callable[[], nnx.Module]
-"""A convolution, or what makes a layer without parameters: `partial(MaxPool, 3, stride=2)`."""
+"""A convolution, or a factory of a layer without parameters: `partial(MaxPool, 3, stride=2)`."""
 
 
 def build_rows(in_features: int, rows: Sequence[Row], *, rngs: nnx.Rngs) -> Chain:
-    """Make a chain of the layers a table lists.
+    """Make a chain of the layers in a table.
 
     Args:
         in_features: channels the first row sees.
@@ -48,7 +48,7 @@ def build_rows(in_features: int, rows: Sequence[Row], *, rngs: nnx.Rngs) -> Chai
 
 
 def row_stages(in_features: int, stages: Mapping[str, Sequence[Row]], *, rngs: nnx.Rngs) -> tuple[dict[str, nnx.Module], int]:
-    """Make the stages of a network, one behind the other.
+    """Make the stages of a network, one after the other.
 
     Args:
         in_features: channels of the images.

@@ -9,12 +9,12 @@ from seqnets.nn.convert import slide
 def sliding(model: ConvNet, image_size: tuple[int, int]) -> ConvNet:
     """Make a network whose logits are a map: one classification for every window of a larger image.
 
-    Window (i, j) begins at pixel (i S, j S), S being the product of the network's strides. Without padding inside the
-    network the scores are those of the windows cut out and classified one by one; padding makes the windows see a little
-    of their neighbors instead of zeros.
+    Window (i, j) begins at pixel (i S, j S), where S is the product of the network's strides. If the network has no padding,
+    the scores equal those of windows cut out and classified one by one; with padding, windows see a little of their
+    neighbors instead of zeros.
 
     Args:
-        model: the classifier; the new network shares its parameters, dense kernels reshaped.
+        model: the classifier; the new network shares its parameters, with reshaped dense kernels.
         image_size: (H, W) of the images it was made for.
 
     Returns:

@@ -41,7 +41,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
 
 
 class Fire(nnx.Module):
-    """Squeeze the features by 1 x 1, expand them by 1 x 1 and 3 x 3 side by side, ReLU after each.
+    """Squeeze the features by 1 x 1, expand them by 1 x 1 and 3 x 3 in parallel, with a ReLU after each.
 
     Args:
         in_features: channels of x.

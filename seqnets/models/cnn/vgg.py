@@ -1,4 +1,4 @@
-"""VGG: nothing but 3 x 3 convolutions, 2 x 2 pooling and depth.
+"""VGG: deep stacks of 3 x 3 convolutions and 2 x 2 pooling.
 
 References:
     Simonyan and Zisserman, "Very deep convolutional networks for large-scale image recognition", 2015.
@@ -45,7 +45,7 @@ def vgg(
     dtype: DTypeLike = jnp.float32,
     rngs: nnx.Rngs,
 ) -> ConvNet:
-    """Build a VGG for images of 224 x 224; others are averaged onto the same grid before the dense layers.
+    """Build a VGG for images of 224 x 224; others are averaged to the same grid before the dense layers.
 
     A stage ends before the pooling that follows it: `stage5` is the 14 x 14 x 512 map that captioners attend to.
 

@@ -26,23 +26,23 @@ class RecurrentConfig:
     hidden_features: int = 128
     """Units of each recurrent layer and direction."""
     layers: int = 1
-    """Recurrent layers on top of each other."""
+    """The number of recurrent layers."""
     bidirectional: bool = True
-    """Read each sequence from both ends."""
+    """Read each sequence in both directions."""
     embedding_features: int = 64
     """Size of a token's vector."""
     dropout: float = 0.0
-    """Rate on the tokens' vectors, between the layers and before the output."""
+    """Dropout rate on the tokens' vectors, between the layers and before the output."""
     unknown_rate: float = 0.0
-    """Rate at which tokens are read as unknown ones in training, so that the model learns what to do with those."""
+    """Rate at which tokens are read as unknown in training, so that the model learns to handle unknown tokens."""
     residual: bool = False
     """Add each layer's input to its output where the sizes are equal."""
     layer_norm: bool = False
-    """Normalize inside the cells."""
+    """Use layer normalization inside the cells."""
     dtype: Literal["float32", "bfloat16"] = "float32"
     """Precision of the recurrence's products; weights and carry stay float32."""
     backend: Backend = "auto"
-    """How the recurrence runs over time."""
+    """The backend that runs the recurrence over time."""
 
     _widths = ("hidden_features", "embedding_features")  # settings that are sizes of layers
 
@@ -70,7 +70,7 @@ class TranslatorConfig(RecurrentConfig):
     """The shape of a translator: section `[model]` of a configuration. The decoder has as many layers as the encoder."""
 
     attention: Literal["additive", "dot", "none"] = "additive"
-    """How the decoder looks at the source; none sees only the state in which the encoder ends."""
+    """The attention to the source; with none, the decoder sees only the final state of the encoder."""
     attention_features: int = 128
     """Size of the space in which states are compared."""
 
@@ -82,22 +82,22 @@ class VQAConfig(RecurrentConfig):
     """The shape of a model that answers questions about pictures: section `[model]` of a configuration."""
 
     bidirectional: bool = False
-    """Read each question from both ends."""
+    """Read each question in both directions."""
     attention: Literal["none", "additive", "dot"] = "none"
-    """Multiply the question with the whole picture (none), or look where the question points to."""
+    """Multiply the question with the whole picture (none), or attend to the locations that the question asks for."""
     pooling: Literal["max", "mean", "flatten"] = "max"
     """Without attention: how the locations become one vector."""
     glimpses: int = 2
-    """How often attention looks, each time with what it saw before."""
+    """How often attention looks; each look uses the result of the one before."""
     joint_features: int = 128
-    """Size of the space where question and picture meet."""
+    """Size of the space in which question and picture are combined."""
     encoder: str = "small"
-    """The network that sees the picture: "small", or one of `seqnets summary`."""
+    """The network that reads the picture: "small", or one of `seqnets summary`."""
     encoder_layer: str = ""
-    """Which of its features to use; empty for the last that is a map."""
+    """The feature map to use; empty for the last one."""
     encoder_width: int = 16
     """Features of the small network's first convolution; they double twice."""
     image_size: int = 64
-    """Height and width that pictures are brought to."""
+    """Height and width to which pictures are resized."""
 
     _widths = (*RecurrentConfig._widths, "glimpses", "joint_features", "encoder_width", "image_size")

@@ -13,7 +13,7 @@ from seqnets.ops.masking import valid_steps, without_padding
 
 
 class LastPool(nnx.Module):
-    """Take the state in which each direction ends."""
+    """Take the final state of each direction."""
 
     def __call__(self, outputs: Array, last: Array, lengths: Array) -> Array:
         """Return `last` `(B, D)`."""
@@ -30,7 +30,7 @@ class MeanPool(nnx.Module):
     """
 
     def __call__(self, outputs: Array, last: Array, lengths: Array) -> Array:
-        """Pool `(B, T, D)` to `(B, D)`; a sequence of no steps gives zeros."""
+        """Pool `(B, T, D)` to `(B, D)`; an empty sequence gives zeros."""
         weights = valid_steps(lengths, outputs.shape[1]) / jnp.maximum(lengths, 1)[:, None]
         return weighted_sum(weights, without_padding(outputs, lengths))
 
@@ -45,16 +45,16 @@ class MaxPool(nnx.Module):
     """
 
     def __call__(self, outputs: Array, last: Array, lengths: Array) -> Array:
-        """Pool `(B, T, D)` to `(B, D)`; a sequence of no steps gives zeros."""
+        """Pool `(B, T, D)` to `(B, D)`; an empty sequence gives zeros."""
         largest = jnp.where(valid_steps(lengths, outputs.shape[1])[..., None], outputs, -jnp.inf).max(axis=1)
         return jnp.where(lengths[:, None] > 0, largest, 0)
 
 
 class AttentionPool(nnx.Module):
-    r"""Weigh the steps by what a learned query finds in them: $e_t = u \cdot \tanh(W h_t + b)$.
+    r"""Weight the steps by a learned query: $e_t = u \cdot \tanh(W h_t + b)$.
 
     Args:
-        features: D, of a step.
+        features: D, the features of a step.
         rngs: source of the initial weights (stream `params`).
 
     Example:
@@ -71,7 +71,7 @@ class AttentionPool(nnx.Module):
         self.score_kernel = nnx.Param(input_kernel(rngs.params(), (features, 1)).reshape(features))
 
     def __call__(self, outputs: Array, last: Array, lengths: Array) -> Array:
-        """Pool `(B, T, D)` to `(B, D)`; a sequence of no steps gives zeros."""
+        """Pool `(B, T, D)` to `(B, D)`; an empty sequence gives zeros."""
         outputs = without_padding(outputs, lengths)
         scores = jnp.matmul(jnp.tanh(self.hidden(outputs)), self.score_kernel[...])
         return weighted_sum(masked_softmax(scores, valid_steps(lengths, outputs.shape[1])), outputs)

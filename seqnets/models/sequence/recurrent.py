@@ -1,4 +1,4 @@
-"""The recurrent encoder that all sequence models share, and its settings."""
+"""The recurrent encoder that all sequence models share."""
 
 from typing import Any
 
@@ -20,8 +20,8 @@ class Embedding(nnx.Module):
     """A vector for every token.
 
     Args:
-        vocabulary: the tokens, V; it has a number for the `unknown` one.
-        config: `embedding_features` is F; `unknown_rate` reads tokens as unknown while a key is given.
+        vocabulary: the V tokens, with a number for the `unknown` token.
+        config: `embedding_features` is F; with a key, `unknown_rate` of the tokens are read as unknown.
         rngs: source of the initial weights (stream `params`).
 
     Example:
@@ -45,10 +45,10 @@ class Embedding(nnx.Module):
 
 
 class RecurrentEncoder(nnx.Module):
-    """Recurrent layers over whole sequences, from one end or both.
+    """Recurrent layers over whole sequences, in one or both directions.
 
     Args:
-        in_features: F, of one step of the input.
+        in_features: F, the features of one step of the input.
         config: the shape.
         rngs: source of the initial weights (stream `params`).
 
@@ -73,11 +73,11 @@ class RecurrentEncoder(nnx.Module):
 
         Args:
             inputs: `(B, T, F)`.
-            lengths: `(B,)` integers; what lies beyond changes nothing.
-            key: a JAX key that switches dropout on; None is inference.
+            lengths: `(B,)` integers; inputs beyond them have no effect.
+            key: a JAX key that turns on dropout; None for inference.
 
         Returns:
-            The outputs `(B, T, D)`, zero beyond the lengths, and `(B, D)`, the hidden state in which each direction ends.
+            The outputs `(B, T, D)`, zero beyond the lengths, and `(B, D)`, the final hidden state of each direction.
         """
         first, rest = (None, None) if key is None else jax.random.split(key)
         x = dropout(inputs, self.input_dropout, first)

@@ -20,17 +20,17 @@ from seqnets.ops import arguments
 
 
 class FrameScale(NamedTuple):
-    """How numeric frames are brought to mean 0 and deviation 1: one number a feature each."""
+    """The scale that brings numeric frames to mean 0 and deviation 1, with one number per feature."""
 
     mean: tuple[float, ...]
     deviation: tuple[float, ...]
 
 
 class Tagger(nnx.Module):
-    """Label every step of a sequence of tokens or of numeric frames, with what comes before and after in sight.
+    """Label every step of a sequence of tokens or numeric frames, with both earlier and later steps as context.
 
     Args:
-        reads: the table of its tokens, or the scale of its frames.
+        reads: the table of tokens, or the scale of frames.
         labels: the names of the classes.
         config: its shape.
         rngs: source of the initial weights (stream `params`).
@@ -60,8 +60,8 @@ class Tagger(nnx.Module):
 
         Args:
             inputs: tokens `(B, T)` int32, or frames `(B, T, F)`.
-            lengths: `(B,)`; what lies beyond changes nothing.
-            key: a JAX key that switches dropout on; None is inference.
+            lengths: `(B,)`; inputs beyond them have no effect.
+            key: a JAX key that turns on dropout; None for inference.
 
         Returns:
             Logits `(B, T, C)` float32.
@@ -79,16 +79,16 @@ class Tagger(nnx.Module):
         return (inputs - mean) / deviation
 
     def describe(self) -> dict[str, Any]:
-        """Return what `from_description` reads."""
+        """Return the description that `from_description` reads."""
         frames = {} if self.scale is None else {"frames": {name: list(part) for name, part in self.scale._asdict().items()}}
         return {"kind": "Tagger", "config": asdict(self.config), "labels": list(self.labels), **frames}
 
 
 def from_description(description: Mapping[str, Any], vocabulary: Any) -> Tagger:
-    """Make the tagger that config.json of a run folder describes, with any weights.
+    """Make the tagger that a run folder's config.json describes, with arbitrary weights.
 
     Raises:
-        UserError: there is neither a vocabulary nor the scale of frames, or the description is of another version.
+        UserError: there is neither a vocabulary nor the scale of frames, or the description belongs to another version.
     """
     with described("Tagger"):
         reads = _scale(description["frames"]) if vocabulary is None else needed(vocabulary, TokenTable)

@@ -20,10 +20,10 @@ from seqnets.ops import arguments
 
 
 class TextClassifier(nnx.Module):
-    """Tell the class of a text: embedding, recurrent layers, pooling over the steps, output layer.
+    """Classify a text: embedding, recurrent layers, pooling over the steps, output layer.
 
     Args:
-        vocabulary: what its tokens stand for.
+        vocabulary: the vocabulary of its tokens.
         labels: the names of the classes.
         config: its shape.
         rngs: source of the initial weights (stream `params`).
@@ -51,8 +51,8 @@ class TextClassifier(nnx.Module):
 
         Args:
             tokens: `(B, T)` int32.
-            lengths: `(B,)`; what lies beyond changes nothing.
-            key: a JAX key that switches dropout on; None is inference.
+            lengths: `(B,)`; inputs beyond them have no effect.
+            key: a JAX key that turns on dropout; None for inference.
 
         Returns:
             Logits `(B, C)` float32.
@@ -64,15 +64,15 @@ class TextClassifier(nnx.Module):
         return self.output(dropout(pooled, self.config.dropout, subkey(key, 3))).astype("float32")
 
     def describe(self) -> dict[str, Any]:
-        """Return what `from_description` reads."""
+        """Return the description that `from_description` reads."""
         return {"kind": "TextClassifier", "config": asdict(self.config), "labels": list(self.labels)}
 
 
 def from_description(description: Mapping[str, Any], vocabulary: Any) -> TextClassifier:
-    """Make the classifier that config.json of a run folder describes, with any weights.
+    """Make the classifier that a run folder's config.json describes, with arbitrary weights.
 
     Raises:
-        UserError: there is no vocabulary, or the description is of another version.
+        UserError: there is no vocabulary, or the description belongs to another version.
     """
     with described("TextClassifier"):
         config = stated(description.get("config"), TextClassifierConfig())

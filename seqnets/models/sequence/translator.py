@@ -1,4 +1,4 @@
-"""Many to many of another length: an encoder, attention, and a decoder that writes the target."""
+"""Many to many with different lengths: an encoder, attention, and a decoder that writes the target."""
 
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -33,7 +33,7 @@ class Source(NamedTuple):
 
 
 class Annotations(NamedTuple):
-    """What the encoder found: outputs `(B, L, D)`, the same projected for attention, lengths `(B,)`, last states `(B, D)`."""
+    """The encoder's results: outputs `(B, L, D)`, their projections for attention, lengths `(B,)`, last states `(B, D)`."""
 
     states: Array
     projected: Array
@@ -42,16 +42,16 @@ class Annotations(NamedTuple):
 
 
 class Translator(nnx.Module):
-    r"""Write a target, token after token, while looking at the source.
+    r"""Write a target token by token, with attention to the source.
 
     $$ c_t = \text{attend}(s_{t-1}, h), \quad s_t = f(s_{t-1}, [E y_{t-1}; c_t]), \quad
        p(y_t) = \text{softmax}(V \tanh(W [s_t; E y_{t-1}; c_t])) $$
 
-    The published model has a maxout layer in place of the tanh; the states start from those in which the encoder ends.
+    The published model has a maxout layer in place of the tanh; the states start from the encoder's final states.
 
     Args:
         source: the vocabulary of the sources.
-        vocabulary: that of the targets.
+        vocabulary: the vocabulary of the targets.
         config: its shape.
         rngs: source of the initial weights (stream `params`).
 
@@ -86,7 +86,7 @@ class Translator(nnx.Module):
         self.output = Dense(hidden, len(vocabulary), kernel_init=input_kernel, rngs=rngs)
 
     def encode(self, sources: Source, *, key: Array | None = None) -> Annotations:
-        """Read sources: what the decoder then looks at."""
+        """Encode sources for the decoder."""
         tokens, lengths = sources
         tokens = arguments.tokens_of(tokens, ("batch", "length"), name="source tokens")
         lengths = arguments.lengths_of(lengths, tokens.shape[0])
@@ -96,12 +96,12 @@ class Translator(nnx.Module):
         return Annotations(states, projected, lengths, last)
 
     def initialize_carry(self, annotations: Annotations) -> Carry:
-        """Return the decoder's states before the first token, a tuple with one entry a layer."""
+        """Return the decoder's states before the first token, a tuple with one entry per layer."""
         parts = iter(jnp.split(jnp.tanh(self.bridge(annotations.last)), self._parts(), axis=-1))
         return tuple(cell._carry_of([next(parts) for _ in range(cell.carry_parts)]) for cell in self.cells)
 
     def step(self, tokens: Array, carry: Carry, annotations: Annotations) -> tuple[Array, Carry, Array | None]:
-        """Read one target token a row and predict the next: `(B,)` to logits `(B, V)`, states, attention `(B, L)`."""
+        """Read one target token per row and predict the next: `(B,)` to logits `(B, V)`, states, attention `(B, L)`."""
         tokens = arguments.tokens_of(tokens, ("batch",))
         carry = arguments.carries(self.cells, carry, tokens.shape[0])
         annotations = arguments.rows_of(annotations, tokens.shape[0], name="annotations", of="tokens")
@@ -109,12 +109,12 @@ class Translator(nnx.Module):
         return self._logits(found), carry, weights
 
     def __call__(self, sources: Source, tokens: Array, *, key: Array | None = None) -> tuple[Array, Array | None]:
-        """Predict every target token from those before it.
+        """Predict every target token from the previous ones.
 
         Args:
             sources: a batch of sources.
             tokens: `(B, T)` int32, the begin token first.
-            key: a JAX key that switches dropout on; None is inference.
+            key: a JAX key that turns on dropout; None for inference.
 
         Returns:
             Logits `(B, T, V)` float32 and the attention `(B, T, L)`, None without one.
@@ -153,7 +153,7 @@ class Translator(nnx.Module):
         return sum(cell.carry_parts for cell in self.cells)
 
     def describe(self) -> dict[str, Any]:
-        """Return what `from_description` reads."""
+        """Return the description that `from_description` reads."""
         return {"kind": "Translator", "config": asdict(self.config), "source": self.source.to_json()}
 
 
@@ -162,10 +162,10 @@ def _hidden(state: Any) -> Array:
 
 
 def from_description(description: Mapping[str, Any], vocabulary: Any) -> Translator:
-    """Make the translator that config.json of a run folder describes, with any weights.
+    """Make the translator that a run folder's config.json describes, with arbitrary weights.
 
     Raises:
-        UserError: there is no vocabulary, or the description is of another version.
+        UserError: there is no vocabulary, or the description belongs to another version.
     """
     with described("Translator"):
         config = stated(description.get("config"), TranslatorConfig())

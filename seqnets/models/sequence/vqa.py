@@ -23,15 +23,15 @@ from seqnets.ops import arguments
 
 
 class VQA(nnx.Module):
-    r"""Answer a question about a picture, out of a fixed set of answers.
+    r"""Answer a question about a picture from a fixed set of answers.
 
     The question is read by a recurrent network, $q = \tanh(W_q h_T)$, the picture by a convolutional one. Without attention
     the two are multiplied, $z = q \circ \tanh(W_v \bar v)$, with $\bar v$ the picture's features, pooled and normalized.
-    With attention the question looks at the locations again and again, $u_0 = q$,
+    With attention, the question looks at the locations repeatedly, $u_0 = q$,
     $u_k = u_{k-1} + \text{attend}(u_{k-1}, v)$, $z = u_K$. Then $p = \text{softmax}(W_a \tanh(W z))$.
 
     Args:
-        vocabulary: of the questions.
+        vocabulary: the vocabulary of the questions.
         answers: the answers.
         config: its shape.
         rngs: source of the initial weights (stream `params`).
@@ -79,12 +79,12 @@ class VQA(nnx.Module):
         Args:
             images: `(B, H, W, 3)`, uint8, or float32 in [-1, 1].
             tokens: `(B, T)` int32, the questions.
-            lengths: `(B,)`; what lies beyond changes nothing.
+            lengths: `(B,)`; inputs beyond them have no effect.
             train: use and update the statistics of the batch in the picture's network.
-            key: a JAX key that switches dropout on; None is inference.
+            key: a JAX key that turns on dropout; None for inference.
 
         Returns:
-            Logits `(B, answers)` float32, and what each glimpse looked at, `(B, glimpses, L)`; None without attention.
+            Logits `(B, answers)` float32, and the attention of each glimpse, `(B, glimpses, L)`; None without attention.
         """
         tokens = arguments.tokens_of(tokens, ("batch", "time"))
         _, last = self.reader(self.embedding(tokens, subkey(key, 1)), lengths=lengths, key=subkey(key, 2))
@@ -110,7 +110,7 @@ class VQA(nnx.Module):
         return question, jnp.stack(weights, axis=1)
 
     def describe(self) -> dict[str, Any]:
-        """Return what `from_description` reads."""
+        """Return the description that `from_description` reads."""
         return {"kind": "VQA", "config": asdict(self.config), "answers": list(self.answers)}
 
 
@@ -122,17 +122,17 @@ _WHOLE = {
 
 
 def _eye(config: VQAConfig, rngs: nnx.Rngs) -> Any:
-    eye = make_encoder(config, rngs=rngs)  # pyright: ignore[reportArgumentType]  it reads the four settings of the picture
+    eye = make_encoder(config, rngs=rngs)  # pyright: ignore[reportArgumentType]  it reads only the picture's four settings
     if eye is None:
         raise UserError(f"model.encoder must be 'small' or a network's name, not {config.encoder!r}")
     return eye
 
 
 def from_description(description: Mapping[str, Any], vocabulary: Any) -> VQA:
-    """Make the model that config.json of a run folder describes, with any weights.
+    """Make the model that a run folder's config.json describes, with arbitrary weights.
 
     Raises:
-        UserError: there is no vocabulary, or the description is of another version.
+        UserError: there is no vocabulary, or the description belongs to another version.
     """
     with described("VQA"):
         config, answers = stated(description.get("config"), VQAConfig()), names(description.get("answers"), "answers")

@@ -1,1 +1,1 @@
-"""Ways to run a recurrence over time, one file each; `seqnets.ops.over_time` chooses."""
+"""Backends that run a recurrence over time, one file each; `seqnets.ops.over_time` chooses."""

@@ -1,4 +1,4 @@
-"""The names of the ways to run a recurrence over time; `seqnets.ops.over_time` says what each is."""
+"""The names of the backends; `seqnets.ops.over_time` describes each."""
 
 from typing import Literal
 

@@ -1,8 +1,8 @@
 """Kernels in C++ for the CPU, called through XLA's foreign-function interface, with a backward pass of their own.
 
 Forward, each thread takes its rows of the batch through all steps without waiting for another; the recurrent kernel is regrouped
-once a call, and gates are computed while their products are in the first cache. Backward, the kernels yield the gradients of the
-products alone; each weight gradient is then one large product over all steps and rows, which is XLA's.
+once per call, and gates are computed while their products are in the first-level cache. Backward, the kernels yield only the
+gradients of the products; XLA then computes each weight gradient as one large product over all steps and rows.
 
 Memory kept for the backward pass, per step and row, in numbers: the activated gates and, for the LSTM, the cell; with resets or
 lengths, also the state. Gates take the place of the projected input in memory, and their gradients the place of the gates.
@@ -32,7 +32,7 @@ Masks = tuple[Array, Array]
 def refusal(
     recurrence: Recurrence, weights: RecurrentWeights, carry: Carry, inputs: TimeInputs, *, platform: str | None = None
 ) -> str | None:
-    """Say why this backend cannot run such a call, or None if it can.
+    """Return the reason why this backend cannot run such a call, or None if it can.
 
     Example:
         >>> from seqnets.ops.recurrent import VANILLA
@@ -60,9 +60,9 @@ _limit: int | None = None
 
 
 def set_threads(threads: int | None) -> None:
-    """Let later calls use at most this number of threads; None: what `SEQNETS_THREADS` says, or all of XLA's own pool.
+    """Limit later calls to this number of threads; None takes `SEQNETS_THREADS`, or all threads of XLA's pool.
 
-    Results do not depend on it, to the last bit.
+    Results are bit-identical for any number.
 
     Example:
         >>> set_threads(1)
@@ -76,7 +76,7 @@ def set_threads(threads: int | None) -> None:
 
 @contextlib.contextmanager
 def limited_threads(threads: int | None) -> Iterator[None]:
-    """Let calls use at most this number of threads inside a block, and afterwards as many as before.
+    """Limit calls to this number of threads inside a block, and restore the old limit afterward.
 
     Example:
         >>> with limited_threads(1):
@@ -97,7 +97,7 @@ def run(
     return _of(recurrence, reverse)(weights, carry, inputs)
 
 
-@cache  # JAX remembers what it traced by the identity of functions
+@cache  # JAX caches traces by the identity of functions
 def _of(recurrence: Recurrence, reverse: bool) -> Callable:
     passes = (reference.run, _forward, _backward, _without_gradient)
     bound: list[Any] = [partial(part, recurrence, reverse) for part in passes]
@@ -117,7 +117,7 @@ def _forward(recurrence: Recurrence, reverse: bool, weights: RecurrentWeights, c
 
 
 def _call_forward(recurrence, reverse, weights: RecurrentWeights, carry: Carry, inputs: TimeInputs, training: bool):
-    """Return outputs, the last carry, and what is kept: the state's parts before every step, and the cell's own arrays."""
+    """Return outputs, the last carry, and the kept arrays: the state's parts before every step, and the cell's own arrays."""
     cell, masks, state = CELLS[recurrence.name], _masks(inputs), jax.tree.leaves(carry)
     (steps, batch, _), hidden, kernels = inputs.projected.shape, state[0].shape[-1], len(weights.kernels)
 
@@ -166,11 +166,11 @@ def _backward(recurrence: Recurrence, reverse: bool, arguments, results, kept, c
 
 def _before(reverse: bool, first: Array, outputs: Array) -> Array:
     parts = [outputs[1:], first[None]] if reverse else [first[None], outputs[:-1]]
-    return jnp.concatenate(parts)  # a copy, but cutting a step off the several times larger gradients would be another
+    return jnp.concatenate(parts)  # this copies, but cutting a step off the gradients would copy several times as much
 
 
 def _masks(inputs: TimeInputs) -> Masks:
-    """Give both masks, or two empty ones."""
+    """Return both masks, or two empty ones."""
     shape = inputs.projected.shape[:2]
     if inputs.resets is None and inputs.valid is None:
         return jnp.zeros((0, 0), bool), jnp.zeros((0, 0), bool)
@@ -180,7 +180,7 @@ def _masks(inputs: TimeInputs) -> Masks:
 
 
 def vectors_of(recurrence: Recurrence, weights: RecurrentWeights) -> list[Array]:
-    """Return the vectors that a recurrence's kernels in C++ read, in their order, empty where there is none."""
+    """Return the vectors that a recurrence's C++ kernels read, in their order, with empty arrays for missing ones."""
     return [weights.vectors.get(name, jnp.zeros(0, jnp.float32)) for name in CELLS[recurrence.name].vectors]
 
 
@@ -196,7 +196,7 @@ def _call(target: str, results: list, arguments: list[Array], overwritten: list[
 
 
 def _places(arguments: list[Array], overwritten: list[Array], results: list) -> dict[int, int]:
-    """Pair arguments that each step reads for the last time with results of the same shape, which may take their place."""
+    """Pair arguments that each step reads for the last time with results of the same shape, which may reuse their memory."""
     places, free = {}, list(range(len(results)))
     for argument in overwritten:
         like = [i for i in free if argument.ndim == 3 and results[i].shape == argument.shape]

@@ -1,6 +1,6 @@
 """Linear recurrences over all steps at once: h_t = d_t h_{t-1} + a_t, where d and a do not depend on h.
 
-Two such steps in a row are one such step, (d, a) then (d', a') being (d' d, d' a + a'), so that T steps take log T rounds on a
+Two such steps in a row form one such step: (d, a) and then (d', a') give (d' d, d' a + a'). So T steps take log T rounds on a
 device that computes a round in parallel. A CPU gains nothing by that and reads its memory log T times, so there the steps are
 taken one by one; both give the same sums in another order. Backward is the same recurrence run the other way.
 
@@ -23,7 +23,7 @@ from seqnets.ops.timestep import TimeInputs
 
 
 def refusal(recurrence: Recurrence) -> str | None:
-    """Say why this backend cannot run a recurrence, or None if it can.
+    """Return the reason why this backend cannot run a recurrence, or None if it can.
 
     Example:
         >>> from seqnets.ops.recurrent import LSTM
@@ -52,7 +52,7 @@ def run(
 
 
 def _terms(recurrence: Recurrence, dtype, inputs: TimeInputs) -> tuple[Array, Array]:
-    """Return d and a with zoneout, ends and resets in them, all of which are linear in the state too."""
+    """Return d and a including zoneout, ends and resets, which are also linear in the state."""
     decay, added = cast(Linear, recurrence.linear)(inputs.projected.astype(dtype))
     if inputs.zoneout is not None:
         decay, added = inputs.zoneout + (1 - inputs.zoneout) * decay, (1 - inputs.zoneout) * added
@@ -65,7 +65,7 @@ def _terms(recurrence: Recurrence, dtype, inputs: TimeInputs) -> tuple[Array, Ar
 
 
 def accumulate(decay: Array, added: Array, first: Array) -> Array:
-    """Return h_t = decay_t h_{t-1} + added_t for all t, with h_{-1} = first; a decay of zero forgets even what is not finite.
+    """Return h_t = decay_t h_{t-1} + added_t for all t, with h_{-1} = first; a decay of zero also forgets infinity and NaN.
 
     Args:
         decay: `(T, B, H)`.
@@ -93,7 +93,7 @@ def _forward(decay: Array, added: Array, first: Array) -> tuple[Array, None]:
 def _backward(arguments: tuple[Array, Array, Array], hiddens: Array, kept: None, d_hiddens: Array) -> tuple[Array, Array, Array]:
     del kept
     decay, _, first = arguments
-    # the gradient of h_t is its own cotangent and what comes back from h_{t+1}: the recurrence again, from the end
+    # the gradient of h_t is its own cotangent plus the contribution of h_{t+1}: the same recurrence, from the end
     following = jnp.concatenate([decay[1:], jnp.zeros_like(decay[:1])])
     d_added = accumulate(following[::-1], d_hiddens[::-1], jnp.zeros_like(first))[::-1]
     before = jnp.concatenate([first[None], hiddens[:-1]])

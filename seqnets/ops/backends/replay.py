@@ -1,7 +1,7 @@
-"""One step backward around products that are not computed again, and the weight gradients after the last one.
+"""A backward step that reuses the kept products, and the weight gradients after the last step.
 
-A step reaches its recurrent kernels through `product(k, a)` alone. Where the results were kept, the step's elementwise arithmetic
-is replayed around them, and only the cotangents of the products come out. Each kernel's gradient is then one large product over
+A step reaches its recurrent kernels only through `product(k, a)`. If the results were kept, the step's elementwise arithmetic is
+replayed around them, and only the cotangents of the products come out. Each kernel's gradient is then one large product over
 all steps and rows.
 """
 
@@ -28,7 +28,7 @@ def step_back(
     Args:
         recurrence: the arithmetic.
         pull_back: `pull_back(k, d) = d @ kernels[k].T`.
-        before: what the step saw: the carry, the vectors, its inputs.
+        before: the arguments of the step: the carry, the vectors, its inputs.
         products: the results of its products, in the order in which it takes them.
         cotangents: of the carry after it and of its output.
     """
@@ -45,7 +45,7 @@ def step_back(
 
 
 def _replay(pull_back: Callable[[int, Any], Array], k: int, a: Array, product: Any, tap: Any) -> Any:
-    """Stand in for a @ kernels[k]: answer with the kept result, and let its cotangent out through `tap`."""
+    """Replace a @ kernels[k]: return the kept result, and pass its cotangent out through `tap`."""
 
     @jax.custom_vjp
     def stand_in(a: Array, product: Any, tap: Any) -> Any:
@@ -66,8 +66,8 @@ def kernel_gradients(
 
     Args:
         kernels: `(H, G)` each.
-        order: which of them each product of a step used.
-        lefts: `(T, B, H)`: what each product multiplied.
+        order: the kernel that each product of a step used.
+        lefts: `(T, B, H)`: the left factor of each product.
         d_products: `(T, B, G)`: the cotangent of each product.
 
     Example:
@@ -85,7 +85,7 @@ def kernel_gradients(
 
 @jax.tree_util.register_static
 class Static:
-    """A Python value that travels through JAX as structure."""
+    """A Python value that passes through JAX as static structure."""
 
     def __init__(self, value: Any):
         self.value = value

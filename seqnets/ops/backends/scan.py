@@ -31,7 +31,7 @@ def run(
     return _of(recurrence, reverse)(weights, carry, inputs)
 
 
-@cache  # JAX remembers what it traced by the identity of functions
+@cache  # JAX caches traces by the identity of functions
 def _of(recurrence: Recurrence, reverse: bool) -> Callable:
     passes = (reference.run, _forward, _backward, _without_gradient)
     bound: list[Any] = [partial(part, recurrence, reverse) for part in passes]
@@ -47,7 +47,7 @@ def _without_gradient(
 
 
 def _forward(recurrence: Recurrence, reverse: bool, weights: RecurrentWeights, carry: Carry, inputs: TimeInputs):
-    order: list[int] = []  # which kernel each product of a step used; filled while the scan is traced
+    order: list[int] = []  # the kernel that each product of a step used; filled while the scan is traced
 
     def step(carry: Carry, inputs: TimeInputs):
         lefts, products = [], []
@@ -94,24 +94,25 @@ def _backward(recurrence: Recurrence, reverse: bool, arguments, _results, kept, 
 def _steps_a_slice(recurrence: Recurrence) -> int:
     """Return how many steps of the forward loop share a slice of the inputs.
 
-    XLA's CPU compiler merges the slice into the arithmetic that reads it. Where that reads two or three gates, it then finds
-    the slice's place anew for every number, which keeps the loop from being vectorized: a GRU's forward pass took 2.5 times as
-    long. A slice for two steps stands alone. One gate is found once, and the four of an LSTM are added up before.
+    XLA's CPU compiler merges the slice into the arithmetic that reads it. If that reads two or three gates, it computes
+    the slice's place again for every number, which keeps the loop from being vectorized: a GRU's forward pass took 2.5 times as
+    long. A slice for two steps is computed separately. A single gate's place is computed once, and an LSTM's four gates are added
+    before.
     """
     return 2 if recurrence.gates in (2, 3) else 1
 
 
 def _written_out(hidden: Array, steps: int) -> bool:
-    """Whether the backward pass is written out step by step.
+    """Return whether the backward pass is unrolled.
 
-    With a row or two of few features, a fifth of a training step goes into the loop itself on a CPU. Fewer steps are not worth
-    the time of compilation, and more would take too much of it.
+    With one or two rows of few features, the loop itself takes a fifth of a training step on a CPU. Unrolling fewer steps is not
+    worth its compilation time, and unrolling more would take too long to compile.
     """
     return hidden.size <= 128 and 16 <= steps <= 32
 
 
 def _scan(step: Callable, carry: Any, inputs: Any, reverse: bool, unroll: int | bool) -> tuple[Any, Any]:
-    """Scan, and hold an array that `step` hands out several times only once: XLA would keep, fill and write each."""
+    """Scan, but keep an array that `step` returns several times only once: XLA would store each copy."""
     structure, places = None, []
 
     def step_once(carry: Any, inputs: Any) -> tuple[Any, list[Array]]:

@@ -1,1 +1,1 @@
-"""The C++ kernels of the native CPU backend, and what compiles them; `seqnets.ops.backends.native` calls them."""
+"""The C++ kernels of the native CPU backend, and their compilation; `seqnets.ops.backends.native` calls them."""

@@ -23,7 +23,7 @@ TIMEOUT_SECONDS = 300
 
 @cache
 def library() -> ctypes.CDLL | None:
-    """Return the compiled kernels, or None where they cannot be had; what happens is told once, in one line on stderr.
+    """Return the compiled kernels, or None if they are not available; reports once, in one line on stderr.
 
     The environment variable `SEQNETS_NATIVE=0` turns them off, `CXX` names the compiler.
 
@@ -36,7 +36,7 @@ def library() -> ctypes.CDLL | None:
     try:
         return ctypes.CDLL(str(_compiled()))
     except (OSError, subprocess.SubprocessError) as failure:
-        tell(f"no native kernels, the portable backend does the work ({_reason(failure)})")
+        tell(f"no native kernels, so the portable backend is used ({_reason(failure)})")
         return None
 
 
@@ -58,7 +58,7 @@ def _compiler() -> str:
 
 
 def _compile(compiler: str, target: Path) -> None:
-    # Another process may do the same: each writes a file of its own and renames it in one step.
+    # Another process may do the same: each writes its own file and renames it atomically.
     with tempfile.TemporaryDirectory(dir=target.parent) as folder:
         made = Path(folder) / target.name
         command = [compiler, *_flags(), str(SOURCES / "ffi.cc"), "-o", str(made)]
@@ -67,7 +67,7 @@ def _compile(compiler: str, target: Path) -> None:
 
 
 def _flags() -> list[str]:
-    # The whole of x86 has -march=native; on Arm it is -mcpu that names the processor, for every compiler.
+    # On x86 all compilers have -march=native; on Arm -mcpu names the processor.
     processor = "-march=native" if platform.machine().lower() in ("x86_64", "amd64") else "-mcpu=native"
     return [*FLAGS, processor, "-I", jax.ffi.include_dir()]
 
@@ -96,5 +96,5 @@ def _reason(failure: Exception) -> str:
 
 
 def tell(message: str) -> None:
-    """Say a sentence to the user."""
+    """Print a sentence for the user."""
     print(f"seqnets: {message}", file=sys.stderr)

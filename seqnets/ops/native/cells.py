@@ -1,4 +1,4 @@
-"""What the C++ functions of each recurrence take and give beside what all of them do, and how its weights learn."""
+"""The arguments and results specific to each recurrence's C++ functions, and the gradients of its weights."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -24,9 +24,9 @@ class Cell:
 
     Attributes:
         learn: `(hidden_gradient, kept, d_products) -> gradients of the weights`.
-        worked: arrays that the forward pass works in; with one step only where there is no backward pass.
-        kept: arrays that it writes for the backward pass alone.
-        added: gradients that the backward pass yields beside that of the projected input.
+        worked: work arrays of the forward pass; they have a single step if there is no backward pass.
+        kept: arrays that it writes only for the backward pass.
+        added: gradients that the backward pass yields besides that of the projected input.
         vectors: names of the vectors that the forward pass reads.
     """
 

@@ -1,4 +1,4 @@
-"""The compiled kernels as XLA knows them."""
+"""Registers the compiled kernels with XLA."""
 
 import ctypes
 import os
@@ -14,7 +14,7 @@ SYMBOLS = ("seqnets_pack", *(f"seqnets_{name}_{work}" for name in CELLS for work
 
 @cache
 def library() -> ctypes.CDLL | None:
-    """Return the compiled kernels, known to XLA from the first call on, or None where they cannot be had.
+    """Return the compiled kernels, registered with XLA at the first call, or None if they are not available.
 
     Example:
         >>> library() is library()
@@ -31,9 +31,9 @@ def library() -> ctypes.CDLL | None:
 
 @cache
 def default_threads() -> int:
-    """Return how many threads the environment asks for; 0 for as many as XLA's own pool has."""
+    """Return the number of threads set in the environment; 0 for all threads of XLA's pool."""
     said = os.environ.get("SEQNETS_THREADS", "").strip() or "0"
     if said.isdecimal() and len(said) < 10:
         return int(said)
-    build.tell(f"SEQNETS_THREADS is {said[:40]!r} and not a whole number: the kernels take as many threads as XLA does")
+    build.tell(f"SEQNETS_THREADS is {said[:40]!r}, which is not a whole number: the kernels take as many threads as XLA does")
     return 0

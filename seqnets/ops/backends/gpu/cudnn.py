@@ -1,10 +1,10 @@
 """The LSTM of cuDNN, through JAX: raw inputs in, all layers and directions in one call, float32.
 
-cuDNN multiplies by the input kernels itself and takes all weights as one flat array, so it stands beside
-`seqnets.ops.over_time`, not below it. It has no direction of its own for a layer that runs backward alone: there each row
-is reversed within its length, before and after.
+cuDNN multiplies by the input kernels itself and takes all weights as one flat array, so it is used beside
+`seqnets.ops.over_time`, not through it. It has no mode for a layer that runs only backward: there each row is reversed
+within its length, before and after.
 
-Memory kept for the backward pass is cuDNN's own choice.
+cuDNN itself chooses the memory kept for the backward pass.
 
 References:
     Appleyard, Kociský, Blunsom, "Optimizing performance of recurrent neural networks on GPUs", 2016.
@@ -42,12 +42,12 @@ class Direction(NamedTuple):
 
 
 class Shape(NamedTuple):
-    """What cuDNN must be told beside the arrays.
+    """The arguments of cuDNN besides the arrays.
 
     Attributes:
         in_features: F of the first layer.
         hidden_features: H, the same in every layer and direction.
-        layers: their number.
+        layers: the number of layers.
         bidirectional: each layer has two directions, and the next one reads both, side by side.
     """
 
@@ -58,7 +58,7 @@ class Shape(NamedTuple):
 
 
 def shape_of(directions: Sequence[Direction], bidirectional: bool) -> Shape:
-    """Read the shape off the weights.
+    """Return the sizes of the layers from the shapes of the weights.
 
     Example:
         >>> one = Direction(jnp.zeros((3, 20)), jnp.zeros((5, 20)), jnp.zeros(20))
@@ -82,7 +82,7 @@ def pack(directions: Sequence[Direction]) -> Array:
         `(N,)`.
 
     Raises:
-        UserError: a direction's arrays do not go together.
+        UserError: a direction's arrays do not match.
 
     Example:
         >>> pack([Direction(jnp.zeros((3, 20)), jnp.zeros((5, 20)), jnp.zeros(20))]).shape
@@ -107,10 +107,10 @@ def unpack(flat: Array, shape: Shape) -> tuple[Direction, ...]:
 
     Args:
         flat: `(N,)`.
-        shape: what it holds.
+        shape: the sizes of the layers.
 
     Raises:
-        UserError: it holds another number of weights.
+        UserError: it has another number of weights.
 
     Example:
         >>> one = Direction(jnp.ones((3, 20)), jnp.zeros((5, 20)), jnp.arange(20.0))
@@ -142,7 +142,7 @@ def run(
         directions: the weights, lowest layer first, in each layer forward before backward.
         carries: the states before the first step, in the same order, leaves `(B, H)`.
         inputs: `(B, T, F)`, float32.
-        lengths: `(B,)` integers; steps from `lengths[b]` on leave the state of row b as it is and put out zeros.
+        lengths: `(B,)` integers; steps from `lengths[b]` on leave the state of row b as it is and give zeros.
         bidirectional: each layer has two directions.
         reverse: the single direction of the single layer runs from the last step to the first.
 
@@ -150,7 +150,7 @@ def run(
         The outputs `(B, T, directions * H)`, and the states after the last step.
 
     Raises:
-        UserError: the arrays do not go together.
+        UserError: the arrays do not match.
     """
     carries = _checked(directions, carries, inputs, bidirectional)
     batch, steps = inputs.shape[:2]
@@ -159,7 +159,7 @@ def run(
     inside = jnp.arange(steps)[None, :] < ends[:, None]
     inputs = _reversed(inputs, ends) if reverse else inputs
     cells, hiddens = (jnp.stack(parts) for parts in zip(*carries))
-    full = jnp.maximum(ends, 1)  # cuDNN takes no empty sequence; what it makes of one is thrown away
+    full = jnp.maximum(ends, 1)  # cuDNN rejects empty sequences; the result of such a row is discarded
     shape = shape_of(directions, bidirectional)
     results: Any = lstm(shape, inputs, hiddens, cells, pack(directions), full)
     outputs, last_hiddens, last_cells = results
@@ -170,7 +170,7 @@ def run(
 
 
 def _checked(directions: Sequence[Direction], carries: Sequence[LSTMState], inputs: Array, bidirectional: bool) -> list[Any]:
-    """Hold weights, states and inputs against each other: what cuDNN gets are addresses."""
+    """Check weights, states and inputs against each other, because cuDNN only gets addresses."""
     shape, beside = shape_of(directions, bidirectional), 2 if bidirectional else 1
     if inputs.ndim != 3 or inputs.shape[-1] != shape.in_features or inputs.dtype != jnp.float32:
         wanted = f"(batch, time, {shape.in_features})"
@@ -189,7 +189,7 @@ def _reversed(x: Array, lengths: Array) -> Array:
 
 
 def is_linked() -> bool:
-    """Say whether this JAX came with cuDNN's recurrent layers: its builds for NVIDIA GPUs do.
+    """Return whether this JAX has cuDNN's recurrent layers, as its builds for NVIDIA GPUs do.
 
     Example:
         >>> is_linked() in (True, False)
@@ -205,14 +205,14 @@ def lstm(shape: Shape, x: Array, hidden: Array, cell: Array, flat: Array, length
     return _of(shape)(x, hidden, cell, flat, lengths)
 
 
-@cache  # JAX remembers what it traced by the identity of functions
+@cache  # JAX caches traces by the identity of functions
 def _of(shape: Shape) -> Callable:
     passes: list[Any] = [partial(part, shape) for part in (lstm_definition, _lstm_forward, _lstm_backward)]
     return differentiable(*passes)
 
 
 def lstm_definition(shape: Shape, x: Array, hidden: Array, cell: Array, flat: Array, lengths: Array) -> tuple[Array, ...]:
-    """Compute what `lstm` does in plain JAX: layer by layer, and each direction on its own."""
+    """Compute the same as `lstm` in plain JAX: layer by layer, and each direction separately."""
     inputs, lasts, ways = x.swapaxes(0, 1), [], 2 if shape.bidirectional else 1
     valid, parts = jnp.arange(inputs.shape[0])[:, None] < lengths[None, :], unpack(flat, shape)
     for layer in range(shape.layers):
@@ -244,7 +244,7 @@ def _lstm_backward(shape: Shape, arguments, results, kept, cotangents: tuple[Arr
 
     @jax.custom_batching.sequential_vmap
     def backward(kept: tuple[Array, ...], cotangents: tuple[Array, ...]):
-        return rnn.lstm_bwd(**_options(shape), residuals=kept, gradients=cotangents)[:4]  # the fifth is of the lengths
+        return rnn.lstm_bwd(**_options(shape), residuals=kept, gradients=cotangents)[:4]  # the fifth belongs to the lengths
 
     return *backward((*arguments, results[0], kept), cotangents), None
 
@@ -255,6 +255,6 @@ def _options(shape: Shape) -> dict[str, Any]:
 
 
 def _precision() -> jax.lax.Precision | None:
-    # None is what JAX's setting says; cuDNN multiplies in float32 or TF32, so where bfloat16 is enough it takes TF32
+    # None follows JAX's setting; cuDNN multiplies in float32 or TF32, so it takes TF32 where bfloat16 is enough
     exact = getattr(jax.config, "jax_default_matmul_precision", None) in (None, "highest", "float32")
     return None if exact else jax.lax.Precision.HIGH

@@ -1,14 +1,14 @@
-"""One kernel for all steps on a Hopper GPU: each block takes its rows of the batch through time; nothing is launched in between.
+"""One kernel for all steps on a Hopper GPU: each block takes its rows of the batch through time without another launch.
 
 The arithmetic is that of `seqnets.ops.recurrent`, traced into the kernel, and so is its backward pass. State and gates stay in
 registers, the recurrent kernels in the multiprocessor's memory, which bounds the hidden size. The matrix units multiply bfloat16
-numbers and add in float32: for a float32 kernel each factor is the sum of two such numbers, and a product is three, which leaves
-an error of 1e-5.
+numbers and add in float32. For a float32 kernel each factor is the sum of two such numbers, and a product is computed as three,
+with an error of 1e-5.
 
 Written for Mosaic through Pallas. On an H100, results and gradients are within 4e-6 of the reference for float32 products
 (`scripts/check_gpu.py`); without a GPU, Pallas's interpreter of such kernels checks them.
 
-Memory kept for the backward pass, per step and row, in numbers: the state, what each product multiplied, and gates * H for the
+Memory kept for the backward pass, per step and row, in numbers: the state, the left factor of each product, and gates * H for the
 products.
 """
 
@@ -35,24 +35,24 @@ HOPPER = "9.0"
 
 
 class _Given(NamedTuple):
-    """What both kernels read, in tiles."""
+    """The inputs of both kernels, in tiles."""
 
     vectors: dict[str, Any]
     inputs: TimeInputs
 
 
 class _Kept(NamedTuple):
-    """What the forward kernel keeps of every step, in tiles."""
+    """The results of every step that the forward kernel keeps, in tiles."""
 
     carries: Carry
-    lefts: tuple[Any, ...]  # what each product multiplied
+    lefts: tuple[Any, ...]  # the left factor of each product
     products: tuple[Any, ...]
 
 
 def refusal(
     recurrence: Recurrence, weights: RecurrentWeights, carry: Carry, inputs: TimeInputs, *, platform: str | None = None
 ) -> str | None:
-    """Say why this backend cannot run such a call, or None if it can.
+    """Return the reason why this backend cannot run such a call, or None if it can.
 
     Example:
         >>> from seqnets.ops.recurrent import VANILLA
@@ -88,7 +88,7 @@ def _compute_capability() -> str | None:
 
 @cache
 def _lowering_failure(recurrence: Recurrence, structure: Any, shapes: tuple) -> str | None:
-    """Lower both kernels for such arrays once, and return what went wrong, if anything did."""
+    """Lower both kernels for such arrays once, and return the error, if there was one."""
 
     def forward_and_backward(weights, carry, inputs):
         results, pull_back = jax.vjp(
@@ -102,7 +102,7 @@ def _lowering_failure(recurrence: Recurrence, structure: Any, shapes: tuple) -> 
     arguments: Any = jax.tree.unflatten(structure, [jax.ShapeDtypeStruct(*leaf) for leaf in shapes])
     try:
         jax.jit(forward_and_backward).trace(*arguments).lower(lowering_platforms=("cuda",))
-    except Exception as failure:  # whatever kind: this JAX cannot write the kernel down, and others can do its work
+    except Exception as failure:  # of any kind: this JAX cannot lower the kernel, and another backend can take its place
         return f"this JAX cannot lower it ({str(failure).splitlines()[0]})"
     return None
 
@@ -110,11 +110,11 @@ def _lowering_failure(recurrence: Recurrence, structure: Any, shapes: tuple) -> 
 def run(
     recurrence: Recurrence, reverse: bool, weights: RecurrentWeights, carry: Carry, inputs: TimeInputs, interpret: Any = None
 ) -> tuple[Array, Carry]:
-    """Run `recurrence` over time; see `seqnets.ops.over_time`. With `interpret`, on any device, slowly."""
+    """Run `recurrence` over time; see `seqnets.ops.over_time`. With `interpret` it runs slowly on any device."""
     return _of(recurrence, reverse, interpret)(weights, carry, inputs)
 
 
-@cache  # JAX remembers what it traced by the identity of functions
+@cache  # JAX caches traces by the identity of functions
 def _of(recurrence: Recurrence, reverse: bool, interpret: Any) -> Callable:
     options = (recurrence, reverse, interpret)
     passes: list[Any] = [partial(part, *options) for part in (_forward, _backward, _without_gradient)]
@@ -124,7 +124,7 @@ def _of(recurrence: Recurrence, reverse: bool, interpret: Any) -> Callable:
 
 
 def _interpreted(forward: Callable, backward: Callable, primal: Callable) -> Callable:
-    """Give the first derivative alone: the interpreter's callbacks happen in an order, which a linear map does not have."""
+    """Give only the first derivative: the interpreter's callbacks are ordered, which a linear map cannot be."""
 
     def forward_rule(*arguments):
         results, kept = forward(*arguments)
@@ -146,7 +146,7 @@ def _forward(recurrence, reverse, interpret, weights, carry, inputs):
 
 
 def _call_forward(recurrence, reverse, interpret, weights, carry, inputs, keep: bool):
-    from seqnets.ops.backends.gpu import warpgroup  # Pallas takes a third of a second to import, and most runs do without
+    from seqnets.ops.backends.gpu import warpgroup  # Pallas takes a third of a second to import, and most runs do not need it
 
     rows, units = hidden_of(carry).shape
     given, order, steps = _laid_out(weights, inputs, units), _order(recurrence, weights, carry, inputs), len(inputs.projected)
@@ -177,7 +177,7 @@ def _forward_kernel(recurrence: Recurrence, reverse: bool, group, given, results
         def product(index: int, a: Array):
             nonlocal count
             result = group.multiply(index, [a])
-            if kept:  # at once: registers are few
+            if kept:  # immediately, because registers are scarce
                 group.write((kept.lefts[count], kept.products[count]), (a, result), t)
             count += 1
             return result
@@ -287,7 +287,7 @@ def _vectors(group, given: _Given) -> dict[str, Any]:
 
 
 def _layers(ref: Any, vector: Any) -> list[tuple[tuple[int, ...], Any]]:
-    """Pair the parts of a vector with where they are in its array: one, or one a layer."""
+    """Pair the parts of a vector with their places in its array: one, or one per layer."""
     return [((), vector)] if len(ref.shape) == 5 else [((k,), part) for k, part in enumerate(vector)]
 
 
@@ -297,7 +297,7 @@ def _at(group, inputs: TimeInputs, step: Any) -> TimeInputs:
 
 
 def _summed(d_vector: Any, vector: Array, units: int) -> Array:
-    """Add up what the rows found."""
+    """Sum the results of the rows."""
     if not vector.size:
         return jnp.zeros_like(vector)
     return tiles.untiled(d_vector, d_vector.shape[-5] * tiles.ROWS, units).sum(-2)

@@ -1,7 +1,7 @@
-"""A function in the primitives that a kernel on a GPU may consist of.
+"""Rewrites a function in the primitives that a GPU kernel may use.
 
-JAX's reverse mode adds cotangents by a primitive of its own, and functions with derivatives of their own are calls of another;
-Mosaic knows neither.
+JAX's reverse mode adds cotangents with a special primitive, and functions with custom derivatives are calls of another one.
+Mosaic supports neither.
 """
 
 from collections.abc import Callable, Sequence
@@ -15,11 +15,11 @@ _INNER = {primitives.jit_p: "jaxpr", primitives.custom_jvp_call_p: "call_jaxpr"}
 
 
 def plainly(function: Callable, *arguments: Any) -> Any:
-    """Call a function with every call in it done in place, and every `add_any` an `add`.
+    """Call a function with all inner calls inlined, and every `add_any` replaced by `add`.
 
     Args:
-        function: of trees of arrays.
-        arguments: for it.
+        function: a function of trees of arrays.
+        arguments: its arguments.
 
     Example:
         >>> slope = jax.grad(lambda x: x * x + x)

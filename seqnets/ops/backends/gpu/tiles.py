@@ -1,9 +1,9 @@
-"""How arrays are laid out for a kernel on a Hopper GPU: units and rows in tiles, sizes padded.
+"""The layout of arrays for a kernel on a Hopper GPU: units and rows in tiles, with padded sizes.
 
 Outside, gates lie side by side on the last axis. Here every array ends in tiles `(..., blocks, parts, gates, 64, 16)`: a block
 takes 16 rows through time, and each of its warpgroups a part of 64 hidden units, of every gate. Units come before rows, since
-Hopper's matrix units take no fewer than 64 rows of the left factor: that is the kernel here. Padding is zeros, which a recurrence
-leaves to themselves.
+Hopper's matrix units need at least 64 rows of the left factor, which is the kernel here. Padding is zeros, which stay zeros in a
+recurrence.
 """
 
 from collections.abc import Callable, Sequence
@@ -16,8 +16,8 @@ from jax import Array
 from seqnets.ops.gates import Gates
 
 UNITS = 64  # a warpgroup
-ROWS = 16  # of the batch a block
-SHARED_BYTES = 226 * 1024  # that a block may have, short of what barriers need
+ROWS = 16  # rows of the batch per block
+SHARED_BYTES = 226 * 1024  # that a block may have, minus the space for barriers
 
 
 def tiled(array: Array, units: int) -> Array:
@@ -66,14 +66,14 @@ def tiled_mask(mask: Array) -> Array:
 
 
 def tiled_kernel(kernel: Array, units: int, count: int) -> Array:
-    """Lay out `(lefts * H, rights * H)`, turned, as `(parts, lefts * count * parts, rights * 64, 64)`.
+    """Lay out `(lefts * H, rights * H)`, transposed, as `(parts, lefts * count * parts, rights * 64, 64)`.
 
     The parts of the result come first: each warpgroup reads one.
 
     Args:
         kernel: a matrix.
         units: H.
-        count: the number of bfloat16 arrays that shall stand for it; see `pieces`.
+        count: the number of bfloat16 arrays that represent it; see `pieces`.
 
     Example:
         >>> tiled_kernel(jnp.ones((100, 400)), 100, 2).shape
@@ -88,12 +88,12 @@ def tiled_kernel(kernel: Array, units: int, count: int) -> Array:
 
 
 def pieces_of(dtype: Any) -> int:
-    """Return how many bfloat16 numbers stand for one of this dtype."""
+    """Return how many bfloat16 numbers represent one of this dtype."""
     return 1 if dtype == jnp.bfloat16 else 2
 
 
 def pieces(array: Array, count: int, rounded: Callable[[Array], Array] = lambda array: array.astype(jnp.bfloat16)) -> list[Array]:
-    """Take an array apart in bfloat16 arrays that add up to it, the largest first."""
+    """Split an array into bfloat16 arrays that add up to it, the largest first."""
     taken = []
     for _ in range(count):
         largest = rounded(array)
@@ -103,12 +103,12 @@ def pieces(array: Array, count: int, rounded: Callable[[Array], Array] = lambda 
 
 
 def _rounded(array: Array) -> Array:
-    # XLA takes a conversion to bfloat16 and back for nothing lost, on a GPU, and so every smaller piece for zero
+    # on a GPU, XLA treats a conversion to bfloat16 and back as exact, and so takes every smaller piece for zero
     return jax.lax.reduce_precision(array, exponent_bits=8, mantissa_bits=7)
 
 
 def shared_bytes(kernels: Sequence[Any], units: int, count: int) -> int:
-    """Return how much of a multiprocessor's memory such kernels need, with what is multiplied by them backward.
+    """Return the multiprocessor memory that such kernels need, including their left factors in the backward pass.
 
     Example:
         >>> shared_bytes([jnp.zeros((128, 512))], 128, 1) // 1024
@@ -119,7 +119,7 @@ def shared_bytes(kernels: Sequence[Any], units: int, count: int) -> int:
 
 
 def gates(count: int, read: Callable[[int], Array]) -> Any:
-    """Return what is read of every gate: `Gates`, or of a single one the array itself."""
+    """Return the values read of every gate: `Gates`, or the array itself for a single gate."""
     parts = tuple(map(read, range(count)))
     return Gates(parts) if count > 1 else parts[0]
 

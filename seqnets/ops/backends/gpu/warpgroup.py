@@ -1,4 +1,4 @@
-"""The warpgroups of a block on a Hopper GPU, and how they multiply together, by Pallas's Mosaic.
+"""The warpgroups of a block on a Hopper GPU, and their common products, in Pallas's Mosaic.
 
 A product needs all hidden units of its left side, of which each warpgroup has 64: they share them through the multiprocessor's
 memory, where the kernels stay from the first step to the last. Everything else is in registers.
@@ -18,7 +18,7 @@ from jax.experimental.pallas import mosaic_gpu
 from seqnets.ops.across_devices import varying, varying_axes
 from seqnets.ops.backends.gpu.tiles import ROWS, UNITS, gates, parts_of, pieces
 
-Ref = Any  # what a kernel reads and writes through
+Ref = Any  # the references that a kernel reads and writes
 
 _LANE = mosaic_gpu.LoweringSemantics.Lane  # layouts are as written here; JAX 0.12 would infer them
 _load_tile: Any = mosaic_gpu.load
@@ -29,15 +29,15 @@ _RESULTS, _SCRATCH = ("out_shape", "scratch_shapes") if jax.__version_info__ < (
 
 
 class Warpgroup(NamedTuple):
-    """One of the warpgroups of a block, and what it shares with the others.
+    """A warpgroup of a block, and the memory that it shares with the others.
 
     Attributes:
         block: its rows.
         part: its hidden units.
         kernels: as of `tiled_kernel`.
         shared: `(lefts, pieces, parts, 64, 16)`: the left sides of a product.
-        together: where all warpgroups of the block wait for each other.
-        interpreted: there is no GPU, and no registers that could be laid out.
+        together: the barrier at which all warpgroups of the block wait for each other.
+        interpreted: whether there is no GPU, and so no registers to lay out.
     """
 
     block: Any
@@ -48,8 +48,8 @@ class Warpgroup(NamedTuple):
     interpreted: bool
 
     def multiply(self, index: int, lefts: Sequence[Array]) -> Any:
-        """Return this warpgroup's part of lefts @ kernels[index], whose left sides lie apart as gates do."""
-        self._meet()  # whoever still multiplies by what was shared before
+        """Return this warpgroup's part of lefts @ kernels[index], where the left sides are separate, like gates."""
+        self._meet()  # wait for warpgroups that still multiply by the previous content
         for left, array in enumerate(lefts):
             for k, piece in enumerate(pieces(array, self.shared.shape[1])):
                 self.shared[left, k, self.part] = piece
@@ -74,10 +74,10 @@ class Warpgroup(NamedTuple):
         mosaic_gpu.barrier_wait(self.together)
 
     def read(self, refs: Any, *where: Any) -> Any:
-        """Load a tree of arrays, one tile a gate."""
+        """Load a tree of arrays, one tile per gate."""
 
         def every_gate(ref: Ref) -> Any:
-            block = self.block if ref.shape[len(where)] > 1 else 0  # of what all rows share there is one
+            block = self.block if ref.shape[len(where)] > 1 else 0  # arrays shared by all rows have a single block
             place = (*where, block, self.part)
             return gates(ref.shape[len(place)], lambda gate: self._tile(ref, *place, gate))
 
@@ -91,11 +91,11 @@ class Warpgroup(NamedTuple):
         if self.interpreted:
             return ref[where]
         tile: Any = _load_tile(ref.at[where], layout=mosaic_gpu.Layout.WGMMA, optimized=False)
-        # arithmetic in a kernel forgets over which devices an array varies; what is read must not differ from that in its type
+        # arithmetic in a kernel forgets over which devices an array varies, so the type of loaded values must not mention it
         return tile * 1
 
     def write(self, refs: Any, values: Any, *where: Any) -> None:
-        """Store a tree of arrays, one tile a gate."""
+        """Store a tree of arrays, one tile per gate."""
 
         def every_gate(ref: Ref, value: Any) -> None:
             for gate, tile in enumerate(parts_of(value)):
@@ -145,7 +145,7 @@ def call(kernel: Callable[..., None], given: Any, kernels: Sequence[Array], coun
         grid_names=("block",),
         num_threads=parts,
         thread_name="part",
-        # what one warpgroup writes and another reads, or both in turn, is between barriers of `multiply`
+        # barriers in `multiply` separate the writes of one warpgroup from the reads of another
         compiler_params=mosaic_gpu.CompilerParams(
             unsafe_no_auto_barriers=True, lowering_semantics=mosaic_gpu.LoweringSemantics.Lane
         ),
@@ -156,7 +156,7 @@ def call(kernel: Callable[..., None], given: Any, kernels: Sequence[Array], coun
 
 
 def _load(kernels: Sequence[Ref], copies: Sequence[Ref], part: Any, loaded: Ref) -> None:
-    """Let each warpgroup fetch what it multiplies by, and wait for all."""
+    """Let each warpgroup fetch its kernels, and wait for all of them."""
     for source, target in zip(kernels, copies, strict=True):
         for k in range(source.shape[1]):
             mosaic_gpu.copy_gmem_to_smem(source.at[part, k], target.at[part, k], loaded)
