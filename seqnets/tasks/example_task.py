@@ -1,4 +1,4 @@
-"""What all tasks on padded examples share."""
+"""What the tasks share whose examples know nothing of each other, and those of them whose examples are padded."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
@@ -7,12 +7,37 @@ from typing import Any
 import jax
 import numpy as np
 
-from seqnets.data.examples.examples import Batch, Examples, ShuffledBatches
+from seqnets.data.examples.examples import Examples, ShuffledBatches
 from seqnets.train.task import Carry, Metrics
 
 
-class ExampleTask(ABC):
-    """A model and its examples, each of which is seen once an epoch; nothing flows from a batch to the next.
+class MemorylessTask(ABC):
+    """A task of which nothing flows from a batch to the next; it adds its loss of a batch."""
+
+    @abstractmethod
+    def losses(self, model: Any, batch: Any, key: jax.Array) -> tuple[jax.Array, Metrics]:
+        """Return the scalar to minimize, and scalars to log."""
+
+    def units_per_step(self, batch_size: int) -> int:
+        """Return B, its examples."""
+        return batch_size
+
+    def initial_carry(self, batch_size: int) -> Carry:
+        """Return nothing."""
+        return ()
+
+    def loss(self, model: Any, batch: Any, carry: Carry, key: jax.Array) -> tuple[jax.Array, tuple[Carry, Metrics]]:
+        """Return the loss of a batch, the empty carry and its figures."""
+        loss, figures = self.losses(model, batch, key)
+        return loss, (carry, figures)
+
+    def preview(self, model: Any, seed: int) -> str:
+        """Return nothing to look at."""
+        return ""
+
+
+class ExampleTask(MemorylessTask):
+    """A model and its examples, each of which is seen once an epoch.
 
     A task adds its loss of a batch and its figures of a split.
 
@@ -28,29 +53,12 @@ class ExampleTask(ABC):
         self.vocabulary = model.vocabulary
 
     @abstractmethod
-    def losses(self, model: Any, batch: Batch, key: jax.Array) -> tuple[jax.Array, Metrics]:
-        """Return the scalar to minimize, and scalars to log."""
-
-    @abstractmethod
     def figures(self, model: Any, examples: Examples) -> dict[str, float]:
         """Return the exact figures of a split."""
 
     def batches(self, batch_size: int, seed: int, rows: slice | np.ndarray = slice(None)) -> ShuffledBatches:
         """Return some rows of the batches of the training split."""
         return ShuffledBatches(self.splits["train"], batch_size, seed, rows)
-
-    def units_per_step(self, batch_size: int) -> int:
-        """Return B, the examples of a step."""
-        return batch_size
-
-    def initial_carry(self, batch_size: int) -> Carry:
-        """Return nothing: examples know nothing of each other."""
-        return ()
-
-    def loss(self, model: Any, batch: Batch, carry: Carry, key: jax.Array) -> tuple[jax.Array, tuple[Carry, Metrics]]:
-        """Return the loss of a batch, the empty carry and its figures."""
-        loss, figures = self.losses(model, batch, key)
-        return loss, (carry, figures)
 
     def evaluate(self, model: Any, split: str) -> dict[str, float]:
         """Return the exact figures of a split; empty if there is none."""
@@ -59,10 +67,6 @@ class ExampleTask(ABC):
     def fingerprint(self) -> Mapping[str, str | int | float]:
         """Return the hashes of all splits."""
         return {name: examples.digest() for name, examples in self.splits.items()}
-
-    def preview(self, model: Any, seed: int) -> str:
-        """Return nothing to look at."""
-        return ""
 
     def artifacts(self) -> dict[str, Any]:
         """Return the model's settings and the vocabulary."""

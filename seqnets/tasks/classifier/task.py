@@ -27,14 +27,15 @@ from seqnets.errors import UserError
 from seqnets.metrics.classification import confusion
 from seqnets.models.classifier import ClassifierConfig, describe
 from seqnets.models.cnn.network import ConvNet
-from seqnets.train.task import Carry, Metrics
+from seqnets.tasks.example_task import MemorylessTask
+from seqnets.train.task import Metrics
 
 SIDE_WEIGHT = 0.3
 EVALUATION_BATCH = 100
 _TOP = 5
 
 
-class ClassifierTask:
+class ClassifierTask(MemorylessTask):
     r"""A network and labeled images.
 
     $$ L = -\frac{1}{B} \sum_n \sum_c q_{nc} \ln p_{nc}, \qquad q_{nc} = (1 - s) [c = y_n] + s / C $$
@@ -97,21 +98,13 @@ class ClassifierTask:
         plan = TrainingPlan(self._of("train", varied=True), batch_size, seed, rows)
         return TrainingBatches(plan, self.config.workers, self._tell)
 
-    def units_per_step(self, batch_size: int) -> int:
-        """Return B, the images of a step."""
-        return batch_size
-
-    def initial_carry(self, batch_size: int) -> Carry:
-        """Return nothing: images know nothing of each other."""
-        return ()
-
-    def loss(self, model: Any, batch: ImageBatch, carry: Carry, key: jax.Array) -> tuple[jax.Array, tuple[Carry, Metrics]]:
+    def losses(self, model: Any, batch: ImageBatch, key: jax.Array) -> tuple[jax.Array, Metrics]:
         """Return the mean loss of a batch and its figures."""
         features = model(model.preprocessing.normalize(batch.images), train=True, key=key)
         nats = self._nats(features["logits"], batch.labels)
         side = sum((self._nats(features[name], batch.labels) for name, _ in model.auxiliary_taps), jnp.float32(0))
         right = jnp.mean((features["logits"].argmax(-1) == batch.labels).astype(jnp.float32))
-        return nats + SIDE_WEIGHT * side, (carry, {"nats": nats, "top1": right})
+        return nats + SIDE_WEIGHT * side, {"nats": nats, "top1": right}
 
     def evaluate(self, model: Any, split: str) -> dict[str, float]:
         """Return nats, error, and top-1 and top-5 accuracy of a whole split; empty if there is none."""
@@ -140,10 +133,6 @@ class ClassifierTask:
         """Return what tells the images, their variation and the loss."""
         augment = {name: getattr(self.config, name) for name in ("augment", "padding", "least_area")}
         return {**self.images.fingerprint(), **augment, "label_smoothing": self.label_smoothing}
-
-    def preview(self, model: Any, seed: int) -> str:
-        """Return nothing to look at."""
-        return ""
 
     def artifacts(self) -> dict[str, Any]:
         """Return the network's settings, its preprocessing and the labels."""

@@ -3,16 +3,13 @@
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
-import optax
 
 from seqnets.data.examples.examples import Batch, Examples
-from seqnets.tasks.example_task import ExampleTask
-from seqnets.train.task import Metrics
+from seqnets.tasks.class_task import ClassTask
 
 
-class TextClassifierTask(ExampleTask):
+class TextClassifierTask(ClassTask):
     """A text classifier and its texts; the loss is the mean of -ln p(label), the best model has the highest accuracy.
 
     Args:
@@ -32,22 +29,15 @@ class TextClassifierTask(ExampleTask):
         ['step', 'validation_accuracy', 'validation_macro_f1', 'validation_nats']
     """
 
-    name, objective, units = "text-classifier", "accuracy", "texts"
+    name, units, has_macro_f1 = "text-classifier", "texts", True
 
-    def losses(self, model: Any, batch: Batch, key: jax.Array) -> tuple[jax.Array, Metrics]:
-        """Return the mean loss of a batch and its figures."""
-        logits = model(batch["tokens"], batch["tokens_lengths"], key=key)
-        nats = jnp.mean(optax.losses.softmax_cross_entropy_with_integer_labels(logits, batch["label"]))
-        return nats, {"nats": nats, "accuracy": jnp.mean(logits.argmax(-1) == batch["label"])}
+    def logits(self, model: Any, batch: Batch, key: jax.Array) -> jax.Array:
+        """Return the logits of a batch in training, `(B, C)`."""
+        return model(batch["tokens"], batch["tokens_lengths"], key=key)
 
-    def figures(self, model: Any, examples: Examples) -> dict[str, float]:
-        """Return accuracy, macro F1 and nats of a split."""
+    def log_probabilities(self, model: Any, examples: Examples) -> np.ndarray:
+        """Return ln p of every class of every text, `(N, C)`."""
         from seqnets.decode.rows import map_examples
         from seqnets.decode.text_classes import class_log_probabilities
-        from seqnets.metrics.classification import accuracy, confusion, macro_f1
 
-        found = map_examples(class_log_probabilities, model, examples)
-        truth = np.asarray(examples.columns["label"])
-        counts = confusion(truth, found.argmax(-1), found.shape[-1])
-        nats = -found[np.arange(len(truth)), truth].mean(dtype=np.float64)
-        return {"accuracy": accuracy(counts), "macro_f1": macro_f1(counts), "nats": float(nats)}
+        return map_examples(class_log_probabilities, model, examples)

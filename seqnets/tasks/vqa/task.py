@@ -3,16 +3,13 @@
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
-import optax
 
 from seqnets.data.examples.examples import Batch, Examples
-from seqnets.tasks.example_task import ExampleTask
-from seqnets.train.task import Metrics
+from seqnets.tasks.class_task import ClassTask
 
 
-class VQATask(ExampleTask):
+class VQATask(ClassTask):
     """A model and questions about pictures; the loss is the mean of -ln p(answer), the best model has the highest accuracy.
 
     Args:
@@ -35,24 +32,15 @@ class VQATask(ExampleTask):
         ['step', 'validation_accuracy', 'validation_nats']
     """
 
-    name, objective, units = "vqa", "accuracy", "questions"
+    name, units = "vqa", "questions"
 
-    def losses(self, model: Any, batch: Batch, key: jax.Array) -> tuple[jax.Array, Metrics]:
-        """Return the mean loss of a batch and its figures."""
-        logits, _ = model(batch["image"], batch["tokens"], batch["tokens_lengths"], train=True, key=key)
-        nats = jnp.mean(optax.losses.softmax_cross_entropy_with_integer_labels(logits, batch["label"]))
-        return nats, {"nats": nats, "accuracy": jnp.mean(logits.argmax(-1) == batch["label"])}
+    def logits(self, model: Any, batch: Batch, key: jax.Array) -> jax.Array:
+        """Return the logits of a batch in training, `(B, C)`."""
+        return model(batch["image"], batch["tokens"], batch["tokens_lengths"], train=True, key=key)[0]
 
-    def figures(self, model: Any, examples: Examples) -> dict[str, float]:
-        """Return accuracy, where an answer that was not learned counts as wrong, and nats, where it does not count."""
+    def log_probabilities(self, model: Any, examples: Examples) -> np.ndarray:
+        """Return ln p of every answer to every question, `(N, C)`."""
         from seqnets.decode.answers import answer_log_probabilities
         from seqnets.decode.rows import map_examples
 
-        found = map_examples(answer_log_probabilities, model, examples)
-        truth = np.asarray(examples.columns["label"])
-        learned = truth >= 0
-        nats = -found[learned, truth[learned]]
-        return {
-            "accuracy": float((found.argmax(-1) == truth).mean()),
-            "nats": float(nats.mean(dtype=np.float64)) if learned.any() else float("nan"),
-        }
+        return map_examples(answer_log_probabilities, model, examples)
