@@ -1,6 +1,6 @@
 """seqnets: recurrent layers, character language models and image captioning in JAX.
 
-Everything here is imported when it is first used, so that `import seqnets` costs nothing.
+Everything here is imported when it is first used, so that `import seqnets` is fast.
 
 Example:
     >>> import seqnets as sn

@@ -1,8 +1,8 @@
 """Checkpoints: named arrays and a JSON record, saved in the background, checked when restored.
 
-Orbax writes the files of each one to a folder of another name. Their checksums are added, and one rename makes the
-checkpoint: a process killed at any moment leaves only whole ones, each with its list of files. One that is no longer
-kept is renamed before it is deleted.
+Orbax writes the files of each checkpoint to a temporary folder. Checksums are added, and one rename makes the checkpoint, so a
+process killed at any moment leaves only complete ones, each with its list of files. A checkpoint is renamed before it is
+deleted.
 """
 
 import contextlib
@@ -30,7 +30,7 @@ Arrays = Mapping[str, np.ndarray]
 
 
 class Checkpoint(NamedTuple):
-    """What was saved at a step: arrays by name and a JSON record."""
+    """The content of a checkpoint: arrays by name and a JSON record."""
 
     step: int
     arrays: dict[str, np.ndarray]
@@ -41,10 +41,10 @@ class Checkpoints:
     """The checkpoints of one run: the last few and the best.
 
     Args:
-        directory: their folder; made at the first save.
+        directory: their folder; created at the first save.
         keep: how many of the last to keep.
-        tell: called with one sentence when something goes wrong that training can live with: a save that failed
-            (the disk is full), a damaged checkpoint that was moved aside.
+        tell: called with one sentence about problems that do not stop training: a failed save (such as a full
+            disk), or a damaged checkpoint that was moved aside.
 
     Example:
         >>> import tempfile
@@ -72,26 +72,26 @@ class Checkpoints:
         self._thread.submit(_orbax)
 
     def steps(self) -> list[int]:
-        """Return the steps that have a whole checkpoint, in order."""
+        """Return the steps that have a complete checkpoint, in order."""
         return sorted(int(path.name) for path in self.directory.glob("[0-9]*") if path.name.isdigit())
 
     def save(self, checkpoint: Checkpoint, *, best: bool = False) -> None:
-        """Save in the background, after the save before; the arrays must not change meanwhile.
+        """Save in the background, after the previous save; the arrays must not change meanwhile.
 
-        A save that fails is told by `failure`, `wait` or the next `save`, and leaves the older checkpoints alone.
+        `failure`, `wait` or the next `save` reports a failed save; older checkpoints are kept.
         """
         self.wait()
         self.best_step = checkpoint.step if best else self.best_step
         if checkpoint.step not in self.steps():
-            record = json.loads(json.dumps(checkpoint.record))  # the caller may go on changing its own
+            record = json.loads(json.dumps(checkpoint.record))  # the caller may change its own copy
             self._saving = self._thread.submit(self._write, checkpoint._replace(record=record))
 
     def poll(self) -> bool:
-        """Tell of a save that has failed since, without waiting; say whether none has."""
+        """Report a save that has failed, without waiting; return whether none has."""
         return self.wait() if self._saving and self._saving.done() else True
 
     def wait(self) -> bool:
-        """Wait for the save in progress, tell if it failed, and say whether it did not."""
+        """Wait for the save in progress, report a failure, and return whether it succeeded."""
         saving, self._saving = self._saving, None
         error = saving.exception() if saving else None
         if error:
@@ -100,7 +100,7 @@ class Checkpoints:
         return error is None
 
     def latest(self) -> Checkpoint | None:
-        """Return the newest checkpoint that is whole; damaged ones are moved aside and told of."""
+        """Return the newest complete checkpoint; damaged ones are moved aside and reported."""
         self._remove_temporary()
         for step in reversed(self.steps()):
             try:
@@ -134,7 +134,7 @@ class Checkpoints:
         return Checkpoint(step, arrays, sealed["record"])
 
     def is_listed(self, step: int) -> bool:
-        """Say whether a checkpoint has checksums of its files; older ones may have those of their arrays alone."""
+        """Return whether a checkpoint has checksums of its files; older ones may have only those of their arrays."""
         return manifest.is_sealed(self.directory / str(step))
 
     def close(self) -> None:
@@ -177,7 +177,7 @@ class Checkpoints:
         return (self.directory / str(step)).rename(aside / name)
 
     def _remove_temporary(self) -> None:
-        for path in self.directory.glob("[0-9]*.*"):  # what a save or a deletion was killed in
+        for path in self.directory.glob("[0-9]*.*"):  # left by a save or a deletion that was killed
             shutil.rmtree(path, ignore_errors=True)
 
 
@@ -195,8 +195,8 @@ def _reason(error: BaseException) -> str:
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    # at the first array that cannot be read or written, orbax closes its event loop and leaves its threads to themselves, which
-    # complain of that to standard error, one traceback each; the exception that reaches us says the same once
+    # at the first array that cannot be read or written, orbax closes its event loop but leaves its threads running, which
+    # each print a traceback to standard error; the exception that we get says the same
     unraisable, in_thread = sys.unraisablehook, threading.excepthook
     log = logging.getLogger("absl")
     level = log.level
@@ -218,7 +218,7 @@ def _is_of_orbax(trace: Any) -> bool:
 
 
 def _alone() -> Any:
-    """Return what keeps orbax from waiting for the other processes of a run: they save nothing."""
+    """Return the options that keep orbax from waiting for the other processes of a run, which save nothing."""
     return _orbax().options.MultiprocessingOptions(primary_host=0, active_processes={0}, barrier_sync_key_prefix="seqnets")
 
 
@@ -229,7 +229,7 @@ def _checkpointer() -> Any:
         state=ocp.PyTreeCheckpointHandler(multiprocessing_options=alone),
         record=ocp.JsonCheckpointHandler(multiprocessing_options=alone),
     )
-    # synchronous, since we have a thread of our own: a failure then belongs to its save, not to the next one
+    # synchronous, since we use our own thread: a failure is then reported for its save, not for the next one
     return ocp.Checkpointer(handler, multiprocessing_options=alone)
 
 

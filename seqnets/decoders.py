@@ -1,4 +1,4 @@
-"""The border to files that strangers made: what they unpack to is bounded, and whatever a decoder raises becomes one sentence.
+"""The border to untrusted files: their unpacked size is limited, and every error of a decoder becomes one sentence.
 
 Every reader of a file goes through `reading`, or through one of the functions below that do.
 """
@@ -23,7 +23,7 @@ from seqnets.errors import UserError
 if TYPE_CHECKING:
     import numpy as np
 
-# a packed file may unpack to this many times its size, as no real text or table does, and always to the second
+# a compressed file may unpack to this many times its size, more than any real text or table; the second is always allowed
 MAX_RATIO, ALWAYS_ALLOWED = 100, 256 << 20
 _UNPACKING = (OSError, zlib.error, lzma.LZMAError, EOFError)
 _CUT = 150
@@ -34,15 +34,15 @@ AnyPath = str | os.PathLike[str]
 
 @contextmanager
 def reading(path: AnyPath, what: str = "", advice: str = "get it again") -> Iterator[None]:
-    """Turn whatever a decoder raises in the block into one sentence that names the file.
+    """Turn any error of a decoder in the block into one sentence that names the file.
 
     Args:
         path: the file.
-        what: comes before its name, such as "the file of labels".
+        what: text before its name, such as "the file of labels".
         advice: what to do with a damaged file.
 
     Raises:
-        UserError: something was raised.
+        UserError: the block raised an error.
 
     Example:
         >>> with reading("a.json", "the file of labels"):
@@ -59,7 +59,7 @@ def reading(path: AnyPath, what: str = "", advice: str = "get it again") -> Iter
     except UnicodeDecodeError as error:
         raise UserError(f"{name} is not UTF-8 (at byte {error.start:,}); save it as UTF-8") from None
     except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):  # of what is written, not of what is read
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):  # errors of writing, not of reading
             raise
         if error.errno is None:  # a decoder's own
             raise UserError(f"{name} cannot be read: {_shortened(error)}; {advice}") from error
@@ -68,12 +68,12 @@ def reading(path: AnyPath, what: str = "", advice: str = "get it again") -> Iter
         raise UserError(f"{name} cannot be read: it is nested too deeply; {advice}") from None
     except MemoryError:
         raise UserError(f"{name} cannot be read: it is too large for the memory; {advice}") from None
-    except Exception as error:  # each decoder fails in its own way, and a damaged file in any
+    except Exception as error:  # decoders fail in many ways on damaged files
         raise UserError(f"{name} cannot be read: {_shortened(error)}; {advice}") from error
 
 
 def named(path: AnyPath, what: str = "") -> str:
-    """Return what sentences call a file.
+    """Return the name of a file for use in sentences.
 
     Example:
         >>> named("a.json", "the file of labels")
@@ -88,10 +88,10 @@ def read_bytes(path: AnyPath, what: str = "", *, packed: bool | None = None) -> 
     Args:
         path: the file.
         what: as for `reading`.
-        packed: whether it is; told from the ending .gz where None.
+        packed: whether it is a gzip file; None decides by the extension .gz.
 
     Raises:
-        UserError: it cannot be read, or unpacks to far more than any text.
+        UserError: it cannot be read, or unpacks to more than any real text.
     """
     with reading(path, what), open(path, "rb") as stored:
         packed = Path(path).suffix.lower() == ".gz" if packed is None else packed
@@ -125,7 +125,7 @@ def read_json(path: AnyPath, what: str = "") -> Any:
 
 
 def json_value(text: str | bytes, path: AnyPath, what: str = "", *, line: int = 0) -> Any:
-    """Return the value of the JSON that stands in a file, or in one of its lines.
+    """Return the JSON value in a file, or in one of its lines.
 
     Args:
         text: the JSON.
@@ -151,11 +151,11 @@ def json_value(text: str | bytes, path: AnyPath, what: str = "", *, line: int = 
 
 
 def read_toml(text: str, where: str) -> dict[str, Any]:
-    """Return what TOML says.
+    """Return the content of a TOML text.
 
     Args:
         text: the TOML.
-        where: what to call it.
+        where: its name in errors.
 
     Raises:
         UserError: it is not TOML.
@@ -164,19 +164,19 @@ def read_toml(text: str, where: str) -> dict[str, Any]:
         return tomllib.loads(text)
     except RecursionError:
         raise UserError(f"{where} is not valid TOML: it is nested too deeply") from None
-    except ValueError as error:  # also of numbers with more digits than Python reads
+    except ValueError as error:  # also for numbers with more digits than Python reads
         raise UserError(f"{where} is not valid TOML: {_shortened(error)}") from None
 
 
 def read_arrays(path: AnyPath, what: str = "") -> "dict[str, np.ndarray]":
-    """Return the arrays of an .npz file, none of which may hold Python objects.
+    """Return the arrays of an .npz file, which may not hold Python objects.
 
     Raises:
-        UserError: it cannot be read, is of another kind, or unpacks to far more than it should.
+        UserError: it cannot be read, is another kind of file, or unpacks to far more than it should.
     """
-    import numpy as np  # here: settings and help are read without it
+    import numpy as np  # imported here, because settings and help do not need it
 
-    # opened here, since NumPy leaves a file open that it cannot read
+    # opened here, since NumPy does not close a file that it cannot read
     with reading(path, what, "save it with numpy.savez"), open(path, "rb") as content:
         with zipfile.ZipFile(content) as archive:
             size = sum(entry.file_size for entry in archive.infolist())
@@ -189,9 +189,9 @@ def read_arrays(path: AnyPath, what: str = "") -> "dict[str, np.ndarray]":
 def rows_of(text: str, delimiter: str) -> Iterator[tuple[int, list[str]]]:
     r"""Yield the rows of a table that are not empty, each with the number of its first line.
 
-    Between commas and semicolons cells may be quoted, and are of any length; a quotation mark that does not enclose its
-    whole cell is a character like others, as every one is between tabs or bars. So is a carriage return, unless all lines
-    end in it.
+    In tables with commas or semicolons, cells may be quoted and have any length. A quotation mark that does not enclose its
+    whole cell is an ordinary character, as are all quotation marks in tables with tabs or bars. A carriage return is an
+    ordinary character too, unless all lines end in it.
 
     Example:
         >>> list(rows_of('a,"b\nc"\n', ",")), list(rows_of('"a" dog,b\n', ",")), list(rows_of('a\t"b\n', "\t"))
@@ -210,7 +210,7 @@ def rows_of(text: str, delimiter: str) -> Iterator[tuple[int, list[str]]]:
 
 
 def _row(text: str, place: int, end: int, delimiter: str) -> tuple[list[str], int]:
-    """Return the cells that begin at a place, and where their line ends, which may be further on in quoted cells."""
+    """Return the cells that begin at a place, and the end of their line, which quoted cells may move further."""
     if delimiter in "\t|" or text.find('"', place, end) < 0:
         return text[place:end].removesuffix("\r").split(delimiter), end
     quoted = re.compile(rf'"((?:[^"]++|"")*+)"(?={re.escape(delimiter)}|\r?\n|\r?\Z)')
@@ -232,7 +232,7 @@ def _row(text: str, place: int, end: int, delimiter: str) -> tuple[list[str], in
 
 
 def unpacked(stored: BinaryIO, path: AnyPath) -> BinaryIO:
-    """Return a stream of what a gzip file holds, which refuses to be read on where that is far more than any text.
+    """Return a stream of a gzip file's content, which stops with an error where it exceeds any real text.
 
     Args:
         stored: the file, at its beginning.
@@ -248,10 +248,10 @@ class Bounded(io.RawIOBase):
 
     Args:
         stream: what is read.
-        limit: bytes; may be raised while it is read.
-        name: of the file, for errors.
-        kind: of the file, for errors.
-        too_much: what to say where there is more.
+        limit: bytes; may be increased while it is read.
+        name: name of the file, for errors.
+        kind: kind of the file, for errors.
+        too_much: the message if there is more.
     """
 
     def __init__(self, stream: Any, limit: int, *, name: str, kind: str, too_much: str) -> None:
@@ -260,21 +260,21 @@ class Bounded(io.RawIOBase):
         self.limit, self.read_so_far = limit, 0
 
     def readable(self) -> bool:
-        """Say that it can be read."""
+        """Return that it can be read."""
         return True
 
     def readinto(self, buffer: Any) -> int:
         """Fill a buffer.
 
         Raises:
-            UserError: the file is damaged, or this is beyond the limit.
+            UserError: the file is damaged, or the limit is exceeded.
         """
         try:
             block = self._stream.read(len(buffer))
         except _UNPACKING as error:
-            if getattr(error, "errno", None) is not None:  # the disk's and not the decoder's
+            if getattr(error, "errno", None) is not None:  # an error of the disk, not of the decoder
                 raise
-            raise UserError(f"{self._name} is not a whole {self._kind} file ({_shortened(error)}); get it again") from None
+            raise UserError(f"{self._name} is not a complete {self._kind} file ({_shortened(error)}); get it again") from None
         buffer[: len(block)] = block
         self.read_so_far += len(block)
         if self.read_so_far > self.limit:

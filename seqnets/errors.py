@@ -1,10 +1,10 @@
-"""What goes wrong because of what the user gave, told in one sentence."""
+"""The error for bad input, with a message of one sentence."""
 
 
 class UserError(ValueError):
     """Input that cannot be used. The message names it, shows what came and says what to do.
 
-    The command line prints the message alone, without a traceback, and leaves with exit code 2.
+    The command line prints only the message, without a traceback, and exits with code 2.
 
     Example:
         >>> raise UserError("corpus 'a.txt' is empty; give a file with at least 66 characters")

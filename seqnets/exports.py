@@ -1,4 +1,4 @@
-"""The names that a package shows, imported when they are first used, so that one of them does not cost all the others."""
+"""Lazy exports: the names of a package are imported when they are first used, so that using one does not import all."""
 
 from collections.abc import Callable, Iterable, Mapping
 from importlib import import_module
@@ -12,9 +12,9 @@ def on_demand(
 
     Args:
         package: its `__name__`.
-        homes: modules below it, or anywhere where the name begins with "seqnets.", and which names each of them has.
-        packages: which packages below it are shown, too.
-        own: which names it defines itself.
+        homes: the modules (below it, or anywhere if the name begins with "seqnets.") and the names that each of them has.
+        packages: the packages below it that are also shown.
+        own: the names that it defines itself.
 
     Example:
         >>> find, names, _ = on_demand("seqnets", {"errors": ["UserError"]}, packages=["ops"])

@@ -1,4 +1,4 @@
-"""Files that are found whole or not at all, JSON for people, and checksums of arrays."""
+"""Atomic writing of files, readable JSON, and checksums of arrays."""
 
 import json
 import os
@@ -19,7 +19,7 @@ _LEFTOVER = re.compile(r"\..+\.[0-9a-f]{8}\.part")
 
 
 def replace_file(path: Path, content: bytes | str) -> None:
-    """Write a file so that whoever reads it finds the old content or the new, never half of it.
+    """Write a file so that readers find the old content or the new, never a part of it.
 
     A link is followed; a device, a pipe or a socket is written to; a file that is replaced keeps its mode.
 
@@ -37,7 +37,7 @@ def replace_file(path: Path, content: bytes | str) -> None:
 
 @contextmanager
 def whole_file(path: Path) -> Iterator[BinaryIO]:
-    """Open a file for writing that takes its name when the block ends without an error, and leaves no trace otherwise.
+    """Open a file for writing that gets its name when the block ends without an error, and is removed otherwise.
 
     Example:
         >>> import tempfile
@@ -65,7 +65,7 @@ def whole_file(path: Path) -> Iterator[BinaryIO]:
 
 
 def is_leftover(name: str) -> bool:
-    """Say whether a file is what a process that was killed left of `whole_file`.
+    """Return whether a file was left behind by a killed process in `whole_file`.
 
     Example:
         >>> is_leftover(".config.json.0f3a99c1.part"), is_leftover("config.json")
@@ -75,21 +75,21 @@ def is_leftover(name: str) -> bool:
 
 
 def remove_leftovers(folder: Path) -> None:
-    """Remove what killed processes left in a folder; only for whom nobody else writes into it."""
+    """Remove the files that killed processes left in a folder; no other process may be writing into it."""
     for path in folder.iterdir():
         if is_leftover(path.name):
             path.unlink(missing_ok=True)
 
 
 def _stream(path: Path) -> BinaryIO | None:
-    """Open what is no regular file, /dev/stdout above all; None for a file and for a new one."""
+    """Open anything that is not a regular file, such as /dev/stdout; None for a regular or new file."""
     try:
         found = os.stat(path)
     except OSError:
         return None
     if os.path.abspath(path).startswith(("/dev/", "/proc/")):
         for own in (sys.stdout, sys.stderr):
-            if _is_open_as(own, found):  # opening it again would cut off what a file has so far
+            if _is_open_as(own, found):  # opening it again would truncate a file
                 own.flush()
                 return open(os.dup(own.fileno()), "wb")
     return open(path, "wb") if not stat.S_ISREG(found.st_mode) else None
@@ -103,7 +103,7 @@ def _is_open_as(stream: Any, found: os.stat_result) -> bool:
 
 
 def _beginning(name: str) -> str:
-    return os.fsdecode(os.fsencode(name)[:200])  # with more to come, a long name would be too long
+    return os.fsdecode(os.fsencode(name)[:200])  # with the suffix, a long name would be too long
 
 
 def json_text(value: Any) -> str:

@@ -1,4 +1,4 @@
-"""Sizes and checksums of files, by which a change of any bit is noticed: a list in a folder, or in the JSON file itself."""
+"""Sizes and checksums of files, which detect the change of any bit: a list in a folder, or inside a JSON file."""
 
 import hashlib
 import json
@@ -31,12 +31,12 @@ def seal(folder: Path) -> None:
 
 
 def is_sealed(folder: Path) -> bool:
-    """Say whether the folder has such a list."""
+    """Return whether the folder has such a list."""
     return (folder / NAME).exists()
 
 
 def broken(folder: Path) -> str | None:
-    """Say what is wrong with a sealed folder, or return None if every bit is as it was."""
+    """Describe what is wrong with a sealed folder; None if every bit is unchanged."""
     path = folder / NAME
     try:
         with reading(path):
@@ -68,7 +68,7 @@ def figures(content: bytes | str) -> str:
 
 
 def sealed_json(stated: Mapping[str, Any]) -> str:
-    """Return JSON, for people to read, that states its own checksum as `checksum`.
+    """Return readable JSON that contains its own checksum as `checksum`.
 
     Example:
         >>> text = sealed_json({"steps": 20})
@@ -80,7 +80,7 @@ def sealed_json(stated: Mapping[str, Any]) -> str:
 
 
 def is_whole(text: str) -> bool:
-    """Say whether the text of `sealed_json` fits its checksum."""
+    """Return whether the text of `sealed_json` matches its checksum."""
     found = json_value(text, "the JSON")
     stated = found.get("checksum") if isinstance(found, Mapping) else None
     return stated is not None and stated == figures(_exchanged(text, stated, ""))

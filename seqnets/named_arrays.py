@@ -1,4 +1,4 @@
-"""Pytrees as named arrays and back: what checkpoints and weight files hold."""
+"""Converts between pytrees and named arrays, the content of checkpoints and weight files."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -43,7 +43,7 @@ def replace_arrays(tree: Any, arrays: Mapping[str, np.ndarray], *, source: str) 
 
 
 def _empty(template: Mapping[str, Any]) -> dict[str, np.ndarray]:
-    """Return the arrays that hold no number: some formats cannot keep them, and there is nothing to keep."""
+    """Return the empty arrays, which some formats cannot store and which hold nothing to store."""
     return {name: np.empty(leaf.shape, leaf.dtype) for name, leaf in template.items() if not is_key(leaf) and leaf.size == 0}
 
 
@@ -53,13 +53,13 @@ def _like(leaf: Any, array: np.ndarray, name: str, source: str) -> jax.Array:
         raise UserError(
             f"{source} does not fit: {name!r} is {array.dtype} {array.shape}, the model's {expected.dtype} {expected.shape}"
         )
-    # a copy, since donation overwrites what it shares memory with; made by NumPy, since `jnp.array` compiles for every shape
+    # a copy, since donation would overwrite shared memory; by NumPy, since `jnp.array` compiles for every shape
     own = jax.device_put(np.array(array))
     return jax.random.wrap_key_data(own, impl=jax.random.key_impl(leaf)) if is_key(leaf) else own
 
 
 def is_key(leaf: Any) -> bool:
-    """Say whether an array holds random keys rather than numbers."""
+    """Return whether an array holds random keys rather than numbers."""
     return jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key)
 
 

@@ -1,6 +1,6 @@
 """Optimizers by name, all from optax: from a gradient to the direction of descent, without the learning rate.
 
-A new one is one entry of `OPTIMIZERS`. Help lists the names without importing optax, so each entry gets it as an argument.
+A new one is one entry of `OPTIMIZERS`. Help lists the names without importing optax, so each entry takes it as an argument.
 """
 
 from typing import TYPE_CHECKING, Any, Literal
@@ -55,7 +55,7 @@ def parts(settings: Any) -> list[Any]:
 
 
 def decayed(params: Any) -> Any:
-    """Say of each parameter whether weight decay applies: to kernels and embeddings, not to biases and scales.
+    """Return for each parameter whether weight decay applies: to kernels and embeddings, not to biases and scales.
 
     Example:
         >>> import numpy as np

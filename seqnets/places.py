@@ -1,4 +1,4 @@
-"""Where things lie: the user's cache folder, and paths as they were typed."""
+"""The user's cache folder, and paths as typed."""
 
 import dataclasses
 import glob
@@ -10,13 +10,13 @@ from typing import Any, TypeVar
 
 Record = TypeVar("Record")
 
-_USER = os.getuid() if hasattr(os, "getuid") else 0  # Windows has no numbers, and a temporary folder for each user
+_USER = os.getuid() if hasattr(os, "getuid") else 0  # Windows has no user numbers, and a temporary folder for each user
 
 
 def user_cache(environment: Mapping[str, str] | None = None) -> Path:
-    """Return the folder for what can be made again: $SEQNETS_CACHE, or seqnets in $XDG_CACHE_HOME or ~/.cache.
+    """Return the cache folder: $SEQNETS_CACHE, or seqnets in $XDG_CACHE_HOME or ~/.cache.
 
-    Where there is neither, nor a home, it is a folder of the system's temporary one.
+    Without any of these and without a home, it is inside the system's temporary folder.
 
     Example:
         >>> user_cache({"SEQNETS_CACHE": "/scratch/seqnets"}).as_posix()
@@ -30,7 +30,7 @@ def user_cache(environment: Mapping[str, str] | None = None) -> Path:
 
 
 def cache_folder(name: str) -> Path:
-    """Return a folder of the user's cache, made if need be; one of the system's temporary folder where that cannot be.
+    """Return a folder of the user's cache, made if needed; if that is impossible, one in the system's temporary folder.
 
     Raises:
         OSError: neither can be written to.
@@ -46,7 +46,7 @@ def cache_folder(name: str) -> Path:
 
 
 def expanded_pattern(name: str) -> str:
-    r"""Return a path or a glob pattern with ~ replaced by the home folder, whose own characters are none of a pattern's.
+    r"""Return a path or a glob pattern with ~ replaced by the home folder, whose special characters are escaped.
 
     Example:
         >>> expanded_pattern("texts/*.txt")
@@ -60,7 +60,7 @@ def expanded_pattern(name: str) -> str:
 
 
 def absolute_pattern(name: str) -> str:
-    """Return a path or a glob pattern as it means the same from any folder; "-" is standard input and stays.
+    """Return a path or a glob pattern in absolute form; "-" is standard input and stays.
 
     Example:
         >>> absolute_pattern("-"), absolute_pattern("/texts/../a*.txt")
@@ -73,7 +73,7 @@ def absolute_pattern(name: str) -> str:
 
 
 def absolute(path: str) -> str:
-    """Return a path as it means the same from any folder, ~ for the home folder.
+    """Return a path in absolute form; ~ is the home folder.
 
     Example:
         >>> absolute("/a/../b")
@@ -83,10 +83,10 @@ def absolute(path: str) -> str:
 
 
 def at_home(settings: Record) -> Record:
-    """Return settings whose paths begin with the home folder where ~ was written: shells expand it in words alone.
+    """Return settings with ~ in paths replaced by the home folder: shells expand it only at the start of words.
 
     Args:
-        settings: a frozen dataclass, its sections frozen dataclasses too.
+        settings: a frozen dataclass whose sections are frozen dataclasses.
     """
     changes = {}
     for field in dataclasses.fields(settings):  # pyright: ignore[reportArgumentType]
@@ -103,7 +103,7 @@ def _at_home(value: Any) -> Any:
 
 
 def is_usable(folder: Path) -> bool:
-    """Say whether a folder, made if need be, can be written to, and trusted where it lies in the system's temporary folder.
+    """Return whether a folder, made if needed, is writable and, inside the system's temporary folder, can be trusted.
 
     Example:
         >>> is_usable(Path("/proc/no/such"))
@@ -111,7 +111,7 @@ def is_usable(folder: Path) -> bool:
     """
     shared = _temporary()
     try:
-        if folder.is_relative_to(shared):  # where somebody else may have been before
+        if folder.is_relative_to(shared):  # where another user may have made it
             shared.mkdir(mode=0o700, exist_ok=True)
             if shared.is_symlink() or shared.stat().st_uid != _USER:
                 return False

@@ -1,4 +1,4 @@
-"""What the processes of one run tell each other; a process that is alone talks to nobody."""
+"""Communication between the processes of one run; a single process does not communicate."""
 
 import json
 from collections.abc import Callable, Sequence
@@ -8,7 +8,7 @@ import numpy as np
 
 
 def gathered(value: Any) -> list[Any]:
-    """Return the values of all processes, made of what JSON knows, in their order; to be called by all of them at once.
+    """Return the values of all processes, which must be JSON data, in order; all processes must call it together.
 
     Example:
         >>> gathered({"step": 3})
@@ -27,11 +27,11 @@ def gathered(value: Any) -> list[Any]:
 
 
 def shared_out(work: Callable[[Sequence[str]], dict[str, str]], items: Sequence[str]) -> dict[str, str]:
-    """Return `work(items)`, of several processes each doing a part of it; to be called by all of them at once.
+    """Return `work(items)`, divided among the processes; all processes must call it together.
 
     Args:
-        work: says something of some of the items.
-        items: the same in every process.
+        work: returns a result for each of some items.
+        items: equal in every process.
 
     Example:
         >>> shared_out(lambda names: {name: name.upper() for name in names}, ["a", "b"])

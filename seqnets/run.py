@@ -1,11 +1,11 @@
-"""The run folder: what is in it, and how a trained model comes out of it.
+"""The run folder: its content, and how to load a trained model from it.
 
-config.json         what the model is, how it was trained, on what (for programs); its checksum, and those of the next two
+config.json         the model, its training and its data (for programs); its checksum, and those of the next two files
 config.toml         the resolved settings (for people, and for `seqnets train --config`)
 vocabulary.json     the characters, for tasks that have them
 model.safetensors   the weights with the best validation figure (the last ones where there is no validation)
 metrics.jsonl       the figures of training: the same file, byte for byte, in every run of the same seed
-timing.jsonl        speed and memory, which no two runs share
+timing.jsonl        speed and memory, which differ in every run
 checkpoints/        what `fit` continues from
 curve.png README.md
 """
@@ -39,11 +39,11 @@ Build = Callable[[Mapping[str, Any], Any], nnx.Module]
 
 @dataclass(frozen=True)
 class Run:
-    """A trained model and what is known of it.
+    """A trained model and its records.
 
     Args:
         model: the model with the best weights.
-        config: what config.json states: `task`, `model`, `train`, `data`.
+        config: the content of config.json: `task`, `model`, `train`, `data`.
         vocabulary: a `seqnets.data.Vocabulary`, or a `TokenVocabulary`; None for tasks without one.
         directory: the run folder; None for a run in memory.
         metrics: the lines of metrics.jsonl.
@@ -61,7 +61,7 @@ def load(path: str | os.PathLike[str], *, build: Build | None = None) -> Run:
 
     Args:
         path: the folder that `fit` or `seqnets train` made.
-        build: makes the model, with any weights, out of config.json's section `model` and the vocabulary; needed
+        build: makes the model, with arbitrary weights, from config.json's section `model` and the vocabulary; needed
             only for models that are not part of seqnets.
 
     Raises:
@@ -89,17 +89,17 @@ def load(path: str | os.PathLike[str], *, build: Build | None = None) -> Run:
 
 def _refuse_more_layers(description: Mapping[str, Any], arrays: Mapping[str, Any]) -> None:
     said = description.get("config")
-    for name in ("layers", "glimpses"):  # which would take minutes to make
+    for name in ("layers", "glimpses"):  # a model of this size would take minutes to make
         count = said.get(name) if isinstance(said, Mapping) else None
         if isinstance(count, int) and count > len(arrays):
             raise UserError(f"{CONFIG} describes more {name} than {WEIGHTS} has arrays ({len(arrays)}); put back copies of both")
 
 
 def read_config(directory: Path) -> dict[str, Any]:
-    """Return what config.json of a run folder states.
+    """Return the content of a run folder's config.json.
 
     Raises:
-        UserError: there is no such folder or file, or it is not ours, or it is damaged.
+        UserError: the folder or file does not exist, was not written by seqnets, or is damaged.
     """
     return _stated(directory)[0]
 
@@ -109,19 +109,19 @@ def write_config(directory: Path, description: Mapping[str, Any], listed: Mappin
 
     Args:
         directory: the run folder.
-        description: what is stated of the run.
-        listed: what `manifest.figures` may give for other files of the folder, by name.
+        description: the description of the run.
+        listed: results of `manifest.figures` for other files of the folder, by name.
     """
     replace_file(directory / CONFIG, manifest.sealed_json({**description, "files": listed}))
 
 
 def read_listed(directory: Path) -> dict[str, list[str]]:
-    """Return what config.json lists of other files; nothing where an older seqnets wrote it."""
+    """Return the files listed in config.json with their checksums; empty if an older seqnets wrote it."""
     return _stated(directory)[1]
 
 
 def check_file(path: Path) -> None:
-    """Refuse a file of a run folder that is not as config.json lists it.
+    """Refuse a file of a run folder that differs from its entry in config.json.
 
     Raises:
         UserError: it is missing or does not match its checksum.
@@ -153,7 +153,7 @@ def _stated(directory: Path) -> tuple[dict[str, Any], dict[str, list[str]]]:
     config["task"] = _RENAMED.get(config["task"], config["task"]) if isinstance(config["task"], str) else config["task"]
     listed = config.pop("files", {})
     if not (isinstance(listed, dict) and all(isinstance(figures, list) for figures in listed.values())):
-        raise UserError(f"'{path}' is damaged: its list of files is none")
+        raise UserError(f"'{path}' is damaged: its list of files is not valid")
     config.pop("checksum", None)
     return config, listed
 
@@ -162,7 +162,7 @@ def read_weights(path: Path) -> dict[str, np.ndarray]:
     """Return the arrays of a weights file that `write_weights` wrote.
 
     Raises:
-        UserError: the file is absent, is not ours, or does not match its checksums.
+        UserError: the file is missing, was not written by seqnets, or does not match its checksums.
     """
     from safetensors import safe_open
 
@@ -191,13 +191,13 @@ def _without_weights(path: Path) -> UserError:
         )
     if read_listed(path.parent) and not (path.parent / METRICS).is_file():
         return UserError(
-            f"'{path.parent}' has neither {path.name} nor {CHECKPOINTS}: nothing of its training is there; copy it whole"
+            f"'{path.parent}' has neither {path.name} nor {CHECKPOINTS}: the result of training is missing; copy the whole folder"
         )
-    return UserError(f"'{path.parent}' has no {path.name} yet: its training has not reached a checkpoint; run it on")
+    return UserError(f"'{path.parent}' has no {path.name} yet: its training has not reached a checkpoint; continue it")
 
 
 def weights_digest(arrays: Mapping[str, np.ndarray]) -> str:
-    """Return what tells the weights of a run from all others, for the record of its checkpoints.
+    """Return what identifies the weights of a run, for the record of its checkpoints.
 
     Example:
         >>> weights_digest({"bias": np.zeros(2)}) == weights_digest({"bias": np.ones(2)})
@@ -212,7 +212,7 @@ def write_weights(path: Path, state: Any) -> None:
 
     arrays = host_arrays(state)
     checksums = json.dumps({name: checksum(array) for name, array in arrays.items()})
-    # one entry only: safetensors writes several in any order, and equal weights should make equal files
+    # only one entry: safetensors writes several in any order, and equal weights should give equal files
     replace_file(path, save(arrays, {"seqnets_checksums": checksums}))
 
 
@@ -228,17 +228,17 @@ def read_lines(path: Path) -> list[dict[str, Any]]:
 
 
 def damage_of_metrics(path: Path, record: Mapping[str, Any]) -> str | None:
-    """Say what is wrong with the lines of metrics.jsonl that came before a checkpoint, or return None.
+    """Describe what is wrong with the lines of metrics.jsonl before a checkpoint; None if they are right.
 
     Args:
         path: the file.
-        record: that of the checkpoint.
+        record: the record of the checkpoint.
     """
     if not path.is_file():
         return f"'{path}' is missing"
     content = read_bytes(path)[: record["metrics_bytes"]]
     if record.get("metrics_checksum", figures := manifest.figures(content)) != figures:
-        return f"'{path}' is damaged: its first {record['metrics_bytes']:,} bytes do not fit their checksum"
+        return f"'{path}' is damaged: its first {record['metrics_bytes']:,} bytes do not match their checksum"
     return None
 
 
@@ -246,7 +246,7 @@ def read_vocabulary(path: Path) -> Any:
     """Return the vocabulary of a run folder; None where it has none.
 
     Raises:
-        UserError: the file is none, or is damaged or missing.
+        UserError: the file is missing, damaged or not a vocabulary.
     """
     from seqnets.data.words.kinds import vocabulary_from_json
 
@@ -263,4 +263,4 @@ def _builder(directory: Path, config: Mapping[str, Any]) -> Build:
     return import_module(f"seqnets.models.{home}").from_description
 
 
-_RENAMED = {"tagger": "tagger", "Tagger": "Tagger"}  # tasks and kinds of older run folders
+_RENAMED = {"tagger": "tagger", "Tagger": "Tagger"}  # tasks and kinds in older run folders

@@ -83,7 +83,7 @@ HARMS = {
         "vocabulary.json' is damaged: it",
     ),
     "another config": (lambda run: exchange(run / "config.json", "gru", "gsu"), r"config.json' is damaged: it does not fit"),
-    "a strange list of files": (lambda run: edit(run, files={"vocabulary.json": 3}), "its list of files is none"),
+    "a strange list of files": (lambda run: edit(run, files={"vocabulary.json": 3}), "its list of files is not valid"),
     "a config without checksum": (
         lambda run: exchange(run / "config.json", '"checksum"', '"checksun"'),
         "is damaged: it",

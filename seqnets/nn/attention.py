@@ -55,17 +55,17 @@ class AdditiveAttention(nnx.Module):
 
         Args:
             annotations: `(B, L, D)`.
-            mask: `(B, L)` booleans; where False, no matter what lies there, not even a gradient sees it.
+            mask: `(B, L)` booleans; where False, the annotation has no effect, not even on gradients.
         """
         _check_annotations(annotations, self.annotation_features)
         return affine(_shown(annotations, mask).astype(self.dtype), self.annotation_kernel[...], self.annotation_bias[...])
 
     def __call__(self, query: Array, projected: Array, annotations: Array, mask: Array | None = None) -> tuple[Array, Array]:
-        """Look at the annotations.
+        """Attend to the annotations.
 
         Args:
             query: `(B, Q)`.
-            projected: `(B, L, A)`, of `project`.
+            projected: `(B, L, A)`, from `project`.
             annotations: `(B, L, D)`.
             mask: `(B, L)` booleans; False hides a location.
 
@@ -120,7 +120,7 @@ class DotAttention(nnx.Module):
         return affine(_shown(annotations, mask).astype(self.dtype), self.annotation_kernel[...])
 
     def __call__(self, query: Array, projected: Array, annotations: Array, mask: Array | None = None) -> tuple[Array, Array]:
-        """Look at the annotations; arguments and result as for `AdditiveAttention`."""
+        """Attend to the annotations; arguments and result as for `AdditiveAttention`."""
         asked = affine(query.astype(self.dtype), self.query_kernel[...])
         weights = masked_softmax(dot_scores(asked, _shown(projected, mask)), mask)
         return weighted_sum(weights, _shown(annotations, mask)), weights
@@ -130,7 +130,7 @@ ATTENTIONS = {"additive": AdditiveAttention, "dot": DotAttention}
 
 
 def _shown(array: Array, mask: Array | None) -> Array:
-    """Put zeros at hidden locations: a weight of 0 times NaN would be NaN."""
+    """Zero hidden locations: a weight of 0 times NaN would be NaN."""
     return array if mask is None else jnp.where(mask[..., None], array, 0)
 
 

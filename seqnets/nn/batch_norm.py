@@ -13,16 +13,16 @@ class BatchNorm(nnx.Module):
 
     $$ y = \gamma \frac{x - \mu}{\sqrt{\sigma^2 + \epsilon}} + \beta $$
 
-    With `train=True` the mean and variance are those of the batch, and the running ones move towards them:
+    With `train=True` the mean and variance are those of the batch, and the running ones move toward them:
     $\mu \leftarrow m \mu + (1 - m) \mu_B$, likewise the variance with n - 1 in the denominator. Otherwise the running
-    ones are used. Statistics are float32 whatever the dtype of x. Set `frozen = True` on a layer to keep its running
+    ones are used. Statistics are float32 for any dtype of x. Set `frozen = True` on a layer to keep its running
     statistics even in training (transfer learning).
 
     Args:
         features: size of the last axis of x.
         momentum: m; torch calls 1 - m momentum.
         epsilon: added to the variance.
-        rngs: unused; taken so that every layer is made alike.
+        rngs: unused; accepted so that all layers have the same arguments.
 
     Raises:
         UserError: x has another number of features.

@@ -13,11 +13,11 @@ Layer = Callable[..., Any]
 class Chain(nnx.List):
     """Apply layers in order.
 
-    Each module gets `train` and a key of its own; a plain function such as `jax.nn.relu` gets the array alone. A chain is
+    Each module gets `train` and its own key; a plain function such as `jax.nn.relu` gets only the array. A chain is
     a list: it can be indexed, sliced by comprehension and extended.
 
     Args:
-        layers: the layers, first one first.
+        layers: the layers, in order.
 
     Example:
         >>> Chain([jax.nn.relu, lambda x: 2 * x])(jax.numpy.array([-1.0, 3.0]))

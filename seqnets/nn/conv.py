@@ -19,8 +19,8 @@ class Conv(nnx.Module):
         stride: pixels from one position to the next.
         padding: rings of zeros (torch's convention), or `"SAME"` or `"VALID"`.
         dilation: pixels between two taps.
-        groups: slices of the features that do not see each other.
-        use_bias: whether a bias is added; a batch norm that follows makes it idle.
+        groups: independent slices of the features.
+        use_bias: whether a bias is added; a following batch norm makes it useless.
         kernel_init: how the kernel [KH, KW, in_features / groups, out_features] starts; He by default.
         rngs: `params` is used.
 
@@ -76,7 +76,7 @@ class ConvTranspose(nnx.Module):
         padding: rings cut off the output.
         output_padding: rows and columns added at the bottom and right.
         dilation: pixels between two taps.
-        groups: slices of the features that do not see each other.
+        groups: independent slices of the features.
         use_bias: whether a bias is added.
         kernel_init: how the kernel [KH, KW, in_features / groups, out_features] starts; He by default.
         rngs: `params` is used.
@@ -122,7 +122,7 @@ class ConvTranspose(nnx.Module):
 
 
 class LocallyConnected(nnx.Module):
-    """Convolve with a kernel of its own at every position, for images of one size.
+    """Convolve with a separate kernel at every position, for images of one size.
 
     Args:
         in_features: channels of x.
@@ -136,7 +136,7 @@ class LocallyConnected(nnx.Module):
         rngs: `params` is used.
 
     Raises:
-        UserError: at the call, x is of another size.
+        UserError: at the call, x has another size.
 
     Example:
         >>> LocallyConnected(3, 8, 3, image_size=(9, 9), stride=2, rngs=nnx.Rngs(0))(jnp.ones((1, 9, 9, 3))).shape

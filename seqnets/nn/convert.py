@@ -11,7 +11,7 @@ from seqnets.nn.pool import AdaptiveAveragePool, AveragePool, GlobalAveragePool
 
 
 def dense_to_conv(dense: Dense, grid: tuple[int, int]) -> Conv:
-    """Make the convolution that does at every position of a map what a dense layer does behind a flattening.
+    """Make the convolution that applies a dense layer (after flattening) at every position of a map.
 
     Args:
         dense: reads H * W * C flattened features.
@@ -43,7 +43,7 @@ def dense_to_conv(dense: Dense, grid: tuple[int, int]) -> Conv:
 
 
 def conv_to_dense(conv: Conv) -> Dense:
-    """Make the dense layer that does on a flattened map of the window's size what a convolution does on the map.
+    """Make the dense layer that applies a convolution to a flattened map of the window's size.
 
     Args:
         conv: one without groups, dilation and padding.
@@ -57,7 +57,7 @@ def conv_to_dense(conv: Conv) -> Dense:
     """
     if conv.groups != 1 or conv.dilation not in (1, (1, 1)) or conv.padding not in (0, (0, 0), "VALID"):
         raise UserError(
-            f"a convolution with groups {conv.groups}, dilation {conv.dilation} and padding {conv.padding} is no dense layer; "
+            f"a convolution with groups {conv.groups}, dilation {conv.dilation} and padding {conv.padding} is not a dense layer; "
             "give one with groups 1, dilation 1 and padding 0"
         )
     kernel = conv.kernel[...].reshape(-1, conv.out_features)
@@ -68,20 +68,20 @@ def conv_to_dense(conv: Conv) -> Dense:
 
 
 def slide(layer: Layer, x: jax.ShapeDtypeStruct) -> tuple[Layer, jax.ShapeDtypeStruct]:
-    """Rewrite a layer so that it slides over maps larger than the one it was made for.
+    """Rewrite a layer so that it slides over larger maps than the one it was made for.
 
-    Flattening goes, dense layers become convolutions, global averages become averages over a sliding window; everything
-    else stays. The parameters are the same.
+    Flattening is removed, dense layers become convolutions, and global averages become averages over a sliding window.
+    Everything else stays, and the parameters are the same.
 
     Args:
         layer: a layer, or a chain of them.
         x: shape and dtype of the map [1, H, W, C], or of the features [1, F], the layer was made for.
 
     Returns:
-        The new layer, and the shape of what the old one makes of `x`.
+        The new layer, and the shape of the old layer's output for `x`.
 
     Raises:
-        UserError: an adaptive pooling does real work at this size.
+        UserError: an adaptive pooling changes the map at this size.
 
     Example:
         >>> import jax.numpy as jnp

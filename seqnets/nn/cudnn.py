@@ -1,4 +1,4 @@
-"""LSTM layers that cuDNN runs whole."""
+"""LSTM layers that cuDNN runs in one call."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -31,17 +31,17 @@ class CuDNN(nnx.Module):
     Args:
         layer: an `RNN`, a `BidirectionalRNN` that concatenates, or a `StackedRNN` of layers of one size and kind, all of them
             around `LSTMCell`s in float32 without layer norm, noise or remat.
-        return_carry: return `(outputs, carry)` instead of the outputs; by default what the layer does.
+        return_carry: return `(outputs, carry)` instead of the outputs; by default as the layer does.
 
     Raises:
-        UserError: cuDNN has no such layers; the sentence says what it lacks.
+        UserError: cuDNN has no such layers; the message says what it lacks.
 
     Example:
         >>> from seqnets.nn import GRUCell
         >>> CuDNN(RNN(GRUCell(3, 5, rngs=nnx.Rngs(0))))
         Traceback (most recent call last):
         ...
-        seqnets.errors.UserError: cuDNN cannot run this layer: it has the LSTM only, and found GRUCell; use it without CuDNN
+        seqnets.errors.UserError: cuDNN cannot run this layer: it has only the LSTM, and found GRUCell; use it without CuDNN
 
     References:
         Appleyard, Kociský, Blunsom, "Optimizing performance of recurrent neural networks on GPUs", 2016.
@@ -64,7 +64,7 @@ class CuDNN(nnx.Module):
         """Run the layers; arguments and result as for the layer itself.
 
         Raises:
-            UserError: as for the layer; also where there is no NVIDIA GPU, for no steps, and under a mesh of devices.
+            UserError: as for the layer; also without an NVIDIA GPU, without steps, or under a mesh of devices.
         """
         layers = _directions(self.layer)
         inputs = arguments.as_array("inputs", inputs)
@@ -116,14 +116,14 @@ def _refusal(layer: Any) -> str | None:
     for rnn in (rnn for directions in layers for rnn in directions):
         if reason := _layer_refusal(rnn):
             return reason
-    fits = "its layers must be alike in size and direction, and each read what the one below puts out"
+    fits = "its layers must be alike in size and direction, and each must read the output of the one below"
     return None if _fits(layers) else fits
 
 
 def _layer_refusal(rnn: Any) -> str | None:
     cell = getattr(rnn, "cell", rnn)
     if type(cell) is not LSTMCell:
-        return f"it has the LSTM only, and found {type(cell).__name__}"
+        return f"it has only the LSTM, and found {type(cell).__name__}"
     if cell.layer_norm or any(cell.zoneout):
         return f"it has no {'layer normalization' if cell.layer_norm else 'zoneout'}"
     if rnn.remat or rnn.weight_dropout:

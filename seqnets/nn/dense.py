@@ -46,13 +46,13 @@ class Dense(nnx.Module):
         if x.shape[-1] != self.in_features:
             raise UserError(
                 f"x {x.shape} has {x.shape[-1]} features but the dense layer takes {self.in_features}; "
-                "after convolutions that means an image of another size than the network was built for"
+                "after convolutions, this means that the image has another size than the network was built for"
             )
         return affine(x, self.kernel[...], None if self.bias is None else self.bias[...])
 
 
 class Flatten(nnx.Module):
-    """Lay the pixels and features of each image in one row, rows of the image first: [B, H, W, C] to [B, H * W * C].
+    """Flatten each image into one row, in the order of its rows: [B, H, W, C] to [B, H * W * C].
 
     Example:
         >>> Flatten()(jnp.zeros((2, 7, 7, 512))).shape

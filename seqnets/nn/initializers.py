@@ -1,4 +1,4 @@
-"""How weights start."""
+"""Initializers of weights."""
 
 import jax
 import jax.numpy as jnp
@@ -7,7 +7,7 @@ from jax.nn.initializers import Initializer
 
 
 def _in_float32(initializer: Initializer) -> Initializer:
-    """Draw numbers of 16 bits in 32, and round them: the decompositions behind some initializers have no shorter form."""
+    """Draw 16-bit numbers in 32 bits and round them: the decompositions in some initializers need 32 bits."""
 
     def initialize(key: Array, shape, dtype=jnp.float32, out_sharding=None) -> Array:
         del out_sharding
@@ -23,7 +23,7 @@ convolution_kernel: Initializer = _in_float32(jax.nn.initializers.he_normal())
 
 
 def gate_blocks(initializer: Initializer, hidden_features: int) -> Initializer:
-    """Initialize each gate's block of a fused kernel on its own, so that fan-in and orthogonality are those of one gate.
+    """Initialize each gate's block of a fused kernel separately, so that fan-in and orthogonality are those of one gate.
 
     Args:
         initializer: makes one `(rows, H)` block.

@@ -7,7 +7,7 @@ from seqnets.ops.local_response import local_response_norm
 
 
 class LocalResponseNorm(nnx.Module):
-    """Divide every number by the strength of its neighbors: `seqnets.ops.local_response.local_response_norm`.
+    """Divide every value by the strength of its neighbors: `seqnets.ops.local_response.local_response_norm`.
 
     Args:
         size: features in a neighborhood.

@@ -16,10 +16,10 @@ from seqnets.ops.timestep import TimeInputs
 
 
 def pack_layers(layers: Sequence[Any]) -> PackedStack | None:
-    """Return the weights of layers for `seqnets.ops.stack_step.step`, or None where that cannot be used.
+    """Return the weights of layers for `seqnets.ops.stack_step.step`, or None if it cannot be used.
 
-    It takes seqnets cells of one recurrence and one size, each of which reads what the one below puts out, where the native
-    backend would run them over time.
+    It takes seqnets cells of one recurrence and one size, each of which reads the output of the one below, if the native
+    backend can run them over time.
 
     Args:
         layers: lowest first.

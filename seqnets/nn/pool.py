@@ -1,4 +1,4 @@
-"""Pooling as layers, so that it can stand in a chain and show in a summary."""
+"""Pooling as layers, so that it can be part of a chain and appear in a summary."""
 
 import jax
 from flax import nnx
@@ -31,7 +31,7 @@ class MaxPool(nnx.Module):
 
 
 class AveragePool(nnx.Module):
-    """Average what is under each position of a window: `seqnets.ops.pool.average_pool`.
+    """Average the values under each position of a window: `seqnets.ops.pool.average_pool`.
 
     Args:
         window: one number or (height, width).
@@ -84,7 +84,7 @@ class GlobalAveragePool(nnx.Module):
 
 
 class AdaptiveAveragePool(nnx.Module):
-    """Average over a grid of bins of a given size, whatever the size of the image.
+    """Average over a grid of bins of a given size, for images of any size.
 
     Args:
         size: of the grid, one number or (height, width).

@@ -1,4 +1,4 @@
-"""Noise that keeps a network from learning its training text by heart. A key switches it on; without one it is off."""
+"""Noise that reduces overfitting. A key turns it on; without one it is off."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -9,7 +9,7 @@ from jax import Array
 
 
 def dropout(x: Array, rate: float, key: Array | None) -> Array:
-    """Zero each number with probability `rate` and scale the rest by 1 / (1 - rate).
+    """Zero each value with probability `rate` and scale the rest by 1 / (1 - rate).
 
     Args:
         x: any shape.
@@ -83,7 +83,7 @@ def drop_weights(weights: Any, rate: float, key: Array | None) -> Any:
 
 
 def zoneout_shares(rates: Sequence[float], key: Array | None, shape: tuple[int, int, int], dtype: Any) -> list[Array]:
-    """Draw which numbers of the state stay as they were: 1 keeps the old one, 0 takes the new one.
+    """Draw which values of the state stay: 1 keeps the old one, 0 takes the new one.
 
     Args:
         rates: the probability of staying, for each part of the state.

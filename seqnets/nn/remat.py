@@ -1,4 +1,4 @@
-"""Long sequences in little memory: only the state at the border of each chunk of steps is kept, the rest is computed again."""
+"""Long sequences in little memory: only the state at the start of each chunk is kept, and the rest is computed again."""
 
 from collections.abc import Callable
 from functools import partial
@@ -18,10 +18,10 @@ def in_chunks(run: Run, size: int, carry: Carry, inputs: Any, *, reverse: bool =
 
     Args:
         run: `run(chunk, carry, first) -> (carry, outputs)`, where `first` is the number of the chunk's first step.
-        size: steps in a chunk; the root of T keeps the least.
+        size: steps in a chunk; the square root of T needs the least memory.
         carry: the state before the first step.
         inputs: a pytree of arrays `(T, ...)`.
-        reverse: take the chunks from the last to the first; `run` does the same with the steps in one.
+        reverse: run the chunks from the last to the first; `run` does the same with the steps of a chunk.
 
     Returns:
         The state after the last step, and the outputs `(T, ...)`.
@@ -55,6 +55,6 @@ def _rest(run: Run, first: int, inputs: Any, carry: Carry, reverse: bool) -> tup
 def _whole_chunks(run: Run, size: int, inputs: Any, carry: Carry, reverse: bool) -> tuple[Carry, Array]:
     chunks = jax.tree.map(lambda array: array.reshape(-1, size, *array.shape[1:]), inputs)
     count = jax.tree.leaves(chunks)[0].shape[0]
-    again = jax.checkpoint(lambda carry, chunk: run(chunk[0], carry, chunk[1]), prevent_cse=False)  # a scan's body is apart
+    again = jax.checkpoint(lambda carry, chunk: run(chunk[0], carry, chunk[1]), prevent_cse=False)  # a scan compiles its body alone
     carry, outputs = jax.lax.scan(again, carry, (chunks, jnp.arange(count) * size), reverse=reverse)
     return carry, outputs.reshape(-1, *outputs.shape[2:])

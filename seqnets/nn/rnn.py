@@ -21,8 +21,8 @@ from seqnets.ops.recurrent import Carry
 class RNN(nnx.Module):
     """A recurrent layer: a cell run over every step of a sequence.
 
-    For a seqnets cell the input projection of the whole sequence is one matrix product, and the loop runs on the fastest backend
-    that fits. Any other `nnx.RNNCellBase` is scanned as it is: Flax's own, one that draws random keys, a subclass of a seqnets
+    For a seqnets cell the input projection of the whole sequence is one matrix product, and the loop runs on the fastest suitable
+    backend. Any other `nnx.RNNCellBase` is scanned as it is: Flax's own, one that draws random keys, a subclass of a seqnets
     cell with another `__call__`, `step` or `stepper`.
 
     Args:
@@ -31,8 +31,8 @@ class RNN(nnx.Module):
         reverse: run from the last step to the first; outputs stay where their inputs were.
         return_carry: return `(outputs, carry)` instead of the outputs.
         weight_dropout: rate of DropConnect on the recurrent kernels while a key is given.
-        remat: keep for the backward pass only the state at every so many steps, and compute what lies between again: about a
-            third more time, and memory for a few times the root of T steps instead of T; 0 keeps everything.
+        remat: for the backward pass, keep the state only every this many steps, and compute the rest again: about a third
+            more time, and memory for a few times the square root of T steps instead of T; 0 keeps everything.
         backend: see `seqnets.ops.over_time`.
 
     Raises:
@@ -88,13 +88,13 @@ class RNN(nnx.Module):
 
         Args:
             inputs: `(B, T, F)`, or `(T, B, F)` when time-major.
-            initial_carry: the state before the first step; zeros by default. An LSTM takes a plain pair `(c, h)` too.
-            lengths: `(B,)` integers, or one for all rows; what lies beyond a row's length changes neither outputs, which are zero
-                there, nor carry.
+            initial_carry: the state before the first step; zeros by default. An LSTM also takes a plain pair `(c, h)`.
+            lengths: `(B,)` integers, or one for all rows; steps beyond a row's length have zero outputs and do not
+                change the carry.
             resets: booleans `(B, T)`, or `(T, B)` when time-major, or of one row for all: zero the state before this step.
-            key: a JAX key that switches zoneout and weight dropout on; None is inference.
+            key: a JAX key that turns on zoneout and weight dropout; None for inference.
             return_carry: overrides the layer's own setting.
-            projected: the inputs went through `cell.project` already; their last axis is gates * H.
+            projected: the inputs already went through `cell.project`; their last axis is gates * H.
 
         Returns:
             The outputs `(B, T, H)` (or time-major), and with `return_carry` also the carry after the last step.
@@ -151,7 +151,7 @@ class RNN(nnx.Module):
 
 
 def initialize_carry(cell: nnx.RNNCellBase, input_shape: tuple[int, ...]) -> Carry:
-    """Return the zero carry of any cell; Flax's own cells want a source of randomness even for zeros.
+    """Return the zero carry of any cell; Flax's own cells need a source of randomness even for zeros.
 
     Example:
         >>> from flax import nnx
@@ -171,7 +171,7 @@ def _start(cell: nnx.RNNCellBase, input_shape: tuple[int, ...], carry: Carry | N
 def _scan_any_cell(cell, inputs, carry, lengths, resets, reverse: bool) -> tuple[Array, Carry]:
     start = jax.tree.map(jnp.zeros_like, initialize_carry(cell, inputs.shape[1:]))
     valid = None if lengths is None else jnp.arange(inputs.shape[0])[:, None] < lengths[None, :]
-    resets = resets if resets is None or valid is None else resets & valid  # beyond its length, a row's state stays
+    resets = resets if resets is None or valid is None else resets & valid  # a row's state stays beyond its length
     graph, parameters, others = nnx.split(cell, nnx.Param, ...)
     changed: list[bool] = []
 
@@ -187,7 +187,7 @@ def _scan_any_cell(cell, inputs, carry, lengths, resets, reverse: bool) -> tuple
         return (_choose(is_valid, after, before), others), _choose(is_valid, output, jnp.zeros_like(output))
 
     (last, others), outputs = jax.lax.scan(step, (carry, others), (inputs, resets, valid), reverse=reverse)
-    if any(changed):  # counts of keys that were drawn, running means: the next call goes on from here
+    if any(changed):  # counts of drawn keys, running means: the next call continues from here
         nnx.update(cell, others)
     return outputs, last
 

@@ -1,4 +1,4 @@
-"""Recurrent layers on top of and beside each other."""
+"""Stacked and bidirectional recurrent layers."""
 
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -21,7 +21,7 @@ from seqnets.ops.stack_step import PackedStack
 
 
 class StackedRNN(nnx.Module):
-    """Recurrent layers on top of each other; the carry is a tuple, one entry a layer.
+    """A stack of recurrent layers; the carry is a tuple with one entry per layer.
 
     Args:
         layers: `RNN` or `BidirectionalRNN` layers, lowest first, all batch-major.
@@ -31,7 +31,7 @@ class StackedRNN(nnx.Module):
         return_carry: return `(outputs, carry)` instead of the outputs.
 
     Raises:
-        UserError: for no layers or a time-major one.
+        UserError: there are no layers, or one is time-major.
 
     Example:
         >>> import jax.numpy as jnp
@@ -72,7 +72,7 @@ class StackedRNN(nnx.Module):
         return_carry: bool | None = None,
         projected: bool = False,
     ) -> Any:
-        """Run all layers; arguments and result as for `RNN`, `initial_carry` with one entry a layer."""
+        """Run all layers; arguments and result as for `RNN`, `initial_carry` with one entry per layer."""
         starts = (None,) * len(self.layers)
         if initial_carry is not None:
             starts = arguments.entries(initial_carry, len(self.layers), name="initial_carry")
@@ -96,27 +96,27 @@ class StackedRNN(nnx.Module):
         return x, tuple(carry)
 
     def join(self, inputs: Array, outputs: Array) -> Array:
-        """Add the residual connection where it is wanted and fits."""
+        """Add the residual connection, if it is wanted and the sizes match."""
         return outputs + inputs if self.residual and inputs.shape == outputs.shape else outputs
 
     def pack(self) -> PackedStack | None:
-        """Return the weights for the fastest `stepper`, or None where it is not for these layers; not to be differentiated."""
+        """Return the weights for the fastest `stepper`, or None if these layers cannot use it; not differentiable."""
         return None if self.residual else pack_layers(self.layers)
 
     def stepper(
         self, packed: PackedStack | None = None
     ) -> Callable[[Array, Sequence[Carry], Array | None], tuple[Array, tuple[Carry, ...]]]:
-        """Return a function that takes one step in every layer, for loops that must not prepare weights at every step.
+        """Return a function that takes one step in every layer, for loops that should not prepare weights at every step.
 
         Args:
-            packed: what `pack` gave; without it the layers step one by one, in plain JAX.
+            packed: the result of `pack`; without it the layers step one by one, in plain JAX.
 
         Returns:
             `(projected (B, gates * H), carries, inputs) -> (outputs (B, H), carries)`, where `projected` went through the lowest
-            cell's `project`, and the inputs themselves, or None, are for the residual connection around it.
+            cell's `project`, and the inputs themselves, or None, serve the residual connection around it.
 
         Raises:
-            UserError: a layer does not run forward over a seqnets cell; the function also for carries that do not fit.
+            UserError: a layer does not run forward over a seqnets cell; the function raises it for carries that do not match.
         """
         cells: list[Any] = [getattr(layer, "cell", None) for layer in self.layers]
         if any(layer.reverse for layer in self.layers if isinstance(layer, RNN)) or not all(hasattr(c, "stepper") for c in cells):
@@ -161,7 +161,7 @@ class BidirectionalRNN(nnx.Module):
         return_carry: return `(outputs, carry)`, the carry a pair, instead of the outputs.
 
     Raises:
-        UserError: when `backward` does not run in reverse, or for an unknown `merge`.
+        UserError: `backward` does not run in reverse, or `merge` is unknown.
 
     Example:
         >>> import jax.numpy as jnp
@@ -208,7 +208,7 @@ class BidirectionalRNN(nnx.Module):
                 for projected inputs, which only one direction could have.
         """
         if resets is not None:
-            raise UserError("a bidirectional layer has no resets; give each sequence a row of its own, with lengths")
+            raise UserError("a bidirectional layer has no resets; give each sequence its own row, with lengths")
         if projected:
             raise UserError("a bidirectional layer takes raw inputs, and these were projected for one direction")
         starts = _pair(initial_carry)

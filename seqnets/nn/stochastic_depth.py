@@ -1,4 +1,4 @@
-"""Noise in convolutional networks: whole branches that drop out, and dropout as a layer."""
+"""Noise in convolutional networks: stochastic depth, and dropout as a layer."""
 
 import jax
 from flax import nnx
@@ -8,7 +8,7 @@ from seqnets.nn.regularize import dropout
 
 
 class Dropout(nnx.Module):
-    """Zero each number with probability `rate` and scale the rest up, where a key is given.
+    """Zero each value with probability `rate` and scale up the rest, if a key is given.
 
     Args:
         rate: in [0, 1).
@@ -22,12 +22,12 @@ class Dropout(nnx.Module):
         self.rate = checked_rate(rate)
 
     def __call__(self, x: jax.Array, *, train: bool = False, key: jax.Array | None = None) -> jax.Array:
-        """Drop numbers of `x` where a key is given."""
+        """Drop values of `x` if a key is given."""
         return dropout(x, self.rate, key)
 
 
 class StochasticDepth(nnx.Module):
-    r"""Drop a residual branch as a whole, for each image by itself, where a key is given.
+    r"""Drop a whole residual branch, independently for each image, if a key is given.
 
     $$ y_n = x_n \frac{m_n}{1 - r}, \qquad m_n \sim \mathrm{Bernoulli}(1 - r) $$
 
@@ -49,7 +49,7 @@ class StochasticDepth(nnx.Module):
         self.rate = checked_rate(rate)
 
     def __call__(self, x: jax.Array, *, train: bool = False, key: jax.Array | None = None) -> jax.Array:
-        """Drop images of `x` where a key is given."""
+        """Drop images of `x` if a key is given."""
         if key is None or self.rate == 0:
             return x
         kept = jax.random.bernoulli(key, 1 - self.rate, (x.shape[0],) + (1,) * (x.ndim - 1))
@@ -57,14 +57,14 @@ class StochasticDepth(nnx.Module):
 
 
 def linear_decay(rate: float, depth: int) -> list[float]:
-    """Spread drop rates over a network: nothing at the input, `rate` at the last block.
+    """Spread drop rates over a network: zero at the input, `rate` at the last block.
 
     Args:
-        rate: of the last block.
+        rate: rate of the last block.
         depth: number of blocks.
 
     Returns:
-        One rate a block: rate * l / depth for l = 1 .. depth.
+        One rate per block: rate * l / depth for l = 1 .. depth.
 
     Example:
         >>> linear_decay(0.5, 4)
@@ -74,7 +74,7 @@ def linear_decay(rate: float, depth: int) -> list[float]:
 
 
 def checked_rate(rate: float) -> float:
-    """Refuse a rate that is no probability below one.
+    """Refuse a rate that is not a probability below one.
 
     Example:
         >>> checked_rate(1.5)

@@ -1,4 +1,4 @@
-"""What is written when a run ends: the model card, which says what a stranger needs to know of it, and the curve."""
+"""The files written when a run ends: the model card and the loss curve."""
 
 import platform
 import sys
@@ -17,7 +17,7 @@ _PACKAGES = ("seqnets", "jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "n
 
 
 def write_summary(run: Run, best: dict[str, Any] | None, tell: Callable[[str], None]) -> None:
-    """Write curve.png, where matplotlib is installed, and README.md."""
+    """Write curve.png, if matplotlib is installed, and README.md."""
     if run.directory is None:
         return
     drawn = write_curve(run.directory / CURVE, run.metrics, tell)
@@ -29,8 +29,8 @@ def model_card(run: Run, best: Mapping[str, Any] | None, curve: str | None) -> s
 
     Args:
         run: the run.
-        best: the step and value of the best validation figure; None where there was no validation.
-        curve: the file name of the loss curve; None where there is none.
+        best: the step and value of the best validation figure; None without validation.
+        curve: the file name of the loss curve; None if there is none.
     """
     name = run.directory.resolve().name if run.directory else "model"
     sections = {

@@ -1,4 +1,4 @@
-"""What training takes: seconds, and memory."""
+"""The time and memory of training."""
 
 import contextlib
 import sys
@@ -6,7 +6,7 @@ import time
 
 
 class Clock:
-    """Counts the seconds of training, pauses for evaluation and saving left out."""
+    """Counts the seconds of training, without pauses for evaluation and saving."""
 
     def __init__(self, step: int) -> None:
         self._begin = self._marked_at = time.perf_counter()
@@ -19,7 +19,7 @@ class Clock:
         return time.perf_counter() - self._begin - self._away
 
     def rate(self, step: int) -> float:
-        """Return the steps a second since this was last asked."""
+        """Return the steps per second since the last call."""
         steps, seconds = step - self._marked_step, self.seconds - (self._marked_at - self._begin)
         self._marked_step, self._marked_at = step, self._begin + self.seconds
         return steps / max(seconds, 1e-9)
@@ -33,7 +33,7 @@ class Clock:
 
 
 def peak_memory() -> dict[str, int]:
-    """Return this process's peak memory in megabytes as a figure of timing.jsonl; nothing where it cannot be told."""
+    """Return this process's peak memory in megabytes as a figure of timing.jsonl; empty if it is not available."""
     try:
         import resource
     except ImportError:  # Windows

@@ -32,9 +32,9 @@ class TrainConfig:
     batch_size: int = 32
     """Examples or streams in one step, B."""
     seed: int = 0
-    """Seeds the order of the data, dropout and everything else random in training."""
+    """Seed of the data order, dropout and all other randomness in training."""
     optimizer: OptimizerName = "adam"
-    """What makes a step of a gradient; muon takes Adam for all that is not a matrix."""
+    """The optimizer; muon uses Adam for everything that is not a matrix."""
     learning_rate: float = 2e-3
     """The highest learning rate; the schedule scales it."""
     momentum: float = 0.9
@@ -48,7 +48,7 @@ class TrainConfig:
     epsilon: float = 1e-8
     """Added to the root of the second moment."""
     weight_decay: float = 0.0
-    """Decay of the kernels; biases and scales are left alone. L2 for sgd, nesterov, adagrad, rmsprop and adam; decoupled
+    """Decay of the kernels; biases and scales do not decay. L2 for sgd, nesterov, adagrad, rmsprop and adam; decoupled
     for the others."""
     schedule: ScheduleName = "cosine"
     """constant, cosine, exponential, step, or plateau (lowers the rate when validation stops improving)."""
@@ -57,45 +57,45 @@ class TrainConfig:
     decay_steps: int = 0
     """The step at which cosine ends (0: the last one), or the period of exponential and step (0: a tenth of them)."""
     decay_rate: float = 0.5
-    """What exponential and step multiply the rate by in each period."""
+    """The factor by which exponential and step multiply the rate in each period."""
     floor: float = 0.0
     """The least learning rate, as a fraction of the highest."""
     plateau_factor: float = 0.1
-    """What plateau multiplies the rate by."""
+    """The factor by which plateau multiplies the rate."""
     plateau_patience: int = 5
     """Evaluations without improvement before plateau lowers the rate."""
     clip_norm: float = 5.0
-    """Largest global norm of the gradient; 0 leaves it."""
+    """Largest global norm of the gradient; 0 for no limit."""
     clip_value: float = 0.0
-    """Largest magnitude of an element of the gradient, before the norm is clipped; 0 leaves it."""
+    """Largest magnitude of an element of the gradient, before the norm is clipped; 0 for no limit."""
     averaging: float = 0.0
-    """Decay of an exponential moving average of the weights, 0.999 say; evaluation and export use it. 0 for none."""
+    """Decay of an exponential moving average of the weights, such as 0.999; evaluation and export use it. 0 for none."""
     freeze: tuple[str, ...] = ()
     """Parameters that stay as they are, by path (stem, stage1.0, *.bias); batch norms among them use their running statistics."""
     rate_multipliers: tuple[str, ...] = ()
-    """What the updates of some parameters are multiplied by, each PATTERN=FACTOR (stem.*=0.1); the last match counts."""
+    """Factors for the updates of some parameters, each PATTERN=FACTOR (stem.*=0.1); the last match counts."""
     max_spike: float = 0.0
-    """Leave out steps whose gradient's norm is over so many times its running mean, as those that are not finite; 0 for none."""
+    """Skip steps whose gradient norm exceeds its running mean by this factor, like steps that are not finite; 0 for never."""
     max_bad_steps: int = 10
-    """Stop after so many steps in a row that had to be left out."""
+    """Stop after this many skipped steps in a row."""
     steps_per_dispatch: int = 0
-    """Steps in one call of the device, which changes no result; more help where a step is short. 0 chooses: up to 16."""
+    """Steps per device call; it changes no result, and more steps help if each is short. 0 chooses up to 16."""
     log_every: int = 50
     """Steps between lines of metrics.jsonl, which hold means over that interval."""
     evaluate_every: int = 500
-    """Steps between passes over the validation split; 0 for one at the end only."""
+    """Steps between passes over the validation split; 0 for one only at the end."""
     patience: int = 0
     """Validation passes in a row without a better figure after which training stops; 0 for never."""
     save_every: int = 500
-    """Steps between checkpoints; 0 for one at the end, at each best and on interruption only."""
+    """Steps between checkpoints; 0 for one only at the end, at each best figure and on interruption."""
     keep: int = 2
     """Last checkpoints kept, besides the best."""
     watchdog: float = 0.0
     """Seconds without a step or an evaluation after which all stacks are printed and the process ends; 0 for never."""
     mesh: str = ""
-    """Devices: data=4 divides each batch over four, data=4,model=2 large weights over two as well; auto for all; "" for one."""
+    """Devices: data=4 divides each batch over four; data=4,model=2 also large weights over two; auto for all; "" for one."""
     cuda_graphs: bool = False
-    """Launch the loop over time as one CUDA graph, on an NVIDIA GPU, where no kernel of its own does all steps."""
+    """Launch the loop over time as one CUDA graph on an NVIDIA GPU, unless one kernel already runs all steps."""
     tensorboard: bool = False
     """Also write TensorBoard files (needs `pip install 'seqnets[viz]'`)."""
 
@@ -123,7 +123,7 @@ def parsed_multiplier(setting: str) -> tuple[str, float]:
     """Split "pattern=factor".
 
     Raises:
-        UserError: it is not of this form, or the factor is no number above 0.
+        UserError: it does not have this form, or the factor is not a number above 0.
 
     Example:
         >>> parsed_multiplier("stem.*=0.1")

@@ -1,7 +1,7 @@
-"""Loops as CUDA graphs: the host launches once what it otherwise launches kernel by kernel, at every step in time.
+"""Loops as CUDA graphs: the host launches a loop once instead of launching every kernel of every step.
 
-XLA captures a loop whole where all in it can be captured. What it copies without a kernel cannot, such as the state of one step
-into that of all steps; so such copies are turned off.
+XLA captures a whole loop if it can capture everything in it. It cannot capture copies without a kernel, such as the copy of one
+step's state into the array of all states, so such copies are turned off.
 """
 
 from typing import Any
@@ -16,11 +16,11 @@ OPTIONS = CUDA_GRAPHS
 
 
 def compiler_options(wanted: bool) -> dict[str, Any]:
-    """Return what makes XLA capture loops as CUDA graphs, or nothing where that is not wanted.
+    """Return the options that make XLA capture loops as CUDA graphs; empty if that is not wanted.
 
     Raises:
-        UserError: it is wanted, and there is no NVIDIA GPU, this XLA does not know how, or its graphs compute
-            something else than the same steps without them.
+        UserError: it is wanted, but there is no NVIDIA GPU, this XLA does not support it, or its graphs give
+            other results than the steps without them.
 
     Example:
         >>> compiler_options(False)
@@ -33,7 +33,7 @@ def compiler_options(wanted: bool) -> dict[str, Any]:
     try:
         jax.jit(lambda x: x, compiler_options=OPTIONS).lower(0).compile()
     except jax.errors.JaxRuntimeError as failure:
-        raise UserError(f"train.cuda_graphs is not known to this jaxlib ({str(failure).splitlines()[0]}); leave it out") from None
+        raise UserError(f"train.cuda_graphs is unknown to this jaxlib ({str(failure).splitlines()[0]}); leave it out") from None
     if reason := self_check.refusal("cuda_graphs"):
-        raise UserError(f"train.cuda_graphs cannot be had: {reason}; leave it out")
+        raise UserError(f"train.cuda_graphs is not available: {reason}; leave it out")
     return OPTIONS

@@ -9,7 +9,7 @@ from seqnets.run import replace_file
 
 
 def write_curve(path: Path, metrics: Sequence[Mapping[str, Any]], tell: Callable[[str], None]) -> bool:
-    """Draw the training loss and the validation figures; say whether it was possible.
+    """Draw the training loss and the validation figures; return whether it was possible.
 
     Args:
         path: the PNG to write.

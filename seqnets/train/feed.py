@@ -13,8 +13,8 @@ from seqnets.train.config import TrainConfig
 from seqnets.train.task import BatchSource
 
 _AHEAD = 2
-_MOST_STEPS = 16  # beyond, a few percent are gained, and a signal waits longer
-_DISPATCH_OPERATIONS = 5e8  # a few milliseconds, next to which the tenth of one that a call costs is little
+_MOST_STEPS = 16  # more would gain a few percent, and make signals wait longer
+_DISPATCH_OPERATIONS = 5e8  # a few milliseconds, so that the tenth of a millisecond per call does not matter
 
 
 class Dispatch(NamedTuple):
@@ -30,12 +30,12 @@ class Dispatch(NamedTuple):
 
 
 def settled(config: TrainConfig, weights: int, units: int) -> TrainConfig:
-    """Return the configuration with `steps_per_dispatch` chosen where it is 0.
+    """Return the configuration, with `steps_per_dispatch` chosen if it is 0.
 
     Args:
         config: how to train.
         weights: numbers in the parameters.
-        units: characters, or whatever a batch is counted in, of one step.
+        units: characters (or other units of the task) in one step.
 
     Example:
         >>> settled(TrainConfig(), weights=17_000, units=25).steps_per_dispatch
@@ -45,13 +45,13 @@ def settled(config: TrainConfig, weights: int, units: int) -> TrainConfig:
     """
     if config.steps_per_dispatch:
         return config
-    operations = 6.0 * max(1, weights * units)  # a product and a sum for each weight and unit: forward once, backward twice
+    operations = 6.0 * max(1, weights * units)  # a product and a sum for each weight and unit: once forward, twice backward
     steps = int(min(_MOST_STEPS, max(1, _DISPATCH_OPERATIONS / operations)))
     return replace(config, steps_per_dispatch=steps)
 
 
 def dispatches(start: int, config: TrainConfig) -> Iterator[Dispatch]:
-    """Yield the dispatches from a step to the last; none crosses an evaluation or a checkpoint.
+    """Yield the dispatches from a step to the last; evaluations and checkpoints fall between dispatches.
 
     Example:
         >>> plan = dispatches(0, TrainConfig(steps=10, steps_per_dispatch=4, evaluate_every=6, save_every=0))
@@ -66,12 +66,12 @@ def dispatches(start: int, config: TrainConfig) -> Iterator[Dispatch]:
 
 
 def stacked_batches(source: BatchSource, dispatch: Dispatch, size: int) -> Any:
-    """Return the batches of a dispatch stacked to (max(2, size), ...); the last is repeated to fill up.
+    """Return the batches of a dispatch stacked to (max(2, size), ...); the last is repeated as padding.
 
-    At least two, because XLA would compile a stack of one to another program, whose last bits differ.
+    At least two, because XLA would compile a stack of one to another program with different last bits.
     """
     steps = [min(dispatch.first + i, dispatch.stop - 1) for i in range(max(2, size))]
-    batches = {step: source.batch(step) for step in dict.fromkeys(steps)}  # in order: workers compute ahead
+    batches = {step: source.batch(step) for step in dict.fromkeys(steps)}  # in order, because workers compute ahead
     return jax.tree.map(lambda *arrays: np.stack(arrays), *(batches[step] for step in steps))
 
 

@@ -1,4 +1,4 @@
-"""Where a run keeps what it makes: in a folder, or in memory alone, which is in_memory.py."""
+"""The run folder during training; runs without a folder are in in_memory.py."""
 
 import contextlib
 import os
@@ -44,7 +44,7 @@ Tell = Callable[[str], None]
 
 
 class NotSaved(RuntimeError):
-    """Something that training has made could not be written; the message says what is there.
+    """A result of training could not be written; the message says what was kept.
 
     Attributes:
         exit_code: 1.
@@ -76,10 +76,10 @@ class InFolder:
         self._tensorboard, self._held = config.tensorboard, None
 
     def restore(self, state: TrainState) -> tuple[TrainState, Record]:
-        """Return the newest whole checkpoint's state and record, or the state as it is, and open the metrics there."""
+        """Return the state and record of the newest complete checkpoint, or the given state, and open the metrics there."""
         checkpoint = self._checkpoints.latest() if self._continues else None
         if self._continues and checkpoint is None:
-            raise UserError(f"no checkpoint of '{self.directory}' is whole; start anew in another folder")
+            raise UserError(f"every checkpoint of '{self.directory}' is damaged; start again in another folder")
         if checkpoint is None:
             self._open_metrics(0, 0)
             return state, {}
@@ -110,20 +110,20 @@ class InFolder:
             self._write_held()
 
     def prepare(self) -> None:
-        """Get ready to save, in the background."""
+        """Prepare for saving, in the background."""
         self._checkpoints.prepare()
 
     def poll(self) -> None:
-        """Tell of a save that has failed."""
+        """Report a failed save."""
         self._checkpoints.poll()
 
     def wait(self) -> None:
-        """Wait for the save in progress, and write the weights that wait for it."""
+        """Wait for the save in progress, and write the weights that depend on it."""
         self._checkpoints.wait()
         self._write_held()
 
     def unsaved(self, step: int) -> str:
-        """Say what of a step could not be kept, and what to do; "" if all is."""
+        """Describe what of a step could not be kept, and what to do; "" if everything was kept."""
         steps, parts = self._checkpoints.steps(), []
         if step not in steps:
             kept = f" (that of step {steps[-1]:,} is kept)" if steps else ""
@@ -132,7 +132,7 @@ class InFolder:
             older = "holds older ones" if self.exported else "is not there"
             parts.append(f"the weights could not be written to '{self.directory / WEIGHTS}', which {older}")
         again = "make room and run the same command again"
-        if self.exported and not steps:  # which the same command would not overwrite
+        if self.exported and not steps:  # the same command would not overwrite it
             again = f"the weights are saved in '{self.directory}'; to train on, make room and give another folder"
         return f"{' and '.join(parts)}; {again}" if parts else ""
 
@@ -144,8 +144,8 @@ class InFolder:
     def export(self, weights: Any) -> str:
         """Write model.safetensors and return the digest of the weights.
 
-        The first time it waits for the first checkpoint, without which the run could not go on; what cannot be written is
-        tried again with every checkpoint.
+        The first time it waits for the first checkpoint, which the run needs to continue. A failed write is tried again
+        with every checkpoint.
         """
         self._held = host_arrays(weights)
         digest = weights_digest(self._held)
@@ -173,7 +173,7 @@ class InFolder:
         return read_lines(self.directory / METRICS)
 
     def close(self) -> None:
-        """Wait for the save in progress, close the files, let go of the lock."""
+        """Wait for the save in progress, close the files, release the lock."""
         self._undo.close()
 
     def _mend_weights(self, like: TrainState, digest: str | None) -> None:
@@ -181,7 +181,7 @@ class InFolder:
         try:
             found = weights_digest(read_weights(self.directory / WEIGHTS))
             if digest not in (None, found):
-                raise UserError(f"'{self.directory / WEIGHTS}' holds other weights than those of step {step:,}, the best")
+                raise UserError(f"'{self.directory / WEIGHTS}' does not hold the weights of step {step:,}, the best")
         except UserError as error:
             if step is None or step not in self._checkpoints.steps():  # they are written again at the end
                 return
@@ -193,7 +193,7 @@ class InFolder:
         path = self.directory / METRICS
         damage = damage_of_metrics(path, record)
         if damage and path.exists():
-            raise UserError(f"{damage}; put back a copy of it, or remove it to go on without the figures so far")
+            raise UserError(f"{damage}; put back a copy of it, or remove it to continue without the figures so far")
         if damage:
             self._tell(f"'{path}' is missing: the figures up to step {step:,} are lost")
 
@@ -209,7 +209,7 @@ class InFolder:
         texts = self._texts(task, settings)
         new = {name: [manifest.figures(text)] for name, text in texts.items()}
         old = self._told_of_damage(read_listed(self.directory)) if self._continues else {}
-        if old:  # where it is killed while it writes, the old content and the new are right
+        if old:  # if the process is killed while it writes, old and new content are both valid
             write_config(self.directory, self.description, {name: sorted({*old[name], *new.get(name, [])}) for name in old})
         for name, text in texts.items():
             replace_file(self.directory / name, text)
@@ -263,14 +263,14 @@ def _guarded(write: Callable[..., None], *words: Any) -> None:
 def open_store(
     directory: Any, task: Task, config: TrainConfig, resume: Resume, settings: str | None, tell: Tell
 ) -> InFolder | InMemory:
-    """Return the place of a run: a folder, or memory where the directory is None."""
+    """Return the store of a run: a folder, or memory if the directory is None."""
     if directory is None:
         return InMemory(task, config)
     return InFolder(Path(directory), task, config, resume, settings, tell)
 
 
 def weights_of(params: Any, rest: Any) -> Any:
-    """Return parameters and other variables as one `nnx.State` with the names the model has."""
+    """Return parameters and other variables as one `nnx.State` with the model's names."""
     from flax import nnx
 
     return jax.tree.map(lambda leaf: leaf, nnx.merge_state(params, rest))

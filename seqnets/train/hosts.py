@@ -1,4 +1,4 @@
-"""Several processes that train one model: how each of them finds the others."""
+"""Joins several processes that train one model."""
 
 import contextlib
 import os
@@ -8,17 +8,17 @@ from typing import Literal, get_args
 from seqnets.errors import UserError
 
 Hosts = Literal["none", "env", "auto"]
-HEARTBEAT_S = 10  # a process that says nothing for so long is taken for dead, and the others end
+HEARTBEAT_S = 10  # seconds of silence after which a process is considered dead and the others end
 
-_OF_OTHERS = ("Gloo", "NCCL", "oordination", "istributed", "Socket closed", "onnection")  # what XLA says of lost processes
+_OF_OTHERS = ("Gloo", "NCCL", "oordination", "istributed", "Socket closed", "onnection")  # XLA's messages about lost processes
 _NAMES = ("JAX_COORDINATOR_ADDRESS", "JAX_NUM_PROCESSES", "JAX_PROCESS_ID")
 
 
 class Alone(RuntimeError):
-    """The other processes of the run cannot be reached, or no more.
+    """The other processes of the run cannot be reached, or are gone.
 
     Attributes:
-        exit_code: 1: all of them can be started again.
+        exit_code: 1; all of them can be started again.
     """
 
     exit_code = 1
@@ -29,12 +29,12 @@ def join_hosts(hosts: Hosts = "env", environment: Mapping[str, str] = os.environ
 
     Args:
         hosts: "env" joins where JAX_COORDINATOR_ADDRESS (host:port of the first process), JAX_NUM_PROCESSES and JAX_PROCESS_ID
-            are set; "auto" asks SLURM, Open MPI, Kubernetes or the TPU's metadata; "none" joins nobody.
+            are set; "auto" asks SLURM, Open MPI, Kubernetes or the TPU's metadata; "none" joins no process.
         environment: where "env" looks.
 
     Raises:
-        UserError: some of the three are set and not all, or a number is none.
-        Alone: the others are not there.
+        UserError: only some of the three are set, or one is not a valid number.
+        Alone: the others cannot be reached.
 
     Example:
         >>> join_hosts("env", {})
@@ -51,7 +51,7 @@ def join_hosts(hosts: Hosts = "env", environment: Mapping[str, str] = os.environ
         return 1
     import jax
 
-    jax.config.update("jax_cpu_enable_async_dispatch", False)  # two programs at once would mix up what they send
+    jax.config.update("jax_cpu_enable_async_dispatch", False)  # two programs at once would mix up their messages
     given = {} if hosts == "auto" else _given(environment)
     try:
         jax.distributed.initialize(**given, heartbeat_timeout_seconds=HEARTBEAT_S, shutdown_timeout_seconds=HEARTBEAT_S)
@@ -62,7 +62,7 @@ def join_hosts(hosts: Hosts = "env", environment: Mapping[str, str] = os.environ
 
 @contextlib.contextmanager
 def joined() -> Iterator[None]:
-    """Turn what XLA says when another process is gone into one sentence.
+    """Turn XLA's errors about a lost process into one sentence.
 
     Raises:
         Alone: another process is gone.
@@ -99,7 +99,7 @@ def _told(environment: Mapping[str, str]) -> bool:
 def _given(environment: Mapping[str, str]) -> dict:
     address, count, number = (environment[name] for name in _NAMES)
     if not (count.isdigit() and number.isdigit() and int(number) < int(count)):
-        raise UserError(f"JAX_PROCESS_ID ({number!r}) must be a number from 0 to JAX_NUM_PROCESSES ({count!r}) less one")
+        raise UserError(f"JAX_PROCESS_ID ({number!r}) must be a number from 0 to JAX_NUM_PROCESSES ({count!r}) minus one")
     named = {"coordinator_address": address, "num_processes": int(count), "process_id": int(number)}
-    # SLURM's or Kubernetes' own variables are left alone: JAX would take one device a process for their sake
+    # SLURM's or Kubernetes' own variables are not used: JAX would then take one device per process
     return {**named, "cluster_detection_method": "deactivate"}

@@ -1,4 +1,4 @@
-"""What a run is, and the place of one that writes nothing to disk."""
+"""The description of a run, and the store of a run in memory."""
 
 import json
 from collections.abc import Mapping
@@ -16,7 +16,7 @@ Record = dict[str, Any]
 
 
 def describe_run(task: Task, config: TrainConfig) -> dict[str, Any]:
-    """Return what config.json states of a run."""
+    """Return the content of a run's config.json."""
     description = {
         "format": FORMAT,
         "format_version": FORMAT_VERSION,
@@ -26,7 +26,7 @@ def describe_run(task: Task, config: TrainConfig) -> dict[str, Any]:
         "train": config.to_json(),
         "data": dict(task.fingerprint()),
     }
-    return json.loads(json.dumps(description))  # as it will be read back: tuples are lists
+    return json.loads(json.dumps(description))  # in the form in which it is read back: tuples become lists
 
 
 class InMemory:
@@ -39,7 +39,7 @@ class InMemory:
         self._weights: Any = None
 
     def restore(self, state: TrainState) -> tuple[TrainState, Record]:
-        """Return the state as it is: there is nothing to restore."""
+        """Return the state unchanged: there is nothing to restore."""
         return state, {}
 
     def log(self, line: Mapping[str, Any]) -> None:
@@ -62,7 +62,7 @@ class InMemory:
         """Nothing is being saved."""
 
     def unsaved(self, step: int) -> str:
-        """Say what could not be kept: nothing was to be."""
+        """Return "": nothing had to be kept."""
         return ""
 
     @property

@@ -31,13 +31,13 @@ from seqnets.train.task import Task
 from seqnets.train.tracking import Meter
 from seqnets.train.watchdog import Watchdog
 
-FARTHEST = 100  # times the loss of the first step, and at least this much above it: no training comes back from there
+FARTHEST = 100  # times the loss of the first step, and at least this much above it: training does not recover from there
 
 
 class Diverged(RuntimeError):
     """Too many steps in a row had a loss or gradient that is not finite, or a loss far beyond that of the first step.
 
-    In the first case the last good weights are saved; in the second what was saved before is left as it is.
+    In the first case the last good weights are saved; in the second, earlier saved weights are kept.
 
     Attributes:
         exit_code: 3.
@@ -61,26 +61,26 @@ def fit(
     ends with the same bits as a run that was never interrupted. SIGINT and SIGTERM save and raise `Interrupted`.
 
     Args:
-        task: the model, its data and its loss; its model is left as it is.
+        task: the model, its data and its loss; its model is not changed.
         config: how to train.
         directory: the run folder; None trains in memory and writes nothing.
-        resume: "auto" continues the run of that folder or begins one, "never" only begins, "must" only continues.
-        progress: where to report; "auto" for a live line or plain lines on standard error, None for silence.
-        settings: the text of config.toml; made from the task and the configuration where it is left out.
+        resume: "auto" continues the run of that folder or begins one; "never" only begins; "must" only continues.
+        progress: where to report; "auto" for a live line or plain lines on standard error, None for no output.
+        settings: the text of config.toml; made from the task and the configuration by default.
 
     Raises:
         UserError: the folder cannot be used, or its run had other settings, another model or other data.
         Diverged: `max_bad_steps` steps in a row were not finite, or had a loss of more than 100 times that of the first
             step (and of more than 100 above it).
-        Interrupted: a signal came; what was reached is saved.
-        NotSaved: the disk is full, say: the run came to its end, but not all of it could be kept.
+        Interrupted: a signal came; the state is saved.
+        NotSaved: the run ended, but some of it could not be saved, for example because the disk is full.
     """
     config = config or TrainConfig()
     check_selection(task.model, config.freeze, config.rate_multipliers)
-    compiler_options(config.cuda_graphs)  # or a refusal, before anything is written
+    compiler_options(config.cuda_graphs)  # an error comes before anything is written
     with contextlib.ExitStack() as stack:
         layout = Layout(config.mesh, config.batch_size)
-        # of several processes one speaks and writes, and the others get from it what they would have to read
+        # only the first process reports and writes; the others get from it what they would otherwise read
         wanted = progress if layout.is_primary else None
         shown = default_progress() if wanted == "auto" else wanted or Silent()
         stack.callback(shown.close)
@@ -94,7 +94,7 @@ def fit(
 
 
 class Training:
-    """One run from where it stands to its end. Use `fit`."""
+    """A run from its current state to its end. Use `fit`."""
 
     def __init__(
         self, task: Task, config: TrainConfig, layout: Layout, store: InFolder | InMemory, progress: Any, stop: StopRequest
@@ -109,16 +109,16 @@ class Training:
         self.step = int(self.state.step)
         self.best, self.evaluated = record.get("best"), record.get("evaluated", 0)
         self.stale = record.get("stale", 0)  # validation passes since the best
-        self.first_loss, self.far = record.get("first_loss"), 0  # and steps in a row that are far beyond it
+        self.first_loss, self.far = record.get("first_loss"), 0  # and the number of steps in a row far above it
         self.meter = Meter(**record.get("meter", {}))
-        self.steps: Any = None  # compiled when the first batches are there
+        self.steps: Any = None  # compiled when the first batches arrive
         self.dog = Watchdog(self.config.watchdog)
         self.clock = Clock(self.step)
         self._tell_where_it_begins()
 
     def run(self) -> Run:
         """Train to the end."""
-        if self.step and self.evaluated < self.step:  # the run was interrupted between a step and what was due after it
+        if self.step and self.evaluated < self.step:  # the run was interrupted after a step, before its evaluation or checkpoint
             self._evaluate_and_save()
         if not self._is_tired:
             self._train()
@@ -134,7 +134,7 @@ class Training:
         with self._dispatches() as dispatches:
             for dispatch, batches in dispatches:
                 metrics = self._step(batches, dispatch.count)
-                # figures are fetched one dispatch behind, so that the device always has work queued
+                # figures are fetched one dispatch late, so that the device always has work queued
                 self._receive(queued)
                 queued = (dispatch, metrics)
                 self.stopping = self.layout.any(self.stop.requested is not None)
@@ -156,7 +156,7 @@ class Training:
             yield batches
 
     def _step(self, batches: Any, count: int) -> Any:
-        """Queue the steps of a dispatch; return their figures, which the device may yet have to compute."""
+        """Queue the steps of a dispatch; return their figures, which the device may still be computing."""
         self.steps = self.steps or self._compile(batches)
         self.stop.begin()
         self.dog.pat()
@@ -165,7 +165,7 @@ class Training:
 
     def _compile(self, batches: Any) -> Any:
         steps = compile_steps(self.task, self.graphdef, self.config, self.state, batches, self.layout)
-        self.store.prepare()  # not before: importing would slow the tracing down
+        self.store.prepare()  # not earlier: importing would slow down tracing
         return steps
 
     def _receive(self, behind: tuple[Dispatch, Any] | None) -> None:
@@ -232,14 +232,14 @@ class Training:
             figures = self.task.evaluate(model, "validation") if self.layout.is_primary else {}
             preview = self.task.preview(model, self.config.seed) if self.progress.wants_preview else ""
         self.evaluated = self.step
-        # one process reads the split, and all judge alike
+        # one process reads the split, and all get its figures
         figures = self.layout.shared_json({name: float(value) for name, value in figures.items()})
         return self._judge(figures, preview) if figures else False
 
     def _judge(self, figures: dict[str, float], preview: str) -> bool:
         value = -figures[self.task.objective] if self.task.maximize else figures[self.task.objective]
         better = math.isfinite(value) and not self.far and (self.best is None or value < self.best["value"])
-        # of equally good weights the later are kept, which have seen more; patience counts them as no better
+        # of equally good weights the later ones are kept, since they have trained longer; patience does not count them as better
         best = better or (self.best is not None and not self.far and value == self.best["value"])
         self.store.log({"step": self.step, **{f"validation_{name}": figure for name, figure in figures.items()}})
         if self.config.schedule == "plateau":
@@ -259,7 +259,7 @@ class Training:
             self.store.save(self.step, self.layout.gather(self.state), record, best=best)
 
     def _keep(self) -> str:
-        """Save where the run stands; return what of it could not be kept."""
+        """Save the state; return a description of what could not be kept."""
         self._save()
         self.store.wait()
         weights = self._evaluated_weights()

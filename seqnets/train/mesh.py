@@ -1,4 +1,4 @@
-"""Many devices, of one host or several: who holds which part of the state and of each batch.
+"""Several devices, on one or several hosts: how the state and each batch are divided among them.
 
 A mesh has an axis `data`, over which the rows of a batch and of the carry are divided, and may have an axis `model`, over
 which large parameters and their moments are divided. XLA adds the communication; the step is the same program as on one
@@ -22,14 +22,14 @@ from seqnets.processes import gathered
 
 AXES = ("data", "model")
 AUTO = "auto"
-_LEAST_DIVIDED = 1 << 14  # numbers in an array below which dividing it over `model` costs more than it saves
+_LEAST_DIVIDED = 1 << 14  # values in an array below which dividing it over `model` costs more than it saves
 
 
 def parse_mesh(text: str) -> dict[str, int]:
     """Return the sizes of a mesh's axes.
 
     Raises:
-        UserError: it is not of the form data=N or data=N,model=M, nor "auto", which has no sizes yet.
+        UserError: it is not data=N, data=N,model=M or "auto" (which has no sizes yet).
 
     Example:
         >>> parse_mesh("data=4,model=2")
@@ -47,7 +47,7 @@ def parse_mesh(text: str) -> dict[str, int]:
 
 
 def request_devices(text: str, processes: int = 1) -> None:
-    """Ask JAX for the devices of a mesh, should it run on CPUs; to be called before JAX is first used.
+    """Ask JAX for the devices of a mesh if it runs on CPUs; call this before JAX is first used.
 
     Args:
         text: the mesh, "data=4,model=2".
@@ -55,18 +55,18 @@ def request_devices(text: str, processes: int = 1) -> None:
     """
     count = _cores() if text == AUTO else math.prod(parse_mesh(text).values()) // processes
     if count > 1:
-        with contextlib.suppress(RuntimeError):  # JAX has been used: `Layout` will say what there is
+        with contextlib.suppress(RuntimeError):  # JAX has already been used; `Layout` reports the devices it has
             jax.config.update("jax_num_cpu_devices", count)
 
 
 def _cores() -> int:
-    if "NPROC" in os.environ:  # which XLA goes by, too
+    if "NPROC" in os.environ:  # which XLA also uses
         return int(os.environ["NPROC"])
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 class Layout:
-    """Where the state and the batches of a run live.
+    """The placement of a run's state and batches.
 
     Args:
         text: the mesh, "data=4,model=2"; "auto" for as many devices as divide the batch evenly; "" for one device, or
@@ -89,14 +89,14 @@ class Layout:
         self.mesh = _mesh(sizes, batch_size) if math.prod(sizes.values()) > 1 or self.processes > 1 else None
 
     def threads(self) -> contextlib.AbstractContextManager[None]:
-        """Return the block in which the devices train: those of a CPU share its cores."""
+        """Return the context in which the devices train: CPU devices share its cores."""
         if self.mesh is None or jax.default_backend() != "cpu":
             return contextlib.nullcontext()
-        # a kernel with a thread for each core would wait for the other devices' threads
+        # a kernel with one thread per core would wait for the other devices' threads
         return native.limited_threads(max(1, _cores() // jax.local_device_count()))
 
     def place(self, state: Any) -> Any:
-        """Put a state, the same in every process, onto the devices."""
+        """Put a state, equal in every process, onto the devices."""
         if self.mesh is None:
             return state
         return jax.tree.map(_put, state, self.shardings(state))
@@ -109,7 +109,7 @@ class Layout:
 
     @functools.cached_property
     def rows(self) -> np.ndarray:
-        """The rows of a batch that the devices of this process hold, in order; no others need to be made here."""
+        """The rows of a batch that the devices of this process hold, in order; this process needs only these."""
         every = np.arange(self.batch_size)
         if self.mesh is None:
             return every
@@ -122,17 +122,17 @@ class Layout:
         return divided._replace(carry=jax.tree.map(lambda array: self._rows(array, axis=0), state.carry))
 
     def replicated(self, tree: Any) -> Any:
-        """Return the sharding of arrays that every device holds whole."""
+        """Return the sharding of arrays that are replicated on every device."""
         return jax.tree.map(lambda _: NamedSharding(_given(self.mesh), PartitionSpec()), tree)
 
     def gather(self, tree: Any) -> Any:
-        """Return the arrays whole, in this process's memory; to be called by all processes at once."""
+        """Return the complete arrays in this process's memory; all processes must call it together."""
         if self.mesh is None:
             return tree
         return jax.tree.map(_whole, tree)
 
     def any(self, claim: bool) -> bool:
-        """Say whether the claim is true in any of the processes; to be called by all at once."""
+        """Return whether the claim is true in any process; all processes must call it together."""
         if self.processes == 1:
             return claim
         from jax.experimental import multihost_utils
@@ -140,7 +140,7 @@ class Layout:
         return bool(np.any(multihost_utils.process_allgather(np.array(claim))))
 
     def shared(self, arrays: Any) -> Any:
-        """Return the primary process's arrays, a pytree; to be called by all processes at once."""
+        """Return the primary process's arrays, a pytree; all processes must call it together."""
         if self.processes == 1:
             return arrays
         from jax.experimental import multihost_utils
@@ -148,11 +148,11 @@ class Layout:
         return multihost_utils.broadcast_one_to_all(arrays)
 
     def shared_json(self, value: Any) -> Any:
-        """Return the primary process's value, made of what JSON knows; to be called by all processes at once."""
+        """Return the primary process's value, which must be JSON data; all processes must call it together."""
         return gathered(value if self.is_primary else None)[0]
 
     def _assembled(self, own: np.ndarray) -> jax.Array:
-        if own.shape[1:2] != self.rows.shape:  # no rows: the same in every process
+        if own.shape[1:2] != self.rows.shape:  # without rows: equal in every process
             return _put(own, NamedSharding(_given(self.mesh), PartitionSpec()))
         shape = (len(own), self.batch_size, *own.shape[2:])
         sharding = NamedSharding(_given(self.mesh), PartitionSpec(None, "data"))
@@ -198,7 +198,7 @@ def _mesh(sizes: Mapping[str, int], batch_size: int) -> Mesh:
 def _put(array: Any, sharding: NamedSharding) -> jax.Array:
     if jax.process_count() == 1:
         return jax.device_put(array, sharding)
-    host = np.asarray(array)  # every process has the whole array and gives its devices their parts of it
+    host = np.asarray(array)  # every process has the whole array and gives its devices their parts
     return jax.make_array_from_callback(host.shape, sharding, lambda index: host[index])
 
 

@@ -7,10 +7,10 @@ from seqnets.train.config import TrainConfig
 
 
 def optimizer(config: TrainConfig) -> optax.GradientTransformation:
-    """Return what turns a gradient into the direction of descent; the step scales it by the learning rate.
+    """Return the transformation from a gradient to the direction of descent; the step scales it by the learning rate.
 
-    The order is: clip elements, clip the global norm, then the optimizer with its weight decay. The learning rate
-    is left to the step, whose count goes on when an update is left out.
+    The order is: clip elements, clip the global norm, then the optimizer with its weight decay. The step applies
+    the learning rate, because its count also includes skipped updates.
 
     Example:
         >>> import jax.numpy as jnp

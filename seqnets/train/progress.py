@@ -1,4 +1,4 @@
-"""What a person sees while a model trains: one live line on a terminal, plain lines elsewhere."""
+"""Progress reports of training: one live line on a terminal, plain lines elsewhere."""
 
 import sys
 import time
@@ -7,14 +7,14 @@ from typing import IO, Any, NamedTuple, Protocol
 
 
 class Status(NamedTuple):
-    """Where training stands.
+    """The status of training.
 
     Args:
         step: steps taken.
         steps: steps to take.
         figures: the latest means: loss, bits per character, gradient norm, learning rate, ...
-        rate: units (characters, images) a second.
-        units: what they are.
+        rate: units (characters, images) per second.
+        units: the name of the units.
         seconds_left: expected time to the end.
     """
 
@@ -27,10 +27,10 @@ class Status(NamedTuple):
 
 
 class Progress(Protocol):
-    """Where `fit` reports to."""
+    """The receiver of `fit`'s reports."""
 
     def update(self, status: Status) -> None:
-        """Show where training stands; called at every line of metrics."""
+        """Show the status of training; called at every line of metrics."""
         ...
 
     def validated(self, step: int, figures: Mapping[str, float], best: bool) -> None:
@@ -38,7 +38,7 @@ class Progress(Protocol):
         ...
 
     def preview(self, text: str) -> None:
-        """Show what the model makes."""
+        """Show sample output of the model."""
         ...
 
     def tell(self, sentence: str) -> None:
@@ -46,12 +46,12 @@ class Progress(Protocol):
         ...
 
     def close(self) -> None:
-        """Take the live line away."""
+        """Remove the live line."""
         ...
 
 
 class Silent:
-    """Shows nothing but the sentences that begin with a warning: it drops everything."""
+    """Shows nothing."""
 
     wants_preview = False
 
@@ -89,11 +89,11 @@ class PlainLines:
         print(sentence, file=self._stream, flush=True)
 
     def close(self) -> None:
-        """Nothing to take away."""
+        """Nothing to remove."""
 
 
 class LiveLine:
-    """A bar and the figures below it, which rich keeps at the bottom of the terminal; the rest scrolls above them."""
+    """A bar with figures, which rich keeps at the bottom of the terminal; other lines scroll above it."""
 
     wants_preview = True
 
@@ -109,7 +109,7 @@ class LiveLine:
         self._live.start()
 
     def update(self, status: Status) -> None:
-        """Move the bar and show the figures, without the learning rate, which would not fit in 80 columns."""
+        """Move the bar and show the figures; the learning rate is left out because it would not fit in 80 columns."""
         from rich.console import Group
         from rich.text import Text
 
@@ -132,7 +132,7 @@ class LiveLine:
         self._console.print(sentence, markup=False, soft_wrap=True)
 
     def close(self) -> None:
-        """Take the bar away."""
+        """Remove the bar."""
         self._live.stop()
 
 

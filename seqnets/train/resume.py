@@ -1,4 +1,4 @@
-"""Whether a run folder is begun, continued or refused."""
+"""Decides whether a run begins, continues or is refused in a folder."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -12,7 +12,7 @@ from seqnets.train.config import TrainConfig
 
 Resume = Literal["auto", "never", "must"]
 
-# what cannot change the steps already taken nor the ones to come
+# settings that affect neither past nor future steps
 FREE = {
     *("steps", "log_every", "evaluate_every", "save_every", "keep", "patience", "tensorboard"),
     *("steps_per_dispatch", "max_bad_steps", "mesh", "watchdog", "cuda_graphs"),
@@ -24,17 +24,17 @@ _SECTIONS = ("task", "model", "train", "data")
 
 
 def continues(directory: Path, resume: Resume) -> bool:
-    """Say whether the folder holds a run to continue (True) or a new one begins in it (False).
+    """Return True if the folder holds a run to continue, False if a new run begins in it.
 
     Raises:
-        UserError: `resume` does not allow what is there, or what is there is not a run.
+        UserError: `resume` does not allow it, or the folder holds something else.
     """
     if resume not in get_args(Resume):
         raise UserError(f"resume must be one of {', '.join(get_args(Resume))}, not {resume!r}")
     if directory.exists() and not directory.is_dir():
         raise UserError(f"'{directory}' is a file; give a folder for the run")
     found = {path.name for path in directory.iterdir() if not is_leftover(path.name)} if directory.exists() else set()
-    # by whole numbers: a run killed in its first save leaves a folder of another name, and begins anew
+    # only numbered folders count: a run killed in its first save leaves a folder with another name, and starts over
     saved = (path.name.isdigit() for path in (directory / CHECKPOINTS).glob("[0-9]*"))
     has_checkpoints = CONFIG in found and any(saved)
     if resume == "must" and not has_checkpoints:
@@ -57,11 +57,11 @@ def _refuse_to_overwrite(directory: Path, found: set[str]) -> None:
 def check_unchanged(directory: Path, description: Mapping[str, Any], config: TrainConfig) -> None:
     """Refuse to continue a run under other settings, another model or other data, naming the first difference.
 
-    `steps`, and settings that only say when to log, evaluate and save, may change: `steps` only where the learning
-    rates do not depend on it, `evaluate_every` only where the plateau rule does not.
+    `steps`, and settings that only say when to log, evaluate and save, may change: `steps` only if the learning
+    rates do not depend on it, `evaluate_every` only if the plateau rule does not.
 
     Raises:
-        UserError: something that matters has changed.
+        UserError: something relevant has changed.
     """
     stored = read_config(directory)
     bound = {"steps"} if _rates(stored["train"]) != _rates(description["train"]) else set()
@@ -77,7 +77,7 @@ def check_alike(descriptions: Sequence[Mapping[str, Any]]) -> None:
     """Refuse to train together with a process that has other settings, another model or other data than the first.
 
     Args:
-        descriptions: what `describe_run` says in each process.
+        descriptions: the result of `describe_run` in each process.
 
     Raises:
         UserError: they differ; the message names the first difference.
@@ -96,7 +96,7 @@ def check_alike(descriptions: Sequence[Mapping[str, Any]]) -> None:
 def _changed(name: str, old: str, new: str, config: TrainConfig) -> str:
     if _DIGEST.fullmatch(old) and _DIGEST.fullmatch(new):
         what = {"data.text": "its text", "data.vocabulary": "its vocabulary"}.get(name, name)
-        return f"{what} is another one than it was trained on"
+        return f"{what} differs from the one it was trained on"
     reason = f", on which the learning rates of train.schedule {config.schedule!r} depend" if name == "train.steps" else ""
     return f"{name} was {old} and is now {new}{reason}"
 

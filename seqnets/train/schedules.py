@@ -20,7 +20,7 @@ def _cosine(config: TrainConfig) -> optax.Schedule:
 
 
 def _exponential(config: TrainConfig, *, staircase: bool = False) -> optax.Schedule:
-    if config.decay_rate == 1:  # optax takes the floor for the highest rate there
+    if config.decay_rate == 1:  # optax uses the floor as the highest rate there
         return _constant(config)
     return optax.exponential_decay(1.0, config.decay_period, config.decay_rate, staircase=staircase, end_value=config.floor)
 
@@ -56,7 +56,7 @@ def learning_rate_schedule(config: TrainConfig) -> Schedule:
 
 def plateau_rule(config: TrainConfig) -> optax.GradientTransformationExtraArgs:
     """Return optax's rule that scales the rate down when a figure to minimize has stopped improving."""
-    # a relative tolerance would take every equal figure for an improvement where figures are negative: those to maximize
+    # a relative tolerance would count equal negative figures (those to maximize) as improvements
     tolerance = {"rtol": 0.0, "atol": 1e-4}
     factor, patience = config.plateau_factor, config.plateau_patience
     return optax.contrib.reduce_on_plateau(factor=factor, patience=patience, min_scale=config.floor, **tolerance)

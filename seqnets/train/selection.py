@@ -1,7 +1,7 @@
-"""Parameters by the names of their paths: which are frozen, and which move slower than the rest.
+"""Selects parameters by path: which are frozen, and which have other learning rates.
 
-A pattern is a dotted path of the kind `seqnets train --dry-run` lists, in which * stands for anything: `stem` and
-`stage1.0` for all below, `*.bias` for every bias.
+A pattern is a dotted path of the kind `seqnets train --dry-run` lists, in which * matches anything: `stem` and
+`stage1.0` mean everything below, `*.bias` every bias.
 """
 
 import difflib
@@ -22,7 +22,7 @@ _SHOWN = 12
 
 
 def matching(pattern: str, names: Iterable[str]) -> list[str]:
-    """Return the names that a pattern means: those it matches, and all below a path it matches.
+    """Return the names that a pattern selects: those it matches, and all below a path it matches.
 
     Example:
         >>> matching("stage*", ["stem.kernel", "stage1.0.kernel", "stage1.0.bias"])
@@ -34,7 +34,7 @@ def matching(pattern: str, names: Iterable[str]) -> list[str]:
 
 
 def frozen_names(model: nnx.Module, patterns: Sequence[str]) -> frozenset[str]:
-    """Return the names of the parameters that training leaves as they are.
+    """Return the names of the frozen parameters.
 
     Raises:
         UserError: a pattern matches no parameter, or nothing is left to train.
@@ -51,7 +51,7 @@ def frozen_names(model: nnx.Module, patterns: Sequence[str]) -> frozenset[str]:
 
 
 def trained(model: nnx.Module, patterns: Sequence[str]) -> Callable[..., Any] | type:
-    """Return the `nnx` filter of the parameters that are trained; `nnx.Not` of it are all other variables.
+    """Return the `nnx` filter of the trained parameters; `nnx.Not` of it selects all other variables.
 
     Raises:
         UserError: see `frozen_names`.
@@ -73,14 +73,14 @@ def freeze_norms(model: nnx.Module, patterns: Sequence[str]) -> nnx.Module:
 
 
 def multipliers(params: Any, settings: Sequence[str]) -> Any:
-    """Return what each parameter's update is multiplied by, a pytree like `params`; where several match, the last counts.
+    """Return the factor of each parameter's update, a pytree like `params`; if several patterns match, the last counts.
 
     Args:
         params: the trained parameters.
         settings: each "pattern=factor".
 
     Raises:
-        UserError: a pattern matches no trained parameter, or a factor is no number above 0.
+        UserError: a pattern matches no trained parameter, or a factor is not a number above 0.
 
     Example:
         >>> import numpy as np

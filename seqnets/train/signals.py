@@ -1,4 +1,4 @@
-"""SIGINT and SIGTERM: ask the loop to save and leave, however long its step takes; a second one leaves at once."""
+"""Handles SIGINT and SIGTERM: the first signal asks the loop to save and exit, a second one exits immediately."""
 
 import contextlib
 import os
@@ -16,7 +16,7 @@ PATIENCE_S = 4.5
 
 
 class Interrupted(KeyboardInterrupt):
-    """A signal stopped the training; what it had reached is saved.
+    """A signal stopped the training; its state is saved.
 
     Attributes:
         exit_code: 130 for SIGINT, 143 for SIGTERM.
@@ -28,11 +28,11 @@ class Interrupted(KeyboardInterrupt):
 
 
 class StopRequest:
-    """Notes SIGINT and SIGTERM while it is entered; does nothing outside the main thread.
+    """Records SIGINT and SIGTERM inside its block; does nothing outside the main thread.
 
     The loop asks `requested` between steps. Python runs a handler only between two of its own instructions, so a
-    thread listens too: it leaves at once on a second signal. Before `begin`, while a compilation has the main thread and
-    nothing is lost, it leaves 4.5 seconds after the first; after it, the step in progress is waited for and saved.
+    thread also listens and exits immediately on a second signal. Before `begin`, while compilation blocks the main thread
+    and nothing can be lost, it exits 4.5 seconds after the first; after `begin`, the current step is finished and saved.
 
     Example:
         >>> with StopRequest() as stop:
@@ -58,17 +58,17 @@ class StopRequest:
         self._undo.close()
 
     def begin(self) -> None:
-        """Say that from now on there are steps to save."""
+        """Mark that there are steps to save from now on."""
         self._begun.set()
 
     def acknowledge(self) -> int:
-        """Say that the request is being followed, and return the signal's number."""
+        """Mark that the request is being handled, and return the signal's number."""
         self._acknowledged.set()
         return self.requested or signal.SIGINT
 
     @contextlib.contextmanager
     def interruptible(self) -> Iterator[None]:
-        """Raise `Interrupted` at once, rather than note the signal, inside this block: nothing in it is worth saving."""
+        """Raise `Interrupted` immediately inside this block, where there is nothing to save."""
         self._interruptible = True
         try:
             if self.requested:
@@ -101,7 +101,7 @@ class StopRequest:
         second = _next_signal(ours, PATIENCE_S)
         if second is None and (self._begun.is_set() or self._acknowledged.is_set()):
             if not self._acknowledged.is_set():
-                _say("the step in progress is waited for and then saved; a second Ctrl-C leaves at once")
+                _say("finishing the current step, then saving; press Ctrl-C again to exit immediately")
             second = _next_signal(ours, None)
         if second != 0:
             _leave(second or first)
@@ -116,7 +116,7 @@ def _next_signal(ours: socket.socket, timeout: float | None) -> int | None:
 
 
 def _leave(number: int) -> None:
-    _say("left at once; the last checkpoint is kept", before="\x1b[?25h")  # a live display hides the cursor
+    _say("stopped immediately; the last checkpoint is kept", before="\x1b[?25h")  # a live display hides the cursor
     os._exit(128 + number)
 
 

@@ -17,14 +17,14 @@ from seqnets.train.task import Task
 
 
 class TrainState(NamedTuple):
-    """All that a checkpoint holds. Keys and the position in the data follow from the seed and `step`.
+    """The content of a checkpoint. Keys and the position in the data follow from the seed and `step`.
 
     Args:
-        step: steps taken, bad ones included, int32.
-        params: the weights that are trained, an `nnx.State`.
+        step: steps taken, including bad ones, int32.
+        params: the trained weights, an `nnx.State`.
         rest: the model's other variables (statistics of batch norm, frozen weights), an `nnx.State`.
         optimizer: optax's state.
-        carry: what flows from one batch to the next.
+        carry: the state carried from one batch to the next.
         average: the moving average of the weights; () without averaging.
         updates: good steps taken, int32.
         bad_streak: bad steps since the last good one, int32.
@@ -47,8 +47,8 @@ class TrainState(NamedTuple):
 def initial_state(task: Task, config: TrainConfig) -> tuple[nnx.GraphDef, TrainState]:
     """Split the task's model and return its definition and the state before the first step.
 
-    The arrays are copies: the state is donated to the first step, and the model of the task stays as it is. Frozen
-    weights are among the other variables, so that clipping, decay, moments and averaging never meet them.
+    The arrays are copies: the state is donated to the first step, and the model of the task does not change. Frozen
+    weights are among the other variables, so that clipping, decay, moments and averaging do not affect them.
 
     Raises:
         UserError: `freeze` has a pattern that matches nothing.
@@ -76,7 +76,7 @@ def evaluated_weights(state: TrainState) -> tuple[Any, Any]:
 
 
 def observe(state: TrainState, config: TrainConfig, figure: float) -> TrainState:
-    """Tell the plateau rule a validation figure (lower is better)."""
+    """Pass a validation figure (lower is better) to the plateau rule."""
     _, plateau = plateau_rule(config).update(optax.EmptyState(), state.plateau, value=jnp.float32(figure))
     return state._replace(plateau=jax.tree.map(jnp.asarray, plateau))
 

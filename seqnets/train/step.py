@@ -22,13 +22,13 @@ Step = Callable[[TrainState, Any], tuple[TrainState, Metrics]]
 Steps = Callable[[TrainState, Any, Any], tuple[TrainState, Metrics]]
 
 _NORM_DECAY = 0.98
-_STEPS_BEFORE_SPIKES = 20  # the first gradients are no measure of the later ones
+_STEPS_BEFORE_SPIKES = 20  # the first gradients are not representative of later ones
 
 
 def make_step(task: Task, graphdef: nnx.GraphDef, config: TrainConfig) -> Step:
-    """Return one step of training, to be traced: (state, batch) -> (state, metrics).
+    """Return one step of training, as a traceable function: (state, batch) ->  (state, metrics).
 
-    With the loss L, its gradient g, the learning rate a and the direction d that the optimizer makes of g,
+    With the loss L, its gradient g, the learning rate a and the optimizer's direction d(g),
 
         w' = w - a(t) c d(g),    average' = m average + (1 - m) w',    m = min(averaging, (n + 1) / (n + 10)),
 
@@ -86,7 +86,7 @@ def make_steps(step: Step, metrics: Any) -> Steps:
 def compile_steps(
     task: Task, graphdef: nnx.GraphDef, config: TrainConfig, state: TrainState, batches: Any, layout: Layout | None = None
 ) -> Any:
-    """Compile the steps once, ahead of time, for a state (donated) and stacked batches, as they lie on the devices."""
+    """Compile the steps once, ahead of time, for a state (donated) and stacked batches, as placed on the devices."""
     step = make_step(task, graphdef, config)
     metrics = jax.eval_shape(step, state, jax.tree.map(lambda array: array[0], batches))[1]
     options = compiler_options(config.cuda_graphs)
@@ -100,7 +100,7 @@ def compile_steps(
 
 def _loss_of(task: Task, graphdef: nnx.GraphDef, parameters: Any) -> Callable[..., Any]:
     def loss_of(params: Any, rest: Any, batch: Any, carry: Any, key: jax.Array) -> Any:
-        # new variables, which may be written to at this level of tracing
+        # new variables, which are mutable at this level of tracing
         model = nnx.merge(graphdef, params, jax.tree.map(lambda array: array, rest))
         loss, (carry, figures) = task.loss(model, batch, carry, key)
         return loss, (nnx.state(model, nnx.Not(parameters)), carry, figures)

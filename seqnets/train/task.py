@@ -1,4 +1,4 @@
-"""What the loop asks of a task, and all it knows of one."""
+"""The interface between the loop and a task."""
 
 from collections.abc import Mapping
 from typing import Any, Protocol, runtime_checkable
@@ -23,18 +23,18 @@ class BatchSource(Protocol):
 class Task(Protocol):
     """A model, its data and its loss; `fit` trains any of them.
 
-    `loss` runs inside `jax.jit` with a model merged from the current weights; nothing random is kept in it, all
-    randomness comes from `key`. `evaluate` and `preview` run between steps and must not change the model.
+    `loss` runs inside `jax.jit` with a model merged from the current weights; it stores no random state;
+    all randomness comes from `key`. `evaluate` and `preview` run between steps and must not change the model.
     """
 
     @property
     def name(self) -> str:
-        """The word of the command line, "text"."""
+        """The task's name on the command line, such as "text"."""
         ...
 
     @property
     def model(self) -> nnx.Module:
-        """The model with its initial weights; `fit` leaves it as it is and returns a trained one."""
+        """The model with its initial weights; `fit` does not change it and returns a trained copy."""
         ...
 
     @property
@@ -49,11 +49,11 @@ class Task(Protocol):
 
     @property
     def units(self) -> str:
-        """What a batch is counted in, "characters"."""
+        """The unit in which a batch is counted, such as "characters"."""
         ...
 
     def batches(self, batch_size: int, seed: int, rows: slice | np.ndarray = slice(None)) -> BatchSource:
-        """Return the training batches, of each only the rows (an index) that this process's devices need."""
+        """Return the training batches, each with only the rows (an index) that this process's devices need."""
         ...
 
     def units_per_step(self, batch_size: int) -> int:
@@ -61,7 +61,7 @@ class Task(Protocol):
         ...
 
     def initial_carry(self, batch_size: int) -> Carry:
-        """Return what flows from one step to the next, a pytree of arrays; () for nothing."""
+        """Return the carry from one step to the next, a pytree of arrays; () for none."""
         ...
 
     def loss(self, model: nnx.Module, batch: Any, carry: Carry, key: jax.Array) -> tuple[jax.Array, tuple[Carry, Metrics]]:
@@ -73,13 +73,13 @@ class Task(Protocol):
         ...
 
     def fingerprint(self) -> Mapping[str, str | int | float]:
-        """Return what must be equal for a resumed run to be the same run: the data, the vocabulary."""
+        """Return what must not change when a run is resumed: the data, the vocabulary."""
         ...
 
     def preview(self, model: nnx.Module, seed: int) -> str:
-        """Return something to look at, shown after evaluations; "" for nothing."""
+        """Return sample output to show after evaluations; "" for none."""
         ...
 
     def artifacts(self) -> Mapping[str, Any]:
-        """Return what loading needs besides weights, as JSON: `model` (kind and config), `vocabulary`."""
+        """Return everything besides weights that loading needs, as JSON: `model` (kind and config), `vocabulary`."""
         ...

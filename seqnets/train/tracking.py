@@ -1,4 +1,4 @@
-"""The record of a run: metrics.jsonl (only what is the same in every run of a seed), timing.jsonl, TensorBoard."""
+"""The logs of a run: metrics.jsonl (equal in every run of a seed), timing.jsonl, TensorBoard."""
 
 import json
 import math
@@ -14,13 +14,13 @@ Line = dict[str, Any]
 
 
 class JsonLines:
-    r"""A file of one JSON object a line, flushed at each.
+    r"""A file of one JSON object per line, flushed after each.
 
-    Numbers that are not finite become null, since JSON has none.
+    Numbers that are not finite become null, since JSON does not have them.
 
     Args:
-        path: the file; it is made where it is absent.
-        size: cut the file to this many bytes first; None keeps what is there.
+        path: the file; created if missing.
+        size: cut the file to this many bytes first; None keeps the content.
 
     Example:
         >>> import tempfile
@@ -45,7 +45,7 @@ class JsonLines:
 
     @property
     def figures(self) -> str:
-        """What `manifest.figures` gives for the file."""
+        """The result of `manifest.figures` for the file."""
         return f"{self.size} {self._crc:08x}"
 
     def append(self, line: Mapping[str, Any]) -> None:
@@ -56,7 +56,7 @@ class JsonLines:
         self._crc = zlib.crc32(content, self._crc)
 
     def sync(self) -> None:
-        """Have the disk hold what was written, even if the power fails."""
+        """Flush the file to the disk, so that it survives a power failure."""
         os.fsync(self._file.fileno())
 
     def close(self) -> None:
@@ -65,9 +65,9 @@ class JsonLines:
 
 
 class Meter:
-    """Means over the steps of an interval, bad steps left out.
+    """Means over the steps of an interval, without bad steps.
 
-    The sums go into the checkpoint, so that an interval cut in two by an interruption has the same means.
+    The sums go into the checkpoint, so that an interruption does not change the means of an interval.
 
     Example:
         >>> meter = Meter()
@@ -80,7 +80,7 @@ class Meter:
         self.sums, self.count, self.bad_steps = dict(sums), count, bad_steps
 
     def add(self, figures: Mapping[str, float], *, good: bool = True) -> None:
-        """Take in one step, or count a bad one."""
+        """Add one step, or count a bad one."""
         if not good:
             self.bad_steps += 1
             return
@@ -89,13 +89,13 @@ class Meter:
             self.sums[name] = self.sums.get(name, 0.0) + value
 
     def means(self) -> dict[str, float]:
-        """Return the means so far and begin a new interval; the count of bad steps goes on."""
+        """Return the means so far and begin a new interval; the count of bad steps continues."""
         means = {name: total / self.count for name, total in self.sums.items()}
         self.sums, self.count = {}, 0
         return means
 
     def to_json(self) -> Line:
-        """Return the arguments that make the same meter."""
+        """Return the arguments that make an equal meter."""
         return {"sums": dict(self.sums), "count": self.count, "bad_steps": self.bad_steps}
 
 

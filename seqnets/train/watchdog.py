@@ -1,11 +1,11 @@
-"""Ends a process that makes no progress: one of several that waits for ever for another, say."""
+"""Ends a process that makes no progress, for example one that waits forever for another."""
 
 import faulthandler
 import sys
 
 
 class Watchdog:
-    """Prints the stacks of all threads and ends the process with code 1 when `pat` is not called for so long.
+    """Prints the stacks of all threads and ends the process with code 1 when `pat` is not called for some time.
 
     Args:
         seconds: how long without progress is too long; 0 for never.
@@ -26,6 +26,6 @@ class Watchdog:
             faulthandler.cancel_dump_traceback_later()
 
     def pat(self) -> None:
-        """Say that there was progress."""
+        """Report progress."""
         if self._seconds:
             faulthandler.dump_traceback_later(self._seconds, exit=True, file=sys.__stderr__ or sys.stderr)

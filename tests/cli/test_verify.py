@@ -140,7 +140,7 @@ def test_the_advice_for_a_run_without_weights_fits(trained, lost, tmp_path, caps
     assert main(["sample", str(folder), "--length", "3"]) == 2
     said = capsys.readouterr().err
     if "checkpoints" in lost:
-        assert "nothing of its training is there; copy it whole" in said
+        assert "the result of training is missing; copy the whole folder" in said
     else:
         assert "though its training has saved step 2; the command that trained it writes it again" in said
         train(folder)

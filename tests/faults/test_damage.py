@@ -152,7 +152,7 @@ def test_a_run_whose_small_files_are_damaged(runs, tmp_path, name, harm):
 
 def test_without_its_metrics_a_run_goes_on_and_says_so(runs, tmp_path):
     folder = harmed(runs, tmp_path, Path("metrics.jsonl"), HARMS["halved"])
-    with pytest.raises(UserError, match=r"metrics.jsonl' is damaged: .* remove it to go on without the figures so far"):
+    with pytest.raises(UserError, match=r"metrics.jsonl' is damaged: .* remove it to continue without the figures so far"):
         train(folder, 30)
     (folder / "metrics.jsonl").unlink()
     told = Told()
@@ -207,7 +207,7 @@ def test_where_no_checkpoint_is_whole_nothing_is_overwritten(runs, tmp_path):
             if file.is_file():
                 file.write_bytes(b"")
     before = bits(tmp_path / "run")
-    with pytest.raises(UserError, match=r"no checkpoint of .* is whole; start anew in another folder"):
+    with pytest.raises(UserError, match=r"every checkpoint of .* is damaged; start again in another folder"):
         train(tmp_path / "run", 30)
     assert bits(tmp_path / "run") == before
     assert len(list((tmp_path / "run" / "checkpoints-damaged").iterdir())) == 2

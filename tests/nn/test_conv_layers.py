@@ -154,7 +154,7 @@ def test_dense_and_convolution_are_the_same_map():
 def test_conversions_that_make_no_sense_are_refused():
     with pytest.raises(UserError, match="not 3 x 3 x a whole number"):
         dense_to_conv(Dense(10, 2, rngs=nnx.Rngs(0)), (3, 3))
-    with pytest.raises(UserError, match="padding 1 is no dense layer"):
+    with pytest.raises(UserError, match="padding 1 is not a dense layer"):
         conv_to_dense(Conv(3, 2, 3, padding=1, rngs=nnx.Rngs(0)))
     with pytest.raises(UserError, match="cannot slide"):
         slide(AdaptiveAveragePool(2), jax.ShapeDtypeStruct((1, 5, 5, 1), jnp.float32))

@@ -125,7 +125,7 @@ def test_weights_that_do_not_fit_are_refused():
 @pytest.mark.parametrize(
     ("build", "message"),
     [
-        (lambda: snn.RNN(snn.GRUCell(F, H, rngs=nnx.Rngs(0))), "LSTM only, and found GRUCell"),
+        (lambda: snn.RNN(snn.GRUCell(F, H, rngs=nnx.Rngs(0))), "only the LSTM, and found GRUCell"),
         (lambda: snn.RNN(nnx.LSTMCell(F, H, rngs=nnx.Rngs(0))), "LSTM only, and found LSTMCell"),
         (lambda: snn.LSTMCell(F, H, rngs=nnx.Rngs(0)), "needs an RNN, a BidirectionalRNN or a StackedRNN, and found LSTMCell"),
         (lambda: lstm(layer_norm=True), "no layer normalization"),
@@ -139,7 +139,7 @@ def test_weights_that_do_not_fit_are_refused():
         (lambda: snn.StackedRNN([lstm(), lstm(H)], residual=True), "no residual connections"),
         (lambda: snn.StackedRNN([lstm(), lstm(H, hidden=7)]), "must be alike in size and direction"),
         (lambda: snn.StackedRNN([lstm(), lstm(H, reverse=True)]), "must be alike in size and direction"),
-        (lambda: snn.StackedRNN([lstm(), snn.RNN(snn.GRUCell(H, H, rngs=nnx.Rngs(0)))]), "LSTM only"),
+        (lambda: snn.StackedRNN([lstm(), snn.RNN(snn.GRUCell(H, H, rngs=nnx.Rngs(0)))]), "only the LSTM"),
     ],
 )
 def test_what_it_cannot_do_is_refused(build, message):

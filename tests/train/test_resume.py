@@ -268,7 +268,7 @@ def test_best_weights_that_cannot_be_written_end_the_run_with_one_and_are_writte
     full[0] = False
     told = recorder()
     trained(tmp_path / "run", progress=told, **settings)  # as the message says
-    assert any("holds other weights than those of step 30, the best" in sentence for sentence in told.sentences)
+    assert any("does not hold the weights of step 30, the best" in sentence for sentence in told.sentences)
     for name in ("model.safetensors", "metrics.jsonl"):
         assert (tmp_path / "run" / name).read_bytes() == (tmp_path / "other" / name).read_bytes()
     assert not any(finding.damage for finding in inspect(tmp_path / "run"))

@@ -115,10 +115,10 @@ def run_step(seconds, *numbers):
 def test_a_step_is_waited_for_and_saved_however_long_it_takes():
     code, output, errors = run_step(3, signal.SIGINT)
     assert (code, output) == (7, "saved\n")
-    assert errors == "the step in progress is waited for and then saved; a second Ctrl-C leaves at once\n"
+    assert errors == "finishing the current step, then saving; press Ctrl-C again to exit immediately\n"
 
 
 def test_a_second_signal_leaves_a_step_at_once():
     code, output, errors = run_step(60, signal.SIGTERM, signal.SIGINT)
     assert (code, output) == (130, "")
-    assert errors.endswith("left at once; the last checkpoint is kept\n")
+    assert errors.endswith("stopped immediately; the last checkpoint is kept\n")

@@ -1,8 +1,8 @@
-"""The recurrent cells: they hold weights, and give them to the arithmetic in `seqnets.ops`.
+"""The recurrent cells: they hold weights; the arithmetic is in `seqnets.ops`.
 
 A cell is two maps. `project(x)` is everything that depends on the input alone, so a whole sequence goes through it as one large
-matrix product; `step(carry, projected)` is the little that must wait for the step before. `cell(carry, x)` is the one after the
-other, so each cell is an `nnx.RNNCellBase` and also works inside Flax's own `nnx.RNN`.
+matrix product; `step(carry, projected)` is the rest, which must wait for the previous step. `cell(carry, x)` applies both,
+so each cell is an `nnx.RNNCellBase` and also works inside Flax's own `nnx.RNN`.
 """
 
 from seqnets.nn.cells.base import Cell as Cell

@@ -1,4 +1,4 @@
-"""What all cells share."""
+"""The base of all cells."""
 
 from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
@@ -21,7 +21,7 @@ from seqnets.ops.timestep import TimeInputs, advance
 
 
 class CellOptions(TypedDict, total=False):
-    """What every cell takes; see `Cell`."""
+    """The options of every cell; see `Cell`."""
 
     kernel_init: Initializer
     recurrent_kernel_init: Initializer
@@ -32,7 +32,7 @@ class CellOptions(TypedDict, total=False):
 
 
 class Cell(nnx.RNNCellBase):
-    """What all cells share: the input projection, the step, the carry.
+    """The base of all cells: the input projection, the step, the carry.
 
     Args:
         in_features: F, the size of one input.
@@ -40,14 +40,14 @@ class Cell(nnx.RNNCellBase):
         recurrent_shape: the shape of the recurrent kernel; None for a cell without one.
         kernel_init: initializer of the kernel `(F, gates * H)`, used gate by gate.
         recurrent_kernel_init: initializer of one `(H, H)` block of the recurrent kernel.
-        layer_norm: normalize the input's and the state's contribution apart (Ba et al., 2016).
+        layer_norm: normalize the contributions of input and state separately (Ba et al., 2016).
         zoneout: the share of the old state that stays, one rate for each part of the carry (Krueger et al., 2017).
         dtype: precision of the matrix products; the carry stays in `param_dtype`.
         param_dtype: precision of the weights.
         rngs: source of the initial weights (stream `params`).
 
     Raises:
-        UserError: for sizes that are not positive or a zoneout rate outside [0, 1).
+        UserError: a size is not positive, or a zoneout rate is outside [0, 1).
     """
 
     def __init__(
@@ -105,14 +105,14 @@ class Cell(nnx.RNNCellBase):
         return {}
 
     def weights(self) -> RecurrentWeights:
-        """Return what `seqnets.ops.over_time` needs, kernels in the precision of the products."""
+        """Return the weights for `seqnets.ops.over_time`, with kernels in the precision of the products."""
         vectors = self.recurrent_vectors()
         if self.layer_norm:
             vectors["recurrent_scale"] = tuple(scale[...] for scale in self.recurrent_scale)
         return RecurrentWeights(tuple(kernel.astype(self.dtype) for kernel in self.recurrent_kernels()), vectors)
 
     def project(self, x: Array) -> Array:
-        """Return all that depends on the input alone: W x + b for every gate, `(..., F)` -> `(..., gates * H)`."""
+        """Return the part that depends only on the input: W x + b for every gate, `(..., F)` -> `(..., gates * H)`."""
         x = self._checked(arguments.real_array("inputs", x)).astype(self.dtype)
         if not self.layer_norm:
             return affine(x, self.kernel[...], self.bias[...])
@@ -120,7 +120,7 @@ class Cell(nnx.RNNCellBase):
         return layer_norm(product.astype(self.param_dtype), self.input_scale[...], self.bias[...]).astype(self.dtype)
 
     def stepper(self) -> Callable[[Carry, Array], tuple[Carry, Array]]:
-        """Return `step` with the weights prepared, for loops that must not prepare them at every step."""
+        """Return `step` with the weights prepared, for loops that should not prepare them at every step."""
         recurrence = self.recurrence
         weights = arguments.weights_of(recurrence, self.weights(), self.hidden_features, jnp.dtype(self.param_dtype))
         shares = jax.tree.map(lambda share: share[0], self.zoneout_shares(None))
@@ -133,7 +133,7 @@ class Cell(nnx.RNNCellBase):
         return step
 
     def step(self, carry: Carry, projected: Array) -> tuple[Carry, Array]:
-        """Take one step: `(carry, (B, gates * H))` -> `(carry, (B, H))`. Zoneout is at its expectation, as in inference."""
+        """Take one step: `(carry, (B, gates * H))` -> `(carry, (B, H))`. Zoneout takes its expectation, as in inference."""
         return self.stepper()(carry, projected)
 
     def __call__(self, carry: Carry, inputs: Array) -> tuple[Carry, Array]:
@@ -147,7 +147,7 @@ class Cell(nnx.RNNCellBase):
 
         Args:
             input_shape: the shape of one step's input, `(B, F)`.
-            rngs: needed for a random `carry_init` only.
+            rngs: needed only for a random `carry_init`.
             carry_init: an initializer.
         """
         shape = (*input_shape[:-1], self.hidden_features)
@@ -189,7 +189,7 @@ class Cell(nnx.RNNCellBase):
 
 
 def is_as_stated(cell: nnx.RNNCellBase) -> bool:
-    """Whether a cell does what its `recurrence` says: one of seqnets, unless a subclass changed its step.
+    """Whether a cell computes its `recurrence`: a cell of seqnets whose step no subclass changed.
 
     Example:
         >>> is_as_stated(nnx.GRUCell(3, 5, rngs=nnx.Rngs(0)))
@@ -200,14 +200,14 @@ def is_as_stated(cell: nnx.RNNCellBase) -> bool:
 
 
 def check_sizes(**sizes: int) -> None:
-    """Refuse a size below one, by its name."""
+    """Refuse a size below one, naming it."""
     for name, size in sizes.items():
         if size < 1:
             raise UserError(f"{name} must be at least 1, got {size}")
 
 
 def choice(name: str, value: str, table: Mapping) -> str:
-    """Refuse a value that is no key of the table."""
+    """Refuse a value that is not a key of the table."""
     if value not in table:
         raise UserError(f"{name} must be one of {', '.join(map(repr, table))}, got {value!r}")
     return value

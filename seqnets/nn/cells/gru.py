@@ -25,7 +25,7 @@ class GRUCell(Cell):
         rngs, **options: see `Cell`.
 
     Raises:
-        UserError: for an unknown `reset`, sizes that are not positive, zoneout outside [0, 1).
+        UserError: `reset` is unknown, a size is not positive, or zoneout is outside [0, 1).
 
     Example:
         >>> import jax.numpy as jnp
@@ -65,5 +65,5 @@ class GRUCell(Cell):
         return kernel[:, : 2 * self.hidden_features], kernel[:, 2 * self.hidden_features :]
 
     def recurrent_vectors(self) -> Vectors:
-        """Return the candidate's own recurrent bias, which only the form "after" has."""
+        """Return the candidate's recurrent bias, which only the form "after" has."""
         return {"recurrent_bias": self.recurrent_bias[...]} if self.reset == "after" else {}

@@ -18,12 +18,12 @@ class HighwayCell(Cell):
     Args:
         in_features: F.
         hidden_features: H.
-        depth: highway layers a step, at least 1.
-        carry_bias: how strongly each layer carries its input at the start; the transform gates' bias begins at -carry_bias.
+        depth: highway layers per step, at least 1.
+        carry_bias: initial bias of each layer toward carrying its input; the transform gates' bias begins at -carry_bias.
         rngs, **options: see `Cell`.
 
     Raises:
-        UserError: for sizes or a depth that are not positive, zoneout outside [0, 1).
+        UserError: a size or the depth is not positive, or zoneout is outside [0, 1).
 
     Example:
         >>> import jax.numpy as jnp
@@ -59,7 +59,7 @@ class HighwayCell(Cell):
         return with_layer_norm(highway(self.depth), self.layer_norm)
 
     def recurrent_kernels(self) -> tuple[Array, ...]:
-        """Return one kernel a highway layer."""
+        """Return one kernel per highway layer."""
         return tuple(self.recurrent_kernel[...])
 
     def recurrent_vectors(self) -> Vectors:

@@ -18,13 +18,13 @@ class LSTMCell(Cell):
     Args:
         in_features: F.
         hidden_features: H.
-        forget_bias: what the forget gate's bias starts from; 1 lets gradients flow from the first step on.
-        layer_norm: normalizes the cell before the output's tanh as well.
-        zoneout: one rate, or two: of the cell and of the hidden state.
+        forget_bias: initial value of the forget gate's bias; 1 lets gradients flow from the first step.
+        layer_norm: also normalizes the cell before the output's tanh.
+        zoneout: one rate, or two: for the cell and for the hidden state.
         rngs, **options: see `Cell`.
 
     Raises:
-        UserError: for sizes that are not positive, zoneout outside [0, 1).
+        UserError: a size is not positive, or zoneout is outside [0, 1).
 
     Example:
         >>> import jax.numpy as jnp

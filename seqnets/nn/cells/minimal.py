@@ -24,7 +24,7 @@ class MinGRUCell(Cell):
         rngs, **options: see `Cell`.
 
     Raises:
-        UserError: for an unknown candidate, sizes that are not positive, zoneout outside [0, 1).
+        UserError: the candidate is unknown, a size is not positive, or zoneout is outside [0, 1).
 
     Example:
         >>> import jax.numpy as jnp
@@ -64,11 +64,11 @@ class MinLSTMCell(Cell):
         in_features: F.
         hidden_features: H.
         candidate: "positive" (x + 1/2 above 0, sigmoid(x) below), "tanh" or "identity".
-        forget_bias: what the forget gate's bias starts from.
+        forget_bias: initial value of the forget gate's bias.
         rngs, **options: see `Cell`.
 
     Raises:
-        UserError: for an unknown candidate, sizes that are not positive, zoneout outside [0, 1).
+        UserError: the candidate is unknown, a size is not positive, or zoneout is outside [0, 1).
 
     Example:
         >>> import jax.numpy as jnp

@@ -18,7 +18,7 @@ class VanillaCell(Cell):
         rngs, **options: see `Cell`.
 
     Raises:
-        UserError: for an unknown activation, sizes that are not positive, zoneout outside [0, 1).
+        UserError: the activation is unknown, a size is not positive, or zoneout is outside [0, 1).
 
     Example:
         >>> import jax.numpy as jnp
