@@ -55,6 +55,6 @@ def _rest(run: Run, first: int, inputs: Any, carry: Carry, reverse: bool) -> tup
 def _whole_chunks(run: Run, size: int, inputs: Any, carry: Carry, reverse: bool) -> tuple[Carry, Array]:
     chunks = jax.tree.map(lambda array: array.reshape(-1, size, *array.shape[1:]), inputs)
     count = jax.tree.leaves(chunks)[0].shape[0]
-    again = jax.checkpoint(lambda carry, chunk: run(chunk[0], carry, chunk[1]), prevent_cse=False)  # a scan compiles its body alone
+    again = jax.checkpoint(lambda carry, chunk: run(chunk[0], carry, chunk[1]), prevent_cse=False)  # a scan body is separate
     carry, outputs = jax.lax.scan(again, carry, (chunks, jnp.arange(count) * size), reverse=reverse)
     return carry, outputs.reshape(-1, *outputs.shape[2:])

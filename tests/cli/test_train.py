@@ -149,7 +149,7 @@ MISTAKES = [
     (["numbers.txt", "--model.tied", "--model.embedding-features", "0"], "model.tied"),
     (["numbers.txt", "--data.vocabulary", "bytes", "--data.encoding", "latin-1"], "data.encoding 'latin-1' has no effect"),
     (["numbers.txt", "--data.validation-fraction", "0.6", "--data.test-fraction", "0.5"], "leave nothing to train on"),
-    (["broken.gz"], "'broken.gz' is not a whole gzip file"),
+    (["broken.gz"], "'broken.gz' is not a complete gzip file"),
 ]
 
 

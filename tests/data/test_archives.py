@@ -116,11 +116,11 @@ def test_damage(tmp_path, make):
     whole = archive.read_bytes()
     for cut in (0, 10, len(whole) // 2, len(whole) - 20):
         archive.write_bytes(whole[:cut])
-        refuse(archive, tmp_path, "not a complete zip or tar archive|not a whole gzip file|cannot be read")
+        refuse(archive, tmp_path, "not a complete zip or tar archive|not a complete gzip file|cannot be read")
     flipped = bytearray(whole)
     flipped[len(whole) // 2] ^= 0xFF
     archive.write_bytes(flipped)
-    refuse(archive, tmp_path, "not a complete zip or tar archive|not a whole gzip file|cannot be read")
+    refuse(archive, tmp_path, "not a complete zip or tar archive|not a complete gzip file|cannot be read")
 
 
 @pytest.mark.filterwarnings("ignore:Duplicate name")

@@ -163,7 +163,7 @@ MISTAKES = {
     "labels too large": "has the label 10, more than CIFAR's 10 classes",
     "cut idx": "do not fit its shape",
     "no labels": "has train-images-idx3-ubyte but no train-labels-idx1-ubyte (or .gz)",
-    "not gzip": "is not a whole gzip file",
+    "not gzip": "is not a complete gzip file",
     "misfit": "they do not belong together",
     "one class": "has images of one class only (dog)",
     "loose": "has no folders of images, one for each class (the images in it belong to no class)",

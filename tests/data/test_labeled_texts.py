@@ -60,7 +60,7 @@ def test_a_file_for_each_label(tmp_path):
         ("a.csv", "text,label\n", "has no rows"),
         ("a.txt", "\n \n", "holds no text"),
         ("a.csv", b"text,label\n\xff,x\n", "is not UTF-8 .at byte 11"),
-        ("a.csv.gz", b"text", "is not a whole gzip file"),
+        ("a.csv.gz", b"text", "is not a complete gzip file"),
     ],
 )
 def test_what_is_wrong_is_told(tmp_path, name, content, message):

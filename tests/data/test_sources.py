@@ -99,7 +99,7 @@ def test_gzip_of_several_members(tmp_path, monkeypatch, config):
 def test_broken_gzip(tmp_path, damage):
     path = tmp_path / "t.txt.gz"
     path.write_bytes(damage(gzip.compress(os.urandom(2000).hex().encode())))
-    with pytest.raises(UserError, match=r"t.txt.gz' is not a whole gzip file"):
+    with pytest.raises(UserError, match=r"t.txt.gz' is not a complete gzip file"):
         text_of(path)
 
 

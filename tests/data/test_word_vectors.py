@@ -65,5 +65,5 @@ def test_other_features_than_asked_for(tmp_path, form):
 def test_a_gzip_file_cut_short(tmp_path):
     path = write(tmp_path / "vectors", FORMS["glove"] * 100, packed=True)
     path.write_bytes(path.read_bytes()[:-20])
-    with pytest.raises(UserError, match="not a whole gzip file"):
+    with pytest.raises(UserError, match="not a complete gzip file"):
         read_vectors(path, WORDS)

@@ -126,7 +126,7 @@ def test_weights_that_do_not_fit_are_refused():
     ("build", "message"),
     [
         (lambda: snn.RNN(snn.GRUCell(F, H, rngs=nnx.Rngs(0))), "only the LSTM, and found GRUCell"),
-        (lambda: snn.RNN(nnx.LSTMCell(F, H, rngs=nnx.Rngs(0))), "LSTM only, and found LSTMCell"),
+        (lambda: snn.RNN(nnx.LSTMCell(F, H, rngs=nnx.Rngs(0))), "only the LSTM, and found LSTMCell"),
         (lambda: snn.LSTMCell(F, H, rngs=nnx.Rngs(0)), "needs an RNN, a BidirectionalRNN or a StackedRNN, and found LSTMCell"),
         (lambda: lstm(layer_norm=True), "no layer normalization"),
         (lambda: lstm(zoneout=0.1), "no zoneout"),
