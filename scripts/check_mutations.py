@@ -78,6 +78,7 @@ def read_table(path: Path = TABLE) -> list[Mutation]:
 
 def copy_tree(target: Path) -> Path:
     """Copy what git knows, or would know, of this checkout, as it is on the disk."""
+    shutil.rmtree(target, ignore_errors=True)
     command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
     names = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout.split("\0")
     for name in filter(None, names):
@@ -135,7 +136,7 @@ def judge(mutation: Mutation, tree: Path, cache: Path, timeout: float) -> Verdic
     # a test that hangs or a process that dies by a signal has noticed, too
     noticed = code is None or code < 0 or code in (_FAILED, _COLLECTION_FAILED)
     verdict = KILLED if noticed else SURVIVED if code == _PASSED else BROKEN
-    return Verdict(mutation.name, verdict, time.perf_counter() - begin, "" if verdict == KILLED else said)
+    return Verdict(mutation.name, verdict, time.perf_counter() - begin, "" if verdict == KILLED and code is not None else said)
 
 
 def judged(mutations: Sequence[Mutation], scratch: Path, jobs: int, timeout: float) -> Iterator[Verdict]:
