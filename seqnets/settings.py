@@ -21,7 +21,7 @@ WORDS = {"true": True, "yes": True, "on": True, "false": False, "no": False, "of
 
 
 class Range(NamedTuple):
-    """What a number may be.
+    """The allowed range of a number.
 
     Example:
         >>> Range(above=0, most=1).check("top_p", 1.5)
@@ -40,10 +40,10 @@ class Range(NamedTuple):
         return " and ".join(f"{word} {_in_words(bound)}" for word, bound in words.items() if bound is not None)
 
     def check(self, name: str, value: float) -> None:
-        """Refuse a number outside of the range.
+        """Refuse a number outside the range.
 
         Raises:
-            UserError: naming it.
+            UserError: the number is outside; the message names the setting.
         """
         inside = (
             (self.least is None or value >= self.least)
@@ -57,21 +57,21 @@ class Range(NamedTuple):
 
 NOT_NEGATIVE, POSITIVE, ABOVE_ZERO = Range(least=0), Range(least=1), Range(above=0)
 RATE, SHARE = Range(least=0, below=1), Range(least=0, most=1)
-SEED = Range(least=0, below=1 << 32)  # beyond, JAX and NumPy would take another seed without a word
-WIDTH = Range(least=1, most=1 << 16)  # a layer of more has tens of gigabytes of weights
+SEED = Range(least=0, below=1 << 32)  # JAX and NumPy would silently use another seed beyond this
+WIDTH = Range(least=1, most=1 << 16)  # a larger layer has tens of gigabytes of weights
 LAYERS = Range(least=1, most=1000)
 
 
 def settle(record: Any, section: str = "", **ranges: Range) -> None:
-    """Check all settings of a frozen dataclass, and make NumPy's numbers plain; for its `__post_init__`.
+    """Check all settings of a frozen dataclass and convert NumPy numbers to plain ones; for its `__post_init__`.
 
     Args:
-        record: each of its fields must be of the type it is annotated with; numbers must be finite.
-        section: stands before the names in errors.
-        **ranges: of single settings; None is in every range.
+        record: each field must have its annotated type; numbers must be finite.
+        section: prefix of the names in errors.
+        **ranges: the ranges of single settings; None is in every range.
 
     Raises:
-        UserError: a setting is of the wrong type or out of its range; the message names it.
+        UserError: a setting has the wrong type or is out of range; the message names it.
 
     Example:
         >>> @dataclasses.dataclass(frozen=True)
@@ -95,10 +95,10 @@ def settle(record: Any, section: str = "", **ranges: Range) -> None:
 
 
 def whole(name: str, value: Any, allowed: Range = NOT_NEGATIVE) -> int:
-    """Return a whole number as a plain one.
+    """Return a whole number as a plain `int`.
 
     Raises:
-        UserError: it is not a whole number, or out of its range.
+        UserError: it is not a whole number, or is out of range.
 
     Example:
         >>> whole("samples", 2.5, POSITIVE)
@@ -112,7 +112,7 @@ def whole(name: str, value: Any, allowed: Range = NOT_NEGATIVE) -> int:
 
 
 def names(kind: type) -> Iterator[tuple[str, Any]]:
-    """Yield every setting of a dataclass with its type; those of a section are called section.name.
+    """Yield every setting of a dataclass with its type; those of a section are named section.name.
 
     Example:
         >>> from dataclasses import dataclass
@@ -137,15 +137,15 @@ def replaced(record: Record, values: Mapping[str, Any], where: str = "the settin
     """Return a copy with some settings changed.
 
     Args:
-        record: a frozen dataclass; its sections are frozen dataclasses too.
+        record: a frozen dataclass whose sections are frozen dataclasses.
         values: new values by name; a mapping for a section changes some of the section.
-        where: what the values come from, for errors.
+        where: the source of the values, for errors.
 
     Returns:
         The copy, of the same type.
 
     Raises:
-        UserError: a name is unknown (the nearest right one is told) or a value is of the wrong type.
+        UserError: a name is unknown (the message suggests the nearest one) or a value has the wrong type.
 
     Example:
         >>> from seqnets.data import TextConfig
@@ -160,10 +160,10 @@ def replaced(record: Record, values: Mapping[str, Any], where: str = "the settin
 
 
 def loads(text: str, default: Record, where: str = "the settings") -> Record:
-    """Read settings from TOML; those that it leaves out stay as in `default`.
+    """Read settings from TOML; missing settings stay as in `default`.
 
     Raises:
-        UserError: it is not TOML, a key is unknown or a value is of the wrong type; the message names all of it.
+        UserError: it is not TOML, a key is unknown or a value has the wrong type; the message names it.
 
     Example:
         >>> from seqnets.data import TextConfig
@@ -174,7 +174,7 @@ def loads(text: str, default: Record, where: str = "the settings") -> Record:
 
 
 def read(path: str | os.PathLike[str]) -> dict[str, Any]:
-    """Return what a TOML file says, for `replaced`.
+    """Return the content of a TOML file, for `replaced`.
 
     Raises:
         UserError: the file cannot be read or is not TOML.
@@ -189,7 +189,7 @@ def read(path: str | os.PathLike[str]) -> dict[str, Any]:
 
 
 def dumps(record: Any) -> str:
-    """Write every setting as TOML; `loads` gives an equal record back.
+    """Write every setting as TOML, from which `loads` makes an equal record.
 
     Example:
         >>> from seqnets.data import TextConfig
@@ -200,7 +200,7 @@ def dumps(record: Any) -> str:
 
 
 def as_mapping(record: Any) -> dict[str, Any]:
-    """Return the settings as TOML and JSON know them: None is "none", a tuple a list, a section a mapping.
+    """Return the settings as TOML and JSON values: None becomes "none", a tuple a list, a section a mapping.
 
     Example:
         >>> from seqnets.data import TextConfig
@@ -211,14 +211,14 @@ def as_mapping(record: Any) -> dict[str, Any]:
 
 
 def parsed(text: str, hint: Any) -> Any:
-    """Read one value as it is typed on a command line.
+    """Parse one value typed on a command line.
 
     Args:
-        text: what was typed; lists are comma-separated.
-        hint: the type it should have.
+        text: the typed text; lists are comma-separated.
+        hint: the type of the value.
 
     Raises:
-        UserError: the text is none of that type.
+        UserError: the text does not have that type.
 
     Example:
         >>> parsed("1e-3", float), parsed("none", int | None), parsed("true", bool), parsed("1,2", tuple[int, ...])
@@ -237,7 +237,7 @@ def parsed(text: str, hint: Any) -> Any:
 
 
 def described(hint: Any) -> str:
-    """Return what a value of this type is, in words.
+    """Return the description of a type in words.
 
     Example:
         >>> described(Literal["chars", "bytes"]), described(int | None)
@@ -274,13 +274,13 @@ def _replaced(record: Any, values: Mapping[str, Any], where: str, section: str) 
             changes[key] = _checked(value, hints[key], f"{where}: {name}")
     try:
         return dataclasses.replace(record, **changes)
-    except UserError as error:  # a value out of its range, told by the section itself
+    except UserError as error:  # a value out of range, reported by the section itself
         raise UserError(f"{where}: {error}") from None
 
 
 def _elsewhere(key: str, record: Any, section: str) -> str:
     homes = [name for name, _ in names(type(record)) if name.endswith(f".{key}")] if not section else []
-    return f"; it belongs into the section [{homes[0].rpartition('.')[0]}]" if homes else ""
+    return f"; it belongs in the section [{homes[0].rpartition('.')[0]}]" if homes else ""
 
 
 def _section(value: Any, where: str, name: str) -> Mapping[str, Any]:

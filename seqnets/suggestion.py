@@ -1,9 +1,9 @@
-"""What somebody may have meant by a name that does not exist: one nearly alike, or the one that other tools have for it."""
+"""Suggestions for names that do not exist: similar names, and our names for those of other tools."""
 
 import difflib
 from collections.abc import Iterable, Sequence
 
-_ALIKE = 0.6  # the ratio of difflib from which on two names are taken for one
+_ALIKE = 0.6  # the ratio of difflib above which two names count as similar
 _SYNONYMS = {
     "learning_rate": "lr learn_rate step_size eta initial_lr max_lr base_lr",
     "steps": "epochs epoch num_epochs n_epochs max_epochs max_iters iters iterations n_iter num_steps max_steps nb_epoch",
@@ -77,10 +77,10 @@ _SYNONYMS = {
 
 
 def likely(name: str, known: Iterable[str]) -> str | None:
-    """Return the known name that is nearest to a wrong one; None if none is near.
+    """Return the known name that is nearest to a wrong one; None if no name is near.
 
-    Names may have sections (`train.steps`) and may have dashes for underscores. The end of a name counts most, then what other
-    tools call a thing, then the beginning, then the letters.
+    Names may have sections (`train.steps`) and dashes instead of underscores. The end of a name counts most, then the names
+    of other tools, then the beginning, then the characters.
 
     Example:
         >>> likely("hidden-size", ["model.layers", "model.hidden-features"]), likely("temp", ["length", "temperature"])
@@ -96,7 +96,7 @@ def likely(name: str, known: Iterable[str]) -> str | None:
 
 
 def nearest(name: str, known: Sequence[str] | Iterable[str]) -> str:
-    """Return "; did you mean 'x'?" for the known name that is nearest to a wrong one, or all the names if none is near.
+    """Return "; did you mean 'x'?" for the known name that is nearest to a wrong one, or all names if no name is near.
 
     Example:
         >>> nearest("widow", ["window", "seed"])

@@ -17,7 +17,7 @@ example:
 
 
 def main(argv: Sequence[str]) -> int:
-    """Run the words after `seqnets answer`; see `seqnets answer --help`."""
+    """Run the arguments after `seqnets answer`; see `seqnets answer --help`."""
     found = _parser().read(argv)
     if found.top < 1:
         raise UserError(f"--top must be at least 1, not {found.top}")
@@ -27,7 +27,7 @@ def main(argv: Sequence[str]) -> int:
 
     answers = answer_questions(run.model, found.image, found.question)
     if found.figure and answers[0].attention is None:
-        raise UserError("this model multiplies and looks nowhere; train with --model.attention additive to see where it looks")
+        raise UserError("this model has no attention to show; train with --model.attention additive")
     for number, answer in enumerate(answers):
         _show(answer, found)
         if found.figure:
@@ -41,9 +41,9 @@ def _parser() -> Parser:
     parser.add_argument("run", metavar="RUN", help="the run folder of `seqnets train vqa`")
     parser.add_argument("image", metavar="IMAGE", help="the picture")
     parser.add_argument("question", nargs="+", metavar="QUESTION", help="questions, each in quotation marks")
-    parser.add_argument("--top", type=parser.value(int), default=3, metavar="N", help="answers told for each question [3]")
+    parser.add_argument("--top", type=parser.value(int), default=3, metavar="N", help="answers listed for each question [3]")
     parser.add_argument("--json", action="store_true", help="write a JSON object for each question")
-    parser.add_argument("--figure", metavar="FILE", help="what the model looked at; of several questions FILE-NUMBER each")
+    parser.add_argument("--figure", metavar="FILE", help="picture of the attention; FILE-NUMBER for each of several questions")
     return parser
 
 

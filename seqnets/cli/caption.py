@@ -1,4 +1,4 @@
-"""`seqnets caption RUN IMAGES...`: say what is in images, and show what the model looked at."""
+"""`seqnets caption RUN IMAGES...`: describe images, and show where the model looked."""
 
 import argparse
 import json
@@ -17,13 +17,13 @@ from seqnets.viz.figure_file import check_figure, check_folder, say, write_figur
 _OF_DRAWING = ("temperature", "top_k", "top_p", "min_p")
 _DONE, _NONE_READ = 0, 2
 _EPILOG = """\
-IMAGES are files, folders (searched through and through) and patterns such as 'photos/*.jpg'. The captions go to standard
-output, a line each: of one image the caption alone, of several the file, a tab and the caption. An image that cannot be
-read is reported on standard error and left out; the exit code is 2 when none could be read.
+IMAGES are files, folders (searched recursively) and patterns such as 'photos/*.jpg'. The captions go to standard
+output, one per line: for one image only the caption, for several the file, a tab and the caption. An image that cannot be
+read is reported on standard error and left out; the exit code is 2 if no image could be read.
 
 --out writes COCO's results form, which `seqnets score` reads: image_id is the number in a name such as
-COCO_val2014_000000391895.jpg, else the path as given. --figure and --html show, for every word, what the model looked at.
-A setting of drawing (--temperature, --top-k, ...) draws captions instead of searching the likeliest ones.
+COCO_val2014_000000391895.jpg, else the path as given. --figure and --html show, for every word, where the model looked.
+An option of drawing (--temperature, --top-k, ...) draws captions instead of searching for the likeliest ones.
 
 examples:
   seqnets caption runs/flickr8k dog.jpg --figure dog.png
@@ -39,7 +39,7 @@ class Captioned(NamedTuple):
 
 
 def main(argv: Sequence[str]) -> int:
-    """Run the words after `seqnets caption`; see `seqnets caption --help`."""
+    """Run the arguments after `seqnets caption`; see `seqnets caption --help`."""
     from seqnets.decode.captions.config import CaptionConfig
 
     found = _parser(CaptionConfig()).read(argv)
@@ -65,11 +65,11 @@ def _parser(default: Any) -> Parser:
     parser.add_argument("images", metavar="IMAGES", nargs="+", help="files, folders, patterns")
     parser.add_argument("--out", metavar="FILE", help="write the best captions in COCO's results form")
     parser.add_argument("--json", action="store_true", help="print a JSON list of {file, image_id, captions} instead")
-    parser.add_argument("--figure", metavar="FILE", help="a picture, word by word; of several images FILE-NAME each")
-    parser.add_argument("--html", metavar="FILE", help="a page where every word shows what the model looked at; needs no network")
+    parser.add_argument("--figure", metavar="FILE", help="write a picture, word by word; FILE-NAME for each of several images")
+    parser.add_argument("--html", metavar="FILE", help="a page where every word shows where the model looked; works offline")
     parser.add_argument("--features", metavar="STORE", help="feature store with the images, for a captioner of stored features")
     parser.add_argument("--batch-size", type=parser.value(int), default=16, metavar="N", help="images at once [16]")
-    add_seed(parser, "what is drawn")
+    add_seed(parser, "the captions drawn")
     add_fields(parser, default, title="search and drawing", without=("attention",))
     return parser
 
@@ -79,7 +79,7 @@ def _config(found: argparse.Namespace, kind: Any) -> Any:
     drawing = [name for name in _OF_DRAWING if given.get(name) is not None]
     if drawing and given.get("method", "sample") != "sample":
         option = drawing[0].replace("_", "-")
-        raise UserError(f"--{option} is for drawing, and --method {given['method']} draws nothing; leave one out")
+        raise UserError(f"--{option} is for drawing, but --method {given['method']} does not draw; leave one out")
     if drawing and "beam" in given:
         raise UserError(f"--{drawing[0].replace('_', '-')} draws and --beam searches; leave one out")
     method = {"method": "sample"} if drawing else {}
@@ -100,7 +100,7 @@ def _captions(model: Any) -> bool:
 
 def _check_attention(model: Any, found: argparse.Namespace) -> None:
     if (found.figure or found.html) and model.config.attention == "none":
-        raise UserError("this captioner has no attention: nothing to show of where it looked; leave out --figure and --html")
+        raise UserError("this captioner has no attention to show; leave out --figure and --html")
 
 
 def _captioned(model: Any, paths: Sequence[Path], config: Any, seed: int, found: argparse.Namespace) -> Iterator[Any]:

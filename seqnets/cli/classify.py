@@ -1,4 +1,4 @@
-"""`seqnets classify`: what a network sees in images."""
+"""`seqnets classify`: classify images."""
 
 import argparse
 import json
@@ -13,8 +13,8 @@ from seqnets.cli.verbs import VERBS
 _DONE, _NONE_READ = 0, 2
 _EPILOG = """\
 LABELS is a JSON list of names, a JSON object of number to name, a config.json with id2label, or a text file with a name
-a line; a run folder has its own. An image that cannot be read is told on standard error and left out; the exit code is
-2 when none could be read.
+per line; a run folder has its own. An image that cannot be read is reported on standard error and left out; the exit code
+is 2 if no image could be read.
 
 examples:
   seqnets classify --model squeezenet1_1 --weights squeezenet1_1.npz --labels names.json photos/*.jpg
@@ -22,7 +22,7 @@ examples:
 
 
 def main(argv: Sequence[str]) -> int:
-    """Run the words after `seqnets classify`; see `seqnets classify --help`."""
+    """Run the arguments after `seqnets classify`; see `seqnets classify --help`."""
     found = _parser().read(argv)
     from seqnets.cli.image_arguments import named_images
 
@@ -38,7 +38,7 @@ def _parser() -> Parser:
     parser = Parser("seqnets classify", VERBS["classify"].summary, epilog=_EPILOG, usage=_USAGE)
     add_network(parser)
     parser.add_argument("--labels", metavar="LABELS", help="a file with the names of the classes")
-    parser.add_argument("--top", type=parser.value(int), default=5, metavar="N", help="classes told for an image [5]")
+    parser.add_argument("--top", type=parser.value(int), default=5, metavar="N", help="classes listed for each image [5]")
     parser.add_argument("--batch-size", type=parser.value(int), default=32, metavar="N", help="images at once [32]")
     parser.add_argument("--json", action="store_true", help="write a JSON list of {file, top: [{index, label, score}]}")
     return parser

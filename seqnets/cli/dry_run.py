@@ -1,4 +1,4 @@
-"""What a run would take: shapes, parameters, memory and time per step."""
+"""Estimates of a run: shapes, parameters, memory and time per step."""
 
 import time
 from collections.abc import Iterator
@@ -18,7 +18,7 @@ _MEASURED_S, _MEASURED_DISPATCHES = 3.0, 50
 
 
 def report(task: Any, config: TrainConfig) -> Iterator[str]:
-    """Yield the lines of a dry run: what is known at once first, then what compiling and a few steps tell.
+    """Yield the lines of a dry run: first what is known immediately, then what compilation and a few steps show.
 
     Args:
         task: a `seqnets.train.Task`.
@@ -36,8 +36,8 @@ def report(task: Any, config: TrainConfig) -> Iterator[str]:
     yield from _memory(steps)
     seconds = _seconds_per_step(steps, state, batches, count)
     rate = task.units_per_step(config.batch_size) / seconds
-    yield f"time: {seconds * 1e3:.3g} ms a step, {rate:,.0f} {task.units}/s"
-    yield f"{config.steps:,} steps take about {_duration(config.steps * seconds)}, validation and saving apart"
+    yield f"time: {seconds * 1e3:.3g} ms per step, {rate:,.0f} {task.units}/s"
+    yield f"{config.steps:,} steps take about {_duration(config.steps * seconds)}, without validation and saving"
 
 
 def _arrays(trained: Any, frozen: dict[str, Any]) -> Iterator[str]:
@@ -56,10 +56,10 @@ def _batch(batches: Any) -> Iterator[str]:
 
 def _memory(steps: Any) -> Iterator[str]:
     analysis = steps.memory_analysis()
-    if analysis is None:  # not every device tells
+    if analysis is None:  # not every device reports it
         return
     state, work = analysis.argument_size_in_bytes, analysis.temp_size_in_bytes
-    yield f"memory: {_megabytes(state)} of weights, optimizer and batch, {_megabytes(work)} while a step runs"
+    yield f"memory: {_megabytes(state)} of weights, optimizer and batch, {_megabytes(work)} during a step"
 
 
 def _seconds_per_step(steps: Any, state: TrainState, batches: Any, count: int) -> float:

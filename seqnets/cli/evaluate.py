@@ -17,23 +17,23 @@ from seqnets.errors import UserError
 STDIN = "-"
 SPLITS = ("validation", "train", "test")
 _EPILOG = """\
-Every character after the first is predicted once, from all that goes before it. Without FILE the run's own validation
-split is scored; the figure is that of training. --dynamic lets the model learn from the text as it goes, each segment
-after it is scored; its figure is told apart, and the run is not changed."""
+Every character after the first is predicted once, from all characters before it. Without FILE, the run's own validation
+split is scored, with the same figure as in training. With --dynamic, the model also learns from each segment after it is
+scored; that figure is listed separately, and the run is not changed."""
 
 
 def main(argv: Sequence[str]) -> int:
-    """Run the words after `seqnets evaluate`; see `seqnets evaluate --help`."""
+    """Run the arguments after `seqnets evaluate`; see `seqnets evaluate --help`."""
     from seqnets.decode.text.config import DynamicConfig
 
     found = _parser(DynamicConfig()).read(argv)
     changes = given_fields(found, DynamicConfig, prefix="dynamic.")
     config = DynamicConfig(**changes)
     if found.file and found.split:
-        raise UserError("FILE and --split both say what to score; leave one out")
+        raise UserError("FILE and --split both choose the text to score; leave one out")
     for name in ("unknown", "data.encoding"):
         if not found.file and hasattr(found, name):
-            raise UserError(f"--{name} is for a text of your own; give FILE, or leave it out")
+            raise UserError(f"--{name} is for your own text; give FILE, or leave it out")
     run = load_trained(found.run, "text")
     text, name, unknown = _text(run, found) if found.file else (*_own_split(run, found.split or SPLITS[0]), 0)
     _report(_scores(run, text, found, config if found.dynamic or changes else None), name, unknown, found)
@@ -50,7 +50,7 @@ def _parser(default: Any) -> Parser:
     parser.add_setting("unknown", _unknown(), "what to do with characters that the model lacks [error]", metavar="POLICY")
     parser.add_setting("data.encoding", str, "encoding of FILE [that of training]", metavar="NAME")
     parser.add_setting("streams", int, "parts that run side by side; 1 for the single pass [16]", metavar="N")
-    parser.add_setting("warmup", int, "characters that each part reads before those that count [1024]", metavar="N")
+    parser.add_setting("warmup", int, "characters that each part reads before the scored ones [1024]", metavar="N")
     add_fields(parser, default, title="dynamic evaluation", prefix="dynamic.")
     return parser
 
@@ -68,7 +68,7 @@ def _own_split(run: Any, split: str) -> tuple[Any, str]:
 
     config = _settings(run)
     if "corpus" not in settings.read(run.directory / SETTINGS):
-        raise UserError(f"'{run.directory}' was trained by a program and does not know its text; give it as FILE")
+        raise UserError(f"'{run.directory}' does not record its text; give the text as FILE")
     if STDIN in config.corpus and sys.stdin.isatty():
         raise _unknown_text(run)
     try:
@@ -132,7 +132,7 @@ def _report(scores: dict[str, Any], name: str, unknown: int, found: argparse.Nam
 def _unknown_words(scored: int, unknown: int, policy: str) -> str:
     from seqnets.data.text.vocabulary import unknown_words
 
-    read = 1 + scored  # the first character is not scored, and is there
+    read = 1 + scored  # the first character is not scored, but is part of the text
     return unknown_words(unknown, read + (unknown if policy == "skip" else 0), policy)
 
 

@@ -1,4 +1,4 @@
-"""`seqnets features`: what a network sees in many images, kept on disk for training on top of it."""
+"""`seqnets features`: compute a network's features of images and keep them on disk."""
 
 import argparse
 import sys
@@ -14,9 +14,9 @@ from seqnets.data.features.dtypes import DTYPES
 _DONE, _NONE_READ = 0, 2
 _USAGE = "seqnets features (RUN | --model NAME --weights PATH) IMAGES... --out STORE [--layer NAME ...] [--dtype bfloat16]"
 _EPILOG = """\
-May be stopped or killed at any moment; the same command goes on where it was. Images are known by their content: copies
-are stored once, and a store takes features of one network, its weights and its preprocessing only. An image that cannot be
-read is told at the end and noted in the store; the exit code is 2 when none could be read.
+The command may be stopped or killed at any moment; run it again to continue. Images are identified by their content, so
+copies are stored once. A store takes features of only one network, with its weights and preprocessing. An image that
+cannot be read is reported at the end and recorded in the store; the exit code is 2 if no image could be read.
 
 In Python:
   store = sn.FeatureStore("STORE")
@@ -25,7 +25,7 @@ In Python:
 
 
 def main(argv: Sequence[str]) -> int:
-    """Run the words after `seqnets features`; see `seqnets features --help`."""
+    """Run the arguments after `seqnets features`; see `seqnets features --help`."""
     found = _parser().read(argv)
     from seqnets.cli.image_arguments import named_images
     from seqnets.decode.extraction import extract_features
@@ -56,8 +56,8 @@ def _parser() -> Parser:
     parser.add_argument("--layer", action="append", default=[], metavar="NAME", help="a feature of the network, such as stage4 "
                         "or pool; may be given several times [the last stage]")  # fmt: skip
     parser.add_argument("--pooled", action="store_true", help="keep the mean over the locations of a grid: [D], not [L, D]")
-    parser.add_argument("--dtype", choices=DTYPES, default="float32", help="of the numbers in the store [float32]")
-    parser.add_argument("--compute-dtype", choices=["float32", "bfloat16"], help="of the network's arithmetic [float32]")
+    parser.add_argument("--dtype", choices=DTYPES, default="float32", help="type of the numbers in the store [float32]")
+    parser.add_argument("--compute-dtype", choices=["float32", "bfloat16"], help="precision of the network [float32]")
     parser.add_argument("--batch-size", type=parser.value(int), default=32, metavar="N", help="images at once [32]")
     return parser
 
@@ -66,7 +66,7 @@ def _tell_estimate(estimate: Any) -> None:
     todo, header = estimate.images - estimate.settled, estimate.header
     before = f" ({estimate.settled:,} of {estimate.images:,} are done)" if estimate.settled else ""
     shapes = ", ".join(f"{name} {' x '.join(map(str, layer.shape))}" for name, layer in header.layers.items())
-    size = f"{header.row_bytes / 1e3:,.1f} kB an image, up to {estimate.bytes / 1e6:,.1f} MB in all"
+    size = f"{header.row_bytes / 1e3:,.1f} kB per image, up to {estimate.bytes / 1e6:,.1f} MB in total"
     print(f"features: {todo:,} images to do{before}: {shapes} of {header.dtype}, {size}", file=sys.stderr, flush=True)
 
 

@@ -1,4 +1,4 @@
-"""The words of a command that name images, and what is said of those that are left out."""
+"""The arguments of a command that name images, and the reports of images that are left out."""
 
 import sys
 from collections.abc import Iterable, Iterator, Sequence
@@ -12,7 +12,7 @@ Result = TypeVar("Result")
 
 
 def named_images(sources: Sequence[str]) -> list[Path]:
-    """List the image files that the words name; files passed over in folders are named on standard error."""
+    """List the image files that the arguments name; files skipped in folders are named on standard error."""
     return find_images(sources, tell=_say)
 
 

@@ -1,4 +1,4 @@
-"""How far a pass over images is: a live bar on a terminal, a line now and then elsewhere."""
+"""Progress of a pass over images: a live bar on a terminal, occasional lines elsewhere."""
 
 import sys
 import time
@@ -10,7 +10,7 @@ _INTERVAL_S = 5.0
 
 @contextmanager
 def image_progress(title: str) -> Iterator[Callable[[int, int], None]]:
-    """Give a function to call with the images done and all that are to do."""
+    """Return a function to call with the number of finished images and the total."""
     if not sys.stderr.isatty():
         yield _Lines(title).update
         return

@@ -1,4 +1,4 @@
-"""The command `seqnets VERB ...`: finds the verb, runs it, and turns what goes wrong into one sentence and an exit code."""
+"""The command `seqnets VERB ...`: finds the verb, runs it, and turns errors into one sentence and an exit code."""
 
 import contextlib
 import errno
@@ -24,11 +24,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run a command line.
 
     Args:
-        argv: the words after `seqnets`; those of this process where left out.
+        argv: the arguments after `seqnets`; those of this process by default.
 
     Returns:
         The exit code: 0 done, 1 a fault in seqnets, 2 bad input or usage, 3 stopped because of non-finite steps,
-        130 and 143 stopped by SIGINT and SIGTERM (a training run is saved), 141 nobody reads the output any more.
+        130 and 143 stopped by SIGINT and SIGTERM (a training run is saved), 141 the reader of the output is gone.
 
     Example:
         >>> main(["--version"])
@@ -39,7 +39,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         try:
             with _interrupts():
                 code = _run(list(sys.argv[1:] if argv is None else argv))
-            sys.stdout.flush()  # here, where what cannot be written is still an exception to catch
+            sys.stdout.flush()  # here, where a failed write is still an exception that can be caught
         except SystemExit as leaving:
             code = leaving.code if isinstance(leaving.code, int) else DONE if leaving.code is None else MISUSE
         except BrokenPipeError:
@@ -121,14 +121,14 @@ def _kept(error: Exception) -> str:
 
 
 def _say(sentence: str, code: int) -> int:
-    with contextlib.suppress(OSError):  # nobody reads it
+    with contextlib.suppress(OSError):  # there is no reader
         print(f"seqnets: {sentence}", file=sys.stderr)
     return code
 
 
 @contextlib.contextmanager
 def _interrupts() -> Iterator[None]:
-    """Make Ctrl-C work while modules are imported, too: imports are known to swallow or to wrap what is raised in them."""
+    """Make Ctrl-C work during imports too: imports may swallow or wrap exceptions."""
     try:
         before = signal.signal(signal.SIGINT, _interrupt)
     except ValueError:  # not in the main thread

@@ -17,13 +17,13 @@ if TYPE_CHECKING:
 
 
 class Chosen(NamedTuple):
-    """What the words of a command line choose.
+    """The network and images that a command line chooses.
 
     Args:
         model: the network, weights loaded, with its `preprocessing`.
-        name: what it is: a name of the registry, or of a run.
-        labels: the names of its classes, where known.
-        images: the words that name images.
+        name: its name in the registry, or of its run.
+        labels: the names of its classes, if known.
+        images: the arguments that name images.
     """
 
     model: "ConvNet"
@@ -33,22 +33,22 @@ class Chosen(NamedTuple):
 
 
 def add_network(parser: Parser) -> None:
-    """Add the options and positional words that `chosen_network` reads."""
+    """Add the options and positional arguments that `chosen_network` reads."""
     parser.add_argument("words", nargs="*", metavar="[RUN] IMAGES", help="image files, folders, or patterns such as '*.jpg'")
-    parser.add_argument("--model", metavar="NAME", help="a network such as resnet50; without it the first word is a run folder")
+    parser.add_argument("--model", metavar="NAME", help="a network such as resnet50; without it the first argument is a run")
     parser.add_argument("--weights", metavar="PATH", help="its weights: .safetensors, .npz, .pth, or a folder with one of them")
-    parser.add_argument("--preprocessing", metavar="FILE", help="JSON that tells how images are prepared [as the weights tell]")
+    parser.add_argument("--preprocessing", metavar="FILE", help="JSON file of the preprocessing [that of the weights]")
 
 
 def chosen_network(found: argparse.Namespace, **options: Any) -> Chosen:
-    """Load the network that was asked for.
+    """Load the chosen network.
 
     Args:
-        found: what the parser read.
-        **options: of `create_model`: `dtype`.
+        found: the parsed arguments.
+        **options: options of `create_model`: `dtype`.
 
     Raises:
-        UserError: the words do not name a network and images, or the weights do not fit it.
+        UserError: the arguments do not name a network and images, or the weights do not match it.
     """
     chosen = _of_registry(found, options) if found.model else _of_run(found)
     if not chosen.images:
@@ -62,7 +62,7 @@ def read_preprocessing(path: Path) -> "Preprocessing":
     """Read a rule: our own JSON, Hugging Face's `preprocessor_config.json`, or timm's `config.json`.
 
     Raises:
-        UserError: the file cannot be read or states no such rule.
+        UserError: the file cannot be read or has no such rule.
     """
     from seqnets.data.images.preprocessing import Preprocessing
     from seqnets.decoders import read_json, reading
@@ -79,7 +79,7 @@ def read_preprocessing(path: Path) -> "Preprocessing":
 
 def _of_registry(found: argparse.Namespace, options: dict[str, Any]) -> Chosen:
     if not found.weights:
-        raise UserError(f"--model {found.model} needs --weights PATH: a network without its weights sees nothing")
+        raise UserError(f"--model {found.model} needs --weights PATH: a network is useless without its weights")
     runtime.start()
     from seqnets.models import create_model
 
@@ -89,9 +89,9 @@ def _of_registry(found: argparse.Namespace, options: dict[str, Any]) -> Chosen:
 
 def _of_run(found: argparse.Namespace) -> Chosen:
     if found.weights:
-        raise UserError("--weights needs --model NAME: say which network the weights are of")
+        raise UserError("--weights needs --model NAME: name the network that the weights belong to")
     if not found.words or not Path(found.words[0]).is_dir():
-        raise UserError("give --model NAME --weights PATH, or a run folder of `seqnets train classifier` as the first word")
+        raise UserError("give --model NAME --weights PATH, or a run folder of `seqnets train classifier` as the first argument")
     run = load_trained(found.words[0], "classifier", fits=lambda model: _network(model) is not None)
     network = cast("ConvNet", _network(run.model))
     return Chosen(network, Path(found.words[0]).resolve().name, _labels(run), found.words[1:])

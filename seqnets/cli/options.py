@@ -1,4 +1,4 @@
-"""Options for every setting of a run: --section.name, with the words that stand below the setting in its dataclass."""
+"""Options for every setting of a run: --section.name, with the docstring of the setting in its dataclass as help."""
 
 import ast
 import dataclasses
@@ -74,12 +74,12 @@ def chosen(found: Any) -> dict[str, dict[str, Any]]:
 
 @cache
 def documented(kind: type) -> Mapping[str, str]:
-    """Return the text that stands below each field of a dataclass, those it inherits included.
+    """Return the docstring below each field of a dataclass, including inherited ones.
 
     Example:
         >>> from seqnets.tasks.text import TextRunConfig
         >>> documented(TextRunConfig)["task"]
-        'What is learned.'
+        'The task.'
     """
     inherited = {name: text for base in reversed(kind.__bases__) if base is not object for name, text in documented(base).items()}
     body = ast.parse(textwrap.dedent(inspect.getsource(kind))).body[0]

@@ -11,7 +11,7 @@ from seqnets.errors import UserError
 from seqnets.suggestion import likely
 
 _TEXTS = ("TEXT", "QUESTION")
-_NAME = "\0"  # begins a word after `--`: argparse takes what no dash begins for a name, and no system passes this character
+_NAME = "\0"  # marks arguments after `--`, so that argparse does not take them for options; no system passes this character
 
 
 _OUTSIDE = {
@@ -24,7 +24,7 @@ _OUTSIDE = {
 
 
 class Parser(argparse.ArgumentParser):
-    """An `argparse.ArgumentParser` that raises instead of leaving, and takes --some_option for --some-option.
+    """An `argparse.ArgumentParser` that raises instead of exiting, and takes --some_option for --some-option.
 
     Options and positional arguments may be mixed; options are not abbreviated.
 
@@ -54,14 +54,14 @@ class Parser(argparse.ArgumentParser):
         self._words: list[str] = []
 
     def add_argument(self, *names: str, **options: Any) -> argparse.Action:
-        """Add an option or a positional argument; a name (of a file, say) may not be empty, a TEXT may and must be UTF-8."""
+        """Add an option or a positional argument; a name may not be empty; a TEXT may be empty and must be UTF-8."""
         takes_text = options.get("action", "append") == "append" and not {"type", "choices"} & options.keys()
         if takes_text:
             options["type"] = utf8 if options.get("metavar") in _TEXTS else _name
         return super().add_argument(*names, **options)
 
     def read(self, words: Sequence[str]) -> argparse.Namespace:
-        """Parse the words after the verb.
+        """Parse the arguments after the verb.
 
         Raises:
             UserError: an option is unknown, lacks its value, or has a wrong one.
@@ -76,9 +76,9 @@ class Parser(argparse.ArgumentParser):
         return argparse.Namespace(**{name: _bare(value) for name, value in vars(found).items()})
 
     def add_setting(self, name: str, hint: Any, words: str, *, metavar: str, container: Any = None) -> None:
-        """Add the option --name of any type; what is not given does not appear in what `read` returns.
+        """Add the option --name of any type; if it is not given, it does not appear in the result of `read`.
 
-        A bool may be given without a value: --name is --name true.
+        A bool may be given without a value: --name means --name true.
         """
         option = f"--{name.replace('_', '-')}"
         if hint is bool:
@@ -87,7 +87,7 @@ class Parser(argparse.ArgumentParser):
         add(option, dest=name, type=self.value(hint), help=words, metavar=metavar, default=argparse.SUPPRESS)
 
     def value(self, hint: Any) -> Any:
-        """Return what argparse calls a type: it reads a value as `seqnets.settings.parsed` does."""
+        """Return a type for argparse, which reads a value as `seqnets.settings.parsed` does."""
 
         def read(text: str) -> Any:
             try:
@@ -98,7 +98,7 @@ class Parser(argparse.ArgumentParser):
         return read
 
     def error(self, message: str) -> NoReturn:
-        """Raise what argparse found wrong as a `UserError`."""
+        """Raise argparse's complaint as a `UserError`."""
         message = re.sub(r"^argument ([^:]*/)?([^:/]+): ", r"\2 ", message)
         message = re.sub(r"(\S+) expected (one argument|at least one argument)$", self._lacking, message)
         message = re.sub(r"the following arguments are required: (.*)", self._missing, message)
@@ -118,7 +118,7 @@ class Parser(argparse.ArgumentParser):
 
     def _lacking(self, found: re.Match[str]) -> str:
         following = dict(itertools.pairwise(map(_dashed, self._words))).get(found[1], "")
-        joined = f"; where the value begins with a dash, write {found[1]}={following}" if following[:1] == "-" else ""
+        joined = f"; if the value begins with a dash, write {found[1]}={following}" if following[:1] == "-" else ""
         return f"{found[1]} needs a value{joined}"
 
     def _regular(self, words: list[str]) -> list[str]:
@@ -129,7 +129,7 @@ class Parser(argparse.ArgumentParser):
 
     def _refuse(self, word: str) -> NoReturn:
         if not word.startswith("-"):
-            raise UserError(f"cannot use {_bare(word)!r}; `{self.prog} --help` tells what is expected")
+            raise UserError(f"cannot use {_bare(word)!r}; see `{self.prog} --help`")
         name = word.partition("=")[0]
         raise UserError(f"unknown option {name!r}{self._hint(name.lstrip('-'))}")
 
@@ -146,7 +146,7 @@ class Parser(argparse.ArgumentParser):
 
 
 def utf8(text: str) -> str:
-    """Refuse a text that was typed in another encoding: such bytes reach a program as lone surrogates.
+    """Refuse a text typed in another encoding: such bytes reach a program as lone surrogates.
 
     Example:
         >>> utf8("café")

@@ -1,4 +1,4 @@
-"""`seqnets predict RUN [FILE ...]`: what a trained classifier, tagger or translator makes of texts."""
+"""`seqnets predict RUN [FILE ...]`: classify, label or translate texts."""
 
 import argparse
 import json
@@ -16,8 +16,8 @@ from seqnets.viz.figure_file import check_figure, say, write_figure
 
 _EPILOG = """\
 Every line of FILE is a text; a blank line has a blank result. A text's class is printed as label, probability and text,
-separated by tabs; its labels as lines of token, tab and label with an empty line after each text (of a model of
-characters: runs of characters with one label); its translation as a line. A tagger of numeric frames takes .npz files
+separated by tabs; its labels as lines of token, tab and label with an empty line after each text (for a model
+of characters: runs of characters with one label); its translation as a line. A tagger of numeric frames takes .npz files
 with inputs [N, T, F].
 
 examples:
@@ -29,7 +29,7 @@ Entry = dict[str, Any]
 
 
 def main(argv: Sequence[str]) -> int:
-    """Run the words after `seqnets predict`; see `seqnets predict --help`."""
+    """Run the arguments after `seqnets predict`; see `seqnets predict --help`."""
     found = _parser().read(argv)
     run = load_trained(found.run, *_KINDS, check=lambda task: _check(found, task))
     predict, show = _KINDS[run.config["task"]]
@@ -45,12 +45,12 @@ def _parser() -> Parser:
     parser.add_argument(
         "file", nargs="*", metavar="FILE", help="files of a text on each line (also .gz), or - for standard input"
     )
-    parser.add_argument("--text", action="append", default=[], metavar="TEXT", help="a text; may be given again and again")
+    parser.add_argument("--text", action="append", default=[], metavar="TEXT", help="a text; may be given several times")
     parser.add_argument("--json", action="store_true", help="write a JSON object for each text, with all probabilities")
     parser.add_argument("--beam", type=parser.value(int), metavar="N", help="translations kept open in the search [5]")
-    parser.add_argument("--n-best", type=parser.value(int), metavar="N", help="translations told for each text [1]")
-    parser.add_argument("--max-length", type=parser.value(int), metavar="N", help="tokens of a translation at most [150]")
-    parser.add_argument("--figure", metavar="FILE", help="what the translator looked at for each token; for a single text")
+    parser.add_argument("--n-best", type=parser.value(int), metavar="N", help="translations listed for each text [1]")
+    parser.add_argument("--max-length", type=parser.value(int), metavar="N", help="most tokens in a translation [150]")
+    parser.add_argument("--figure", metavar="FILE", help="write a picture of the attention for each token; for a single text")
     return parser
 
 
@@ -86,7 +86,7 @@ def _lines(path: str) -> list[str]:
 
 
 def _beside(items: Sequence[Any], results: Callable[[list[Any]], Sequence[Any]], nothing: Any) -> Iterator[tuple[Any, Any]]:
-    """Yield every item with its result; an empty one has none but keeps its place."""
+    """Yield every item with its result; an empty one has no result but keeps its place."""
     found = iter(results([item for item in items if _is_there(item)]))
     for item in items:
         yield item, next(found) if _is_there(item) else nothing

@@ -1,4 +1,4 @@
-"""`seqnets train --restarts N`: a process that starts the training again when it has crashed."""
+"""`seqnets train --restarts N`: a process that restarts training after a crash."""
 
 import signal
 import subprocess
@@ -6,17 +6,17 @@ import sys
 from collections.abc import Sequence
 from types import FrameType
 
-ENDED = {0, 2, 3, 130, 143}  # done, bad input, diverged, asked to stop: starting again would change nothing
+ENDED = {0, 2, 3, 130, 143}  # done, bad input, diverged, stopped: a restart would change nothing
 
 
 def supervise(words: Sequence[str], restarts: int) -> int:
-    """Run `seqnets train WORDS` in a process of its own, again after each crash, and return its exit code.
+    """Run `seqnets train WORDS` in a separate process, again after each crash, and return its exit code.
 
-    What has been saved is gone on with (`--resume auto`), so a crash costs the steps since the last checkpoint. SIGINT and
+    Training continues from the saved state (`--resume auto`), so a crash costs the steps since the last checkpoint. SIGINT and
     SIGTERM are passed on.
 
     Args:
-        words: the words after `seqnets train`, without --restarts.
+        words: the arguments after `seqnets train`, without --restarts.
         restarts: how often to start again.
     """
     command = [sys.executable, "-m", "seqnets.cli", "train", *words]
@@ -33,7 +33,7 @@ def supervise(words: Sequence[str], restarts: int) -> int:
 
 
 def _run(command: list[str]) -> int:
-    # a group of its own: Ctrl-C reaches it through us alone, not twice, which would mean "leave at once"
+    # a separate group: Ctrl-C then reaches it only through us; a second one would mean "exit immediately"
     process = subprocess.Popen(command, start_new_session=True)
     asked: list[int] = []
 
@@ -47,6 +47,6 @@ def _run(command: list[str]) -> int:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-    if asked:  # also where it came before the process had learned to listen
+    if asked:  # also if it came before the process had installed its handler
         return 128 + asked[0]
     return 128 - code if code < 0 else code

@@ -1,6 +1,6 @@
-"""What the command line settles for its own process before JAX starts: compilation cache, XLA options, threads, memory, logs.
+"""Settings of the command line's own process before JAX starts: compilation cache, XLA options, threads, memory, logs.
 
-The library never does any of this. A program of your own may: call `seqnets.cli.runtime.prepare()` before JAX is imported.
+The library never does any of this. Your own program may: call `seqnets.cli.runtime.prepare()` before JAX is imported.
 """
 
 import ctypes
@@ -20,18 +20,18 @@ from seqnets.places import is_usable, user_cache
 # Unknown names with the prefix xla_ are ignored by XLA, so that this never stops an older, newer or GPU build from starting.
 _CPU_OPTIONS = "xla_cpu_use_multi_output_fusion"  # writes several results in one pass: 1.1 to 1.2 times the training speed
 _MALLOPT = {-4: 0, -1: 1 << 30, -2: 1 << 26}  # M_MMAP_MAX, M_TRIM_THRESHOLD, M_TOP_PAD of malloc.h
-_RESERVED, _RESERVED_BY_A_THREAD = 1_400_000_000, 20_000_000  # bytes of addresses; a tenth of them is ever used
+_RESERVED, _RESERVED_BY_A_THREAD = 1_400_000_000, 20_000_000  # bytes of addresses, of which a tenth is used
 _CACHE_OFF = ("0", "off", "no", "false", "none")
 _CPU_QUOTA = Path("/sys/fs/cgroup/cpu.max")
 
 
 def prepare(environment: MutableMapping[str, str] | None = None) -> None:
-    """Fill in the environment variables that JAX and XLA read when they start; those that are set stay as they are.
+    """Fill in the environment variables that JAX and XLA read when they start; variables that are set stay as they are.
 
-    Nothing happens to the process's own environment once JAX is imported: too late, and perhaps somebody else's process.
+    The process's own environment is not changed once JAX is imported: it would be too late, and may not be our process.
 
     Args:
-        environment: what to fill in; the process's own environment where left out.
+        environment: the mapping to fill in; the process's own environment by default.
 
     Example:
         >>> environment = {"SEQNETS_COMPILATION_CACHE": "off"}
@@ -51,16 +51,16 @@ def prepare(environment: MutableMapping[str, str] | None = None) -> None:
 
 
 def start() -> None:
-    """Load JAX and Flax, once the words of a command line are understood; most of the time before the first result goes here.
+    """Load JAX and Flax after the command line is parsed; this takes most of the time before the first result.
 
     Raises:
-        UserError: the process may not have the memory that JAX reserves; it would end with an abort in the middle of something.
+        UserError: the process may not reserve the memory that JAX needs; it would abort later.
     """
     if "jax" in sys.modules:
         return
     _check_address_space()
     collects = gc.isenabled()
-    gc.disable()  # nothing of what modules make is garbage; looking for some takes a tenth of the time
+    gc.disable()  # imports make no garbage; looking for it would take a tenth of the time
     try:
         import flax.nnx  # noqa: F401
     finally:
@@ -86,7 +86,7 @@ def _check_address_space() -> None:
 
 
 def xla_flags(given: str) -> str:
-    """Return the XLA flags with those that pay on a CPU; flags of the same name that are given win.
+    """Return the XLA flags with those that help on a CPU; given flags of the same name win.
 
     Example:
         >>> xla_flags("--xla_dump_to=/tmp/dump")
@@ -100,7 +100,7 @@ def xla_flags(given: str) -> str:
 
 
 def _keep_memory() -> None:
-    """Let glibc keep what is freed: XLA asks for the same buffers at every step, and fresh pages cost a tenth of its time."""
+    """Let glibc keep freed memory: XLA asks for the same buffers at every step, and fresh pages cost a tenth of its time."""
     if platform.libc_ver()[0] != "glibc" or any(name.startswith("MALLOC_") for name in os.environ):
         return
     allocator = ctypes.CDLL(None)
@@ -113,7 +113,7 @@ def _quiet() -> dict[str, str]:
 
 
 def _threads() -> dict[str, str]:
-    """XLA counts the machine's cores and knows no container's quota: more threads than that only wait for each other."""
+    """Return the container's quota of cores, which XLA ignores: more threads than that only wait for each other."""
     try:
         quota, period = _CPU_QUOTA.read_text().split()
         return {"NPROC": str(max(1, math.ceil(int(quota) / int(period))))}
@@ -125,7 +125,7 @@ def _compilation_cache(environment: Mapping[str, str]) -> dict[str, str]:
     if environment.get("SEQNETS_COMPILATION_CACHE", "").lower() in _CACHE_OFF:
         return {"JAX_ENABLE_COMPILATION_CACHE": "false"}
     folder = user_cache(environment) / "compiled" / f"{version('jaxlib')}-{_processor()}"
-    if not is_usable(folder):  # a read-only home: compile anew each time
+    if not is_usable(folder):  # a read-only home: compile again each time
         return {}
     return {
         "JAX_COMPILATION_CACHE_DIR": str(folder),
@@ -135,7 +135,7 @@ def _compilation_cache(environment: Mapping[str, str]) -> dict[str, str]:
 
 
 def _processor() -> str:
-    """Name the kind of processor: compiled code of one may not run on another that shares the home folder."""
+    """Return the kind of processor: its compiled code may not run on another machine that shares the home folder."""
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
         features = next(line for line in lines if line.startswith(("flags", "Features")))

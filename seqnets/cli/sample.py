@@ -16,13 +16,13 @@ from seqnets.errors import UserError
 BETWEEN = f"\n{'-' * 72}\n"
 _OF_BEAMS = ("length", "unknown")
 _EPILOG = """\
-The text goes to standard output and nothing else does: the prompt, then exactly the new characters asked for, and an
-end of line only on a terminal. The same seed gives the same text; without one a seed is drawn and told on standard
-error. An empty prompt begins as after a newline (after the document separator, if the run has one)."""
+Only the text goes to standard output: the prompt, then exactly the requested new characters, and a final newline only on a
+terminal. The same seed gives the same text; without one, a seed is drawn and reported on standard error. With an empty
+prompt, the text begins as after a newline (or after the document separator, if the run has one)."""
 
 
 def main(argv: Sequence[str]) -> int:
-    """Run the words after `seqnets sample`; see `seqnets sample --help`."""
+    """Run the arguments after `seqnets sample`; see `seqnets sample --help`."""
     from seqnets.data.text.escapes import unescaped
     from seqnets.decode.text.config import SamplingConfig
 
@@ -44,14 +44,14 @@ def main(argv: Sequence[str]) -> int:
 def _parser(default: Any) -> Parser:
     parser = Parser("seqnets sample", VERBS["sample"].summary, epilog=_EPILOG)
     parser.add_argument("run", metavar="RUN", help="the run folder")
-    parser.add_argument("--prompt", type=str, metavar="TEXT", help="what the text begins with, taken as it is")
-    parser.add_argument("--prompt-file", metavar="FILE", help="a file with the prompt, taken as it is; - for standard input")
-    parser.add_argument("--no-prompt", action="store_true", help="write the new text only")
+    parser.add_argument("--prompt", type=str, metavar="TEXT", help="the beginning of the text, taken literally")
+    parser.add_argument("--prompt-file", metavar="FILE", help="a file with the prompt, taken literally; - for standard input")
+    parser.add_argument("--no-prompt", action="store_true", help="write only the new text")
     parser.add_argument("--samples", type=parser.value(int), default=1, metavar="N", help="texts to write [1]")
     add_seed(parser, "the text")
     parser.add_argument("--json", action="store_true", help='write a JSON list of {"prompt": ..., "text": ...}')
     parser.add_argument(
-        "--beam", type=parser.value(int), default=0, metavar="W", help="search the likeliest text with W beams instead of drawing"
+        "--beam", type=parser.value(int), default=0, metavar="W", help="search for the likeliest text with W beams"
     )
     add_fields(parser, default, title="drawing", without=("stop",))
     parser.add_argument(
@@ -59,7 +59,7 @@ def _parser(default: Any) -> Parser:
         action="append",
         default=[],
         metavar="TEXT",
-        help=r"end just before this text (\n \t \r \0 \\ \xNN \uNNNN are understood); may be given several times",
+        help=r"stop just before this text (\n \t \r \0 \\ \xNN \uNNNN are understood); may be given several times",
     )
     return parser
 
@@ -77,10 +77,10 @@ def _check(found: argparse.Namespace, given: Mapping[str, Any]) -> None:
 
 def _check_beam(found: argparse.Namespace, drawing: Sequence[str]) -> None:
     if found.beam < found.samples:
-        raise UserError(f"--beam {found.beam} finds that many texts at most, fewer than --samples {found.samples}; widen it")
+        raise UserError(f"--beam {found.beam} finds at most that many texts, fewer than --samples {found.samples}; widen it")
     if drawing or found.seed is not None or len(found.stop) > 1:
         what = drawing[0] if drawing else "--seed" if found.seed is not None else "more than one --stop"
-        raise UserError(f"--beam searches and draws nothing, so {what} has no use with it; leave one out")
+        raise UserError(f"--beam searches instead of drawing, so {what} has no effect; leave one out")
 
 
 def _prompt(found: argparse.Namespace, vocabulary: Any) -> str:
@@ -159,5 +159,5 @@ def _put(text: str) -> None:
 
 
 def _shown(prompt: str) -> str:
-    # bytes that are not UTF-8 came in as lone surrogates, which no output takes
+    # bytes that are not UTF-8 became lone surrogates, which cannot be written
     return prompt.encode("utf-8", "surrogateescape").decode("utf-8", "replace")

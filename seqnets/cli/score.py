@@ -1,4 +1,4 @@
-"""`seqnets score RESULTS REFERENCES`: how good captions are, by the figures of the COCO caption evaluation."""
+"""`seqnets score RESULTS REFERENCES`: score captions with the metrics of the COCO caption evaluation."""
 
 import json
 import sys
@@ -9,18 +9,18 @@ from seqnets.cli.parser import Parser
 from seqnets.cli.verbs import VERBS
 
 _EPILOG = """\
-RESULTS is a JSON list [{"image_id": 1, "caption": "a dog"}, ...], as COCO has it and `seqnets caption --out` writes it.
+RESULTS is a JSON list [{"image_id": 1, "caption": "a dog"}, ...] in COCO's form, as `seqnets caption --out` writes it.
 REFERENCES is a captions file of any form that `seqnets train captioner` reads: COCO's
 {"images": [...], "annotations": [{"image_id": 1, "caption": "a brown dog"}, ...]}, Karpathy's JSON, a CSV table, ...
-An image_id is what REFERENCES calls the image, or the path of its file, of which as much counts as both files give.
+An image_id is the image's id in REFERENCES, or the path of its file; paths are compared by their common last parts.
 
-The figures are those of the COCO caption evaluation, without Java; METEOR and SPICE are not among them. CIDEr weighs
-words by how many of the images scored have them, so it does not compare between different sets of images."""
+The figures are those of the COCO caption evaluation without METEOR and SPICE; Java is not needed. CIDEr weights words by
+how many of the scored images have them, so it cannot be compared between different sets of images."""
 UNITS = ("auto", "words", "chars")
 
 
 def main(argv: Sequence[str]) -> int:
-    """Run the words after `seqnets score`; see `seqnets score --help`."""
+    """Run the arguments after `seqnets score`; see `seqnets score --help`."""
     found = _parser().read(argv)
     from seqnets.data.captions import read_references
     from seqnets.metrics import Scorer
@@ -44,12 +44,12 @@ def main(argv: Sequence[str]) -> int:
 
 def _parser() -> Parser:
     parser = Parser("seqnets score", VERBS["score"].summary, epilog=_EPILOG)
-    parser.add_argument("results", metavar="RESULTS", help="the captions to be scored")
-    parser.add_argument("references", metavar="REFERENCES", help="what people wrote of the same images")
+    parser.add_argument("results", metavar="RESULTS", help="the captions to score")
+    parser.add_argument("references", metavar="REFERENCES", help="captions that people wrote for the same images")
     parser.add_argument("--json", action="store_true", help="write the figures as one JSON object")
     parser.add_argument("--per-image", action="store_true", help="also the figures of every image")
-    parser.add_argument("--partial", action="store_true", help="score the images that have a caption; do not ask for all")
-    unit = "what counts as a word [auto: characters in scripts without spaces, such as Chinese, else words]"
+    parser.add_argument("--partial", action="store_true", help="score only the images that have a caption")
+    unit = "the unit that counts as a word [auto: characters in scripts without spaces, such as Chinese, else words]"
     parser.add_argument("--unit", choices=UNITS, default="auto", metavar="|".join(UNITS), help=unit)
     return parser
 
@@ -69,7 +69,7 @@ def _remarks(results: Mapping[Any, str], scorer: Any, words: Callable[[str], lis
     if unit == "auto" and words is not caption_words:
         yield "the references are in a script without spaces, so each character counts as a word; --unit words undoes that"
     elif unspaced and words is caption_words:
-        yield "the captions are in a script without spaces, of which a whole sentence is one word here; try --unit chars"
+        yield "the captions are in a script without spaces, so a whole sentence counts as one word; try --unit chars"
     bare = sum(not words(caption) for caption in results.values())
     if bare:
         yield f"{bare:,} of {len(results):,} captions have no word and score 0"

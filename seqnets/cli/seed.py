@@ -1,4 +1,4 @@
-"""The option --seed of verbs that draw: without it a seed is drawn, and reported so that the result can be had again."""
+"""The option --seed of verbs that draw: without it a seed is drawn, and reported so that the result can be reproduced."""
 
 import argparse
 import secrets
@@ -40,6 +40,6 @@ class Seed(NamedTuple):
         return cls(found.seed, False)
 
     def report(self) -> None:
-        """Say on standard error which seed was drawn; nothing of one that was given."""
+        """Report a drawn seed on standard error; a given seed is not reported."""
         if self.is_drawn:
             print(f"seqnets: seed {self.number}", file=sys.stderr)

@@ -1,4 +1,4 @@
-"""The standard streams of a command: none is missing, and each takes every character."""
+"""The standard streams of a command: missing ones are replaced, and each takes every character."""
 
 import codecs
 import contextlib
@@ -14,7 +14,7 @@ _ERRORS = {"stdout": "seqnets.as_given", "stderr": "backslashreplace"}
 
 @contextlib.contextmanager
 def standard_streams() -> Iterator[None]:
-    """Put an empty file in the place of each stream that is missing or closed, and write UTF-8 whatever the locale.
+    """Replace each missing or closed stream by an empty file, and write UTF-8 in any locale.
 
     A daemon's streams may be closed and those of pythonw are None: `print(file=None)` then writes to standard output, into the
     data, and the next file that is opened takes the closed stream's number, so that messages of libraries end up in it.
@@ -40,7 +40,7 @@ def standard_streams() -> Iterator[None]:
 
 
 def drop_output() -> None:
-    """Point output that cannot be written at nothing, or Python complains once more when it flushes at exit."""
+    """Redirect output that cannot be written to nothing; otherwise Python complains again when it flushes at exit."""
     for stream in (sys.stdout, sys.stderr):
         try:
             stream.flush()
@@ -55,7 +55,7 @@ def _occupy_closed_numbers() -> None:
             os.fstat(number)
         except OSError:
             with contextlib.suppress(OSError):
-                os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)  # the lowest free number: this one
+                os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)  # takes the lowest free number, which is this one
 
 
 def _take_every_character() -> None:
@@ -67,7 +67,7 @@ def _take_every_character() -> None:
 
 
 def _as_given(error: UnicodeError) -> tuple[str | bytes, int]:
-    """Write the bytes of a file's name that are not UTF-8 as they are, as `ls` does; other lone surrogates as escapes."""
+    """Write bytes of file names that are not UTF-8 unchanged, as `ls` does, and other lone surrogates as escapes."""
     if not isinstance(error, UnicodeEncodeError):
         raise error
     number, rest = ord(error.object[error.start]), error.start + 1

@@ -1,4 +1,4 @@
-"""`seqnets summary NETWORK`: the layer table of a network, and what it costs."""
+"""`seqnets summary NETWORK`: the layer table of a network, with its memory."""
 
 import json
 import re
@@ -20,7 +20,7 @@ def main(argv: Sequence[str]) -> int:
     """Print the table.
 
     Args:
-        argv: the words after `seqnets summary`.
+        argv: the arguments after `seqnets summary`.
 
     Returns:
         The exit code.
@@ -33,7 +33,7 @@ def main(argv: Sequence[str]) -> int:
         print(_names())
         return 0
     if options.network is None:
-        raise UserError("name a network, such as vgg16; `seqnets summary --list` tells the names")
+        raise UserError("name a network, such as vgg16; `seqnets summary --list` lists the names")
     given = _image_shape(options.input) if options.input else None
     runtime.start()
     from seqnets.models.registry import abstract_model, image_shape
@@ -59,13 +59,13 @@ def main(argv: Sequence[str]) -> int:
 def _parser() -> Parser:
     parser = Parser("seqnets summary", VERBS["summary"].summary, EXAMPLES)
     parser.add_argument("network", nargs="?", metavar="NETWORK", help="its name, such as vgg16, resnet50, squeezenet1_1")
-    parser.add_argument("--list", action="store_true", help="print the names of all networks, a family a line")
-    parser.add_argument("--input", metavar="HxWxC", help="size of the images (default: those it was made for)")
-    parser.add_argument("--optimizer", default="sgd", metavar="NAME", help="for the training memory (default: %(default)s)")
+    parser.add_argument("--list", action="store_true", help="print the names of all networks, one family per line")
+    parser.add_argument("--input", metavar="HxWxC", help="size of the images (default: that of the network)")
+    parser.add_argument("--optimizer", default="sgd", metavar="NAME", help="of the training memory (default: %(default)s)")
     parser.add_argument("--batch", type=parser.value(int), default=1, metavar="N", help="images at once (default: 1)")
     parser.add_argument("--classes", type=parser.value(int), metavar="N", help="size of the output (default: as published)")
     parser.add_argument("--dtype", choices=["float32", "bfloat16"], help="precision of the arithmetic")
-    parser.add_argument("--json", action="store_true", help="print the table for programs")
+    parser.add_argument("--json", action="store_true", help="print the table as JSON")
     return parser
 
 

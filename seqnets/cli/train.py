@@ -1,4 +1,4 @@
-"""`seqnets train [TASK] ...`: train a model, or go on with it."""
+"""`seqnets train [TASK] ...`: train a model, or continue a run."""
 
 import argparse
 import difflib
@@ -21,11 +21,11 @@ from seqnets.tasks import TASKS
 from seqnets.tasks.recipe import Recipe
 from seqnets.train.hosts import Hosts, join_hosts
 
-_CONFIG, _SETTINGS = "config.json", "config.toml"  # of a run folder; `seqnets.run`, which names them, needs JAX
+_CONFIG, _SETTINGS = "config.json", "config.toml"  # in a run folder; `seqnets.run`, which names them, needs JAX
 
 
 def main(argv: Sequence[str]) -> int:
-    """Run the words after `seqnets train`; see `seqnets train --help`."""
+    """Run the arguments after `seqnets train`; see `seqnets train --help`."""
     words, name = _task_name(list(argv))
     recipe = TASKS[name].recipe()
     found = _parser(name, recipe).read(words)
@@ -43,7 +43,7 @@ def _run(recipe: Recipe, config: Any, found: Any, directory: str) -> int:
 
     processes = join_hosts(found.hosts)
     config = _with_mesh(config, recipe, processes)
-    request_devices(config.train.mesh, processes)  # before anything asks JAX what there is
+    request_devices(config.train.mesh, processes)  # before anything asks JAX for its devices
     if found.dry_run:
         return _dry_run(recipe, config)
     text = settings.dumps(recipe.resolved(config))
@@ -51,7 +51,7 @@ def _run(recipe: Recipe, config: Any, found: Any, directory: str) -> int:
 
 
 def _with_mesh(config: Any, recipe: Recipe, processes: int) -> Any:
-    """Divide a batch over the cores where that is known to pay."""
+    """Divide a batch over the cores where that is known to be faster."""
     from seqnets.train.mesh import AUTO
 
     if config.train.mesh or processes > 1 or not recipe.prefers_mesh(config):
@@ -67,7 +67,7 @@ def _train(recipe: Recipe, config: Any, directory: str, resume: Any, text: str, 
         continues(Path(directory), resume)  # before a long text is read
     task = recipe.make(config, _tell if first else _tell_nobody)
     run = fit(task, config.train, directory=directory, resume=resume, settings=text)
-    if run.directory:  # of several processes only the first has it
+    if run.directory:  # only the first of several processes has it
         print(recipe.closing(run, config, task))
     return 0
 
@@ -81,7 +81,7 @@ def _dry_run(recipe: Recipe, config: Any) -> int:
 
 
 def _task_name(words: list[str]) -> tuple[list[str], str]:
-    """Take the task from the first word, else from the configuration file, else `text`."""
+    """Take the task from the first argument, else from the configuration file, else `text`."""
     if words and words[0] in TASKS:
         return words[1:], words[0]
     if words and not Path(words[0]).exists():
@@ -90,7 +90,7 @@ def _task_name(words: list[str]) -> tuple[list[str], str]:
     scout.add_argument("--config")
     try:
         path = scout.parse_known_args(_options(words))[0].config
-    except argparse.ArgumentError:  # the full parser will say it better
+    except argparse.ArgumentError:  # the full parser gives a better message
         path = None
     name = settings.read(_settings_file(path)).get("task", "text") if path else "text"
     if name not in TASKS:
@@ -120,18 +120,18 @@ def _parser(name: str, recipe: Recipe) -> Parser:
     parser = Parser(
         f"seqnets train{'' if name == 'text' else ' ' + name}",
         VERBS["train"].summary,
-        epilog=f"tasks (`seqnets train TASK --help` tells their settings; a file of that name is ./{name}):\n{tasks}",
+        epilog=f"tasks (`seqnets train TASK --help` lists their settings; write ./{name} for a file of that name):\n{tasks}",
         usage=f"seqnets train [TASK] [{recipe.usage}] [--config FILE] [--out RUN] [--SECTION.NAME VALUE ...]",
     )
     recipe.add_words(parser)
     parser.add_argument("--config", metavar="FILE", help="settings as TOML; options given here win")
-    parser.add_argument("--out", metavar="RUN", help="the run folder [runs/NAME, after the data or the configuration]")
+    parser.add_argument("--out", metavar="RUN", help="the run folder [runs/NAME, named after the data or the configuration]")
     parser.add_argument(
         "--resume",
         choices=("auto", "never", "must"),
         default="auto",
         metavar="auto|never|must",
-        help="auto goes on with the run in that folder or begins one; never only begins; must only goes on [auto]",
+        help="auto continues the run in that folder or begins one; never only begins; must only continues [auto]",
     )
     parser.add_argument(
         "--mesh", type=str, dest="train.mesh", default=argparse.SUPPRESS, metavar="data=N", help="the same as --train.mesh"
@@ -141,16 +141,16 @@ def _parser(name: str, recipe: Recipe) -> Parser:
         choices=get_args(Hosts),
         default="env",
         metavar="|".join(get_args(Hosts)),
-        help="how to find the other processes of a run: JAX_COORDINATOR_ADDRESS and its like, or SLURM and its like [env]",
+        help="how to find the other processes of a run: env reads JAX_COORDINATOR_ADDRESS etc., auto asks SLURM etc. [env]",
     )
     parser.add_argument(
         "--restarts",
         type=parser.value(int),
         default=0,
         metavar="N",
-        help="start again up to N times after a crash, from what is saved",
+        help="restart up to N times after a crash, from the saved state",
     )
-    parser.add_argument("--dry-run", action="store_true", help="show sizes, memory and time per step, and train nothing")
+    parser.add_argument("--dry-run", action="store_true", help="show sizes, memory and time per step without training")
     add_settings(parser, recipe.default())
     return parser
 
@@ -164,7 +164,7 @@ def _config(recipe: Recipe, found: Any) -> Any:
         config = settings.replaced(config, values, where)
     if any("warmup_steps" in values.get("train", {}) for values, _ in sources):
         return config
-    warmup = min(default.train.warmup_steps, config.train.steps // 10)  # a short run does not warm up all the way
+    warmup = min(default.train.warmup_steps, config.train.steps // 10)  # a short run has a shorter warmup
     return settings.replaced(config, {"train": {"warmup_steps": warmup}})
 
 
@@ -176,7 +176,7 @@ def _file_settings(path: str) -> dict[str, Any]:
         try:
             check_file(file)
         except UserError:  # it may have been changed on purpose
-            _tell(f"note: '{file}' is no longer as seqnets wrote it")
+            _tell(f"note: '{file}' has changed since seqnets wrote it")
     return settings.read(file)
 
 
@@ -189,7 +189,7 @@ def _is_of_run(path: Path) -> bool:
 
 
 def _folder(recipe: Recipe, config: Any, path: str | None) -> Path:
-    """Return the run's folder: that of the run whose settings these are, else a new one."""
+    """Return the run's folder: that of the run with this configuration, else a new one."""
     if path is None:
         return Path("runs") / recipe.run_name(config)
     file = _settings_file(path)
@@ -199,12 +199,12 @@ def _folder(recipe: Recipe, config: Any, path: str | None) -> Path:
 
 
 def _refuse_runs(given: Mapping[str, Any]) -> None:
-    """Refuse a run folder as data: whoever names one wants to go on with it."""
+    """Refuse a run folder as data: a user who names one wants to continue it."""
     for value in given.values():
         for path in [value] if isinstance(value, str) else value:
             file = _settings_file(path) if isinstance(path, str) else Path()
             if _is_of_run(file):
-                advice = f"to go on with the run: `seqnets train --config {shlex.quote(str(file))}`"
+                advice = f"to continue the run: `seqnets train --config {shlex.quote(str(file))}`"
                 raise UserError(f"'{path}' belongs to a run and is not data; {advice}")
 
 
@@ -215,7 +215,7 @@ def _is_first_process() -> bool:
 
 
 def _tell_nobody(sentence: str) -> None:
-    """Say nothing: another process says it."""
+    """Print nothing: another process prints it."""
 
 
 def _tell(sentence: str) -> None:

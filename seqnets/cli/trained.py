@@ -1,4 +1,4 @@
-"""The run that a verb works with; of one of another task it says what it is, and which verb fits."""
+"""Loads the run that a verb works with; for a run of another task, the error names the right verb."""
 
 import os
 import shlex
@@ -17,17 +17,17 @@ def load_trained(
     fits: Callable[[Any], bool] | None = None,
     check: Callable[[str], None] = lambda task: None,
 ) -> Any:
-    """Load the run of a task, and refuse one of another task before its weights are read.
+    """Load a run of one of some tasks, and refuse other runs before their weights are read.
 
     Args:
         directory: the run folder.
         *wanted: the tasks whose runs the verb takes.
-        fits: `model -> whether the verb can use it`; a run of a task that `seqnets train` does not have may hold such a model.
-            Where left out, such runs are refused.
-        check: called with the task before the weights are read, to refuse options that do not fit it.
+        fits: `model -> whether the verb can use it`, for runs of tasks outside `seqnets train`. By default such runs are
+            refused.
+        check: called with the task before the weights are read, to refuse options that do not apply to it.
 
     Raises:
-        UserError: the folder is no run, or one of another task.
+        UserError: the folder is not a run, or a run of another task.
     """
     runtime.start()
     from seqnets.run import load, read_config
@@ -47,7 +47,7 @@ def wrong_run(directory: str | os.PathLike[str], task: str, *wanted: str) -> Use
 
     Args:
         directory: the run folder.
-        task: what it was trained for, as its config.json states.
+        task: its task, from config.json.
         *wanted: the tasks whose runs the verb takes.
 
     Example:

@@ -1,4 +1,4 @@
-"""The verbs of the command line: the module that does each, and what it does in a line."""
+"""The verbs of the command line, each with its module and its one-line summary."""
 
 from typing import NamedTuple
 
@@ -6,7 +6,7 @@ from seqnets.errors import UserError
 
 
 class Verb(NamedTuple):
-    """One verb: the module whose `main(argv) -> int` does it, what it does in a line, and what it works with."""
+    """A verb: the module with its `main(argv) -> int`, its one-line summary, and its group."""
 
     module: str
     summary: str
@@ -14,16 +14,16 @@ class Verb(NamedTuple):
 
 
 VERBS = {
-    "train": Verb("seqnets.cli.train", "train a model on your own data, or go on with a run that was interrupted", "runs"),
-    "verify": Verb("seqnets.cli.verify", "check that the files of a run are as they were written", "runs"),
+    "train": Verb("seqnets.cli.train", "train a model on your own data, or continue an interrupted run", "runs"),
+    "verify": Verb("seqnets.cli.verify", "check that the files of a run are undamaged", "runs"),
     "sample": Verb("seqnets.cli.sample", "write text with a trained model", "text"),
     "evaluate": Verb("seqnets.cli.evaluate", "score a text: nats, bits per character, perplexity", "text"),
     "predict": Verb("seqnets.cli.predict", "classify, label or translate texts with a trained model", "text"),
-    "caption": Verb("seqnets.cli.caption", "say what is in images, and show what the model looked at", "pictures"),
+    "caption": Verb("seqnets.cli.caption", "describe images, and show where the model looked", "pictures"),
     "score": Verb("seqnets.cli.score", "score captions: BLEU, ROUGE-L, CIDEr", "pictures"),
     "answer": Verb("seqnets.cli.answer", "answer questions about a picture", "pictures"),
-    "classify": Verb("seqnets.cli.classify", "name what is in images, with any of the networks", "pictures"),
-    "features": Verb("seqnets.cli.features", "compute features of images into a store on disk", "pictures"),
+    "classify": Verb("seqnets.cli.classify", "classify images with any of the networks", "pictures"),
+    "features": Verb("seqnets.cli.features", "compute features of images and store them on disk", "pictures"),
     "summary": Verb("seqnets.cli.summary", "show a network's layers: shapes, parameters, multiply-adds, memory", "models"),
 }
 
@@ -44,7 +44,7 @@ _VERB_OF = {other: verb for verb, others in _OTHERS.items() for other in others.
 
 
 def overview() -> str:
-    """Return the help of `seqnets` alone: every verb in a line.
+    """Return the help of `seqnets`: one line per verb.
 
     Example:
         >>> overview().splitlines()[0]
@@ -55,7 +55,7 @@ def overview() -> str:
         "\n".join([f"{group}:", *(f"  {name:{width}}  {verb.summary}" for name, verb in VERBS.items() if verb.group == group)])
         for group in dict.fromkeys(verb.group for verb in VERBS.values())
     ]
-    last = "`seqnets train` alone learns from Python's source. `seqnets VERB --help` lists a verb's options."
+    last = "`seqnets train` without arguments learns from Python's source. `seqnets VERB --help` lists a verb's options."
     return "\n\n".join(["usage: seqnets VERB ...", *groups, last])
 
 
@@ -63,7 +63,7 @@ def find(name: str) -> Verb:
     """Return a verb.
 
     Raises:
-        UserError: there is no such verb; the nearest one is named.
+        UserError: the verb does not exist; the message names the nearest one.
 
     Example:
         >>> find("generate")

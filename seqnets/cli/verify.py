@@ -1,4 +1,4 @@
-"""`seqnets verify RUN`: whether every file of a run folder is as it was written."""
+"""`seqnets verify RUN`: check that no file of a run folder is damaged."""
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -11,9 +11,10 @@ from seqnets.cli.verbs import VERBS
 from seqnets.errors import UserError
 
 _EPILOG = """\
-All that seqnets reads again has checksums: checkpoints and weights those of their arrays and files, config.json its own and
-those of the smaller files; where an older seqnets wrote none, that is told. Exit code 0: all is whole; 2: something is damaged.
-Nothing is changed. `seqnets train` goes on from the newest whole checkpoint and moves damaged ones aside."""
+Every file that seqnets reads again has checksums: checkpoints and weights have those of their arrays and files, config.json has
+its own and those of the smaller files. Files that an older seqnets wrote without checksums are listed as such. The exit code is
+0 if nothing is damaged, else 2. Nothing is changed. `seqnets train` continues from the newest undamaged checkpoint and moves
+damaged ones aside."""
 
 
 class Finding(NamedTuple):
@@ -25,7 +26,7 @@ class Finding(NamedTuple):
 
 
 def main(argv: Sequence[str]) -> int:
-    """Run the words after `seqnets verify`; see `seqnets verify --help`."""
+    """Run the arguments after `seqnets verify`; see `seqnets verify --help`."""
     parser = Parser("seqnets verify", VERBS["verify"].summary, epilog=_EPILOG)
     parser.add_argument("run", metavar="RUN", help="the folder of a run")
     parser.add_argument("--json", action="store_true", help="write a JSON list: part, damage or null, checksum or not")
@@ -44,7 +45,7 @@ def main(argv: Sequence[str]) -> int:
 
 
 def inspect(folder: Path) -> Iterator[Finding]:
-    """Yield what is found out about each part of a run folder.
+    """Yield the finding about each part of a run folder.
 
     Raises:
         UserError: it is not a run folder.
@@ -61,7 +62,7 @@ def inspect(folder: Path) -> Iterator[Finding]:
 
 
 def _saved(folder: Path) -> tuple[list[Finding], Any]:
-    """Return what is found out about the checkpoints, and the newest one, where it is whole."""
+    """Return the findings about the checkpoints, and the newest one if it is undamaged."""
     from seqnets.checkpoint import Checkpoints
     from seqnets.run import CHECKPOINTS, WEIGHTS
 
@@ -69,10 +70,10 @@ def _saved(folder: Path) -> tuple[list[Finding], Any]:
     with Checkpoints(folder / CHECKPOINTS) as checkpoints:
         for step in checkpoints.steps():
             finding, newest = _tried(f"{CHECKPOINTS}/{step}", checkpoints.read, step, checksum=checkpoints.is_listed(step))
-            if step in checkpoints.steps():  # a run that goes on deletes those that it no longer keeps
+            if step in checkpoints.steps():  # a running training deletes old checkpoints
                 found.append(finding)
     if not found and (folder / WEIGHTS).exists():
-        found.append(Finding(CHECKPOINTS, f"'{folder / CHECKPOINTS}' has none: its training cannot go on"))
+        found.append(Finding(CHECKPOINTS, f"'{folder / CHECKPOINTS}' has no checkpoints: its training cannot continue"))
     return found, newest
 
 
@@ -90,7 +91,7 @@ def _described(folder: Path, listed: Mapping[str, Any]) -> Iterator[Finding]:
 
 
 def _ended(newest: Any, train: Mapping[str, Any]) -> bool:
-    """Say whether weights must be there: they are written at a best step and at the end."""
+    """Return whether weights must exist: they are written at a best step and at the end."""
     return newest is not None and (bool(newest.record.get("best")) or newest.step == train.get("steps"))
 
 

@@ -1,8 +1,8 @@
-"""Floor 4: the tasks of `seqnets train TASK`, one folder each, and what the loop, which knows no task, cannot say of them.
+"""Floor 4: the tasks of `seqnets train TASK`, one folder each; the loop itself knows no task.
 
 __init__.py     the settings of a run and the `Recipe`, which need no JAX
 task.py         the `Task`: batches, loss, figures
-default.toml    the settings where nothing is given
+default.toml    the default settings
 """
 
 from dataclasses import dataclass
@@ -30,7 +30,7 @@ class TaskEntry:
     Args:
         folder: its package, below this one.
         task: the class that the loop trains, in its task.py.
-        summary: what it learns, in a line.
+        summary: what it learns, in one line.
         use: how its runs are used, with {run} for the folder.
     """
 
@@ -40,7 +40,7 @@ class TaskEntry:
     use: str
 
     def recipe(self) -> "Recipe":
-        """Import what the command line needs to know of the task; nothing of it needs JAX yet."""
+        """Import the task's recipe, which does not need JAX."""
         return import_module(f"{__name__}.{self.folder}").RECIPE
 
 
@@ -55,7 +55,7 @@ TASKS = {
         "sentences for images, with attention; without images, for drawings",
         "caption {run} IMAGES",
     ),
-    "translator": TaskEntry("translator", "TranslatorTask", "a text out of a text, with attention", "predict {run} --text TEXT"),
+    "translator": TaskEntry("translator", "TranslatorTask", "a text from a text, with attention", "predict {run} --text TEXT"),
     "vqa": TaskEntry("vqa", "VQATask", "answers to questions about pictures", "answer {run} IMAGE QUESTION"),
 }
 

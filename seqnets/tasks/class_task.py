@@ -1,4 +1,4 @@
-"""What the tasks share whose examples have one class each: of texts, and of questions about pictures."""
+"""The base of tasks with one class per example: text classification, and questions about pictures."""
 
 from abc import abstractmethod
 from typing import Any
@@ -16,7 +16,7 @@ from seqnets.train.task import Metrics
 class ClassTask(ExampleTask):
     """A model and examples with a column `label`; the loss is the mean of -ln p(label), the best model has the highest accuracy.
 
-    A task adds how its model is called.
+    A task adds the call of its model.
     """
 
     objective, has_macro_f1 = "accuracy", False
@@ -36,7 +36,7 @@ class ClassTask(ExampleTask):
         return nats, {"nats": nats, "accuracy": jnp.mean(logits.argmax(-1) == batch["label"])}
 
     def figures(self, model: Any, examples: Examples) -> dict[str, float]:
-        """Return the figures of a split: a class that was not learned, -1, counts as wrong in accuracy and not at all in nats."""
+        """Return the figures of a split: a class that was not learned (-1) counts as wrong in accuracy and is ignored in nats."""
         from seqnets.metrics.classification import confusion, macro_f1
 
         found = self.log_probabilities(model, examples)

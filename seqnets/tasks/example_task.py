@@ -1,4 +1,4 @@
-"""What the tasks share whose examples know nothing of each other, and those of them whose examples are padded."""
+"""The base of tasks with independent examples, and of those with padded examples."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
@@ -12,7 +12,7 @@ from seqnets.train.task import Carry, Metrics
 
 
 class MemorylessTask(ABC):
-    """A task of which nothing flows from a batch to the next; it adds its loss of a batch."""
+    """A task without a carry between batches; subclasses add the loss of a batch."""
 
     @abstractmethod
     def losses(self, model: Any, batch: Any, key: jax.Array) -> tuple[jax.Array, Metrics]:
@@ -32,18 +32,18 @@ class MemorylessTask(ABC):
         return loss, (carry, figures)
 
     def preview(self, model: Any, seed: int) -> str:
-        """Return nothing to look at."""
+        """Return no preview."""
         return ""
 
 
 class ExampleTask(MemorylessTask):
-    """A model and its examples, each of which is seen once an epoch.
+    """A model and its examples, each of which is used once per epoch.
 
     A task adds its loss of a batch and its figures of a split.
 
     Args:
         model: the model to train; it has `describe()` and `vocabulary`.
-        splits: examples under `train` and, where there are any, `validation` and `test`.
+        splits: examples under `train` and, if there are any, `validation` and `test`.
     """
 
     maximize, units = True, "examples"

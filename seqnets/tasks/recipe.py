@@ -1,4 +1,4 @@
-"""What `seqnets train TASK` needs to know of a task, as data: the package of each task holds one `Recipe`."""
+"""The data that `seqnets train TASK` needs about a task: the package of each task has one `Recipe`."""
 
 import shlex
 from argparse import ArgumentParser
@@ -34,25 +34,25 @@ def _never(_: Any) -> bool:
 class Recipe:
     """How a task is trained from the command line.
 
-    The help of the command line reads all of it but calls nothing that needs JAX: `make`, `shown` and `prefers_mesh` import what
-    they work with when they are called.
+    The help of the command line reads all of it without importing JAX: `make`, `shown` and `prefers_mesh` import what they need
+    when they are called.
 
     Args:
         config: the class of the run's settings, a frozen dataclass with a section `train`; default.toml beside it changes its
             defaults.
-        usage: the words that name the data, in the line of usage.
-        words: those words as what `ArgumentParser.add_argument` takes, by flag or name; a word of the name of a setting fills it.
-        source: the setting that names the data, after which a run is called.
-        without: what a run is called that learns from no data of the user's.
-        suffix: ends the name of a run.
+        usage: the arguments that name the data, in the usage line.
+        words: the parameters of `ArgumentParser.add_argument` for these arguments, by flag or name; a name of a setting fills it.
+        source: the setting that names the data, which gives a run its name.
+        without: the name of a run on embedded data.
+        suffix: the end of a run's name.
         make: `(config, tell) -> Task`: reads the data and makes the model.
-        commands: `config -> commands` to try next, with {run} for the folder; other braces are what they are.
-        figures: which validation figures are shown at the end beside the objective, by spaces; none where empty.
+        commands: `config -> commands` to try next, with {run} for the folder; other braces stay.
+        figures: the validation figures shown at the end besides the objective, separated by spaces; none if empty.
         shown: `(run, config) -> lines` to show before those figures.
         paths: settings that are paths, as `name` or `section.name`.
-        as_settings: turns the words that were given into settings.
-        completed: adds to the settings what follows from others.
-        prefers_mesh: whether a CPU device for each core is faster than one for all.
+        as_settings: turns the given arguments into settings.
+        completed: fills in settings that depend on others.
+        prefers_mesh: whether one CPU device per core is faster than one for all cores.
     """
 
     config: type
@@ -71,7 +71,7 @@ class Recipe:
     prefers_mesh: Callable[[Any], bool] = _never
 
     def default(self) -> Any:
-        """Return the settings of a run where nothing is given.
+        """Return the default settings of a run.
 
         Example:
             >>> from seqnets.tasks import TASKS
@@ -82,17 +82,17 @@ class Recipe:
         return settings.loads(path.read_text("utf-8"), self.config(), f"{self.config.__module__}/default.toml")
 
     def add_words(self, parser: ArgumentParser) -> None:
-        """Add the words that name the data."""
+        """Add the arguments that name the data."""
         for name, options in self.words.items():
             parser.add_argument(name, **options)
 
     def given(self, found: Any) -> Mapping[str, Any]:
-        """Return the words that a parser found as settings."""
+        """Return the parsed arguments as settings."""
         names = [name.lstrip("-").replace("-", "_") for name in self.words]
         return self.as_settings({name: getattr(found, name) for name in names if getattr(found, name)})
 
     def run_name(self, config: Any) -> str:
-        """Return what to call the folder of a run.
+        """Return the name of a run's folder.
 
         Example:
             >>> from seqnets.tasks.translator import RECIPE, TranslatorRunConfig
@@ -103,7 +103,7 @@ class Recipe:
         return named_after([sources] if isinstance(sources, str) and sources else sources, self.without) + self.suffix
 
     def resolved(self, config: Any) -> Any:
-        """Return the settings as they mean the same from any folder."""
+        """Return the settings with absolute paths."""
         for name in self.paths:
             section, dot, setting = name.rpartition(".")
             value = reduce(getattr, name.split("."), config)
@@ -114,7 +114,7 @@ class Recipe:
         return config
 
     def closing(self, run: "Run", config: Any, task: "Task") -> str:
-        """Return the last words of training: what is to be shown, the best figures, where the run is, and what to try next."""
+        """Return the closing report of training: previews, the best figures, the run's folder, and commands to try next."""
         figures = dict.fromkeys([task.objective, *self.figures.split()]) if self.figures else {}
         folder = shlex.quote(str(run.directory))
         return "\n".join([
@@ -126,7 +126,7 @@ class Recipe:
 
 
 def named_after(sources: Sequence[str], default: str) -> str:
-    """Return what to call a run that learns from some files, folders or patterns.
+    """Return the name of a run that learns from some files, folders or patterns.
 
     Example:
         >>> named_after([], "dates"), named_after(["a/reviews.csv.gz"], ""), named_after(["a.txt", "b.txt"], "")
@@ -148,12 +148,12 @@ def _stem(source: str) -> str:
 
 
 def best_figures(metrics: Sequence[Mapping[str, Any]], names: Sequence[str], *, maximize: bool) -> list[str]:
-    """Return a line of the validation figures that chose the model; none where there are no such figures.
+    """Return a line with the validation figures that selected the model; no line without such figures.
 
     Args:
         metrics: the lines of metrics.jsonl.
-        names: the figures to show; the first one chose.
-        maximize: whether the highest was chosen.
+        names: the figures to show; the first one selected the model.
+        maximize: whether the highest figure is best.
 
     Example:
         >>> best_figures([{"step": 9, "validation_top1": 0.5}], ["top1"], maximize=True)
@@ -172,7 +172,7 @@ def _shown(figure: float | None) -> str:
 
 
 def counted(splits: Any, what: str) -> str:
-    """Say how many examples each split has.
+    """Return how many examples each split has, in words.
 
     Example:
         >>> counted({"train": [1, 2], "validation": [3]}, "texts")

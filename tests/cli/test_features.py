@@ -62,7 +62,7 @@ def test_the_store_holds_what_the_network_computes(seqnets, words, network, imag
     assert outcome.out == "store: features of 8 of 10 images; 7 distinct in the store; 2 left out\n"
     size = (100 * 16 + 84) * 4
     estimate = (
-        f"features: 10 images to do: stage2 100 x 16, fc6 84 of float32, {size / 1e3:,.1f} kB an image, up to {size / 1e5:,.1f}"
+        f"features: 10 images to do: stage2 100 x 16, fc6 84 of float32, {size / 1e3:,.1f} kB per image, up to {size / 1e5:,.1f}"
     )
     assert outcome.err.startswith(estimate)
     assert re.search(r"features: 10 of 10 images, [\d.,]+ images/s, 0 s left", outcome.err)

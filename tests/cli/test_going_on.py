@@ -55,7 +55,7 @@ def test_a_run_as_data_is_refused_and_the_advice_works(seqnets, asked, tmp_path,
     (folder / "config.json").write_text(json.dumps({"format": "seqnets-run"}))
     option = {"captioner": ["--images"], "vqa": ["--images"]}.get(task, [])
     refused = seqnets("train", task, *option, Path("a run") / name)
-    advice = "to go on with the run: `seqnets train --config 'a run/config.toml'`"
+    advice = "to continue the run: `seqnets train --config 'a run/config.toml'`"
     assert (refused.code, refused.err) == (2, f"seqnets: '{Path('a run') / name}' belongs to a run and is not data; {advice}\n")
     assert seqnets("train", "--config", "a run/config.toml").code == 0
     assert asked == [(TASKS[task].recipe(), "a run")]
@@ -118,7 +118,5 @@ def test_a_run_of_a_program_says_that_it_knows_no_text(seqnets, tmp_path):
     corpus = sn.read_text("a.txt", config=sn.TextConfig(window=8))
     model = sn.CharLM(corpus.vocabulary, hidden_features=4, rngs=nnx.Rngs(0))
     sn.fit(sn.CharLMTask(model, corpus), sn.TrainConfig(steps=2, batch_size=2), directory="run")
-    assert (
-        seqnets("evaluate", "run").err == "seqnets: 'run' was trained by a program and does not know its text; give it as FILE\n"
-    )
+    assert seqnets("evaluate", "run").err == "seqnets: 'run' does not record its text; give the text as FILE\n"
     assert seqnets("evaluate", "run", "a.txt").code == 0

@@ -134,7 +134,7 @@ def test_scripts_without_spaces(seqnets, files):
     assert "each character counts as a word; --unit words undoes that" in outcome.err
     words = seqnets("score", *files(results, annotations), "--json", "--unit", "words")
     assert json.loads(words.out)["BLEU-4"] == json.loads(words.out)["CIDEr"] == 0
-    assert "a whole sentence is one word here; try --unit chars" in words.err
+    assert "a whole sentence counts as one word; try --unit chars" in words.err
     assert seqnets("score", *files(results, annotations), "--json", "--unit", "chars").out == outcome.out
 
 

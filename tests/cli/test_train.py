@@ -96,7 +96,7 @@ def test_a_dry_run_tells_sizes_and_leaves_nothing(seqnets, corpus, tmp_path):
     size, embedding, hidden = len(set(corpus.read_text())), 64, 4
     lstm = 4 * hidden * (embedding + hidden + 1)
     assert f"parameters: {size * embedding + lstm + size * (hidden + 1):,}\n" in outcome.out
-    for word in ("batch: inputs int32[2, 8]", "MB while a step runs", "ms a step", "4 steps take about"):
+    for word in ("batch: inputs int32[2, 8]", "MB during a step", "ms per step", "4 steps take about"):
         assert word in outcome.out
     assert not (tmp_path / "runs").exists()
 

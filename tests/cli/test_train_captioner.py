@@ -38,7 +38,7 @@ def test_without_arguments_scenes_are_learned_and_shown(seqnets, tmp_path):
     found = seqnets("train", "captioner", "--out", "run", "--data.scenes", 8, "--model.encoder-width", 2, *QUICK)
     assert found.code == 0, found.err
     assert "16 drawn scenes (8 for train, 4 for validation, 4 for test)" in found.err
-    assert "of 4 scenes whose combination was never trained on" in found.out
+    assert "of 4 scenes with combinations that were not in training" in found.out
     assert (tmp_path / "run" / "attention.png").stat().st_size > 5000
     stated = json.loads((tmp_path / "run" / "config.json").read_text())["model"]
     assert stated["kind"] == "Captioner"
@@ -73,7 +73,7 @@ def test_several_files_of_captions_whose_pictures_have_equal_names(seqnets, tmp_
     config = settings_of(tmp_path / "run")
     assert config.captions == tuple(str(tmp_path / f"captions_{split}.csv") for split in ("train", "val"))
     refused = seqnets("train", "captioner", "--images", "photos{0}")
-    assert "where a .txt stands beside each picture, the same folder twice" in refused.err
+    assert "if a .txt stands beside each picture, give the same folder twice" in refused.err
 
 
 def test_a_network_is_frozen_and_sees_every_image_once(seqnets, photos, tmp_path):
@@ -110,7 +110,7 @@ def test_images_without_captions_are_refused(seqnets, photos):
 def test_a_network_without_weights_is_refused(seqnets, photos):
     outcome = seqnets("train", "captioner", *photos, "--model.encoder", "lenet5", *QUICK)
     assert outcome.code == 2
-    assert "model.encoder 'lenet5' sees nothing without its weights; give --model.encoder-weights FILE" in outcome.err
+    assert "model.encoder 'lenet5' is useless without its weights; give --model.encoder-weights FILE" in outcome.err
 
 
 def test_a_finetuned_encoder_moves_at_a_tenth_of_the_rate():

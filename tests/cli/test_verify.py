@@ -85,7 +85,7 @@ def test_changed_settings_are_refused_by_evaluate_and_noted_by_train(trained, tm
     finally:
         path.write_text(whole)
     assert f"'{path}' is damaged: it does not match its checksum" in refused
-    assert noted.startswith(f"note: '{path}' is no longer as seqnets wrote it\n")
+    assert noted.startswith(f"note: '{path}' has changed since seqnets wrote it\n")
 
 
 def test_what_is_no_run_is_refused(tmp_path, capsys):
@@ -112,7 +112,7 @@ def test_what_is_missing_is_told(trained, case, tmp_path, capsys):
     code, found, _ = parts(folder, capsys)
     assert [part for part, damage in found.items() if damage] == expected
     assert code == (2 if expected else 0)
-    assert "do not fit" not in str(found)
+    assert "do not match" not in str(found)
 
 
 def test_weights_of_another_step_are_told_and_put_right_by_the_command_that_trained_them(trained, tmp_path, capsys):

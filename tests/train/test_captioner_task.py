@@ -204,7 +204,7 @@ def test_a_model_that_does_not_look_is_told_of():
     assert judge.figures(task.model)["image_gain"] == pytest.approx(0, abs=1e-6)
     assert ignored_warning(judge.figures(task.model))
     task._judged = {"image_gain": 0.0}
-    assert task.preview(task.model, 0).startswith("warning: the image is hardly looked at")
+    assert task.preview(task.model, 0).startswith("warning: the model hardly uses the image")
 
 
 def test_what_does_not_fit_is_refused():

@@ -32,7 +32,7 @@ class CaptionerRunConfig:
     """
 
     task: Literal["captioner"] = "captioner"
-    """What is learned."""
+    """The task."""
     images: str = ""
     """Folder of the images; empty for drawn scenes."""
     captions: str | tuple[str, ...] = ""
@@ -42,9 +42,9 @@ class CaptionerRunConfig:
     model: CaptionerConfig = field(default_factory=CaptionerConfig)
     """The shape of the model."""
     learning: CaptionLearning = field(default_factory=CaptionLearning)
-    """What is minimized, and how the model is judged."""
+    """The objective, and the validation."""
     train: TrainConfig = field(default_factory=TrainConfig)
-    """How it is trained."""
+    """The training."""
 
 
 def make(config: CaptionerRunConfig, tell: Tell) -> "CaptionerTask":
@@ -56,12 +56,12 @@ def make(config: CaptionerRunConfig, tell: Tell) -> "CaptionerTask":
 
     rngs = nnx.Rngs(config.train.seed)
     if bool(config.images) != bool(config.captions):
-        beside = " (where a .txt stands beside each picture, the same folder twice)"
+        beside = " (if a .txt stands beside each picture, give the same folder twice)"
         raise UserError(f"--images and --captions belong together; give both{beside}, or neither for drawn scenes")
     if not config.images:
         splits = drawn_scenes(config.data.scenes)
         model = scene_captioner(splits, config.data, config.model, rngs=rngs)
-        tell(f"{counted(splits, 'drawn scenes')}, {model.vocabulary}; validation and test have combinations of their own")
+        tell(f"{counted(splits, 'drawn scenes')}, {model.vocabulary}; validation and test have other combinations")
     else:
         finetune = config.learning.finetune_after > 0
         model, splits = photographs(
@@ -73,7 +73,7 @@ def make(config: CaptionerRunConfig, tell: Tell) -> "CaptionerTask":
 
 
 def as_settings(given: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the words that were given as settings: those of a preset, too, and the objective that photographs have."""
+    """Return the given arguments as settings, including a preset's and the objective for photographs."""
     words = {name: value for name, value in given.items() if name != "preset"}
     sections = preset(given["preset"]) if "preset" in given else {}
     if "captions" not in words:
@@ -84,7 +84,7 @@ def as_settings(given: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def completed(config: CaptionerRunConfig) -> CaptionerRunConfig:
-    """Return the settings with what follows from others: a pretrained encoder is frozen, or trained slowly.
+    """Return the settings with dependent defaults filled in: a pretrained encoder is frozen, or trained slowly.
 
     Example:
         >>> completed(settings.replaced(RECIPE.default(), {"model": {"encoder": "squeezenet1_1"}})).train.freeze
@@ -100,7 +100,7 @@ def completed(config: CaptionerRunConfig) -> CaptionerRunConfig:
 
 
 def held_out(run: "Run", config: CaptionerRunConfig) -> list[str]:
-    """Return figures and captions of drawn scenes that were held out, with a picture of attention; nothing of photographs."""
+    """Return figures and captions of held-out drawn scenes, with a picture of attention; nothing for photographs."""
     if config.images:
         return []
     from seqnets.tasks.captioner.held_out import scene_lines
@@ -109,7 +109,7 @@ def held_out(run: "Run", config: CaptionerRunConfig) -> list[str]:
 
 
 def commands(config: CaptionerRunConfig) -> list[str]:
-    """Return what to try next."""
+    """Return the commands to try next."""
     folder = shlex.quote(config.images) if config.images else "DIR"
     return ["seqnets caption {run} IMAGE", f"seqnets caption {{run}} {folder} --out captions.json"]
 

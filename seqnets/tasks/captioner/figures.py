@@ -1,4 +1,4 @@
-"""How good a captioner is when it writes on its own."""
+"""The figures of a captioner in free-running validation."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,17 +17,17 @@ from seqnets.metrics.scorer import Scorer
 from seqnets.metrics.tokenizer import words_for
 from seqnets.ops.caption_loss import word_nats
 
-IGNORED = 0.02  # nats a word: less than that between an image and another one, and the model does not look
+IGNORED = 0.02  # nats per word: if the right image gains less than this over another one, the model ignores the image
 
 
 @dataclass(frozen=True)
 class CaptionJudge:
-    """Captions the images of one split and compares with what is known of them.
+    """Captions the images of one split and compares the captions with the references.
 
     Args:
         images: the split.
-        max_words: of a caption.
-        beam: beams of the search; 1 is greedy.
+        max_words: the most words in a caption.
+        beam: width of the beam search; 1 is greedy.
 
     Example:
         >>> from flax import nnx
@@ -47,14 +47,14 @@ class CaptionJudge:
     def figures(self, model: Any) -> dict[str, float]:
         """Return the figures of free-running captions, and the loss with the right image and with a wrong one.
 
-        `CIDEr` and `BLEU-4`, of characters where the references are in a script without spaces; `distinct`, the share of
-        captions that are unlike all others; `nats` a word, given the words before; `image_gain`, how many more they are
-        with the image of another caption. For scenes whose facts are known also `correct`, the share described exactly,
-        and, with attention, `pointing` of `pointing_accuracy`.
+        `CIDEr` and `BLEU-4`, over characters if the references are in a script without spaces; `distinct`, the share of
+        captions that occur once; `nats` per word, given the previous words; `image_gain`, the increase of nats with the
+        image of another caption. For scenes with known facts also `correct`, the share described exactly, and, with
+        attention, `pointing` from `pointing_accuracy`.
         """
         found = self.captions(model)
         words = words_for(text for texts in self.images.captions for text in texts)
-        references = Scorer(dict(enumerate(self.images.captions)), words=words)  # by place: names are for people
+        references = Scorer(dict(enumerate(self.images.captions)), words=words)  # by place, since names are for people
         scores = references(dict(enumerate(caption.text for caption in found))).corpus
         distinct = len({caption.text for caption in found}) / len(found)
         nats, shuffled = self._nats(model, 0), self._nats(model, max(1, len(self.images) // 2))
@@ -82,7 +82,7 @@ def caption_nats(model: Any, batch: Batch) -> tuple[Any, Any]:
 
 
 def shifted(targets: Any, begin: int) -> Any:
-    """Return the words before each word: `(B, T)` -> `(B, T)`, begin first.
+    """Return the previous word of each word: `(B, T)` -> `(B, T)`, begin first.
 
     Example:
         >>> shifted(jnp.array([[5, 6, 2]]), begin=1).tolist()
@@ -92,16 +92,16 @@ def shifted(targets: Any, begin: int) -> Any:
 
 
 def scene_figures(captions: Sequence[Caption], scenes: Sequence[Any]) -> dict[str, float]:
-    """Return `correct`, the share of scenes described exactly, and `pointing` where there is attention."""
+    """Return `correct`, the share of scenes described exactly, and `pointing` for models with attention."""
     correct = float(np.mean([is_correct(caption.text, scene.claim) for caption, scene in zip(captions, scenes)]))
     pointed = [hit for caption, scene in zip(captions, scenes) for hit in pointed_at(caption, scene)]
     return {"correct": correct} | ({"pointing": float(np.mean(pointed))} if captions[0].attention is not None and pointed else {})
 
 
 def pointed_at(caption: Caption, scene: Any) -> list[bool]:
-    """Say of each word that names a thing (its size, color or shape) whether attention was highest on that thing.
+    """Return for each word that describes a thing (its size, color or shape) whether attention was highest on that thing.
 
-    Highest on it: the location of the greatest weight, a cell of the grid over the image, overlaps the thing's box.
+    It is highest there if the location with the greatest weight, a cell of the grid over the image, overlaps the thing's box.
     """
     if caption.attention is None:
         return []

@@ -1,4 +1,4 @@
-"""What a captioner of drawn scenes makes of scenes whose combination it was never trained on."""
+"""Results of a captioner of drawn scenes on combinations that were not in training."""
 
 from pathlib import Path
 from typing import Any
@@ -17,12 +17,12 @@ PICTURE, SHOWN = "attention.png", 3
 
 
 def scene_lines(run: Run) -> list[str]:
-    """Return figures and captions of scenes that were held out, and where the picture of attention is."""
+    """Return figures and captions of held-out scenes, and the path of the picture of attention."""
     scenes = list(Scenes("test", HELD_OUT_SCENES))
     images = np.stack([scene.image for scene in scenes])
     found = [captions[0] for captions in decode_captions(run.model, images, method="greedy")]
     figures = ", ".join(f"{name} {value:.1%}" for name, value in scene_figures(found, scenes).items())
-    lines = [f"test: {figures} of {len(scenes)} scenes whose combination was never trained on"]
+    lines = [f"test: {figures} of {len(scenes)} scenes with combinations that were not in training"]
     lines += [f"  {caption.text}" for caption in found[:SHOWN]]
     return [*lines, *_draw(run, images[0], found[0])]
 
@@ -37,4 +37,4 @@ def _draw(run: Run, image: np.ndarray, caption: Any) -> list[str]:
         write_figure(attention_figure(image, caption.words, caption.maps, title=caption.text, tell=say), path)
     except UserError as error:
         return [f"no picture of attention: {error}"]
-    return [f"where it looked at each word: {path}"]
+    return [f"attention at each word: {path}"]

@@ -1,4 +1,4 @@
-"""What a captioner minimizes, and how it is judged while it trains."""
+"""The settings of a captioner's objective and validation."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -11,7 +11,7 @@ CaptionObjective = Literal["CIDEr", "BLEU-4", "correct", "nats"]
 
 @dataclass(frozen=True)
 class CaptionLearning:
-    """What a captioner minimizes, and how it is judged: section `[learning]` of a configuration.
+    """The objective and the validation of a captioner: section `[learning]` of a configuration.
 
     Raises:
         UserError: a setting is out of its range; the message names it.
@@ -26,29 +26,29 @@ class CaptionLearning:
     score_rate: float = 1.0
     """Weight of the REINFORCE term of hard attention."""
     entropy: float = 0.002
-    """Weight of the entropy of hard attention, which keeps it from settling too soon."""
+    """Weight of the entropy of hard attention, which keeps it from converging too soon."""
     baseline_decay: float = 0.9
-    """How slowly the baseline of hard attention follows the loss."""
+    """Decay of the moving average that is hard attention's baseline."""
     scheduled_sampling: float = 0.0
-    """How often, in the end, the decoder reads its own word instead of the right one."""
+    """Final rate at which the decoder reads its own word instead of the right one (scheduled sampling)."""
     scheduled_sampling_steps: int = 1000
-    """Steps over which that rises from 0."""
+    """Steps over which that rate rises from 0."""
     self_critical_after: int = 0
-    """Steps after which captions are drawn and rewarded by their CIDEr, instead of being given; 0 for never."""
+    """Steps after which captions are drawn and rewarded by their CIDEr (self-critical training); 0 for never."""
     self_critical_samples: int = 5
     """Captions drawn for each image; each is compared with the mean of the others."""
     finetune_after: float = 0.0
-    """Epochs after which a pretrained encoder is trained too, at `finetune_rate`; 0 for never."""
+    """Epochs after which a pretrained encoder is also trained, at `finetune_rate`; 0 for never."""
     finetune_rate: float = 0.1
-    """What the learning rate is multiplied by for a pretrained encoder."""
+    """Factor of the learning rate for a pretrained encoder."""
     objective: CaptionObjective = "CIDEr"
     """The figure of free-running validation that picks the best model; correct is for drawn scenes, nats for the loss."""
     validation_images: int = 500
     """Images to caption at each validation; 0 for all."""
     validation_beam: int = 1
-    """Beams of the captions of validation; 1 is greedy."""
+    """Width of the beam search in validation; 1 is greedy."""
     max_words: int = 20
-    """Words (or letters) of a caption; longer ones are cut."""
+    """The most words (or characters) in a caption; longer ones are cut."""
 
     def __post_init__(self) -> None:
         not_negative = ("regularizer", "score_rate", "entropy", "self_critical_after", "finetune_after", "validation_images")

@@ -1,4 +1,4 @@
-"""The ways to teach a captioner: given words, its own words now and then, or a reward for whole captions."""
+"""The objectives of a captioner: teacher forcing, scheduled sampling, or a reward for whole captions."""
 
 from collections.abc import Callable
 from typing import Any
@@ -19,15 +19,15 @@ Reward = Callable[[list[list[int]], np.ndarray], np.ndarray]
 def reading_objective(
     reading: Reading, targets: Array, lengths: Array, baseline: Array, learning: CaptionLearning
 ) -> tuple[Array, Array, Metrics]:
-    r"""Return what given captions cost: the mean of -ln p(word), and what attention adds.
+    r"""Return the loss of given captions: the mean of -ln p(word), and the terms of attention.
 
     Soft attention adds $\lambda \sum_l (1 - \sum_t \alpha_{tl})^2$. Hard attention, with the caption's loss $\ell$, the
-    locations s that were drawn and a baseline b, adds $\lambda_r [\ell - b] \ln p(s) - \lambda_e H(\alpha)$, the bracket
-    a constant to differentiation: its gradient is an unbiased estimate of that of the expected loss (REINFORCE). Rows
+    locations s that were drawn and a baseline b, adds $\lambda_r [\ell - b] \ln p(s) - \lambda_e H(\alpha)$, where
+    the bracket is a constant under differentiation: its gradient is an unbiased estimate for the expected loss (REINFORCE). Rows
     that read the mean over all locations have drawn nothing, and add only the entropy.
 
     Args:
-        reading: of `Captioner.read`.
+        reading: the result of `Captioner.read`.
         targets: `(B, T)` int32.
         lengths: `(B,)`.
         baseline: b, a scalar.
@@ -57,15 +57,15 @@ def reading_objective(
 
 
 def read_with_own_words(model: Any, annotations: Any, tokens: Array, rate: Array, key: Array) -> Reading:
-    """Read captions, each word before given with probability 1 - rate, else drawn by the model (scheduled sampling).
+    """Read captions, where each previous word is the given one with probability 1 - rate, else drawn by the model.
 
-    The draw is a constant to differentiation, and never a special token. The decoder runs without dropout.
+    The draw is a constant under differentiation, and never a special token. The decoder runs without dropout.
 
     Args:
         model: a `Captioner`.
-        annotations: of `model.encode`.
+        annotations: from `model.encode`.
         tokens: `(B, T)` int32; begin, then the words.
-        rate: how often the model reads its own word.
+        rate: the rate at which the model reads its own word.
         key: a JAX key.
 
     References:
@@ -91,16 +91,16 @@ def read_with_own_words(model: Any, annotations: Any, tokens: Array, rate: Array
 
 
 def draw_captions(model: Any, annotations: Any, length: int, key: Array) -> tuple[Array, Array, Array]:
-    """Draw a caption a row from the model.
+    """Draw one caption per row from the model.
 
     Args:
         model: a `Captioner`.
-        annotations: of `model.encode`, B rows.
-        length: T, words at most, the end included.
+        annotations: from `model.encode`, B rows.
+        length: T, the most words, including the end.
         key: a JAX key.
 
     Returns:
-        Tokens `(B, T)` with the end, pad after it; lengths `(B,)`; ln p(tokens) `(B,)`, which has a gradient.
+        Tokens `(B, T)` with the end and padding after it; lengths `(B,)`; ln p(tokens) `(B,)`, which has a gradient.
     """
     vocabulary = model.vocabulary
     batch = jax.tree.leaves(annotations)[0].shape[0]
@@ -126,15 +126,16 @@ def self_critical_objective(
     r"""Return the loss whose gradient raises the expected reward of drawn captions.
 
     With K captions drawn for each image, $-\sum_k (r_k - \frac{1}{K-1} \sum_{j \ne k} r_j) \ln p(caption_k)$: each
-    caption's baseline is the mean reward of the others, so that the estimate is unbiased. Divided by the words drawn.
+    caption's baseline is the mean reward of the others, so that the estimate is unbiased. The sum is divided by the number of
+    drawn words.
 
     Args:
         model: a `Captioner`.
-        annotations: of `model.encode`, B rows.
-        rows: `(B,)` int32, which image each row is.
+        annotations: from `model.encode`, B rows.
+        rows: `(B,)` int32, the image of each row.
         reward: `(captions as lists of tokens, image of each) -> (N,)`, on the host.
         learning: `self_critical_samples` is K.
-        length: words at most, the end included.
+        length: the most words, including the end.
         key: a JAX key.
 
     References:
@@ -157,7 +158,7 @@ def self_critical_objective(
 
 
 def leave_one_out(rewards: Array, samples: int) -> Array:
-    """Return for each reward the mean of the others of its group of `samples` neighbors.
+    """Return for each reward the mean of the other rewards in its group of `samples` neighbors.
 
     Example:
         >>> leave_one_out(jnp.array([1.0, 2.0, 6.0]), 3).tolist()

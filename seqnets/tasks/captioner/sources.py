@@ -1,4 +1,4 @@
-"""What a captioner learns from, ready for the task: drawn scenes, or images with a file of captions."""
+"""The data of a captioner: drawn scenes, or images with a file of captions."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
@@ -32,7 +32,7 @@ Tell = Callable[[str], None]
 
 
 def drawn_scenes(count: int) -> Splits:
-    """Draw scenes to train on, and scenes of other combinations to validate and to test on.
+    """Draw scenes for training, and scenes with other combinations for validation and test.
 
     Example:
         >>> {name: images.images.shape for name, images in drawn_scenes(3).items()}["train"]
@@ -66,20 +66,20 @@ def photographs(
 ) -> tuple[Captioner, Splits]:
     """Read images and captions and make a captioner of them.
 
-    With a network as encoder that stays frozen, its features are computed once and kept in the cache; the captioner has
-    the network all the same, to caption other images.
+    If the encoder is a frozen network, its features are computed once and kept in the cache; the captioner still contains
+    the network, so that it can caption other images.
 
     Args:
         images: folder of the images.
         captions: file of the captions, or several.
         data: how they are read and split.
         config: the shape of the captioner.
-        finetune: whether the encoder will be trained too.
-        tell: called with sentences for a person.
+        finetune: whether the encoder will also be trained.
+        tell: called with messages for people.
         rngs: source of the initial weights.
 
     Raises:
-        UserError: something cannot be read, or does not fit.
+        UserError: something cannot be read, or does not match.
     """
     _check_encoder(config)
     lists = data.split_lists or None
@@ -106,7 +106,7 @@ def _check_encoder(config: CaptionerConfig) -> None:
     if config.encoder == "features":
         raise UserError("model.encoder 'features' is for arrays in Python; name the network, whose features are stored once")
     if config.encoder != "small" and not config.encoder_weights:
-        raise UserError(f"model.encoder {config.encoder!r} sees nothing without its weights; give --model.encoder-weights FILE")
+        raise UserError(f"model.encoder {config.encoder!r} is useless without its weights; give --model.encoder-weights FILE")
 
 
 def _from_pixels(model: Captioner, found: CaptionSet) -> tuple[Captioner, Splits]:
@@ -123,7 +123,7 @@ def _from_features(
     folder.parent.mkdir(parents=True, exist_ok=True)
     tell(f"features of {model.config.encoder} are kept in {folder}")
     wanted = {"name": model.config.encoder, "layers": [layer], "dtype": "float16"}
-    # of several processes with one cache, one computes what the others wait for
+    # if several processes share a cache, one computes and the others wait
     store = extract_features(network, found.images, folder, **wanted, wait=True, progress=_told(tell))
     return model, {name: _captioned(part, StoredFeatures(store, part.images)) for name, part in _parts(found)}
 
@@ -159,15 +159,15 @@ def _vocabulary(captions: Any, data: CaptionDataConfig, tell: Tell | None = None
 
 
 def read_word_vectors(model: Captioner, path: str, tell: Tell) -> None:
-    """Put pretrained vectors in place of the random ones of the words that have them.
+    """Replace the random vectors of words by pretrained ones, where they exist.
 
     Args:
         model: a captioner of words.
-        path: of vectors with as many numbers as `model.embedding_features`, in the text format of word2vec or GloVe.
-        tell: called with how many words have one.
+        path: file of vectors of size `model.embedding_features`, in the text format of word2vec or GloVe.
+        tell: called with the number of words that have one.
 
     Raises:
-        UserError: the file cannot be read or does not fit, or the captioner's tokens are no words.
+        UserError: the file cannot be read or does not match, or the captioner's tokens are not words.
     """
     if not isinstance(model.vocabulary, WordVocabulary):
         raise UserError(f"data.word_vectors are of words, but data.unit is not 'words'; leave {path!r} out")

@@ -23,11 +23,11 @@ PREVIEW_IMAGES = 4
 
 
 class Course(NamedTuple):
-    """What flows from step to step, every array with the leading axis B, all rows alike.
+    """The carry between steps; every array has the leading axis B, with equal rows.
 
     Attributes:
         step: good steps taken, int32.
-        baseline: the mean loss of a caption of late, float32; what hard attention compares with.
+        baseline: a moving average of the loss per caption, float32; the baseline of hard attention.
     """
 
     step: Array
@@ -37,15 +37,15 @@ class Course(NamedTuple):
 class CaptionerTask(ExampleTask):
     """A captioner and captioned images: teacher forcing, scheduled sampling, or a reward for whole captions.
 
-    Validation lets the model write on its own; the best model has the highest CIDEr (or what `learning.objective` says).
+    Validation runs the model freely; the best model has the highest CIDEr (or the best `learning.objective`).
 
     Args:
         model: the model to train.
-        images: captioned images under `train` and, where there are any, `validation` and `test`.
-        learning: what is minimized, and how the model is judged.
+        images: captioned images under `train` and, if there are any, `validation` and `test`.
+        learning: the objective and the validation.
 
     Raises:
-        UserError: there is nothing to train on, or an objective that the images do not have.
+        UserError: there is nothing to train on, or the images do not support the objective.
 
     Example:
         >>> import numpy as np, seqnets as sn
@@ -80,7 +80,7 @@ class CaptionerTask(ExampleTask):
 
     @property
     def maximize(self) -> bool:  # pyright: ignore[reportIncompatibleVariableOverride]
-        """Whether the highest is the best: of all but the loss."""
+        """Whether the highest figure is best: true for all but the loss."""
         return self.objective != "nats"
 
     def initial_carry(self, batch_size: int) -> Course:
@@ -88,7 +88,7 @@ class CaptionerTask(ExampleTask):
         return Course(jnp.zeros(batch_size, jnp.int32), jnp.zeros(batch_size, jnp.float32))
 
     def loss(self, model: Any, batch: Batch, carry: Course, key: jax.Array) -> tuple[jax.Array, tuple[Carry, Metrics]]:
-        """Return the loss of a batch of captions, the course after it and its figures."""
+        """Return the loss of a batch of captions, the next carry and its figures."""
         encode_key, read_key = jax.random.split(key)
         annotations = self._encode(model, batch, carry.step[0], encode_key)
         if self._reward is None:
@@ -108,7 +108,7 @@ class CaptionerTask(ExampleTask):
         return loss, figures
 
     def evaluate(self, model: Any, split: str) -> dict[str, float]:
-        """Return the figures of captions that the model writes on its own; empty if there is no such split."""
+        """Return the figures of free-running captions; empty if there is no such split."""
         if split not in self.images:
             return {}
         self._judged = self._judge(split).figures(model)
@@ -119,16 +119,16 @@ class CaptionerTask(ExampleTask):
         return {}
 
     def fingerprint(self) -> Mapping[str, str | int | float]:
-        """Return the hashes of all splits and what is minimized."""
+        """Return the hashes of all splits and the objective."""
         learning = {f"learning.{name}": value for name, value in vars(self.learning).items()}
         return {**super().fingerprint(), **learning}
 
     def preview(self, model: Any, seed: int) -> str:
-        """Return what the model says of some images, and a warning if it does not look at them."""
+        """Return captions of some images, and a warning if the model ignores the images."""
         split = "validation" if "validation" in self.images else "train"
         judge = CaptionJudge(self.images[split].first(PREVIEW_IMAGES), self.learning.max_words, self.learning.validation_beam)
         rows = zip(judge.images.names_shown, judge.images.captions, judge.captions(model), strict=True)
-        lines = [f"{name}: {found.text}   (one said: {captions[0]})" for name, captions, found in rows]
+        lines = [f"{name}: {found.text}   (reference: {captions[0]})" for name, captions, found in rows]
         return "\n".join([*ignored_warning(self._judged), *lines])
 
     def _given(self, model: Any, annotations: Any, batch: Batch, carry: Course, key: jax.Array) -> Any:
@@ -159,7 +159,7 @@ class CaptionerTask(ExampleTask):
         captions, size = len(self.splits["train"]), len(batch["targets"])
         start = math.ceil(self.learning.finetune_after * captions / size)
         features = model.features(batch["image"], train=True, key=jax.random.fold_in(key, 0))
-        # a condition and not a factor: before the start, nothing is sent back through the encoder at all
+        # a condition rather than a factor: before the start, no gradient is computed through the encoder
         features = jax.lax.cond(step >= start, lambda x: x, jax.lax.stop_gradient, features)
         return model.encode(features, train=True, key=key)
 
@@ -174,11 +174,11 @@ class CaptionerTask(ExampleTask):
 
 
 def ignored_warning(figures: Mapping[str, float]) -> list[str]:
-    """Return a warning if captions are as likely with any other image.
+    """Return a warning if captions are equally likely with other images.
 
     Example:
         >>> ignored_warning({"image_gain": 0.001})[0][:41]
-        'warning: the image is hardly looked at: w'
+        'warning: the model hardly uses the image: w'
         >>> ignored_warning({"image_gain": 0.5}), ignored_warning({})
         ([], [])
     """
@@ -186,6 +186,6 @@ def ignored_warning(figures: Mapping[str, float]) -> list[str]:
     if gain >= IGNORED:
         return []
     return [
-        f"warning: the image is hardly looked at: with another image the loss is only {gain:.3f} nats a word higher; "
+        f"warning: the model hardly uses the image: with another image the loss is only {gain:.3f} nats per word higher; "
         "train longer, or check the features and that captions belong to their images"
     ]

@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class LossConfig:
-    """What is minimized: section `[loss]`."""
+    """The loss: section `[loss]`."""
 
     label_smoothing: float = 0.0
-    """Share of the probability that is asked of all classes alike."""
+    """Share of the target probability that is spread evenly over all classes."""
 
 
 @dataclass(frozen=True)
@@ -32,17 +32,17 @@ class ClassifierRunConfig:
     """
 
     task: Literal["classifier"] = "classifier"
-    """What is learned."""
+    """The task."""
     images: tuple[str, ...] = ()
-    """Folders: with a folder of images for each class, of CIFAR's binary files, or of MNIST's; none for drawn shapes."""
+    """Folders: with a folder of images for each class, CIFAR's binary files, or MNIST's; none for drawn shapes."""
     data: ImageConfig = field(default_factory=ImageConfig)
-    """How the images are read, split and varied."""
+    """How the images are read, split and augmented."""
     model: ClassifierConfig = field(default_factory=ClassifierConfig)
     """The network."""
     loss: LossConfig = field(default_factory=LossConfig)
-    """What is minimized."""
+    """The loss."""
     train: TrainConfig = field(default_factory=TrainConfig)
-    """How it is trained."""
+    """The training."""
 
 
 def make(config: ClassifierRunConfig, tell: Tell) -> "ClassifierTask":
@@ -78,7 +78,7 @@ RECIPE = Recipe(
         "images": {
             "nargs": "*",
             "metavar": "DATA",
-            "help": "a folder with a folder of images for each class (or train/, val/ and test/ of such), CIFAR's binary "
+            "help": "a folder with a folder of images for each class (or train/, val/, test/ with such folders), CIFAR's binary "
             "files, or MNIST's idx files; none for drawn shapes",
         }
     },

@@ -1,4 +1,4 @@
-"""How well a classifier does on a split, in sentences."""
+"""A classifier's figures on a split, in sentences."""
 
 from collections.abc import Mapping
 
@@ -9,14 +9,14 @@ _FIGURES = {"top1": "top-1 accuracy", "top5": "top-5 accuracy", "nats": "nats"}
 
 
 def split_lines(split: str, figures: Mapping[str, float], counts: np.ndarray, classes: tuple[str, ...]) -> list[str]:
-    """Return the figures of a split, and the classes that are most often taken for others."""
+    """Return the figures of a split, and the most frequent confusions."""
     names = [name for name in _FIGURES if name != "top5" or len(classes) > 5]
     shown = ", ".join(f"{_FIGURES[name]} {figures[name]:.4f}" for name in names)
     return [f"{split}: {shown} over {int(counts.sum()):,} images", *confused(counts, classes)]
 
 
 def confused(counts: np.ndarray, classes: tuple[str, ...]) -> list[str]:
-    """Say which classes are most often taken for which.
+    """Return the most frequent confusions of classes.
 
     Args:
         counts: [C, C], row the true class, column the guess.

@@ -1,4 +1,4 @@
-"""The network that a classifier trains: as large as its images, with the preprocessing of its weights where it has some."""
+"""The network that a classifier trains, made for the size of its images, with the preprocessing of its weights if given."""
 
 import dataclasses
 from collections.abc import Callable
@@ -20,7 +20,7 @@ def make_network(
     """Make the network for some images.
 
     Raises:
-        UserError: it cannot take images of their size.
+        UserError: it cannot take images of this size.
     """
     rule = None if config.weights else images.preprocessing(data.size, data.channels)
     channels = rule.channel_count if rule else 1 if data.channels == "gray" else 3

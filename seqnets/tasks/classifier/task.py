@@ -40,13 +40,13 @@ class ClassifierTask(MemorylessTask):
 
     $$ L = -\frac{1}{B} \sum_n \sum_c q_{nc} \ln p_{nc}, \qquad q_{nc} = (1 - s) [c = y_n] + s / C $$
 
-    where s is the label smoothing; auxiliary classifiers add 0.3 of their own loss. Batch statistics are trained along.
+    where s is the label smoothing; auxiliary classifiers add 0.3 of their own loss. Training also updates batch statistics.
     Evaluation is exact: every image of the split once, with the running statistics.
 
     Args:
         model: the network, with its `preprocessing`, as `seqnets.models.classifier.make_classifier` makes it.
         images: the images; their labels are those of the model.
-        config: how they are varied and loaded.
+        config: how they are augmented and loaded.
         describes: the settings of the model, for the run folder.
         label_smoothing: s in [0, 1).
         tell: called with a sentence when images cannot be read.
@@ -94,7 +94,7 @@ class ClassifierTask(MemorylessTask):
         self._rule, self._pictures, self._told = model.preprocessing, dict[tuple[str, bool], Pictures](), set[str]()
 
     def batches(self, batch_size: int, seed: int, rows: slice | np.ndarray = slice(None)) -> TrainingBatches:
-        """Return some rows of the shuffled and varied images of the training split."""
+        """Return some rows of the shuffled and augmented images of the training split."""
         plan = TrainingPlan(self._of("train", varied=True), batch_size, seed, rows)
         return TrainingBatches(plan, self.config.workers, self._tell)
 
@@ -111,7 +111,7 @@ class ClassifierTask(MemorylessTask):
         return self.measure(model, split)[0] if split in self.images.splits else {}
 
     def measure(self, model: Any, split: str) -> tuple[dict[str, float], np.ndarray]:
-        """Return the figures of a whole split, and how often each class was taken for each.
+        """Return the figures of a whole split, and the confusion counts.
 
         Returns:
             The figures by name, and counts [C, C]: row the true class, column the guess.
@@ -130,7 +130,7 @@ class ClassifierTask(MemorylessTask):
         return {"nats": nats, "error": 1 - top1, "top1": top1, "top5": top5}, counts
 
     def fingerprint(self) -> Mapping[str, str | int | float]:
-        """Return what tells the images, their variation and the loss."""
+        """Return what identifies the images, their augmentation and the loss."""
         augment = {name: getattr(self.config, name) for name in ("augment", "padding", "least_area")}
         return {**self.images.fingerprint(), **augment, "label_smoothing": self.label_smoothing}
 

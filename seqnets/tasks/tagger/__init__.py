@@ -23,7 +23,7 @@ class TaggerRunConfig:
     """
 
     task: Literal["tagger"] = "tagger"
-    """What is learned."""
+    """The task."""
     sequences: tuple[str, ...] = ()
     """Files of labeled tokens, or one .npz file of frames; none for the source of Python's standard library."""
     data: SequenceConfig = field(default_factory=SequenceConfig)
@@ -31,7 +31,7 @@ class TaggerRunConfig:
     model: RecurrentConfig = field(default_factory=RecurrentConfig)
     """The shape of the model."""
     train: TrainConfig = field(default_factory=TrainConfig)
-    """How it is trained."""
+    """The training."""
 
 
 PIECES = 12_000
@@ -45,14 +45,14 @@ def make(config: TaggerRunConfig, tell: Tell) -> "TaggerTask":
     from seqnets.tasks.tagger.task import TaggerTask
 
     reads, labels, splits = (_frames if _is_numeric(config) else _tokens)(config)
-    kind = f"{len(reads.mean)} features a frame" if isinstance(reads, FrameScale) else str(reads)
+    kind = f"{len(reads.mean)} features per frame" if isinstance(reads, FrameScale) else str(reads)
     tell(f"{counted(splits, 'sequences')}, {kind}, {len(labels)} labels: {', '.join(labels)[:200]}")
     return TaggerTask(Tagger(reads, labels, config.model, rngs=nnx.Rngs(config.train.seed)), splits)
 
 
 def commands(config: TaggerRunConfig) -> list[str]:
-    """Return what to try next."""
-    example = "tokens of your own" if config.sequences else "x = 3  # the third"
+    """Return the commands to try next."""
+    example = "your own tokens" if config.sequences else "x = 3  # the third"
     texts = [] if _is_numeric(config) else [f"seqnets predict {{run}} --text '{example}'"]
     return [*texts, "seqnets predict {run} FILE"]
 

@@ -17,7 +17,7 @@ class TaggerTask(ExampleTask):
 
     Args:
         model: a `Tagger`.
-        splits: examples with the columns `inputs` and `labels`, where -1 is no label, of `seqnets.data.examples.label_examples`.
+        splits: examples with the columns `inputs` and `labels`, -1 for no label, from `seqnets.data.examples.label_examples`.
 
     Example:
         >>> import seqnets as sn
@@ -45,7 +45,7 @@ class TaggerTask(ExampleTask):
         return loss, {"nats": loss, "accuracy": accuracy}
 
     def figures(self, model: Any, examples: Examples) -> dict[str, float]:
-        """Return accuracy, macro F1 and nats over all labeled steps, and the share of sequences without a wrong one."""
+        """Return accuracy, macro F1 and nats over all labeled steps, and the share of sequences without an error."""
         from seqnets.decode.rows import map_examples
         from seqnets.decode.step_labels import best_steps
         from seqnets.metrics.classification import accuracy, confusion, macro_f1

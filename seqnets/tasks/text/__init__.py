@@ -36,7 +36,7 @@ class TextRunConfig:
     """
 
     task: Literal["text"] = "text"
-    """What is learned."""
+    """The task."""
     corpus: tuple[str, ...] = ()
     """Files, folders, globs, or "-" for standard input; none for the source of Python's standard library."""
     data: TextConfig = field(default_factory=TextConfig)
@@ -44,16 +44,16 @@ class TextRunConfig:
     model: CharLMConfig = field(default_factory=CharLMConfig)
     """The shape of the model."""
     train: TrainConfig = field(default_factory=TrainConfig)
-    """How it is trained."""
+    """The training."""
 
 
-MOST_DIVIDED_UNITS = 256  # beyond, each device packs a recurrent kernel larger than its cache again at every step
+MOST_DIVIDED_UNITS = 256  # beyond this size, each device would pack a kernel larger than its cache again at every step
 SAMPLE_CHARACTERS = 500
-PYTHON_OPENING = "import os\n\n\ndef "  # a bare "def " does not look like the beginning of a file to the model
+PYTHON_OPENING = "import os\n\n\ndef "  # to the model, a bare "def " does not look like the beginning of a file
 
 
 def prefers_mesh(config: TextRunConfig) -> bool:
-    """Say whether a CPU device for each core is faster than one for all: with the portable backend and layers not too large.
+    """Return whether one CPU device per core is faster than one for all cores: with the portable backend and small layers.
 
     Example:
         >>> from seqnets.models import CharLMConfig
@@ -82,7 +82,7 @@ def make(config: TextRunConfig, tell: Tell) -> "CharLMTask":
     tell(f"{_source(config)}: {len(corpus):,} characters ({parts}), {len(corpus.vocabulary)} different")
     twice = spelled_twice(corpus.vocabulary.characters)
     if twice:
-        tell(f"the text has {twice!r} and also its parts, so that one letter may have two spellings: see --data.normalize nfc")
+        tell(f"the text has both {twice!r} and its separate parts, so a letter may have two spellings; see --data.normalize nfc")
     model = CharLM(corpus.vocabulary, config.model, rngs=nnx.Rngs(config.train.seed))
     return CharLMTask(model, corpus, window=config.data.window)
 
@@ -94,7 +94,7 @@ def _source(config: TextRunConfig) -> str:
 
 
 def a_sample(run: "Run", config: TextRunConfig) -> list[str]:
-    """Return what the model writes, between two rules."""
+    """Return a sample of the model between two lines."""
     import jax
 
     from seqnets.decode import sample
@@ -110,7 +110,7 @@ def _rule(title: str) -> str:
 
 
 def commands(config: TextRunConfig) -> list[str]:
-    """Return what to try next."""
+    """Return the commands to try next."""
     prompt = "" if config.corpus else " --prompt 'import '"
     return [f"seqnets sample {{run}} --length 1000 --temperature 0.7{prompt}", "seqnets evaluate {run} FILE"]
 

@@ -1,4 +1,4 @@
-"""A bar while a long text is read: on a terminal a live one, elsewhere a line now and then."""
+"""Progress while a long text is read: a live bar on a terminal, occasional lines elsewhere."""
 
 import sys
 import time
@@ -12,7 +12,7 @@ _PATIENCE_S, _INTERVAL_S = 1.0, 10.0
 
 @contextmanager
 def reading() -> Iterator[Progress]:
-    """Give a function to call with the bytes read so far and in all; nothing shows before a second has passed."""
+    """Return a function to call with the bytes read so far and in total; nothing shows in the first second."""
     if not sys.stderr.isatty():
         yield _Lines().update
         return

@@ -32,7 +32,7 @@ class CharLMTask:
         window: T, the characters that the gradient flows back through.
 
     Raises:
-        UserError: the model's vocabulary is not the corpus's.
+        UserError: the vocabularies of model and corpus differ.
 
     Example:
         >>> import seqnets as sn
@@ -58,7 +58,7 @@ class CharLMTask:
         return Windows(self.corpus.train, batch_size=batch_size, window=self.window, seed=seed, rows=rows)
 
     def units_per_step(self, batch_size: int) -> int:
-        """Return B T, the characters of a step."""
+        """Return B T, the characters in a step."""
         return batch_size * self.window
 
     def initial_carry(self, batch_size: int) -> Carry:

@@ -22,15 +22,15 @@ class TextClassifierRunConfig:
     """
 
     task: Literal["text-classifier"] = "text-classifier"
-    """What is learned."""
+    """The task."""
     texts: tuple[str, ...] = ()
-    """Tables, folders or files with a class each; none for lines of Python's standard library."""
+    """Tables, or folders or files with one class each; none for lines of Python's standard library."""
     data: LabeledTextConfig = field(default_factory=LabeledTextConfig)
     """How the texts are read, encoded and split."""
     model: TextClassifierConfig = field(default_factory=TextClassifierConfig)
     """The shape of the model."""
     train: TrainConfig = field(default_factory=TrainConfig)
-    """How it is trained."""
+    """The training."""
 
 
 LINES_PER_CLASS = 8000
@@ -54,8 +54,8 @@ def make(config: TextClassifierRunConfig, tell: Tell) -> "TextClassifierTask":
 
 
 def commands(config: TextClassifierRunConfig) -> list[str]:
-    """Return what to try next."""
-    example = "a text of your own" if config.texts else "return the number of bytes"
+    """Return the commands to try next."""
+    example = "your own text" if config.texts else "return the number of bytes"
     return [f"seqnets predict {{run}} --text '{example}'", "seqnets predict {run} FILE"]
 
 

@@ -14,7 +14,7 @@ class TextClassifierTask(ClassTask):
 
     Args:
         model: a `TextClassifier`.
-        splits: examples with the columns `tokens` and `label`, of `seqnets.data.text_examples`.
+        splits: examples with the columns `tokens` and `label`, from `seqnets.data.text_examples`.
 
     Example:
         >>> import seqnets as sn

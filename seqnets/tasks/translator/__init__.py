@@ -1,4 +1,4 @@
-"""`seqnets train translator`: a model that writes a text out of another."""
+"""`seqnets train translator`: a model that turns one text into another."""
 
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
@@ -22,15 +22,15 @@ class TranslatorRunConfig:
     """
 
     task: Literal["translator"] = "translator"
-    """What is learned."""
+    """The task."""
     pairs: tuple[str, ...] = ()
-    """Files of sources and targets; none for dates in many forms, to be written in one."""
+    """Files of sources and targets; none for dates in many forms, to be written in ISO 8601."""
     data: SequenceConfig = field(default_factory=SequenceConfig)
     """How the pairs are encoded and split."""
     model: TranslatorConfig = field(default_factory=TranslatorConfig)
     """The shape of the model."""
     train: TrainConfig = field(default_factory=TrainConfig)
-    """How it is trained."""
+    """The training."""
 
 
 DATES = 20_000
@@ -53,8 +53,8 @@ def make(config: TranslatorRunConfig, tell: Tell) -> "TranslatorTask":
 
 
 def commands(config: TranslatorRunConfig) -> list[str]:
-    """Return what to try next."""
-    example = "a text of your own" if config.pairs else "the 3rd of May 2031"
+    """Return the commands to try next."""
+    example = "your own text" if config.pairs else "the 3rd of May 2031"
     return [f"seqnets predict {{run}} --text '{example}'", "seqnets predict {run} FILE"]
 
 

@@ -12,18 +12,18 @@ from seqnets.ops.masking import masked_mean, valid_steps
 from seqnets.tasks.example_task import ExampleTask
 from seqnets.train.task import Metrics
 
-WRITTEN = 500  # how many held-out sources are translated in full at an evaluation
+WRITTEN = 500  # the number of held-out sources translated at an evaluation
 SHOWN = 3
 
 
 class TranslatorTask(ExampleTask):
-    """A translator and its pairs; the loss is the mean of -ln p(token | source, tokens before it), the end token included.
+    """A translator and its pairs; the loss is the mean of -ln p(token | source, previous tokens), including the end token.
 
     Validation also translates held-out sources greedily, from the source alone, up to 500 of them.
 
     Args:
         model: a `Translator`.
-        splits: examples with the columns `source` and `target`, of `seqnets.data.examples.pairs`.
+        splits: examples with the columns `source` and `target`, from `seqnets.data.examples.pairs`.
 
     Example:
         >>> import seqnets as sn
@@ -47,7 +47,7 @@ class TranslatorTask(ExampleTask):
         return loss, {"nats": loss, "accuracy": accuracy}
 
     def figures(self, model: Any, examples: Examples) -> dict[str, float]:
-        """Return nats a token over the split, and exact match and BLEU-4 of what is written without help.
+        """Return nats per token over the split, and exact match and BLEU-4 of greedy translations.
 
         BLEU is over the vocabulary's tokens: words for words, characters for characters.
         """
@@ -83,7 +83,7 @@ class TranslatorTask(ExampleTask):
 
 
 def target_nats(model: Any, batch: Batch) -> jax.Array:
-    """Return -ln p of every target, its end token included: `(B,)`."""
+    """Return -ln p of every target, including its end token: `(B,)`."""
     nats, _ = _token_figures(model, batch, None)
     return jnp.sum(jnp.where(valid_steps(batch["target_lengths"], nats.shape[1]), nats, 0), axis=1)
 

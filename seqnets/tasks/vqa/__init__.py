@@ -27,7 +27,7 @@ class VQARunConfig:
     """
 
     task: Literal["vqa"] = "vqa"
-    """What is learned."""
+    """The task."""
     images: str = ""
     """The folder of pictures."""
     questions: str = ""
@@ -39,13 +39,13 @@ class VQARunConfig:
     test_questions: str = ""
     """The questions to test on, once, at the end; empty for no test."""
     test_annotations: str = ""
-    """VQA v2's answers to those."""
+    """VQA v2's answers to these questions."""
     data: QuestionConfig = field(default_factory=QuestionConfig)
     """How questions are encoded and split."""
     model: VQAConfig = field(default_factory=VQAConfig)
     """The shape of the model."""
     train: TrainConfig = field(default_factory=TrainConfig)
-    """How it is trained."""
+    """The training."""
 
 
 def make(config: VQARunConfig, tell: Tell) -> "VQATask":
@@ -68,7 +68,7 @@ def make(config: VQARunConfig, tell: Tell) -> "VQATask":
 
 
 def tested(run: "Run", config: VQARunConfig) -> list[str]:
-    """Return a line of the accuracy on the questions to test on; none where there are none."""
+    """Return a line with the accuracy on the test questions; no line without test questions."""
     if not config.test_questions:
         return []
     import numpy as np
@@ -91,7 +91,7 @@ def _asked(folder: str, questions: str, annotations: str, size: int, tell: Tell)
     from seqnets.data.examples.questions import read_questions
 
     if not Path(folder).is_dir():
-        raise UserError(f"'{folder}' is not a folder; give the one that holds the pictures")
+        raise UserError(f"'{folder}' is not a folder; give the folder of the pictures")
     return look_up(read_questions(questions, annotations, tell=tell), folder, size)
 
 
@@ -104,7 +104,7 @@ RECIPE = Recipe(
         "--annotations": {"metavar": "FILE", "help": "VQA v2's answers"},
         "--test-images": {"metavar": "DIR", "help": "the folder of the pictures to test on [that of --images]"},
         "--test-questions": {"metavar": "FILE", "help": "questions to test on, once, at the end"},
-        "--test-annotations": {"metavar": "FILE", "help": "VQA v2's answers to those"},
+        "--test-annotations": {"metavar": "FILE", "help": "VQA v2's answers to these questions"},
     },
     source="questions",
     without="pictures",

@@ -14,7 +14,7 @@ class VQATask(ClassTask):
 
     Args:
         model: a `VQA`.
-        splits: examples with the columns `image`, `tokens` and `label`, of `seqnets.data.examples.question_examples`.
+        splits: examples with the columns `image`, `tokens` and `label`, from `seqnets.data.examples.question_examples`.
 
     Example:
         >>> import numpy as np, seqnets as sn
