@@ -8,7 +8,7 @@ import numpy as np
 
 from seqnets.data.images.files import ImageError
 from seqnets.data.images.preprocessing import Picture, Preprocessing
-from seqnets.data.read_ahead import read_ahead
+from seqnets.decode.pictures import pixels_ahead
 from seqnets.errors import UserError
 from seqnets.models.cnn.network import ConvNet
 from seqnets.models.extractor import Extractor
@@ -32,7 +32,7 @@ def classify(
     top: int = 5,
     batch_size: int = 32,
     preprocessing: Preprocessing | None = None,
-) -> Iterator[list[Guess] | ImageError]:
+) -> Iterator[list[Guess] | UserError]:
     r"""Yield the likeliest classes of every image: $p = \mathrm{softmax}(\text{logits})$.
 
     Images are decoded ahead by threads and run in batches; the network is compiled once per image size.
@@ -61,7 +61,7 @@ def classify(
     if top < 1:
         raise UserError(f"top must be at least 1, not {top}")
     extractor = Extractor(model, ["logits"], batch_size=batch_size, preprocessing=preprocessing)
-    pixels = read_ahead(lambda image: _pixels(extractor.preprocessing, image), images, ahead=2 * batch_size)
+    pixels = pixels_ahead(extractor.preprocessing, images, batch=batch_size)
     for logits in _in_order(extractor, pixels):
         yield logits if isinstance(logits, ImageError) else _guesses(logits, labels, top)
 
@@ -79,13 +79,6 @@ def check_labels(labels: Sequence[str] | None, classes: int) -> None:
         raise UserError(
             f"there are {len(labels):,} labels, but the network has {classes:,} classes; give the labels it was trained on"
         )
-
-
-def _pixels(rule: Preprocessing, image: Picture) -> Pixels:
-    try:
-        return rule.pixels(image)
-    except ImageError as error:
-        return error
 
 
 def _in_order(extractor: Extractor, images: Iterable[Pixels]) -> Iterator[Any]:

@@ -2,20 +2,18 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from itertools import islice
 from typing import Any
 
 import jax
 import numpy as np
 from jax import Array
 
-from seqnets.data.images.files import ImageError
 from seqnets.data.images.preprocessing import Picture, Preprocessing
-from seqnets.data.read_ahead import read_ahead
 from seqnets.decode.captions.config import CaptionConfig, configured
 from seqnets.decode.captions.decoding import decode_captions
 from seqnets.decode.captions.hypothesis import Caption
 from seqnets.decode.given import key_of
+from seqnets.decode.pictures import by_batches, pixels_ahead
 from seqnets.errors import UserError
 
 
@@ -46,14 +44,14 @@ def caption(model: Any, image: Picture, *, key: Array | None = None, **settings:
     """
     config = configured(CaptionConfig(), settings)
     (found,) = caption_images(model, [image], config, key=key)
-    if isinstance(found, ImageError):
+    if isinstance(found, UserError):
         raise found
     return found if config.n_best > 1 else found[0]
 
 
 def caption_images(
     model: Any, images: Iterable[Picture], config: CaptionConfig | None = None, *, key: Array | None = None, batch: int = 16
-) -> Iterator[list[Caption] | ImageError]:
+) -> Iterator[list[Caption] | UserError]:
     """Yield the captions of each image, in order.
 
     Args:
@@ -71,11 +69,14 @@ def caption_images(
     """
     config, key = config or CaptionConfig(), key_of(key)
     rule = image_rule(model)
-    pixels = read_ahead(lambda image: _pixels(rule, image), images, ahead=2 * batch)
-    size = 0
-    for number, part in enumerate(_parts(pixels, batch)):
-        size = size or 1 << (len(part) - 1).bit_length()
-        yield from _captions(model, part, config, jax.random.fold_in(key, number), size)
+
+    def captions(number: int, pixels: list[np.ndarray]) -> Iterator[list[Caption]]:
+        own_key = jax.random.fold_in(key, number)
+        found = decode_captions(model, np.stack(pixels), config, key=own_key, batch=len(pixels))
+        for best, image in zip(found, pixels):
+            yield [replace(each, image=shown(rule, image)) for each in best]
+
+    yield from by_batches(pixels_ahead(rule, images, batch=batch), batch, captions)
 
 
 def image_rule(model: Any) -> Preprocessing:
@@ -98,25 +99,3 @@ def shown(rule: Preprocessing, pixels: np.ndarray) -> np.ndarray:
     if rule.channels == "gray":
         return np.repeat(pixels, 3, axis=2)
     return np.ascontiguousarray(pixels[:, :, ::-1]) if rule.channels == "bgr" else pixels
-
-
-def _pixels(rule: Preprocessing, image: Picture) -> tuple[np.ndarray, np.ndarray] | ImageError:
-    try:
-        pixels = rule.pixels(image)
-    except ImageError as error:
-        return error
-    return pixels, shown(rule, pixels)
-
-
-def _parts(found: Iterator[Any], size: int) -> Iterator[list[Any]]:
-    while part := list(islice(found, size)):
-        yield part
-
-
-def _captions(model: Any, part: list[Any], config: CaptionConfig, key: Array, size: int) -> Iterator[list[Caption] | ImageError]:
-    read = [item for item in part if not isinstance(item, ImageError)]
-    # batches with damaged images, and the last batch, keep the shape of the others
-    rows = [pixels for pixels, _ in read] + [read[-1][0]] * (size - len(read)) if read else []
-    found = iter(decode_captions(model, np.stack(rows), config, key=key, batch=size) if read else [])
-    for item in part:
-        yield item if isinstance(item, ImageError) else [replace(each, image=item[1]) for each in next(found)]

@@ -18,6 +18,7 @@ from seqnets.decode.captions.decoding import decode_captions
 from seqnets.decode.captions.hypothesis import Caption
 from seqnets.decode.captions.images import shown
 from seqnets.decode.given import key_of
+from seqnets.decode.pictures import by_batches
 from seqnets.errors import UserError
 
 
@@ -51,21 +52,19 @@ def caption_stored(
     store = store if isinstance(store, FeatureStore) else FeatureStore.open(store)
     config, key = config or CaptionConfig(), key_of(key)
     rule = Preprocessing.from_json(store.header.made_by["preprocessing"]) if config.attention else None
-    size = min(batch, max(1, len(paths)))
-    for number, start in enumerate(range(0, len(paths), size)):
-        part = paths[start : start + size]
-        rows = [_row(store, path) for path in part]
-        known = [row for row in rows if not isinstance(row, UserError)]
-        padded = np.array(known + known[-1:] * (size - len(known)), np.int64)
-        own_key = jax.random.fold_in(key, number)
-        found = iter(decode_captions(model, store.gather(padded, layer), config, key=own_key, batch=size) if known else [])
-        for path, row in zip(part, rows):
-            yield row if isinstance(row, UserError) else _with_image(next(found), path, rule)
+
+    def captions(number: int, found: list[tuple[Path, int]]) -> Iterator[list[Caption] | UserError]:
+        rows, own_key = np.array([row for _, row in found], np.int64), jax.random.fold_in(key, number)
+        best = decode_captions(model, store.gather(rows, layer), config, key=own_key, batch=len(rows))
+        for each, (path, _) in zip(best, found):
+            yield _with_image(each, path, rule)
+
+    yield from by_batches((_row(store, path) for path in paths), batch, captions)
 
 
-def _row(store: FeatureStore, path: Path) -> int | UserError:
+def _row(store: FeatureStore, path: Path) -> tuple[Path, int] | UserError:
     try:
-        return int(store.rows([path])[0])
+        return path, int(store.rows([path])[0])
     except UserError as error:
         return error
 
