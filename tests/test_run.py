@@ -82,7 +82,7 @@ HARMS = {
         lambda run: exchange(run / "vocabulary.json", "a", "b"),
         "vocabulary.json' is damaged: it",
     ),
-    "another config": (lambda run: exchange(run / "config.json", "gru", "gsu"), r"config.json' is damaged: it does not fit"),
+    "another config": (lambda run: exchange(run / "config.json", "gru", "gsu"), r"config.json' is damaged: it does not match"),
     "a strange list of files": (lambda run: edit(run, files={"vocabulary.json": 3}), "its list of files is not valid"),
     "a config without checksum": (
         lambda run: exchange(run / "config.json", '"checksum"', '"checksun"'),

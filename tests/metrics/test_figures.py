@@ -123,8 +123,14 @@ def test_nothing_right_is_zero():
         (lambda: Scorer({5: ["a"]})({}), "there are no captions to score; give at least one"),
         (lambda: Scorer({5: ["a"]})({6: "a"}), "image 6 has no reference captions; give it some, or leave its caption out"),
         (lambda: CiderReward([["a"], []]), "image 1 has no reference caption; give it one, or leave the image out"),
-        (lambda: CiderReward([["a"]])([["a"]], [1]), "image 1 is not among the 1 images of the references, which are numbered"),
-        (lambda: CiderReward([["a"]])([["a"]], [-1]), "image -1 is not among the 1 images of the references, which are numbered"),
+        (
+            lambda: CiderReward([["a"]])([["a"]], [1]),
+            "image 1 is not among the 1 images of the references, which are numbered from 0",
+        ),
+        (
+            lambda: CiderReward([["a"]])([["a"]], [-1]),
+            "image -1 is not among the 1 images of the references, which are numbered from 0",
+        ),
         (lambda: CiderReward([["a"]])([["a"]], [0, 0]), "1 hypotheses come with 2 images; name the image of each hypothesis"),
     ],
 )
