@@ -39,7 +39,7 @@ class CaptionSet:
         splits: "train", "validation" or "test" for each; "" before they are split.
         ids: the image id in COCO's files, different for each image.
         remarks: what was left out and why, in sentences for people.
-        names: identify the images: their paths as the captions file has them; `images` where left out.
+        names: identify the images: their paths as the captions file has them; `images` by default.
 
     Example:
         >>> dogs = CaptionSet(("a.jpg", "b.jpg"), (("a dog",), ("two dogs", "dogs")), ("train", "test"), ("a.jpg", "b.jpg"))

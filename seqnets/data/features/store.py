@@ -174,7 +174,7 @@ class FeatureStore:
             try:
                 self._maps[layer, number] = np.memmap(path, number_type(self.header.dtype), "r", shape=shape)
             except (OSError, ValueError) as error:
-                raise UserError(f"'{path}' is damaged or missing ({error}); make the store anew") from None
+                raise UserError(f"'{path}' is damaged or missing ({error}); make the store again") from None
         return self._maps[layer, number]
 
 

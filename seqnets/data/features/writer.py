@@ -34,7 +34,7 @@ class FeatureWriter:
     often the work is interrupted.
 
     Args:
-        path: the store's folder; made if need be.
+        path: the store's folder; made if needed.
         header: what makes the features. A store of other features is refused; an existing store keeps its `rows_per_shard`.
         wait: wait for another process that is adding to the store, instead of raising an error.
 
