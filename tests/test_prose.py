@@ -23,7 +23,7 @@ FORBIDDEN = {  # what is meant instead
     r"\bbelongs? into\b": "belongs in",
     r"\bwhoever\b": "anyone",
     r"\bof several \w+ (?:one|each|only)\b": "only one of several",
-    r"\bside heads?\b": "auxiliary heads",
+    r"\bauxiliary heads?\b": "auxiliary heads",
     r"\bsigns?\b": "special tokens",
     r"\bif need be\b": "if needed",
     r"\bsave (?:for|those|texts)\b": "except",
@@ -32,7 +32,7 @@ FORBIDDEN = {  # what is meant instead
     r"\bone an? (?:image|step|row|layer|word|sample|example)\b|\ba (?:second|day) a\b": "per",
     r"\bwhere left out\b": "by default",
     r"\bwords after `seqnets\b": "arguments after",
-    r"\b(?:favour|colour|grey|neighbour|labelled|modelling|recognise|normalise|behaviour|centre)\w*\b": "American spelling",
+    r"\b(?:favor|colour|gray|neighbor|labeled|modeling|recognize|normalise|behaviour|centre)\w*\b": "American spelling",
 }
 ALLOWED = [  # titles, other meanings, and names of code
     r"Show(?:, Attend)? and Tell",
