@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 from flax import nnx
 
-from seqnets import manifest
+from seqnets import manifest, settings
 from seqnets.decoders import json_value, read_bytes, read_json, read_text, reading
 from seqnets.errors import UserError
 from seqnets.files import checksum, json_text, replace_file
@@ -150,12 +150,11 @@ def _stated(directory: Path) -> tuple[dict[str, Any], dict[str, list[str]]]:
     missing = [name for name in ("task", "model", "train", "data") if name not in config]
     if missing:
         raise UserError(f"'{path}' is damaged: it has no {missing[0]!r}")
-    config["task"] = _RENAMED.get(config["task"], config["task"]) if isinstance(config["task"], str) else config["task"]
     listed = config.pop("files", {})
     if not (isinstance(listed, dict) and all(isinstance(figures, list) for figures in listed.values())):
         raise UserError(f"'{path}' is damaged: its list of files is not valid")
     config.pop("checksum", None)
-    return config, listed
+    return settings.renewed(config), listed
 
 
 def read_weights(path: Path) -> dict[str, np.ndarray]:
@@ -257,10 +256,7 @@ def read_vocabulary(path: Path) -> Any:
 
 def _builder(directory: Path, config: Mapping[str, Any]) -> Build:
     kind = config["model"].get("kind") if isinstance(config["model"], dict) else None
-    home = KINDS.get(_RENAMED.get(kind, kind)) if isinstance(kind, str) else None
+    home = KINDS.get(kind) if isinstance(kind, str) else None
     if home is None:
         raise UserError(f"'{directory}' holds a model of kind {kind!r}, which seqnets does not have; pass `build` to load it")
     return import_module(f"seqnets.models.{home}").from_description
-
-
-_RENAMED = {"tagger": "tagger", "Tagger": "Tagger"}  # tasks and kinds in older run folders

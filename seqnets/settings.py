@@ -185,7 +185,27 @@ def read(path: str | os.PathLike[str]) -> dict[str, Any]:
         ...
         seqnets.errors.UserError: cannot read the configuration 'no/such.toml': No such file or directory; check the path
     """
-    return read_toml(read_text(path, "the configuration"), str(path))
+    return renewed(read_toml(read_text(path, "the configuration"), str(path)))
+
+
+_RENEWED_NAMES = {"side_heads": "auxiliary_heads"}  # old name: new name, of settings
+_RENEWED_VALUES = {"task": {"labeller": "tagger"}, "kind": {"Labeller": "Tagger"}}  # old name
+
+
+def renewed(found: Any) -> Any:
+    """Return the settings that a run folder states with the names that this version has for them.
+
+    Example:
+        >>> renewed({"model": {"side_heads": True}})  # old name
+        {'model': {'auxiliary_heads': True}}
+    """
+    if not isinstance(found, dict):
+        return found
+    values = {
+        name: _RENEWED_VALUES.get(name, {}).get(value, value) if isinstance(value, str) else renewed(value)
+        for name, value in found.items()
+    }
+    return {_RENEWED_NAMES.get(name, name): value for name, value in values.items()}
 
 
 def dumps(record: Any) -> str:

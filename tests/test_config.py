@@ -70,7 +70,7 @@ MISTAKES = {
     "[iner]\nrate = 1": "a.toml: unknown key 'iner'; did you mean 'inner'?",
     "[inner]\nrat = 1": "a.toml: unknown key 'rat' in [inner]; did you mean 'rate'?",
     "[inner]\nxyzzy = 1": "a.toml: unknown key 'xyzzy' in [inner]; known are rate, size, limit, names, numbers, flag, kind",
-    "rate = 1.0": "a.toml: unknown key 'rate'; it belongs into the section [inner]",
+    "rate = 1.0": "a.toml: unknown key 'rate'; it belongs in the section [inner]",
     "inner = 3": "a.toml: inner is a section, not the value 3; write it as [inner] with keys below",
     "title = 3": "a.toml: title must be a text, not 3",
     "[inner]\nrate = 'fast'": "a.toml: inner.rate must be a number, not 'fast'",
@@ -170,3 +170,11 @@ def test_names_lists_every_setting_once():
     names = [name for name, _ in settings.names(TextRunConfig)]
     assert {"task", "corpus", "data.window", "model.cell", "train.steps"} <= set(names)
     assert len(names) == len(set(names))
+
+
+def test_what_older_versions_wrote_is_read_with_the_names_of_today(tmp_path):
+    path = tmp_path / "config.toml"
+    path.write_text('task = "labeller"\n[model]\nside_heads = true\nkind = "labeller"\n')  # old name
+    assert settings.read(path) == {"task": "tagger", "model": {"auxiliary_heads": True, "kind": "labeller"}}  # old name
+    found = {"task": ["odd"], "model": {"kind": "Labeller", "config": {"side_heads": False}}}  # old name
+    assert settings.renewed(found) == {"task": ["odd"], "model": {"kind": "Tagger", "config": {"auxiliary_heads": False}}}

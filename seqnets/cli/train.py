@@ -116,7 +116,8 @@ def _options(words: list[str]) -> list[str]:
 
 
 def _parser(name: str, recipe: Recipe) -> Parser:
-    tasks = "\n".join(f"  {each:12} {entry.summary}" for each, entry in TASKS.items())
+    width = max(map(len, TASKS))
+    tasks = "\n".join(f"  {each:{width}}  {entry.summary}" for each, entry in TASKS.items())
     parser = Parser(
         f"seqnets train{'' if name == 'text' else ' ' + name}",
         VERBS["train"].summary,

@@ -89,8 +89,6 @@ def from_description(description: Mapping[str, Any], vocabulary: Any = None) -> 
     """
     with described("Classifier"):
         said = dict(description["config"])
-        if "side_heads" in said:  # old name
-            said["auxiliary_heads"] = said.pop("side_heads")  # old name
         in_channels, rule = said.pop("in_channels"), description["preprocessing"]
         config, labels = stated(said, ClassifierConfig()), names(description.get("labels"), "labels")
         if in_channels not in (1, 3):
