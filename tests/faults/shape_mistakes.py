@@ -23,7 +23,6 @@ from seqnets.data.words.vocabulary import token_vocabulary
 from seqnets.errors import UserError
 from seqnets.models.captioner import Captioner
 from seqnets.models.sequence.translator import Source, Translator, TranslatorConfig
-from seqnets.nn.stacked import directions
 from seqnets.ops import stack_step
 from seqnets.ops.backends import reference
 from seqnets.ops.backends.gpu import cudnn
@@ -462,7 +461,8 @@ def flat_weights(layers: int, bidirectional: bool) -> Entry:
 
 
 def model_directions(model: Any) -> list[Any]:
-    return [rnn.cell for layer in model.layers for rnn in (directions(layer) or (layer,))]
+    both = isinstance(model.layers[0], snn.BidirectionalRNN)
+    return [rnn.cell for layer in model.layers for rnn in ((layer.forward, layer.backward) if both else (layer,))]
 
 
 WAYS = ("layer", "stack", "text", "operation", "packed", "captioner", "translator", "flat")
