@@ -148,7 +148,7 @@ def _results(cell: str, case: str, backend: str) -> Any:
     graph, parameters, rest = nnx.split(layer, nnx.Param, ...)
 
     def loss(parameters: Any, x: Any) -> Any:
-        outputs, carry = nnx.merge(graph, parameters, rest)(x, lengths=lengths)
+        carry, outputs = nnx.merge(graph, parameters, rest)(x, lengths=lengths)
         total = sum(jnp.sum(leaf * jnp.cos(jnp.arange(leaf.size, dtype=jnp.float32)).reshape(leaf.shape)) for leaf in
                     jax.tree.leaves((outputs, carry)))  # fmt: skip
         return total, (outputs, carry)

@@ -116,7 +116,9 @@ class CharLM(nnx.Module):
         raw = self._first_layer_is_residual() or (self.config.input_dropout and key is not None)
         projected = not raw and not self.config.remat  # which also computes the projection of a chunk again
         inputs = take_rows(self.input_table(), tokens) if projected else self._embed(tokens, input_key)
-        return self.rnn(inputs, initial_carry=carry, resets=resets, key=rnn_key, return_carry=True, projected=projected)
+        noise = {"key": rnn_key, "projected": projected}
+        carry, outputs = self.rnn(inputs, initial_carry=carry, resets=resets, return_carry=True, **noise)
+        return outputs, carry
 
     def logits(self, outputs: Array, *, key: Array | None = None) -> Array:
         """Turn the last layer's outputs into logits: `(..., H)` -> `(..., V)` float32."""

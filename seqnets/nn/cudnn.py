@@ -10,12 +10,12 @@ from jax import Array
 
 from seqnets.errors import UserError
 from seqnets.nn.cells import LSTMCell
-from seqnets.nn.rnn import RNN
+from seqnets.nn.rnn import RNN, initialize_carry
 from seqnets.nn.stacked import BidirectionalRNN, StackedRNN
 from seqnets.ops import arguments, self_check
 from seqnets.ops.backends.gpu import cudnn
 from seqnets.ops.backends.gpu.cudnn import Direction
-from seqnets.ops.masking import without_padding
+from seqnets.ops.masking import flipped, without_padding
 from seqnets.ops.platform import default_platform
 from seqnets.ops.recurrent import LSTM
 
@@ -31,7 +31,7 @@ class CuDNN(nnx.Module):
     Args:
         layer: an `RNN`, a `BidirectionalRNN` that concatenates, or a `StackedRNN` of layers of one size and kind, all of them
             around `LSTMCell`s in float32 without layer norm, noise or remat.
-        return_carry: return `(outputs, carry)` instead of the outputs; by default as the layer does.
+        return_carry: return `(carry, outputs)` instead of the outputs; by default as the layer does.
 
     Raises:
         UserError: cuDNN has no such layers; the message says what it lacks.
@@ -58,6 +58,7 @@ class CuDNN(nnx.Module):
         inputs: Array,
         *,
         initial_carry: Any = None,
+        seq_lengths: Array | None = None,
         lengths: Array | None = None,
         return_carry: bool | None = None,
     ) -> Any:
@@ -70,6 +71,7 @@ class CuDNN(nnx.Module):
         inputs = arguments.as_array("inputs", inputs)
         if reason := _call_refusal(inputs):
             raise UserError(f"cuDNN cannot run this: {reason}; call the layer without CuDNN")
+        lengths = arguments.one_of(lengths=lengths, seq_lengths=seq_lengths)
         lengths, _ = arguments.masks_of(inputs.shape, lengths, None, row_axis=0)
         cells = [rnn.cell for directions in layers for rnn in directions]
         starts = self._nested(initial_carry, layers)
@@ -81,8 +83,10 @@ class CuDNN(nnx.Module):
             bidirectional=len(layers[0]) == 2,
             reverse=len(layers[0]) == 1 and layers[0][0].reverse,
         )
+        if len(layers) == len(layers[0]) == 1 and layers[0][0].reverse and not layers[0][0].keep_order:
+            outputs = flipped(outputs.swapaxes(0, 1), lengths).swapaxes(0, 1)
         wants_carry = self.return_carry if return_carry is None else return_carry
-        return (outputs, self._carry(last, layers)) if wants_carry else outputs
+        return (self._carry(last, layers), outputs) if wants_carry else outputs
 
     def _nested(self, carry: Any, layers: Layers) -> list[Any]:
         if carry is None:
@@ -111,8 +115,10 @@ def _refusal(layer: Any) -> str | None:
         return f"it has no {'residual connections' if layer.residual else 'dropout between layers'}"
     layers = _directions(layer)
     for part in list(layer.layers) if isinstance(layer, StackedRNN) else [layer]:
-        if isinstance(part, BidirectionalRNN) and part.merge != "concatenate":
-            return f"it concatenates its directions, and found merge={part.merge!r}"
+        if isinstance(part, BidirectionalRNN) and (part.merge_fn or part.merge not in ("concat", "concatenate")):
+            return f"it concatenates its directions, and found another merge={part.merge!r}"
+        if part.time_major:
+            return "it takes the batch axis first, and found time_major=True"
     for rnn in (rnn for directions in layers for rnn in directions):
         if reason := _layer_refusal(rnn):
             return reason
@@ -122,14 +128,16 @@ def _refusal(layer: Any) -> str | None:
 
 def _layer_refusal(rnn: Any) -> str | None:
     cell = getattr(rnn, "cell", rnn)
+    if not isinstance(rnn, RNN):
+        return f"it needs layers of seqnets, and found {type(rnn).__module__}.{type(rnn).__name__}"
     if type(cell) is not LSTMCell:
         return f"it has only the LSTM, and found {type(cell).__name__}"
     if cell.layer_norm or any(cell.zoneout):
         return f"it has no {'layer normalization' if cell.layer_norm else 'zoneout'}"
     if rnn.remat or rnn.weight_dropout:
         return f"it has no {'remat' if rnn.remat else 'weight dropout'}"
-    if rnn.time_major:
-        return "it takes the batch axis first, and found time_major=True"
+    if rnn.learned_carry:
+        return "it has no learned carry"
     if {jnp.dtype(cell.dtype), jnp.dtype(cell.param_dtype)} != {jnp.dtype("float32")}:
         return f"it computes in float32 only, and found {jnp.dtype(cell.dtype)}"
     return None if cell.recurrence is LSTM else "it has other activations"
@@ -157,10 +165,10 @@ def _call_refusal(inputs: Array) -> str | None:
 
 def _start(cell: LSTMCell, rows: int, carry: Any) -> Any:
     if carry is None:
-        return cell.initialize_carry((rows, cell.in_features))
+        return initialize_carry(cell, (rows, cell.in_features))
     return arguments.state(cell.recurrence, carry, rows, cell.hidden_features, name="initial_carry")
 
 
 def direction_of(cell: LSTMCell) -> Direction:
     """Return a cell's weights as cuDNN's."""
-    return Direction(cell.kernel[...], cell.recurrent_kernel[...], cell.bias[...])
+    return Direction(cell.kernel[...], cell.recurrent_kernel[...], cell.input_bias())

@@ -45,6 +45,6 @@ def _is_native(layer: Any) -> bool:
 
 
 def _weights(cell: Cell, number: int) -> LayerWeights:
-    kernel, bias = (cell.kernel[...], cell.bias[...]) if number else (None, None)
+    kernel, bias = (cell.kernel[...], cell.input_bias()) if number else (None, None)
     weights = arguments.weights_of(cell.recurrence, cell.weights(), cell.hidden_features, jnp.float32)
     return LayerWeights(kernel, bias, weights)

@@ -10,14 +10,14 @@ from jax import Array
 
 from seqnets.ops.recurrent import Carry
 
-Run = Callable[[Any, Carry, Array], tuple[Carry, Array]]
+Run = Callable[[Any, Carry], tuple[Carry, Array]]
 
 
 def in_chunks(run: Run, size: int, carry: Carry, inputs: Any, *, reverse: bool = False) -> tuple[Carry, Array]:
     """Run a recurrence chunk by chunk, so that the backward pass keeps T / size states and one chunk's gates.
 
     Args:
-        run: `run(chunk, carry, first) -> (carry, outputs)`, where `first` is the number of the chunk's first step.
+        run: `run(chunk, carry) -> (carry, outputs)`.
         size: steps in a chunk; the square root of T needs the least memory.
         carry: the state before the first step.
         inputs: a pytree of arrays `(T, ...)`.
@@ -27,7 +27,7 @@ def in_chunks(run: Run, size: int, carry: Carry, inputs: Any, *, reverse: bool =
         The state after the last step, and the outputs `(T, ...)`.
 
     Example:
-        >>> total = lambda chunk, carry, first: (carry + chunk.sum(), carry + chunk.cumsum())
+        >>> total = lambda chunk, carry: (carry + chunk.sum(), carry + chunk.cumsum())
         >>> last, sums = in_chunks(total, 2, jnp.float32(0), jnp.ones(5))
         >>> last.item(), sums.tolist()
         (5.0, [1.0, 2.0, 3.0, 4.0, 5.0])
@@ -39,7 +39,7 @@ def in_chunks(run: Run, size: int, carry: Carry, inputs: Any, *, reverse: bool =
     whole = steps - steps % size
     head, rest = jax.tree.map(lambda array: array[:whole], inputs), jax.tree.map(lambda array: array[whole:], inputs)
     parts = [partial(_whole_chunks, run, size, head)] if whole else []
-    parts += [partial(_rest, run, whole, rest)] if steps > whole else []
+    parts += [partial(_rest, run, rest)] if steps > whole else []
     outputs = []
     for part in reversed(parts) if reverse else parts:
         carry, output = part(carry, reverse)
@@ -47,14 +47,13 @@ def in_chunks(run: Run, size: int, carry: Carry, inputs: Any, *, reverse: bool =
     return carry, jnp.concatenate(outputs[::-1] if reverse else outputs)
 
 
-def _rest(run: Run, first: int, inputs: Any, carry: Carry, reverse: bool) -> tuple[Carry, Array]:
+def _rest(run: Run, inputs: Any, carry: Carry, reverse: bool) -> tuple[Carry, Array]:
     del reverse  # of the steps, which `run` knows of
-    return jax.checkpoint(run)(inputs, carry, jnp.int32(first))
+    return jax.checkpoint(run)(inputs, carry)
 
 
 def _whole_chunks(run: Run, size: int, inputs: Any, carry: Carry, reverse: bool) -> tuple[Carry, Array]:
     chunks = jax.tree.map(lambda array: array.reshape(-1, size, *array.shape[1:]), inputs)
-    count = jax.tree.leaves(chunks)[0].shape[0]
-    again = jax.checkpoint(lambda carry, chunk: run(chunk[0], carry, chunk[1]), prevent_cse=False)  # a scan body is separate
-    carry, outputs = jax.lax.scan(again, carry, (chunks, jnp.arange(count) * size), reverse=reverse)
+    again = jax.checkpoint(lambda carry, chunk: run(chunk, carry), prevent_cse=False)  # a scan body is separate
+    carry, outputs = jax.lax.scan(again, carry, chunks, reverse=reverse)
     return carry, outputs.reshape(-1, *outputs.shape[2:])

@@ -10,12 +10,14 @@ from flax import nnx
 from jax import Array
 
 from seqnets.errors import UserError
-from seqnets.nn.cells.base import is_as_stated
+from seqnets.nn.cells import Cell
+from seqnets.nn.cells.base import choice, is_as_stated
 from seqnets.nn.packed import pack_layers
 from seqnets.nn.regularize import dropout, locked_dropout
-from seqnets.nn.rnn import RNN
+from seqnets.nn.rnn import RNN, Randomness
+from seqnets.nn.rows import Rows
 from seqnets.ops import arguments, stack_step
-from seqnets.ops.masking import without_padding
+from seqnets.ops.masking import steps_that_count, where_counted
 from seqnets.ops.recurrent import Carry, Recurrence, hidden_of
 from seqnets.ops.stack_step import PackedStack
 
@@ -28,7 +30,7 @@ class StackedRNN(nnx.Module):
         residual: add each layer's input to its output, wherever the two have the same size.
         dropout: rate between layers (not after the last) while a key is given.
         locked: draw one dropout mask for all steps of a sequence (Gal & Ghahramani, 2016).
-        return_carry: return `(outputs, carry)` instead of the outputs.
+        return_carry: return `(carry, outputs)` instead of the outputs.
 
     Raises:
         UserError: there are no layers, or one is time-major.
@@ -39,7 +41,7 @@ class StackedRNN(nnx.Module):
         >>> from seqnets.nn import LSTMCell, RNN
         >>> rngs = nnx.Rngs(0)
         >>> stack = StackedRNN([RNN(LSTMCell(3, 5, rngs=rngs)), RNN(LSTMCell(5, 5, rngs=rngs))], residual=True)
-        >>> outputs, carry = stack(jnp.ones((2, 7, 3)), return_carry=True)
+        >>> carry, outputs = stack(jnp.ones((2, 7, 3)), return_carry=True)
         >>> outputs.shape, len(carry)
         ((2, 7, 5), 2)
     """
@@ -61,39 +63,56 @@ class StackedRNN(nnx.Module):
         self.locked = locked
         self.return_carry = return_carry
 
+    @property
+    def num_feature_axes(self) -> int:
+        """How many axes of the inputs come after batch and time."""
+        return self.layers[0].num_feature_axes
+
     def __call__(
         self,
         inputs: Array,
         *,
         initial_carry: Sequence[Carry] | None = None,
+        seq_lengths: Array | None = None,
         lengths: Array | None = None,
+        mask: Array | None = None,
         resets: Array | None = None,
         key: Array | None = None,
         return_carry: bool | None = None,
+        return_states: bool = False,
+        rngs: nnx.Rngs | nnx.RngStream | None = None,
         projected: bool = False,
     ) -> Any:
-        """Run all layers; arguments and result as for `RNN`, `initial_carry` with one entry per layer."""
-        starts = (None,) * len(self.layers)
+        """Run all layers; arguments and result as for `RNN`, `initial_carry`, carry and states with one entry per layer."""
+        starts: Sequence[Any] = (None,) * len(self.layers)
         if initial_carry is not None:
             starts = arguments.entries(initial_carry, len(self.layers), name="initial_carry")
-        inputs, lengths, resets = _batch_major(inputs, lengths, resets)
-        inputs = without_padding(inputs, lengths)
-        outputs, carry = self._run(inputs, starts, lengths, resets, key, projected)
+        inputs = arguments.as_array("inputs", inputs)
+        rows = _rows(inputs, self.num_feature_axes, time_major=False)
+        lengths, resets, mask = rows.masks(arguments.one_of(lengths=lengths, seq_lengths=seq_lengths), resets, mask)
+        x, starts = rows.merged(inputs), [rows.merged_carry(start) for start in starts]
+        valid = steps_that_count((rows.steps, rows.count), lengths, mask)
+        x = x if valid is None else where_counted(x, valid.T)
+        given = {"lengths": lengths, "mask": _transposed(mask), "resets": _transposed(resets), "rngs": rngs}
+        common = {name: value for name, value in given.items() if value is not None} | {"return_states": return_states}
+        outputs, carry, states = self._run(x, starts, common, key, projected)
         wants_carry = self.return_carry if return_carry is None else return_carry
-        return (outputs, carry) if wants_carry else outputs
+        found = [rows.divided_carry(carry)] if wants_carry else []
+        found += [rows.divided(outputs)] + ([rows.divided_carry(states)] if return_states else [])
+        return tuple(found) if len(found) > 1 else found[0]
 
-    def _run(self, inputs: Array, starts, lengths, resets, key, projected: bool) -> tuple[Array, tuple[Carry, ...]]:
+    def _run(self, x: Array, starts, common: dict[str, Any], key, projected: bool) -> tuple[Array, tuple[Carry, ...], Any]:
         keys = [None] * len(self.layers) if key is None else jax.random.split(key, len(self.layers))
-        shared = {"lengths": lengths, "return_carry": True} | ({} if resets is None else {"resets": resets})
-        only_first = {"projected": True} if projected else {}
-        x, first = self.layers[0](inputs, initial_carry=starts[0], key=keys[0], **only_first, **shared)
-        x, carry = x if projected else self.join(inputs, x), [first]
-        for layer, start, layer_key in zip(self.layers[1:], starts[1:], keys[1:], strict=True):
-            x = self._between(x, layer_key)
-            outputs, last = layer(x, initial_carry=start, key=layer_key, **shared)
-            x = self.join(x, outputs)
-            carry.append(last)
-        return x, tuple(carry)
+        carries, states = [], []
+        for number, (layer, start, layer_key) in enumerate(zip(self.layers, starts, keys, strict=True)):
+            x = self._between(x, layer_key) if number else x
+            is_projected = projected and not number
+            options = common | ({"projected": True} if is_projected else {})
+            carry, outputs, *others = layer(x, initial_carry=start, key=layer_key, return_carry=True, **options)
+            x = outputs if is_projected else self.join(x, outputs)
+            carries.append(carry)
+            states += others
+        return x, tuple(carries), tuple(states)
 
     def join(self, inputs: Array, outputs: Array) -> Array:
         """Add the residual connection, if it is wanted and the sizes match."""
@@ -151,82 +170,152 @@ def _step_at_once(recurrence: Recurrence, packed: PackedStack, projected: Array,
     return hidden_of(carries[-1]), carries
 
 
+def _concatenated(ahead: Array, back: Array) -> Array:
+    return jnp.concatenate([ahead, back], axis=-1)
+
+
+def _averaged(ahead: Array, back: Array) -> Array:
+    return (ahead + back) / 2
+
+
+MERGES: dict[str | None, Callable[[Array, Array], Any]] = {
+    "concat": _concatenated,
+    "concatenate": _concatenated,
+    "sum": jnp.add,
+    "mul": jnp.multiply,
+    "ave": _averaged,
+    None: lambda ahead, back: (ahead, back),
+}
+
+
 class BidirectionalRNN(nnx.Module):
     """Two recurrent layers over the same sequence, one in each direction (Schuster & Paliwal, 1997).
 
+    It takes the place of `flax.nnx.Bidirectional`, keyword for keyword: outputs stay where their inputs were, and whether the
+    layers were built with `reverse` makes no difference.
+
     Args:
-        forward: a layer.
-        backward: a layer with `reverse=True`.
-        merge: "concatenate" the outputs on the last axis, or "sum" them.
-        return_carry: return `(outputs, carry)`, the carry a pair, instead of the outputs.
+        forward_rnn: the layer that reads from the first step on: an `RNN`, or one of Flax.
+        backward_rnn: the layer that reads from the last step on; the same object twice shares its weights.
+        merge: how to combine both outputs: "concat" (or "concatenate") on the last axis, "sum", "mul", "ave" (their mean), or
+            None (the pair of them).
+        merge_fn: any other function `merge_fn(forward, backward)`, in place of `merge`.
+        time_major: inputs and outputs are `(T, B, ...)` instead of `(B, T, ...)`.
+        return_carry: return `(carry, outputs)`, the carry a pair, instead of the outputs.
+        rngs: as for `RNN`.
 
     Raises:
-        UserError: `backward` does not run in reverse, or `merge` is unknown.
+        UserError: `merge` is unknown.
 
     Example:
         >>> import jax.numpy as jnp
         >>> from flax import nnx
         >>> from seqnets.nn import GRUCell, RNN
         >>> rngs = nnx.Rngs(0)
-        >>> both = BidirectionalRNN(RNN(GRUCell(3, 5, rngs=rngs)), RNN(GRUCell(3, 5, rngs=rngs), reverse=True))
+        >>> both = BidirectionalRNN(RNN(GRUCell(3, 5, rngs=rngs)), RNN(GRUCell(3, 5, rngs=rngs)))
         >>> both(jnp.ones((2, 7, 3))).shape
         (2, 7, 10)
     """
 
     def __init__(
         self,
-        forward: RNN,
-        backward: RNN,
+        forward_rnn: Any,
+        backward_rnn: Any,
         *,
-        merge: Literal["concatenate", "sum"] = "concatenate",
+        merge: Literal["concat", "concatenate", "sum", "mul", "ave"] | None = "concat",
+        merge_fn: Callable[[Array, Array], Any] | None = None,
+        time_major: bool = False,
         return_carry: bool = False,
+        rngs: Randomness = True,
     ):
-        if forward.reverse or not backward.reverse:
-            raise UserError("`forward` must run forward and `backward` be built with reverse=True")
-        if merge not in ("concatenate", "sum"):
-            raise UserError(f"merge must be 'concatenate' or 'sum', got {merge!r}")
-        self.forward = forward
-        self.backward = backward
-        self.merge = merge
+        self.merge = choice("merge", merge, MERGES)
+        self.merge_fn = merge_fn
+        self.forward = forward_rnn
+        self.backward = backward_rnn
+        self.time_major = time_major
         self.return_carry = return_carry
+        self.rngs = rngs.carry.fork() if isinstance(rngs, nnx.Rngs) else rngs
+
+    @property
+    def forward_rnn(self) -> Any:
+        """The layer that reads from the first step on; `forward` in the paths of weights."""
+        return self.forward
+
+    @property
+    def backward_rnn(self) -> Any:
+        """The layer that reads from the last step on; `backward` in the paths of weights."""
+        return self.backward
+
+    @property
+    def num_feature_axes(self) -> int:
+        """How many axes of the inputs come after batch and time."""
+        return _layer_feature_axes(self.forward)
 
     def __call__(
         self,
         inputs: Array,
         *,
         initial_carry: tuple[Carry, Carry] | None = None,
+        seq_lengths: Array | None = None,
         lengths: Array | None = None,
+        mask: Array | None = None,
         resets: None = None,
         key: Array | None = None,
         return_carry: bool | None = None,
+        return_states: bool = False,
+        time_major: bool | None = None,
+        reverse: bool | None = None,
+        keep_order: bool | None = None,
+        rngs: nnx.Rngs | nnx.RngStream | None = None,
         projected: bool = False,
     ) -> Any:
-        """Run both layers; arguments and result as for `RNN`, the carry a pair (forward, backward).
+        """Run both layers; arguments and result as for `RNN`, the carry and the states a pair (forward, backward).
+
+        As in Flax, `reverse` and `keep_order` change nothing.
 
         Raises:
             UserError: as for `RNN`; also for resets, which would begin a sequence for one direction and end it for the other, and
                 for projected inputs, which only one direction could have.
         """
+        del reverse, keep_order
         if resets is not None:
             raise UserError("a bidirectional layer has no resets; give each sequence its own row, with lengths")
         if projected:
             raise UserError("a bidirectional layer takes raw inputs, and these were projected for one direction")
-        starts = _pair(initial_carry)
-        inputs, lengths, _ = _batch_major(inputs, lengths, None)
-        inputs = without_padding(inputs, lengths)
-        outputs, carry = self._run(inputs, starts, lengths, key)
-        wants_carry = self.return_carry if return_carry is None else return_carry
-        return (outputs, carry) if wants_carry else outputs
-
-    def _run(self, inputs: Array, starts, lengths, key: Array | None) -> tuple[Array, tuple[Carry, Carry]]:
+        time_major = self.time_major if time_major is None else time_major
+        inputs = arguments.as_array("inputs", inputs)
+        _rows(inputs, self.num_feature_axes, time_major)
+        lengths = arguments.one_of(lengths=lengths, seq_lengths=seq_lengths)
+        call = {"seq_lengths": lengths, "time_major": time_major, "rngs": self._stream(rngs), "return_carry": True}
+        call |= {} if mask is None else {"mask": mask}
+        call |= {"return_states": True} if return_states else {}
         keys = (None, None) if key is None else jax.random.split(key)
+        ways = zip((self.forward, self.backward), _pair(initial_carry), keys, (False, True), strict=True)
         results = [
-            layer(inputs, initial_carry=start, lengths=lengths, key=layer_key, return_carry=True)
-            for layer, start, layer_key in zip((self.forward, self.backward), starts, keys, strict=True)
+            layer(inputs, initial_carry=start, reverse=back, keep_order=True, **call, **({} if own is None else {"key": own}))
+            for layer, start, own, back in ways
         ]
-        (ahead, ahead_carry), (back, back_carry) = results
-        outputs = jnp.concatenate([ahead, back], axis=-1) if self.merge == "concatenate" else ahead + back
-        return outputs, (ahead_carry, back_carry)
+        carry, outputs, *states = zip(*results, strict=True)
+        merge: Any = self.merge_fn or MERGES[self.merge]
+        wants_carry = self.return_carry if return_carry is None else return_carry
+        found = [*([carry] if wants_carry else []), jax.tree.map(merge, *outputs), *states]
+        return tuple(found) if len(found) > 1 else found[0]
+
+    def _stream(self, rngs: Any) -> nnx.RngStream | None:
+        rngs = self.rngs if rngs is None else rngs
+        if isinstance(rngs, bool):  # one stream for both, so that they do not draw the same
+            draws = rngs and any(_draws(layer) for layer in (self.forward, self.backward))
+            return nnx.RngStream(0, tag="carry") if draws else None
+        return rngs.carry if isinstance(rngs, nnx.Rngs) else rngs
+
+
+def _draws(layer: Any) -> bool:
+    cell = getattr(layer, "cell", None)
+    return not isinstance(cell, Cell) or cell.carry_init is not None
+
+
+def _layer_feature_axes(layer: Any) -> int:
+    return getattr(layer, "num_feature_axes", None) or layer.cell.num_feature_axes
 
 
 def _pair(carry: Any) -> tuple[Any, ...]:
@@ -235,8 +324,11 @@ def _pair(carry: Any) -> tuple[Any, ...]:
     return arguments.entries(carry, 2, name="initial_carry", whole="the bidirectional layer", part="direction")
 
 
-def _batch_major(inputs: Any, lengths: Any, resets: Any) -> tuple[Array, Array | None, Array | None]:
-    inputs = arguments.as_array("inputs", inputs)
-    if inputs.ndim < 3:
+def _rows(inputs: Array, feature_axes: int, time_major: bool) -> Rows:
+    if inputs.ndim < 1 + feature_axes:
         raise UserError(f"inputs must have the shape (batch, time, features), got {inputs.shape}")
-    return inputs, *arguments.masks_of(inputs.shape, lengths, resets, row_axis=0)
+    return Rows.of(inputs.shape, feature_axes, time_major)
+
+
+def _transposed(mask: Array | None) -> Array | None:
+    return None if mask is None else mask.T

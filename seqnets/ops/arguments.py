@@ -224,6 +224,22 @@ def lengths_of(lengths: Any, rows: int) -> Array:
     return _broadcast(lengths, (rows,))
 
 
+def one_of(**named: Any) -> Any:
+    """Return the value given under one of several names of the same argument, or None.
+
+    Raises:
+        UserError: two are given.
+
+    Example:
+        >>> one_of(lengths=None, seq_lengths=3)
+        3
+    """
+    given = {name: value for name, value in named.items() if value is not None}
+    if len(given) > 1:
+        raise UserError(f"{' and '.join(given)} are the same; give one of them")
+    return next(iter(given.values()), None)
+
+
 def masks_of(shape: tuple[int, ...], lengths: Any, resets: Any, *, row_axis: int) -> tuple[Array | None, Array | None]:
     """Return lengths as `(B,)` integers and resets as booleans of the inputs' first two axes; a single row applies to every row.
 
@@ -241,19 +257,34 @@ def masks_of(shape: tuple[int, ...], lengths: Any, resets: Any, *, row_axis: int
         [[1, 0, 0], [1, 0, 0]]
     """
     lengths = None if lengths is None else lengths_of(lengths, shape[row_axis])
-    return lengths, None if resets is None else _resets_of(resets, shape[:2], row_axis)
+    return lengths, None if resets is None else mask_of(resets, shape[:2], row_axis=row_axis, name="resets")
 
 
-def _resets_of(resets: Any, shape: tuple[int, ...], row_axis: int) -> Array:
-    resets = as_array("resets", resets)
+def mask_of(mask: Any, shape: tuple[int, ...], *, row_axis: int, name: str = "mask") -> Array:
+    """Return booleans of the inputs' first two axes; a single row applies to every row.
+
+    Args:
+        mask: the argument.
+        shape: the first two axes of the inputs.
+        row_axis: which of them is the batch.
+        name: name of the argument.
+
+    Raises:
+        UserError: it has another shape, or does not hold booleans or numbers.
+
+    Example:
+        >>> mask_of([[1, 0, 0]], (2, 3), row_axis=0).astype(int).tolist()
+        [[1, 0, 0], [1, 0, 0]]
+    """
+    mask = as_array(name, mask)
     one_row = tuple(1 if axis == row_axis else size for axis, size in enumerate(shape))
-    if resets.shape not in (shape, one_row):
-        raise UserError(f"resets must have the shape {shape} of the inputs, got {resets.shape}")
-    if resets.dtype != bool:
-        if not _is_real(resets.dtype):
-            raise UserError(f"resets must be booleans, got {resets.dtype}")
-        resets = resets.astype(bool)
-    return _broadcast(resets, shape)
+    if mask.shape not in (shape, one_row):
+        raise UserError(f"{name} must have the shape {shape} of the inputs, got {mask.shape}")
+    if mask.dtype != bool:
+        if not _is_real(mask.dtype):
+            raise UserError(f"{name} must be booleans, got {mask.dtype}")
+        mask = mask.astype(bool)
+    return _broadcast(mask, shape)
 
 
 def tokens_of(tokens: Any, shape: tuple[int | str, ...], *, name: str = "tokens") -> Array:

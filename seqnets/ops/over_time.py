@@ -2,10 +2,9 @@
 
 from collections.abc import Callable
 from functools import cache, partial
-from typing import get_args
+from typing import Any, get_args
 
 import jax
-import jax.numpy as jnp
 from jax import Array
 
 from seqnets.errors import UserError
@@ -14,7 +13,7 @@ from seqnets.ops.across_devices import divided_by_rows, varying, varying_axes
 from seqnets.ops.backends import native, parallel, reference, scan
 from seqnets.ops.backends.gpu import pallas
 from seqnets.ops.backends.names import Backend
-from seqnets.ops.masking import without_padding
+from seqnets.ops.masking import steps_that_count, where_counted
 from seqnets.ops.recurrent import Carry, Recurrence, RecurrentWeights, hidden_of
 from seqnets.ops.timestep import TimeInputs
 
@@ -27,6 +26,7 @@ def sequence(
     *,
     resets: Array | None = None,
     lengths: Array | None = None,
+    mask: Array | None = None,
     zoneout: Carry | None = None,
     reverse: bool = False,
     backend: Backend = "auto",
@@ -41,13 +41,14 @@ def sequence(
         projected: `(T, B, gates * H)`: W x + b for every step, time first.
         resets: `(T, B)` booleans, or `(T, 1)`: where True, the state is zeroed before this step reads its input.
         lengths: `(B,)` integers, or `(1,)`: steps from `lengths[b]` on leave the state of row b as it is and give zeros.
+        mask: `(T, B)` booleans, or `(T, 1)`: steps where it is False leave the state as it is and give zeros.
         zoneout: the structure of `carry` with leaves that broadcast to `(T, B, H)`: the share of the old state that stays.
         reverse: run from the last step to the first; outputs stay where their inputs were.
         backend: "reference" (a plain scan that JAX differentiates: the definition), "scan" (hand-written backward pass: the same
             numbers, faster), "native" (kernels in C++ for the CPU, float32), "pallas" (one kernel for all steps on a Hopper
             GPU), "parallel" (minGRU and minLSTM: all steps at once), or "auto": parallel or native where possible, else scan,
             also when a traced program is lowered for another platform.
-        finite_padding: inputs beyond the lengths are finite and need not be zeroed before they are multiplied by weights.
+        finite_padding: inputs of steps that do not count are finite and need not be zeroed before they are multiplied by weights.
 
     Returns:
         The outputs `(T, B, H)` in the dtype of `projected`, and the carry after the last step.
@@ -63,19 +64,55 @@ def sequence(
         >>> outputs[:, 0, 0].tolist(), last.item()
         ([1.0, 1.5, 1.75], 1.75)
     """
+    masks = {"resets": resets, "lengths": lengths, "mask": mask, "zoneout": zoneout, "finite_padding": finite_padding}
+    weights, carry, inputs = _checked(recurrence, weights, carry, projected, **masks)
+    run = _runner(_chosen(backend, recurrence, weights, carry, inputs), recurrence, reverse, backend == "auto")
+    return divided_by_rows(lambda *held: run(*_varying_alike(held)), weights, carry, inputs)
+
+
+def all_states(
+    recurrence: Recurrence, weights: RecurrentWeights, carry: Carry, projected: Array, *, reverse: bool = False, **masks: Any
+) -> tuple[Array, Carry, Carry]:
+    """Run a recurrence over a whole sequence by a plain scan, and keep the state after every step.
+
+    Args:
+        recurrence: as for `sequence`.
+        weights: as for `sequence`.
+        carry: as for `sequence`.
+        projected: as for `sequence`.
+        reverse: as for `sequence`.
+        **masks: `resets`, `lengths`, `mask`, `zoneout` and `finite_padding`, as for `sequence`.
+
+    Returns:
+        The outputs, the carry after the last step, and the states: the structure of the carry, leaves `(T, B, H)`.
+
+    Raises:
+        UserError: as for `sequence`.
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> from seqnets.ops.recurrent import VANILLA
+        >>> weights = RecurrentWeights(kernels=(0.5 * jnp.eye(1),), vectors={})
+        >>> all_states(VANILLA["relu"], weights, jnp.zeros((1, 1)), jnp.ones((3, 1, 1)))[2].ravel().tolist()
+        [1.0, 1.5, 1.75]
+    """
+    return reference.run_with_states(recurrence, reverse, *_checked(recurrence, weights, carry, projected, **masks))
+
+
+def _checked(
+    recurrence, weights, carry, projected, *, resets=None, lengths=None, mask=None, zoneout=None, finite_padding=False
+) -> tuple[RecurrentWeights, Carry, TimeInputs]:
     projected = arguments.as_array("projected", projected)
     hidden = arguments.hidden_features(recurrence, projected)
     steps, rows = projected.shape[:2]
     lengths, resets = arguments.masks_of(projected.shape, lengths, resets, row_axis=1)
     carry = arguments.state(recurrence, carry, rows, hidden)
     weights = arguments.weights_of(recurrence, weights, hidden, hidden_of(carry).dtype)
-    projected = projected if finite_padding else without_padding(projected, lengths, time_axis=0)
-    valid = None if lengths is None else jnp.arange(steps)[:, None] < lengths[None, :]
+    valid = steps_that_count((steps, rows), lengths, mask)
+    projected = projected if finite_padding else where_counted(projected, valid)
     resets = resets if resets is None or valid is None else resets & valid  # a row's state stays beyond its length
     zoneout = arguments.zoneout_of(recurrence, zoneout, (steps, rows, hidden), hidden_of(carry).dtype)
-    inputs = TimeInputs(projected, resets, valid, zoneout)
-    run = _runner(_chosen(backend, recurrence, weights, carry, inputs), recurrence, reverse, backend == "auto")
-    return divided_by_rows(lambda *held: run(*_varying_alike(held)), weights, carry, inputs)
+    return weights, carry, TimeInputs(projected, resets, valid, zoneout)
 
 
 _RUNS = {"parallel": parallel.run, "native": native.run, "pallas": pallas.run, "scan": scan.run, "reference": reference.run}

@@ -27,6 +27,7 @@ Carry = Any  # an Array, or a NamedTuple of Arrays, each (B, H)
 Product = Callable[[int, Array], Array]
 Vectors = dict[str, Any]  # of Arrays, or tuples of them
 Linear = Callable[[Array], tuple[Array, Array]]
+Function = Callable[[Array], Array]  # of each number alone
 
 
 class LSTMState(NamedTuple):
@@ -90,40 +91,69 @@ def vanilla_step(activation: Callable[[Array], Array], vectors: Vectors, product
     return activation(projected + product(0, hidden))
 
 
-def lstm_step(vectors: Vectors, product: Product, state: LSTMState, projected: Array) -> LSTMState:
+def lstm_step(
+    vectors: Vectors,
+    product: Product,
+    state: LSTMState,
+    projected: Array,
+    gate: Function = jax.nn.sigmoid,
+    activation: Function = jnp.tanh,
+) -> LSTMState:
     """Compute c_t = f c_{t-1} + i g and h_t = o tanh(c_t) (Hochreiter & Schmidhuber, 1997; forget gate: Gers et al., 2000)."""
     i, f, g, o = split_gates(projected + product(0, state.hidden), 4)
-    cell = jax.nn.sigmoid(f) * state.cell + jax.nn.sigmoid(i) * jnp.tanh(g)
+    cell = gate(f) * state.cell + gate(i) * activation(g)
     seen = layer_norm(cell, vectors["cell_scale"], vectors["cell_bias"]) if "cell_scale" in vectors else cell
-    return LSTMState(cell, jax.nn.sigmoid(o) * jnp.tanh(seen))
+    return LSTMState(cell, gate(o) * activation(seen))
 
 
-def gru_reset_after_step(vectors: Vectors, product: Product, hidden: Array, projected: Array) -> Array:
+def gru_reset_after_step(
+    vectors: Vectors,
+    product: Product,
+    hidden: Array,
+    projected: Array,
+    gate: Function = jax.nn.sigmoid,
+    activation: Function = jnp.tanh,
+) -> Array:
     """Compute h_t = z h_{t-1} + (1 - z) n with n = tanh(x_n + r (h_{t-1} U_n + b_n)): cuDNN's and torch's GRU."""
     x_r, x_z, x_n = split_gates(projected, 3)
     h_r, h_z, h_n = split_gates(product(0, hidden), 3)
-    reset, update = jax.nn.sigmoid(x_r + h_r), jax.nn.sigmoid(x_z + h_z)
-    candidate = jnp.tanh(x_n + reset * (h_n + along_last_axis(vectors["recurrent_bias"], h_n.ndim)))
+    reset, update = gate(x_r + h_r), gate(x_z + h_z)
+    candidate = activation(x_n + reset * (h_n + along_last_axis(vectors["recurrent_bias"], h_n.ndim)))
     return candidate + update * (hidden - candidate)
 
 
-def gru_reset_before_step(vectors: Vectors, product: Product, hidden: Array, projected: Array) -> Array:
+def gru_reset_before_step(
+    vectors: Vectors,
+    product: Product,
+    hidden: Array,
+    projected: Array,
+    gate: Function = jax.nn.sigmoid,
+    activation: Function = jnp.tanh,
+) -> Array:
     """Compute h_t = z h_{t-1} + (1 - z) n with n = tanh(x_n + (r h_{t-1}) U_n): the first GRU (Cho et al., 2014)."""
     del vectors
     x_r, x_z, x_n = split_gates(projected, 3)
     h_r, h_z = split_gates(product(0, hidden), 2)
-    reset, update = jax.nn.sigmoid(x_r + h_r), jax.nn.sigmoid(x_z + h_z)
-    candidate = jnp.tanh(x_n + product(1, reset * hidden))
+    reset, update = gate(x_r + h_r), gate(x_z + h_z)
+    candidate = activation(x_n + product(1, reset * hidden))
     return candidate + update * (hidden - candidate)
 
 
-def highway_step(depth: int, vectors: Vectors, product: Product, hidden: Array, projected: Array) -> Array:
+def highway_step(
+    depth: int,
+    vectors: Vectors,
+    product: Product,
+    hidden: Array,
+    projected: Array,
+    gate: Function = jax.nn.sigmoid,
+    activation: Function = jnp.tanh,
+) -> Array:
     """Compute s_l = t h + (1 - t) s_{l-1} for l = 1 .. depth; the input enters at l = 1 (Zilly et al., 2017; coupled gates)."""
     state = hidden
     for layer in range(depth):
         outside = projected if layer == 0 else along_last_axis(vectors["depth_bias"][layer - 1], projected.ndim)
         h, t = split_gates(outside + product(layer, state), 2)
-        state = state + jax.nn.sigmoid(t) * (jnp.tanh(h) - state)
+        state = state + gate(t) * (activation(h) - state)
     return state
 
 
@@ -185,6 +215,55 @@ def highway(depth: int) -> Recurrence:
     """
     biases = (("depth_bias", (depth - 1, 2)),)
     return Recurrence("highway", 2, partial(highway_step, depth), kernels=(2,) * depth, vectors=biases)
+
+
+def with_functions(recurrence: Recurrence, gate: Function | None, activation: Function | None) -> Recurrence:
+    """Return the recurrence with other functions for its gates and its candidate.
+
+    One whose functions are others has another name, so that only backends that trace its step run it.
+
+    Args:
+        recurrence: one of LSTM, GRU or highway.
+        gate: in the place of the sigmoid; None keeps it.
+        activation: in the place of tanh; None keeps it.
+
+    Example:
+        >>> with_functions(LSTM, jax.nn.sigmoid, None) is LSTM
+        True
+        >>> with_functions(LSTM, None, jax.nn.relu).name
+        'lstm with sigmoid and relu'
+    """
+    gate, activation = gate or jax.nn.sigmoid, activation or jnp.tanh
+    same = gate is jax.nn.sigmoid and activation is jnp.tanh
+    return recurrence if same else _with_functions(recurrence, gate, activation)
+
+
+@cache  # JAX remembers what it traced by the identity of functions
+def _with_functions(recurrence: Recurrence, gate: Function, activation: Function) -> Recurrence:
+    name = f"{recurrence.name} with {_name(gate)} and {_name(activation)}"
+    return replace(recurrence, name=name, step=partial(recurrence.step, gate=gate, activation=activation))
+
+
+def vanilla(activation: Function) -> Recurrence:
+    """Return the simple recurrence with any activation.
+
+    Example:
+        >>> vanilla(jnp.tanh) is VANILLA["tanh"]
+        True
+        >>> vanilla(jnp.sin).name
+        'vanilla with sin'
+    """
+    known: dict[Any, str] = {jnp.tanh: "tanh", jax.nn.relu: "relu"}
+    return VANILLA[known[activation]] if activation in known else _vanilla(activation)
+
+
+@cache
+def _vanilla(activation: Function) -> Recurrence:
+    return Recurrence(f"vanilla with {_name(activation)}", 1, partial(vanilla_step, activation), kernels=(1,))
+
+
+def _name(function: Function) -> str:
+    return getattr(function, "__name__", type(function).__name__)
 
 
 def with_layer_norm(recurrence: Recurrence, layer_norm: bool) -> Recurrence:

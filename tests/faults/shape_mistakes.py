@@ -224,10 +224,11 @@ def randomized(module: Any) -> Any:
 def layer(name: str, backend: str, reverse: bool) -> Entry:
     case = next(case for case in CASES if case.name == name)
     cell = randomized(case.build(FEATURES, UNITS, rngs=nnx.Rngs(3), **case.options))
-    rnn, parts = snn.RNN(cell, backend=backend, reverse=reverse, return_carry=True), parts_of(cell)
+    rnn = snn.RNN(cell, backend=backend, reverse=reverse, keep_order=True, return_carry=True)
+    parts = parts_of(cell)
 
     def call(x, lengths, resets, **parts):
-        return rnn(x, initial_carry=carry_of(parts), lengths=lengths, resets=resets)
+        return rnn(x, initial_carry=carry_of(parts), lengths=lengths, resets=resets)[::-1]
 
     def right(x, lengths, resets, **parts):
         rates = dict(zip(parts, cell.zoneout)) if any(cell.zoneout) else None

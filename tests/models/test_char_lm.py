@@ -37,7 +37,7 @@ def through_embedding(model: CharLM, tokens, carry, resets):
     """The long way round: a vector for every character, then the layers, then the output layer."""
     config = model.config
     table = model.embedding[...] if config.embedding_features else jnp.eye(len(VOCABULARY))
-    x, carry = StackedRNN(model.rnn.layers, residual=config.residual)(
+    carry, x = StackedRNN(model.rnn.layers, residual=config.residual)(
         table[tokens], initial_carry=carry, resets=resets, return_carry=True
     )
     if not config.tied:

@@ -59,9 +59,9 @@ SETTINGS = {
 def test_equals_naive_loop(case, backend, setting):
     options = SETTINGS[setting]
     cell = build(case)
-    layer = snn.RNN(cell, reverse=options.get("reverse", False), backend=backend, return_carry=True)
+    layer = snn.RNN(cell, reverse=options.get("reverse", False), keep_order=True, backend=backend, return_carry=True)
     arrays = {name: jnp.asarray(value) for name, value in options.items() if name != "reverse"}
-    outputs, carry = layer(inputs(), initial_carry=random_carry(cell), **arrays)
+    carry, outputs = layer(inputs(), initial_carry=random_carry(cell), **arrays)
     rates = dict(zip(named(carry), cell.zoneout)) if any(cell.zoneout) else None
     expected, last = oracle.run(case.oracle, cell, np.asarray(inputs()), named(random_carry(cell)), zoneout=rates, **options)
     assert_close(outputs, jnp.asarray(expected), "float64")
@@ -73,7 +73,7 @@ def test_scan_gradients_equal_reference(case):
     def loss(params, x, carry, backend):
         layer = snn.RNN(nnx.merge(graph, params), backend=backend, return_carry=True)
         options = {"lengths": jnp.asarray(LENGTHS), "resets": jnp.asarray(RESETS), "key": jax.random.key(0)}
-        outputs, last = layer(x, initial_carry=carry, **options)
+        last, outputs = layer(x, initial_carry=carry, **options)
         return jnp.sum(jnp.sin(outputs)) + sum(jnp.sum(jnp.cos(leaf)) for leaf in jax.tree.leaves(last))
 
     cell = build(case)
@@ -97,9 +97,9 @@ def test_gradients_equal_finite_differences(case):
 @pytest.mark.parametrize("case", CORE, ids=CORE_IDS)
 def test_chunked_equals_whole(case):
     layer = snn.RNN(build(case), return_carry=True)
-    whole, last = layer(inputs())
-    first, carry = layer(inputs()[:, :2])
-    second, carry = layer(inputs()[:, 2:], initial_carry=carry)
+    last, whole = layer(inputs())
+    carry, first = layer(inputs()[:, :2])
+    carry, second = layer(inputs()[:, 2:], initial_carry=carry)
     assert_close(jnp.concatenate([first, second], axis=1), whole, "float64")
     assert_close(carry, last, "float64")
 
@@ -108,9 +108,9 @@ def test_chunked_equals_whole(case):
 @pytest.mark.parametrize("case", CORE, ids=CORE_IDS)
 def test_lengths_equal_unpadded(case, reverse):
     layer = snn.RNN(build(case), return_carry=True, reverse=reverse)
-    padded, last = layer(inputs(), lengths=jnp.asarray(LENGTHS))
+    last, padded = layer(inputs(), lengths=jnp.asarray(LENGTHS))
     for row, length in enumerate(LENGTHS):
-        alone, carry = layer(inputs()[row : row + 1, :length])
+        carry, alone = layer(inputs()[row : row + 1, :length])
         assert_close(padded[row, :length], alone[0], "float64")
         assert_close(jax.tree.map(lambda leaf, row=row: leaf[row], last), jax.tree.map(lambda leaf: leaf[0], carry), "float64")
         assert not padded[row, length:].any()
@@ -120,14 +120,14 @@ def test_lengths_equal_unpadded(case, reverse):
 def test_works_inside_flax_rnn(case):
     cell = build(case)
     flax_carry, flax_outputs = nnx.RNN(cell, return_carry=True)(inputs())
-    outputs, carry = snn.RNN(cell, return_carry=True)(inputs())
+    carry, outputs = snn.RNN(cell, return_carry=True)(inputs())
     assert_close((flax_outputs, flax_carry), (outputs, carry), "float64")
 
 
 @pytest.mark.parametrize("case", CORE, ids=CORE_IDS)
 def test_step_by_step_equals_whole(case):
     cell = build(case)
-    whole, _ = snn.RNN(cell, return_carry=True)(inputs())
+    whole = snn.RNN(cell)(inputs())
     step, carry = cell.stepper(), cell.initialize_carry((B, F))
     for t in range(T):
         carry, output = step(carry, cell.project(inputs()[:, t]))
@@ -156,7 +156,7 @@ def test_bfloat16_products_keep_a_float32_carry(case):
     cell = case.build(F, H, rngs=nnx.Rngs(0), dtype=jnp.bfloat16, param_dtype=jnp.float32, **case.options)
     exact = case.build(F, H, rngs=nnx.Rngs(0), param_dtype=jnp.float32, **case.options)
     x = inputs().astype(jnp.float32)
-    outputs, carry = snn.RNN(cell, return_carry=True)(x)
+    carry, outputs = snn.RNN(cell, return_carry=True)(x)
     assert outputs.dtype == jnp.bfloat16
     assert {leaf.dtype for leaf in jax.tree.leaves(carry)} == {jnp.dtype("float32")}
     assert_close(outputs, snn.RNN(exact)(x), "bfloat16")
@@ -167,7 +167,7 @@ def test_flax_cells_work_inside_rnn(flax_cell):
     cell = flax_cell(F, H, rngs=nnx.Rngs(0))
     x, lengths = inputs().astype(jnp.float32), jnp.asarray(LENGTHS)
     carry, expected = nnx.RNN(cell, return_carry=True)(x, seq_lengths=lengths, rngs=nnx.Rngs(0))
-    outputs, last = snn.RNN(cell, return_carry=True)(x, lengths=lengths)
+    last, outputs = snn.RNN(cell, return_carry=True)(x, lengths=lengths)
     inside = (np.arange(T) < LENGTHS[:, None])[..., None]
     assert_close((outputs, last), (jnp.where(inside, expected, 0), carry))
 

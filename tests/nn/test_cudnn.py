@@ -23,7 +23,7 @@ LENGTHS = jnp.array([3, 0, 9])
 
 
 def lstm(features=F, hidden=H, reverse=False, **options):
-    of_layer = {name: options.pop(name) for name in ("remat", "weight_dropout", "time_major") if name in options}
+    of_layer = {name: options.pop(name) for name in ("remat", "weight_dropout", "time_major", "keep_order") if name in options}
     return snn.RNN(snn.LSTMCell(features, hidden, rngs=nnx.Rngs(0), **options), reverse=reverse, **of_layer)
 
 
@@ -34,6 +34,7 @@ def both(features=F, **options):
 STACKS = {
     "one": lstm,
     "reverse": lambda: lstm(reverse=True),
+    "reverse-in-order": lambda: lstm(reverse=True, keep_order=True),
     "bidirectional": both,
     "two": lambda: snn.StackedRNN([lstm(), lstm(H)]),
     "two-bidirectional": lambda: snn.StackedRNN([both(), both(2 * H)]),
@@ -61,7 +62,7 @@ def values_and_gradients(layer, lengths, starts):
 
 def random_starts(layer):
     rng = np.random.default_rng(2)
-    _, carry = jax.eval_shape(lambda: layer(X, return_carry=True))
+    carry, _ = jax.eval_shape(lambda: layer(X, return_carry=True))
     return jax.tree.map(lambda leaf: jnp.asarray(rng.normal(size=leaf.shape), leaf.dtype), carry)
 
 
@@ -127,6 +128,7 @@ def test_weights_that_do_not_fit_are_refused():
     [
         (lambda: snn.RNN(snn.GRUCell(F, H, rngs=nnx.Rngs(0))), "only the LSTM, and found GRUCell"),
         (lambda: snn.RNN(nnx.LSTMCell(F, H, rngs=nnx.Rngs(0))), "only the LSTM, and found LSTMCell"),
+        (lambda: snn.BidirectionalRNN(*[nnx.RNN(nnx.LSTMCell(F, H, rngs=nnx.Rngs(0)))] * 2), "layers of seqnets, and found flax"),
         (lambda: snn.LSTMCell(F, H, rngs=nnx.Rngs(0)), "needs an RNN, a BidirectionalRNN or a StackedRNN, and found LSTMCell"),
         (lambda: lstm(layer_norm=True), "no layer normalization"),
         (lambda: lstm(zoneout=0.1), "no zoneout"),
@@ -135,6 +137,9 @@ def test_weights_that_do_not_fit_are_refused():
         (lambda: lstm(time_major=True), "batch axis first"),
         (lambda: lstm(dtype=jnp.bfloat16), "float32 only, and found bfloat16"),
         (lambda: both(merge="sum"), "concatenates its directions"),
+        (lambda: both(merge_fn=jnp.maximum), "concatenates its directions"),
+        (lambda: snn.RNN(snn.LSTMCell(F, H, rngs=nnx.Rngs(0)), learned_carry=True), "no learned carry"),
+        (lambda: lstm(gate_fn=jax.nn.relu), "other activations"),
         (lambda: snn.StackedRNN([lstm(), lstm(H)], dropout=0.1), "no dropout between layers"),
         (lambda: snn.StackedRNN([lstm(), lstm(H)], residual=True), "no residual connections"),
         (lambda: snn.StackedRNN([lstm(), lstm(H, hidden=7)]), "must be alike in size and direction"),

@@ -22,9 +22,9 @@ def test_a_stack_is_its_layers_in_turn():
     parts = layers()
     expected, carries = X, []
     for part in parts:
-        expected, carry = part(expected, return_carry=True)
+        carry, expected = part(expected, return_carry=True)
         carries.append(carry)
-    outputs, carry = snn.StackedRNN(parts)(X, return_carry=True)
+    carry, outputs = snn.StackedRNN(parts)(X, return_carry=True)
     assert_close((outputs, carry), (expected, tuple(carries)))
 
 
@@ -39,9 +39,9 @@ def test_residual_adds_inputs_where_sizes_fit():
 
 def test_carry_continues_a_stack():
     stack = snn.StackedRNN(layers(), return_carry=True)
-    whole, last = stack(X)
-    first, carry = stack(X[:, :2])
-    second, carry = stack(X[:, 2:], initial_carry=carry)
+    last, whole = stack(X)
+    carry, first = stack(X[:, :2])
+    carry, second = stack(X[:, 2:], initial_carry=carry)
     assert_close((jnp.concatenate([first, second], 1), carry), (whole, last))
 
 
@@ -59,7 +59,7 @@ def test_bidirectional_is_both_directions_side_by_side():
     rngs = nnx.Rngs(2)
     ahead, back = snn.RNN(snn.LSTMCell(4, 5, rngs=rngs)), snn.RNN(snn.LSTMCell(4, 3, rngs=rngs), reverse=True)
     lengths = jnp.array([6, 3])
-    outputs, _ = snn.BidirectionalRNN(ahead, back)(X, lengths=lengths, return_carry=True)
+    _, outputs = snn.BidirectionalRNN(ahead, back)(X, lengths=lengths, return_carry=True)
     flipped = snn.RNN(back.cell)(X[1:, :3][:, ::-1])[:, ::-1]
     assert_close(outputs[..., :5], ahead(X, lengths=lengths))
     assert_close(outputs[1:, :3, 5:], flipped)
@@ -69,7 +69,7 @@ def test_bidirectional_is_both_directions_side_by_side():
 def test_bidirectional_sum():
     rngs = nnx.Rngs(2)
     ahead, back = snn.RNN(snn.GRUCell(4, 5, rngs=rngs)), snn.RNN(snn.GRUCell(4, 5, rngs=rngs), reverse=True)
-    assert_close(snn.BidirectionalRNN(ahead, back, merge="sum")(X), ahead(X) + back(X))
+    assert_close(snn.BidirectionalRNN(ahead, back, merge="sum")(X), ahead(X) + back(X, keep_order=True))
 
 
 def test_time_major_is_a_transpose():
@@ -126,7 +126,7 @@ def test_highway_layer():
     [
         (lambda r: snn.StackedRNN([]), "at least one layer"),
         (lambda r: snn.StackedRNN([snn.RNN(snn.GRUCell(3, 3, rngs=r), time_major=True)]), "time_major=False"),
-        (lambda r: snn.BidirectionalRNN(*[snn.RNN(snn.GRUCell(3, 3, rngs=r))] * 2), "reverse=True"),
+        (lambda r: snn.BidirectionalRNN(*[snn.RNN(snn.GRUCell(3, 3, rngs=r))] * 2, merge="max"), "merge must be one of 'concat'"),
     ],
 )
 def test_errors_teach(build, message):
@@ -143,9 +143,9 @@ def alone(layer, row, steps):
 def test_a_reset_beyond_a_rows_length_leaves_its_state(cell, reverse):
     layer = snn.RNN(cell(4, 5, rngs=nnx.Rngs(0)), reverse=reverse, return_carry=True)
     resets = jnp.zeros((2, 6), bool).at[:, 4].set(True)
-    outputs, last = layer(X, initial_carry=jnp.full((2, 5), 0.7), lengths=jnp.array([0, 3]), resets=resets)
+    last, outputs = layer(X, initial_carry=jnp.full((2, 5), 0.7), lengths=jnp.array([0, 3]), resets=resets)
     assert_close(last[:1], jnp.full((1, 5), 0.7))
-    assert_close((outputs[1:, :3], last[1:]), alone(layer, 1, 3))
+    assert_close((last[1:], outputs[1:, :3]), alone(layer, 1, 3))
 
 
 CARRY = jnp.zeros((2, 4))
@@ -162,7 +162,7 @@ def both_ways():
     [
         (lambda: snn.StackedRNN(layers(2))(X, initial_carry=(CARRY,)), "initial_carry has 1 entry, the stack 2 layers"),
         (lambda: snn.StackedRNN(layers(2))(X, initial_carry=(CARRY,) * 3), "initial_carry has 3 entries, the stack 2 layers"),
-        (lambda: snn.StackedRNN(layers(2))(X, initial_carry=LSTM_STATE), "one entry a layer, got an LSTMState of 2"),
+        (lambda: snn.StackedRNN(layers(2))(X, initial_carry=LSTM_STATE), "one entry per layer, got an LSTMState of 2"),
         (lambda: snn.StackedRNN(layers(2)).stepper()(CARRY, (CARRY,), None), "carry has 1 entry, the stack 2 layers"),
         (lambda: snn.StackedRNN([both_ways()]).stepper(), "single steps need layers that are RNN"),
         (lambda: both_ways()(X, initial_carry=(CARRY,)), "1 entry, the bidirectional layer 2 directions"),
@@ -171,7 +171,7 @@ def both_ways():
         (lambda: layers(1)[0](X, initial_carry=CARRY[:1]), "initial_carry is for 1 row, the inputs have 2"),
         (lambda: layers(1)[0](X, initial_carry=jnp.zeros((2, 7))), "initial_carry is for 7 hidden features, the layer has 4"),
         (lambda: layers(1)[0](X, lengths=[1, 2, 3]), r"lengths must have the shape \(2,\)"),
-        (lambda: layers(1)[0](X, resets=jnp.zeros((6, 2), bool)), r"resets must have the shape \(2, 6\), as the inputs, got"),
+        (lambda: layers(1)[0](X, resets=jnp.zeros((6, 2), bool)), r"resets must have the shape \(2, 6\) of the inputs, got"),
     ],
 )
 def test_what_does_not_fit_is_one_sentence(call, message):

@@ -29,7 +29,7 @@ def run_torch(module):
 def test_import_gives_torchs_outputs(kind, layers, bidirectional):
     torch.manual_seed(0)
     module = KINDS[kind](4, 5, layers, batch_first=True, bidirectional=bidirectional)
-    outputs, last = rnn_from_torch(module.state_dict())(jnp.asarray(X), return_carry=True)
+    last, outputs = rnn_from_torch(module.state_dict())(jnp.asarray(X), return_carry=True)
     expected, expected_last = run_torch(module)
     assert_close(outputs, expected)
     flat = [part for entry in last for part in (entry if bidirectional else (entry,))]

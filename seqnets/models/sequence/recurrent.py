@@ -81,7 +81,7 @@ class RecurrentEncoder(nnx.Module):
         """
         first, rest = (None, None) if key is None else jax.random.split(key)
         x = dropout(inputs, self.input_dropout, first)
-        outputs, carry = self.rnn(x, lengths=lengths, key=rest, return_carry=True)
+        carry, outputs = self.rnn(x, lengths=lengths, key=rest, return_carry=True)
         return outputs, _last_hidden(carry[-1])
 
 

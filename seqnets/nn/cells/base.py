@@ -25,6 +25,9 @@ class CellOptions(TypedDict, total=False):
 
     kernel_init: Initializer
     recurrent_kernel_init: Initializer
+    use_bias: bool
+    bias_init: Initializer | None
+    carry_init: Initializer | None
     layer_norm: bool
     zoneout: float | Sequence[float]
     dtype: DTypeLike | None
@@ -40,6 +43,9 @@ class Cell(nnx.RNNCellBase):
         recurrent_shape: the shape of the recurrent kernel; None for a cell without one.
         kernel_init: initializer of the kernel `(F, gates * H)`, used gate by gate.
         recurrent_kernel_init: initializer of one `(H, H)` block of the recurrent kernel.
+        use_bias: whether the cell has biases; without them, settings such as a forget bias have no effect.
+        bias_init: initializer of the bias `(gates * H,)`; None for zeros and the cell's own initial gate biases.
+        carry_init: initializer of the carry before the first step; None for zeros.
         layer_norm: normalize the contributions of input and state separately (Ba et al., 2016).
         zoneout: the share of the old state that stays, one rate for each part of the carry (Krueger et al., 2017).
         dtype: precision of the matrix products; the carry stays in `param_dtype`.
@@ -58,6 +64,9 @@ class Cell(nnx.RNNCellBase):
         *,
         kernel_init: Initializer = input_kernel,
         recurrent_kernel_init: Initializer = recurrent_kernel,
+        use_bias: bool = True,
+        bias_init: Initializer | None = None,
+        carry_init: Initializer | None = None,
         layer_norm: bool = False,
         zoneout: float | Sequence[float] = 0.0,
         dtype: DTypeLike | None = None,
@@ -67,6 +76,8 @@ class Cell(nnx.RNNCellBase):
         check_sizes(in_features=in_features, hidden_features=hidden_features)
         self.in_features = in_features
         self.hidden_features = hidden_features
+        self.use_bias = use_bias
+        self.carry_init = carry_init
         self.layer_norm = layer_norm
         self.zoneout = _zoneout_rates(zoneout, self.carry_parts)
         self.dtype = param_dtype if dtype is None else dtype
@@ -77,7 +88,9 @@ class Cell(nnx.RNNCellBase):
             self.recurrent_kernel = nnx.Param(
                 gate_blocks(recurrent_kernel_init, hidden_features)(rngs.params(), recurrent_shape, param_dtype)
             )
-        self.bias = nnx.Param(jnp.zeros(width, param_dtype))
+        if use_bias:
+            bias = jnp.zeros(width, param_dtype) if bias_init is None else bias_init(rngs.params(), (width,), param_dtype)
+            self.bias = nnx.Param(bias)
         if layer_norm:
             self.input_scale = nnx.Param(jnp.ones(width, param_dtype))
             self.recurrent_scale = nnx.List(
@@ -100,6 +113,11 @@ class Cell(nnx.RNNCellBase):
         """Return the recurrent kernel as the matrices that the recurrence multiplies by."""
         return (jnp.asarray(self.recurrent_kernel[...]),) if hasattr(self, "recurrent_kernel") else ()
 
+    def input_bias(self) -> Array:
+        """Return the bias `(gates * H,)`; zeros where the cell has none."""
+        width = self.recurrence.gates * self.hidden_features
+        return self.bias[...] if self.use_bias else jnp.zeros(width, self.param_dtype)
+
     def recurrent_vectors(self) -> Vectors:
         """Return the biases and gains that take part in every step."""
         return {}
@@ -115,9 +133,9 @@ class Cell(nnx.RNNCellBase):
         """Return the part that depends only on the input: W x + b for every gate, `(..., F)` -> `(..., gates * H)`."""
         x = self._checked(arguments.real_array("inputs", x)).astype(self.dtype)
         if not self.layer_norm:
-            return affine(x, self.kernel[...], self.bias[...])
+            return affine(x, self.kernel[...], self.input_bias())
         product = multiply(x, self.kernel[...].astype(self.dtype))
-        return layer_norm(product.astype(self.param_dtype), self.input_scale[...], self.bias[...]).astype(self.dtype)
+        return layer_norm(product.astype(self.param_dtype), self.input_scale[...], self.input_bias()).astype(self.dtype)
 
     def stepper(self) -> Callable[[Carry, Array], tuple[Carry, Array]]:
         """Return `step` with the weights prepared, for loops that should not prepare them at every step."""
@@ -143,13 +161,17 @@ class Cell(nnx.RNNCellBase):
     def initialize_carry(
         self, input_shape: tuple[int, ...], rngs: nnx.Rngs | nnx.RngStream | None = None, carry_init: Initializer | None = None
     ) -> Carry:
-        """Return the carry before the first step: zeros unless `carry_init` says otherwise.
+        """Return the carry before the first step: zeros unless `carry_init`, here or of the cell, says otherwise.
 
         Args:
             input_shape: the shape of one step's input, `(B, F)`.
-            rngs: needed only for a random `carry_init`.
-            carry_init: an initializer.
+            rngs: needed only for a `carry_init`.
+            carry_init: an initializer; None for the cell's own.
+
+        Raises:
+            UserError: there is an initializer but no `rngs`.
         """
+        carry_init = self.carry_init if carry_init is None else carry_init
         shape = (*input_shape[:-1], self.hidden_features)
         if carry_init is None:
             return self._carry_of([jnp.zeros(shape, self.param_dtype) for _ in range(self.carry_parts)])
@@ -180,10 +202,11 @@ class Cell(nnx.RNNCellBase):
         name, width = type(self).__name__, self.recurrence.gates * self.hidden_features
         if x.shape[-1:] != (self.in_features,):
             raise UserError(f"{name} was built for inputs of {self.in_features} features, got the shape {x.shape}")
-        if (self.kernel.shape, self.bias.shape) != ((self.in_features, width), (width,)):
+        bias = self.input_bias()
+        if (self.kernel.shape, bias.shape) != ((self.in_features, width), (width,)):
             raise UserError(
                 f"the kernel and bias of this {name} must have the shapes {(self.in_features, width)} and {(width,)}, "
-                f"got {self.kernel.shape} and {self.bias.shape}"
+                f"got {self.kernel.shape} and {bias.shape}"
             )
         return x
 

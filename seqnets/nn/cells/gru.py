@@ -7,7 +7,7 @@ from flax import nnx
 from jax import Array
 
 from seqnets.nn.cells.base import Cell, CellOptions, choice
-from seqnets.ops.recurrent import GRU, Recurrence, Vectors, with_layer_norm
+from seqnets.ops.recurrent import GRU, Function, Recurrence, Vectors, with_functions, with_layer_norm
 
 
 class GRUCell(Cell):
@@ -22,6 +22,7 @@ class GRUCell(Cell):
         in_features: F.
         hidden_features: H.
         reset: whether the reset gate acts before or after the recurrent product.
+        gate_fn, activation_fn: replace the sigmoid and tanh; such a cell runs on the portable backends.
         rngs, **options: see `Cell`.
 
     Raises:
@@ -44,18 +45,21 @@ class GRUCell(Cell):
         hidden_features: int,
         *,
         reset: Literal["after", "before"] = "after",
+        gate_fn: Function | None = None,
+        activation_fn: Function | None = None,
         rngs: nnx.Rngs,
         **options: Unpack[CellOptions],
     ):
         self.reset = choice("reset", reset, GRU)
+        self.gate_fn, self.activation_fn = gate_fn, activation_fn
         super().__init__(in_features, hidden_features, (hidden_features, 3 * hidden_features), rngs=rngs, **options)
-        if reset == "after":
+        if reset == "after" and self.use_bias:
             self.recurrent_bias = nnx.Param(jnp.zeros(hidden_features, self.param_dtype))
 
     @property
     def recurrence(self) -> Recurrence:
-        """`GRU[reset]`."""
-        return with_layer_norm(GRU[self.reset], self.layer_norm)
+        """`GRU[reset]`, with this cell's functions."""
+        return with_layer_norm(with_functions(GRU[self.reset], self.gate_fn, self.activation_fn), self.layer_norm)
 
     def recurrent_kernels(self) -> tuple[Array, ...]:
         """Return one kernel, or two where the candidate's product must wait for the reset gate."""
@@ -66,4 +70,7 @@ class GRUCell(Cell):
 
     def recurrent_vectors(self) -> Vectors:
         """Return the candidate's recurrent bias, which only the form "after" has."""
-        return {"recurrent_bias": self.recurrent_bias[...]} if self.reset == "after" else {}
+        if self.reset == "before":
+            return {}
+        bias = self.recurrent_bias[...] if self.use_bias else jnp.zeros(self.hidden_features, self.param_dtype)
+        return {"recurrent_bias": bias}

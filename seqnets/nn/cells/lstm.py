@@ -7,7 +7,7 @@ from flax import nnx
 from jax import Array
 
 from seqnets.nn.cells.base import Cell, CellOptions
-from seqnets.ops.recurrent import LSTM, LSTMState, Recurrence, Vectors, with_layer_norm
+from seqnets.ops.recurrent import LSTM, Function, LSTMState, Recurrence, Vectors, with_functions, with_layer_norm
 
 
 class LSTMCell(Cell):
@@ -18,9 +18,11 @@ class LSTMCell(Cell):
     Args:
         in_features: F.
         hidden_features: H.
-        forget_bias: initial value of the forget gate's bias; 1 lets gradients flow from the first step.
+        forget_bias: initial value of the forget gate's bias; 1 lets gradients flow from the first step. None for 1, or for
+            the value that `bias_init` gives.
         layer_norm: also normalizes the cell before the output's tanh.
         zoneout: one rate, or two: for the cell and for the hidden state.
+        gate_fn, activation_fn: replace the sigmoid and tanh; such a cell runs on the portable backends.
         rngs, **options: see `Cell`.
 
     Raises:
@@ -47,21 +49,27 @@ class LSTMCell(Cell):
         in_features: int,
         hidden_features: int,
         *,
-        forget_bias: float = 1.0,
+        forget_bias: float | None = None,
+        gate_fn: Function | None = None,
+        activation_fn: Function | None = None,
         rngs: nnx.Rngs,
         **options: Unpack[CellOptions],
     ):
+        self.gate_fn, self.activation_fn = gate_fn, activation_fn
         super().__init__(in_features, hidden_features, (hidden_features, 4 * hidden_features), rngs=rngs, **options)
-        gates = self.bias[...].reshape(4, hidden_features)
-        self.bias[...] = gates.at[1].set(forget_bias).reshape(-1)
+        if forget_bias is None and options.get("bias_init") is None:
+            forget_bias = 1.0
+        if self.use_bias and forget_bias is not None:
+            gates = self.bias[...].reshape(4, hidden_features)
+            self.bias[...] = gates.at[1].set(forget_bias).reshape(-1)
         if self.layer_norm:
             self.cell_scale = nnx.Param(jnp.ones(hidden_features, self.param_dtype))
             self.cell_bias = nnx.Param(jnp.zeros(hidden_features, self.param_dtype))
 
     @property
     def recurrence(self) -> Recurrence:
-        """`LSTM`."""
-        return with_layer_norm(LSTM, self.layer_norm)
+        """`LSTM`, with this cell's functions."""
+        return with_layer_norm(with_functions(LSTM, self.gate_fn, self.activation_fn), self.layer_norm)
 
     def recurrent_vectors(self) -> Vectors:
         """Return the gain and bias of the cell's normalization, if any."""

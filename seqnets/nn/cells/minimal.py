@@ -64,7 +64,7 @@ class MinLSTMCell(Cell):
         in_features: F.
         hidden_features: H.
         candidate: "positive" (x + 1/2 above 0, sigmoid(x) below), "tanh" or "identity".
-        forget_bias: initial value of the forget gate's bias.
+        forget_bias: initial value of the forget gate's bias; None for 1, or for the value that `bias_init` gives.
         rngs, **options: see `Cell`.
 
     Raises:
@@ -87,13 +87,16 @@ class MinLSTMCell(Cell):
         hidden_features: int,
         *,
         candidate: Candidate = "positive",
-        forget_bias: float = 1.0,
+        forget_bias: float | None = None,
         rngs: nnx.Rngs,
         **options: Unpack[CellOptions],
     ):
         self.candidate = choice("candidate", candidate, MIN_LSTM)
         super().__init__(in_features, hidden_features, None, rngs=rngs, **options)
-        self.bias[...] = jnp.asarray(self.bias[...]).at[:hidden_features].set(forget_bias)
+        if forget_bias is None and options.get("bias_init") is None:
+            forget_bias = 1.0
+        if self.use_bias and forget_bias is not None:
+            self.bias[...] = jnp.asarray(self.bias[...]).at[:hidden_features].set(forget_bias)
 
     @property
     def recurrence(self) -> Recurrence:

@@ -5,7 +5,7 @@ from typing import Literal, Unpack
 from flax import nnx
 
 from seqnets.nn.cells.base import Cell, CellOptions, choice
-from seqnets.ops.recurrent import VANILLA, Recurrence, with_layer_norm
+from seqnets.ops.recurrent import VANILLA, Function, Recurrence, vanilla, with_layer_norm
 
 
 class VanillaCell(Cell):
@@ -15,6 +15,7 @@ class VanillaCell(Cell):
         in_features: F.
         hidden_features: H.
         activation: "tanh" or "relu".
+        activation_fn: any other function, in place of `activation`.
         rngs, **options: see `Cell`.
 
     Raises:
@@ -38,13 +39,16 @@ class VanillaCell(Cell):
         hidden_features: int,
         *,
         activation: Literal["tanh", "relu"] = "tanh",
+        activation_fn: Function | None = None,
         rngs: nnx.Rngs,
         **options: Unpack[CellOptions],
     ):
         self.activation = choice("activation", activation, VANILLA)
+        self.activation_fn = activation_fn
         super().__init__(in_features, hidden_features, (hidden_features, hidden_features), rngs=rngs, **options)
 
     @property
     def recurrence(self) -> Recurrence:
-        """`VANILLA[activation]`."""
-        return with_layer_norm(VANILLA[self.activation], self.layer_norm)
+        """`VANILLA[activation]`, or that of `activation_fn`."""
+        recurrence = vanilla(self.activation_fn) if self.activation_fn else VANILLA[self.activation]
+        return with_layer_norm(recurrence, self.layer_norm)
