@@ -56,6 +56,14 @@ def test_the_plateau_rule_goes_on_where_it_was(trained, tiny, tmp_path, monkeypa
     assert_same_run(tmp_path / "straight", tmp_path / "cut")
 
 
+def test_when_the_plateau_rule_is_asked_may_not_change(trained, tmp_path):
+    trained(tmp_path / "run", steps=10, evaluate_every=5, schedule="plateau")
+    with pytest.raises(UserError, match=r"train\.evaluate_every was 5 and is now 2"):
+        trained(tmp_path / "run", steps=10, evaluate_every=2, schedule="plateau")
+    trained(tmp_path / "free", steps=10, evaluate_every=5, schedule="constant")
+    trained(tmp_path / "free", steps=10, evaluate_every=2, schedule="constant")
+
+
 def test_a_complete_run_says_so_and_returns_its_model(trained, recorder, tmp_path):
     first, shown = trained(tmp_path / "run"), recorder()
     again = trained(tmp_path / "run", progress=shown)
