@@ -131,10 +131,8 @@ MISTAKES = [
         ["numbers.txt", "--model.hiddenfeatures=3"],
         "unknown option '--model.hiddenfeatures'; did you mean '--model.hidden-features'?",
     ),
-    (
-        ["numbers.txt", "--model.cell", "lst"],
-        "--model.cell must be 'lstm', 'gru', 'vanilla', 'highway', 'mingru' or 'minlstm', not 'lst'",
-    ),
+    (["numbers.txt", "--model.cell", "lst"], "--model.cell must be 'lstm', 'gru', "),
+    (["numbers.txt", "--model.cell", "lst"], "', not 'lst'"),
     (["numbers.txt", "--train.steps", "1e3"], "--train.steps must be a whole number, not '1e3'"),
     (["numbers.txt", "--train.steps", "0"], "command line: train.steps must be at least 1, not 0"),
     (["numbers.txt", "--train.steps"], "--train.steps needs a value"),

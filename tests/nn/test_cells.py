@@ -28,9 +28,8 @@ def build(case, **options):
     """A cell whose every weight is random, so that a forgotten one shows."""
     cell = case.build(F, H, rngs=nnx.Rngs(3), param_dtype=jnp.float64, **case.options | options)
     rng = np.random.default_rng(5)
-    for _, param in nnx.to_flat_state(nnx.state(cell, nnx.Param)):
-        param[...] = jnp.asarray(rng.normal(size=param.shape) * 0.5)
-    nnx.update(cell, nnx.state(cell, nnx.Param))
+    drawn = jax.tree.map(lambda weight: jnp.asarray(rng.normal(size=weight.shape) * 0.5), nnx.state(cell, nnx.Param))
+    nnx.update(cell, drawn)
     return cell
 
 
@@ -45,6 +44,13 @@ def random_carry(cell):
 
 def named(carry):
     return {"c": carry.cell, "h": carry.hidden} if isinstance(carry, snn.LSTMState) else {"h": carry}
+
+
+@pytest.mark.parametrize("case", CASES, ids=IDS)
+def test_every_weight_of_a_built_cell_is_drawn(case):
+    weights = np.concatenate([np.ravel(leaf) for leaf in jax.tree.leaves(nnx.state(build(case), nnx.Param))])
+    assert weights.size == np.unique(weights).size  # no weight keeps its initial zero or one
+    assert weights.std() == pytest.approx(0.5, rel=0.25)
 
 
 SETTINGS = {
