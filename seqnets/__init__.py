@@ -68,6 +68,7 @@ if TYPE_CHECKING:
     from seqnets.tasks import VQATask as VQATask
     from seqnets.train import TrainConfig as TrainConfig
     from seqnets.train import fit as fit
+    from seqnets.train import save_run as save_run
 
 __version__ = "0.1.0"
 
@@ -124,7 +125,7 @@ if not TYPE_CHECKING:  # a checker that sees `__getattr__` takes every name for 
                 "TranslatorTask",
                 "VQATask",
             ],
-            "train": ["TrainConfig", "fit"],
+            "train": ["TrainConfig", "fit", "save_run"],
         },
         packages=["data", "decode", "metrics", "models", "nn", "ops", "tasks", "train", "viz", "weights"],
         own=["UserError", "__version__"],

@@ -260,3 +260,14 @@ def _builder(directory: Path, config: Mapping[str, Any]) -> Build:
     if home is None:
         raise UserError(f"'{directory}' holds a model of kind {kind!r}, which seqnets does not have; pass `build` to load it")
     return import_module(f"seqnets.models.{home}").from_description
+
+
+TASKS = {  # the task that trains a model of a kind
+    "Captioner": "captioner",
+    "CharLM": "text",
+    "Classifier": "classifier",
+    "Tagger": "tagger",
+    "TextClassifier": "text-classifier",
+    "Translator": "translator",
+    "VQA": "vqa",
+}

@@ -55,9 +55,10 @@ def inspect(folder: Path) -> Iterator[Finding]:
     listed = read_listed(folder)
     yield Finding(CONFIG, None, bool(listed))
     yield from _described(folder, listed)
-    saved, newest = _saved(folder)
+    train = read_config(folder)["train"]
+    saved, newest = _saved(folder) if train else ([], None)  # a model saved without training has no checkpoints
     yield from saved
-    unfinished = saved and not _ended(newest, read_config(folder)["train"])
+    unfinished = saved and not _ended(newest, train)
     yield from _learned(folder, newest.record if newest else {}, unfinished=bool(unfinished))
 
 

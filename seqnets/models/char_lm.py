@@ -1,7 +1,7 @@
 """The character language model: from characters to the probabilities of the next one."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import fields, replace
+from dataclasses import asdict, fields, replace
 from typing import Any, NamedTuple, cast
 
 import jax
@@ -81,6 +81,10 @@ class CharLM(nnx.Module):
         if not config.tied:
             self.output_kernel = nnx.Param(input_kernel(rngs.params(), (config.hidden_features, size)))
         self.output_bias = nnx.Param(jnp.zeros(size, jnp.float32))
+
+    def describe(self) -> dict[str, Any]:
+        """Return the model's description in config.json."""
+        return {"kind": "CharLM", "config": asdict(self.config)}
 
     def initialize_carry(self, batch_size: int) -> Carry:
         """Return the carry before the first character: zeros, a tuple with one entry per layer, leaves `(B, H)`."""

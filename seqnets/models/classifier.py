@@ -47,6 +47,7 @@ def make_classifier(
     _quiet(model, head)
     model.preprocessing = preprocessing or model.preprocessing
     model.labels = tuple(labels)
+    model.config = config
     return model
 
 

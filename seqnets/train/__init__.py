@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from seqnets.train.config import TrainConfig as TrainConfig
     from seqnets.train.loop import Diverged as Diverged
     from seqnets.train.loop import fit as fit
+    from seqnets.train.saving import save_run as save_run
     from seqnets.train.signals import Interrupted as Interrupted
     from seqnets.train.task import BatchSource as BatchSource
     from seqnets.train.task import Task as Task
@@ -18,6 +19,7 @@ if not TYPE_CHECKING:  # a checker that sees `__getattr__` takes every name for 
         {
             "config": ["TrainConfig"],
             "loop": ["Diverged", "fit"],
+            "saving": ["save_run"],
             "signals": ["Interrupted"],
             "task": ["BatchSource", "Task"],
         },

@@ -38,7 +38,7 @@ def model_card(run: Run, best: Mapping[str, Any] | None, curve: str | None) -> s
         "Model": _table({"parameters": f"{_parameters(run):,}", **_flat(run.config["model"])}),
         "Data": _table({**_flat(run.config["data"]), **_vocabulary(run)}),
         "Training": _table(run.config["train"]),
-        "Made by": _made_by(),
+        "Made by": _made_by("fit" if run.config["train"] else "save_run"),
     }
     front = f"---\nlibrary_name: seqnets\ntags: [jax, {run.config['task']}]\n---\n\n# {name}\n"
     picture = f"\n![loss curve]({curve})\n" if curve else ""
@@ -49,6 +49,8 @@ def _figures(run: Run, best: Mapping[str, Any] | None) -> str:
     training = next((line for line in reversed(run.metrics) if "loss" in line), {})
     chosen = {line["step"]: line for line in run.metrics if any(name.startswith("validation_") for name in line)}
     validation = chosen.get(best["step"], {}) if best else {}
+    if not run.config["train"]:
+        return "The model was saved without training by seqnets."
     sentence = f"The weights are those of step {best['step']:,}, the best on validation." if best else "The weights are the last."
     return f"{sentence}\n\n{_table({**validation, **{f'last training {k}': v for k, v in training.items() if k != 'step'}})}"
 
@@ -63,11 +65,11 @@ def _vocabulary(run: Run) -> dict[str, Any]:
     return {} if run.vocabulary is None else {"vocabulary": str(run.vocabulary)}
 
 
-def _made_by() -> str:
+def _made_by(function: str) -> str:
     device = jax.devices()[0]
     versions = {package: _version(package) for package in _PACKAGES}
     return _table({
-        "command": " ".join(["seqnets", *sys.argv[1:]]) if sys.argv[0].endswith("seqnets") else "seqnets.train.fit(...)",
+        "command": " ".join(["seqnets", *sys.argv[1:]]) if sys.argv[0].endswith("seqnets") else f"seqnets.train.{function}(...)",
         "device": f"{jax.device_count()} x {device.device_kind}",
         "python": platform.python_version(),
         **versions,

@@ -218,7 +218,7 @@ class InFolder:
     def _texts(self, task: Task, settings: str | None) -> dict[str, str]:
         model, vocabulary = self.description["model"], task.artifacts().get("vocabulary")
         sections = {"task": task.name, "model": model.get("config", model), "train": self.description["train"]}
-        texts = {SETTINGS: settings or tomli_w.dumps(_as_toml(sections))}
+        texts = {SETTINGS: settings or tomli_w.dumps(as_toml(sections))}
         return texts | ({} if vocabulary is None else {VOCABULARY: json_text(vocabulary)})
 
     def _told_of_damage(self, listed: dict[str, list[str]]) -> dict[str, list[str]]:
@@ -230,9 +230,10 @@ class InFolder:
         return listed
 
 
-def _as_toml(value: Any) -> Any:
+def as_toml(value: Any) -> Any:
+    """Return settings with "none" for None, which TOML does not have."""
     if isinstance(value, dict):
-        return {name: _as_toml(inner) for name, inner in value.items()}
+        return {name: as_toml(inner) for name, inner in value.items()}
     return "none" if value is None else value
 
 

@@ -8,57 +8,10 @@ import time
 import pytest
 from flax import nnx
 
-import seqnets as sn
-from seqnets.data.words.kinds import vocabulary_from_json
+from model_table import CHARS, MODELS, TOKENS, WORDS
 from seqnets.errors import UserError
-from seqnets.models.classifier_config import ClassifierConfig
 from seqnets.run import CONFIG, VOCABULARY, WEIGHTS, load, write_weights
-
-CHARS = {"kind": "chars", "characters": "abc"}
-WORDS = {"kind": "words", "words": ["a", "dog"], "punctuation": True}
-TOKENS = {"kind": "tokens", "tokens": ["a", "b"]}
-
-
-def _char_lm():
-    model = sn.CharLM(vocabulary_from_json(CHARS), hidden_features=4, embedding_features=3, rngs=nnx.Rngs(0))
-    model.describe = lambda: {"kind": "CharLM", "config": dataclasses.asdict(model.config)}
-    return model, CHARS
-
-
-def _captioner():
-    from seqnets.models.captioner import Captioner, CaptionerConfig
-
-    config = CaptionerConfig(encoder="features", feature_map=(2, 2, 3), hidden_features=4, embedding_features=3)
-    return Captioner(vocabulary_from_json(WORDS), config, rngs=nnx.Rngs(0)), WORDS
-
-
-def _sequence(name, vocabulary, *words, **settings):
-    from importlib import import_module
-
-    module = import_module(f"seqnets.models.sequence.{name.lower().replace('textc', 'text_c')}")
-    config = {"TextClassifier": "TextClassifierConfig", "Translator": "TranslatorConfig", "VQA": "VQAConfig"}
-    kind = getattr(import_module("seqnets.models.sequence.config"), config.get(name, "RecurrentConfig"))
-    sizes = kind(hidden_features=4, embedding_features=3, **settings)
-    return getattr(module, name)(*words, sizes, rngs=nnx.Rngs(0)), vocabulary
-
-
-def _classifier():
-    from seqnets.models.classifier import describe, make_classifier
-
-    model = make_classifier(ClassifierConfig("lenet5"), ["odd", "even"], None, in_channels=1, rngs=nnx.Rngs(0))
-    model.describe = lambda: describe(model, ClassifierConfig("lenet5"))
-    return model, None
-
-
-MODELS = {
-    "CharLM": _char_lm,
-    "Captioner": _captioner,
-    "Classifier": _classifier,
-    "Tagger": lambda: _sequence("Tagger", TOKENS, vocabulary_from_json(TOKENS), ("x", "y")),
-    "TextClassifier": lambda: _sequence("TextClassifier", WORDS, vocabulary_from_json(WORDS), ("x", "y")),
-    "Translator": lambda: _sequence("Translator", WORDS, *[vocabulary_from_json(WORDS)] * 2),
-    "VQA": lambda: _sequence("VQA", WORDS, vocabulary_from_json(WORDS), ("x", "y"), image_size=16, encoder_width=2),
-}
+from seqnets.train.saving import describe
 
 
 @pytest.fixture(scope="module", params=MODELS)
@@ -66,7 +19,7 @@ def made(request, tmp_path_factory):
     """A run folder of a model, without checksums, so that nothing but what is in it speaks against it."""
     model, vocabulary = MODELS[request.param]()
     folder = tmp_path_factory.mktemp("run")
-    described = {"task": "any", "train": {}, "data": {}, "model": json.loads(json.dumps(model.describe()))}
+    described = {"task": "any", "train": {}, "data": {}, "model": describe(model)["model"]}
     (folder / CONFIG).write_text(json.dumps({"format": "seqnets-run", "format_version": 1, **described}))
     if vocabulary:
         (folder / VOCABULARY).write_text(json.dumps(vocabulary))

@@ -26,7 +26,7 @@ class ConvNet(nnx.Module):
     names of the features: `model.stage1`, `stage1.0.conv1.kernel`. `preprocessing` is the rule that turns images into
     the x that the weights were trained on, and `labels` are the names of the classes; both are None if unknown. `family`
     is the builder's family in `seqnets.models.registry`, which decides the names its weights may have; None for a network
-    built by hand.
+    built by hand. `config` is the `ClassifierConfig` of a network that `make_classifier` made.
 
     Args:
         stages: name to layer, in order; the last is `logits`.
@@ -67,6 +67,7 @@ class ConvNet(nnx.Module):
         self.preprocessing: Preprocessing | None = None
         self.labels: tuple[str, ...] | None = None
         self.family: str | None = None
+        self.config: Any = None
 
     def __call__(self, x: jax.Array, *, train: bool = False, key: jax.Array | None = None) -> Features:
         """Compute all features of images.

@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict
 from typing import Any
 
 import jax
@@ -94,4 +93,4 @@ class CharLMTask:
 
     def artifacts(self) -> dict[str, Any]:
         """Return the model's settings and the vocabulary."""
-        return {"model": {"kind": "CharLM", "config": asdict(self.model.config)}, "vocabulary": self.vocabulary.to_json()}
+        return {"model": self.model.describe(), "vocabulary": self.vocabulary.to_json()}
