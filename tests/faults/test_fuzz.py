@@ -559,10 +559,10 @@ NOT_READERS = (
     r"seqnets\.processes:",  # what other processes of the run send
     r"seqnets\.(checkpoint:Checkpoints\.save|train\.in_memory:describe_run|data\.features\.index:Header\.to_json)",  # a copy
     r"seqnets\.train\.(folder:_locked|tracking:)|seqnets\.data\.features\.writer:(_locked|_write_end)",  # written by this process
-    r"seqnets\.files:",  # writes
+    r"seqnets\.(files|train\.saving):",  # write
     r"seqnets\.data\.demo\.|seqnets\.tasks\.recipe:packaged|seqnets\.viz\.|seqnets\.web\.",  # come with Python and with seqnets
     r"seqnets\.data\.captions\.public_sets:",  # writes what is downloaded, whose checksum is then compared
-    r"seqnets\.tasks\.\w+\.recipe:",  # call readers that are in the table
+    r"seqnets\.tasks\.\w+\.(recipe|__init__):",  # call readers that are in the table
     r"seqnets\.decode\.(captions\.stored:caption_stored|extraction:)",  # open_image and FeatureStore, which are in the table
     r"seqnets\.data\.text\.(sources:(_pipe|_held|_files_in|_looks_like_text|_is_run)|vocabulary:|corpus:)",  # bytes as they are
     r"seqnets\.models\.",  # other functions of such names

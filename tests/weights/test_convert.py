@@ -349,7 +349,7 @@ def test_a_damaged_torch_file_is_one_sentence(tmp_path):
     path = torch_file(tmp_path, "m.pth", tensors_of(small_vgg(), tmp_path))
     for content in (path.read_bytes()[:700], b"hello", b"PK\3\4", b""):
         path.write_bytes(content)
-        with pytest.raises(UserError, match=r"m.pth' is damaged, or no file of torch"):
+        with pytest.raises(UserError, match=r"m.pth' is damaged, or not a torch file"):
             load_weights(small_vgg(), path)
 
 
