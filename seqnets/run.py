@@ -26,6 +26,8 @@ from seqnets.decoders import json_value, read_bytes, read_json, read_text, readi
 from seqnets.errors import UserError
 from seqnets.files import checksum, json_text, replace_file
 from seqnets.models import KINDS
+from seqnets.models.description import filled
+from seqnets.models.sequence.config import RecurrentConfig
 from seqnets.named_arrays import host_arrays, replace_arrays
 
 FORMAT, FORMAT_VERSION = "seqnets-run", 2  # format 1 had no checksums in config.json
@@ -102,6 +104,21 @@ def read_config(directory: Path) -> dict[str, Any]:
         UserError: the folder or file does not exist, was not written by seqnets, or is damaged.
     """
     return _stated(directory)[0]
+
+
+def in_full(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what config.json states, with the settings of the model that seqnets got later at their defaults.
+
+    Example:
+        >>> in_full({"model": {"kind": "CharLM", "config": {"layers": 2}}})["model"]["config"]["zoneout"]
+        0.0
+    """
+    model = config["model"]
+    kind, stated = (model.get("kind"), model.get("config")) if isinstance(model, dict) else (None, None)
+    if kind not in KINDS or not isinstance(stated, dict):
+        return dict(config)
+    default = getattr(import_module(f"seqnets.models.{KINDS[kind]}"), f"{kind}Config", RecurrentConfig)()
+    return {**config, "model": {**model, "kind": kind, "config": filled(stated, default)}}
 
 
 def write_config(directory: Path, description: Mapping[str, Any], listed: Mapping[str, list[str]]) -> None:

@@ -4,9 +4,9 @@ import dataclasses
 import math
 import os
 import types
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
-from typing import Any, Literal, NamedTuple, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Literal, NamedTuple, TypeVar, Union, get_args, get_origin, get_type_hints
 
 import tomli_w
 
@@ -21,7 +21,7 @@ WORDS = {"true": True, "yes": True, "on": True, "false": False, "no": False, "of
 
 
 class Range(NamedTuple):
-    """The allowed range of a number.
+    """The allowed range of a number; it stands at the setting: `layers: Annotated[int, POSITIVE] = 1`.
 
     Example:
         >>> Range(above=0, most=1).check("top_p", 1.5)
@@ -57,18 +57,19 @@ class Range(NamedTuple):
 
 NOT_NEGATIVE, POSITIVE, ABOVE_ZERO = Range(least=0), Range(least=1), Range(above=0)
 RATE, SHARE = Range(least=0, below=1), Range(least=0, most=1)
+SHARE_ABOVE_ZERO = Range(above=0, most=1)
 SEED = Range(least=0, below=1 << 32)  # JAX and NumPy would silently use another seed beyond this
 WIDTH = Range(least=1, most=1 << 16)  # a larger layer has tens of gigabytes of weights
 LAYERS = Range(least=1, most=1000)
 
 
-def settle(record: Any, section: str = "", **ranges: Range) -> None:
+def settle(record: Any, section: str = "") -> None:
     """Check all settings of a frozen dataclass and convert NumPy numbers to plain ones; for its `__post_init__`.
 
     Args:
-        record: each field must have its annotated type; numbers must be finite.
+        record: each field must have its annotated type and be in the `Range` of its annotation; numbers must be finite, and
+            None is in every range.
         section: prefix of the names in errors.
-        **ranges: the ranges of single settings; None is in every range.
 
     Raises:
         UserError: a setting has the wrong type or is out of range; the message names it.
@@ -76,15 +77,15 @@ def settle(record: Any, section: str = "", **ranges: Range) -> None:
     Example:
         >>> @dataclasses.dataclass(frozen=True)
         ... class Model:
-        ...     layers: int = 1
+        ...     layers: Annotated[int, POSITIVE] = 1
         ...     def __post_init__(self):
-        ...         settle(self, "model", layers=POSITIVE)
+        ...         settle(self, "model")
         >>> Model(0)
         Traceback (most recent call last):
         ...
         seqnets.errors.UserError: model.layers must be at least 1, not 0
     """
-    prefix = f"{section}." if section else ""
+    prefix, ranges = f"{section}." if section else "", _ranges(type(record))
     for field, hint in _hints(type(record)).items():
         value = _checked(getattr(record, field), hint, prefix + field)
         if isinstance(value, float) and not math.isfinite(value):
@@ -109,6 +110,24 @@ def whole(name: str, value: Any, allowed: Range = NOT_NEGATIVE) -> int:
     number = _checked(value, int, name)
     allowed.check(name, number)
     return number
+
+
+def choice(name: str, value: Any, options: Iterable[Any]) -> Any:
+    """Return a value that is one of the options.
+
+    Raises:
+        UserError: it is not.
+
+    Example:
+        >>> choice("merge", "add", ("concatenate", "sum"))
+        Traceback (most recent call last):
+        ...
+        seqnets.errors.UserError: merge must be 'concatenate' or 'sum', not 'add'
+    """
+    options = tuple(options)
+    if value not in options:
+        raise UserError(f"{name} must be {_either(options)}, not {_shown(value)}")
+    return value
 
 
 def names(kind: type) -> Iterator[tuple[str, Any]]:
@@ -264,13 +283,24 @@ def described(hint: Any) -> str:
         ("'chars' or 'bytes'", 'a whole number or none')
     """
     if get_origin(hint) is Literal:
-        *rest, last = map(repr, get_args(hint))
-        return f"{', '.join(rest)} or {last}" if rest else last
+        return _either(get_args(hint))
     if len(options := _options(hint)) > 1:
         return " or ".join("none" if option is type(None) else described(option) for option in options)
     if get_origin(hint) is tuple:
         return f"a list, each {described(get_args(hint)[0])}"
     return _ARTICLES.get(hint, getattr(hint, "__name__", str(hint)))
+
+
+def _either(options: Iterable[Any]) -> str:
+    *rest, last = map(repr, options)
+    return f"{', '.join(rest)} or {last}" if rest else last
+
+
+@cache
+def _ranges(kind: type) -> dict[str, Range]:
+    hints = get_type_hints(kind, include_extras=True)
+    marks = {name: hint.__metadata__ for name, hint in hints.items() if get_origin(hint) is Annotated}
+    return {name: mark for name, found in marks.items() for mark in found if isinstance(mark, Range)}
 
 
 @cache

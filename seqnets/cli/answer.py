@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from seqnets import settings
 from seqnets.cli.parser import Parser
 from seqnets.cli.trained import load_trained
 from seqnets.cli.verbs import VERBS
@@ -19,8 +20,7 @@ example:
 def main(argv: Sequence[str]) -> int:
     """Run the arguments after `seqnets answer`; see `seqnets answer --help`."""
     found = _parser().read(argv)
-    if found.top < 1:
-        raise UserError(f"--top must be at least 1, not {found.top}")
+    settings.POSITIVE.check("--top", found.top)
     check_figure(found.figure)
     run = load_trained(found.run, "vqa")
     from seqnets.decode.answers import answer_questions

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from seqnets import settings
 from seqnets.cli.options import add_fields, given_fields
 from seqnets.cli.parser import Parser
 from seqnets.cli.seed import Seed, add_seed
@@ -87,8 +88,7 @@ def _config(found: argparse.Namespace, kind: Any) -> Any:
 
 
 def _check(found: argparse.Namespace) -> None:
-    if found.batch_size < 1:
-        raise UserError(f"--batch-size must be at least 1, not {found.batch_size}")
+    settings.POSITIVE.check("--batch-size", found.batch_size)
     for option in ("out", "html"):
         check_folder(f"--{option}", getattr(found, option))
     check_figure(found.figure)

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from seqnets import settings
 from seqnets.data.images.files import ImageError
 from seqnets.data.images.preprocessing import Picture, Preprocessing
 from seqnets.decode.pictures import pixels_ahead
@@ -58,8 +59,7 @@ def classify(
         >>> len(guesses), guesses[0].score > guesses[1].score
         (2, True)
     """
-    if top < 1:
-        raise UserError(f"top must be at least 1, not {top}")
+    top = settings.whole("top", top, settings.POSITIVE)
     extractor = Extractor(model, ["logits"], batch_size=batch_size, preprocessing=preprocessing)
     pixels = pixels_ahead(extractor.preprocessing, images, batch=batch_size)
     for logits in _in_order(extractor, pixels):

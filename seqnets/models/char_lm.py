@@ -1,7 +1,7 @@
 """The character language model: from characters to the probabilities of the next one."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, fields, replace
+from dataclasses import asdict
 from typing import Any, NamedTuple, cast
 
 import jax
@@ -9,15 +9,13 @@ import jax.numpy as jnp
 from flax import nnx
 from jax import Array
 
+from seqnets import settings
 from seqnets.data.text.vocabulary import Vocabulary
-from seqnets.errors import UserError
 from seqnets.models.char_lm_config import CharLMConfig
 from seqnets.models.description import described, needed, stated
-from seqnets.nn.cells import CELLS, Cell
+from seqnets.models.recurrent_layers import drop_steps, make_stack
+from seqnets.nn.cells import Cell
 from seqnets.nn.initializers import input_kernel
-from seqnets.nn.regularize import dropout, locked_dropout
-from seqnets.nn.rnn import RNN
-from seqnets.nn.stacked import StackedRNN
 from seqnets.ops import arguments
 from seqnets.ops.linear import affine, along_last_axis
 from seqnets.ops.lookup import take_rows
@@ -64,18 +62,13 @@ class CharLM(nnx.Module):
     """
 
     def __init__(self, vocabulary: Vocabulary, config: CharLMConfig | None = None, *, rngs: nnx.Rngs, **overrides: Any):
-        config = _configure(config or CharLMConfig(), overrides)
+        config = settings.replaced(config or CharLMConfig(), overrides, "CharLM")
         self.vocabulary = vocabulary
         self.config = config
         size, features = len(vocabulary), config.embedding_features
         if features:
             self.embedding = nnx.Param(jax.random.normal(rngs.params(), (size, features), jnp.float32))
-        self.rnn = StackedRNN(
-            [_layer(config, index, features or size, rngs) for index in range(config.layers)],
-            residual=config.residual,
-            dropout=config.dropout,
-            locked=config.locked_dropout,
-        )
+        self.rnn = make_stack(config, features or size, rngs=rngs)
         if config.tied and features != config.hidden_features:
             self.output_projection = nnx.Param(input_kernel(rngs.params(), (config.hidden_features, features)))
         if not config.tied:
@@ -127,8 +120,7 @@ class CharLM(nnx.Module):
     def logits(self, outputs: Array, *, key: Array | None = None) -> Array:
         """Turn the last layer's outputs into logits: `(..., H)` -> `(..., V)` float32."""
         if key is not None:
-            drop = locked_dropout if self.config.locked_dropout else dropout
-            outputs = drop(outputs, self.config.dropout, jax.random.fold_in(key, 1))
+            outputs = drop_steps(self.config, outputs, self.config.dropout, jax.random.fold_in(key, 1))
         return self._logits(outputs, self._output_kernels())
 
     def penalty(self, outputs: Array) -> Array:
@@ -203,8 +195,7 @@ class CharLM(nnx.Module):
             if self.config.embedding_features
             else jax.nn.one_hot(tokens, size, dtype=jnp.float32)
         )
-        drop = locked_dropout if self.config.locked_dropout else dropout
-        return drop(x, self.config.input_dropout, key)
+        return drop_steps(self.config, x, self.config.input_dropout, key)
 
     def _first_layer_is_residual(self) -> bool:
         width = self.config.embedding_features or len(self.vocabulary)
@@ -224,31 +215,3 @@ def from_description(description: Mapping[str, Any], vocabulary: Vocabulary | No
     with described("CharLM"):
         config = stated(description.get("config"), CharLMConfig())
         return CharLM(needed(vocabulary, Vocabulary), config, rngs=nnx.Rngs(0))
-
-
-def _configure(config: CharLMConfig, overrides: dict[str, Any]) -> CharLMConfig:
-    known = {field.name for field in fields(config)}
-    for name in overrides:
-        if name not in known:
-            raise UserError(f"CharLM has no setting {name!r}; it has {', '.join(sorted(known))}")
-    return replace(config, **overrides)
-
-
-def _layer(config: CharLMConfig, index: int, in_features: int, rngs: nnx.Rngs) -> RNN:
-    own = {
-        "lstm": {"forget_bias": config.forget_bias},
-        "gru": {"reset": config.reset},
-        "vanilla": {"activation": config.activation},
-        "highway": {"depth": config.depth, "carry_bias": config.carry_bias},
-        "minlstm": {"forget_bias": config.forget_bias},
-    }
-    cell = CELLS[config.cell](
-        in_features if index == 0 else config.hidden_features,
-        config.hidden_features,
-        layer_norm=config.layer_norm,
-        zoneout=config.zoneout,
-        dtype=jnp.dtype(config.dtype),
-        rngs=rngs,
-        **own.get(config.cell, {}),
-    )
-    return RNN(cell, weight_dropout=config.weight_dropout, remat=config.remat, backend=config.backend)

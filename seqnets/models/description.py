@@ -1,11 +1,14 @@
 """Makes models from config.json: every mistake in it becomes one clear error."""
 
+import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import asdict
 from typing import Any, TypeVar
 
 from seqnets import settings
 from seqnets.errors import UserError
+from seqnets.models.cell_config import CellConfig, without_others
 
 Given = TypeVar("Given")
 Config = TypeVar("Config")
@@ -52,7 +55,20 @@ def stated(config: Any, default: Config) -> Config:
         raise UserError(f"{_SECTION} has no object 'config' with the settings of the model; put back a copy of it")
     if config.get("backend") == "cudnn":  # older runs could have this setting
         config = {**config, "backend": "auto"}
-    return settings.replaced(default, config, _SECTION)
+    values = without_others(config) if isinstance(default, CellConfig) else config
+    return settings.replaced(default, values, _SECTION)
+
+
+def filled(config: Mapping[str, Any], default: Any) -> dict[str, Any]:
+    """Return the settings that a description states, as JSON has them, with those that it lacks at their defaults.
+
+    Example:
+        >>> from seqnets.models.sequence.config import RecurrentConfig
+        >>> filled({"layers": 3, "cell": "lstm", "depth": 9}, RecurrentConfig())["depth"]
+        2
+    """
+    known = without_others(config) if isinstance(default, CellConfig) else config
+    return {**json.loads(json.dumps(asdict(default))), **known}
 
 
 def names(value: Any, what: str) -> list[str]:

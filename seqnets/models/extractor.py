@@ -6,6 +6,7 @@ import jax
 import numpy as np
 from flax import nnx
 
+from seqnets import settings
 from seqnets.data.images.preprocessing import Preprocessing
 from seqnets.errors import UserError
 from seqnets.models.cnn.network import ConvNet
@@ -36,9 +37,7 @@ class Extractor:
     ):
         self.preprocessing = known_preprocessing(model, preprocessing)
         self.layers = _known_layers(model, layers)
-        if batch_size < 1:
-            raise UserError(f"batch_size must be at least 1, not {batch_size}")
-        self.batch_size = batch_size
+        self.batch_size = settings.whole("batch_size", batch_size, settings.POSITIVE)
         self.traces = 0
         self._structure, self._state = nnx.split(model)
         self._compiled = jax.jit(self._run)

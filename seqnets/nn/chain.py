@@ -41,7 +41,7 @@ def apply(layer: Layer, x: jax.Array, *, train: bool = False, key: jax.Array | N
     return layer(x, train=train, key=key) if isinstance(layer, nnx.Module) else layer(x)
 
 
-def subkey(key: jax.Array | None, index: int) -> jax.Array | None:
+def subkey(key: jax.Array | None, index: int | jax.Array) -> jax.Array | None:
     """Derive the key of a part from the key of the whole; without a key there is no noise.
 
     Example:

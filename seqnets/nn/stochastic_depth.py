@@ -3,7 +3,7 @@
 import jax
 from flax import nnx
 
-from seqnets.errors import UserError
+from seqnets import settings
 from seqnets.nn.regularize import dropout
 
 
@@ -80,8 +80,7 @@ def checked_rate(rate: float) -> float:
         >>> checked_rate(1.5)
         Traceback (most recent call last):
         ...
-        seqnets.errors.UserError: rate must lie in [0, 1), got 1.5
+        seqnets.errors.UserError: rate must be at least 0 and below 1, not 1.5
     """
-    if not 0 <= rate < 1:
-        raise UserError(f"rate must lie in [0, 1), got {rate}")
+    settings.RATE.check("rate", rate)
     return rate

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from operator import index
 from typing import Literal, SupportsIndex
 
+from seqnets import settings
 from seqnets.errors import UserError
 
 Pair = int | tuple[int, int]
@@ -41,8 +42,7 @@ def check_positive(**sizes: Iterable[int]) -> None:
     """
     for name, values in sizes.items():
         for value in values:
-            if value < 1:
-                raise UserError(f"{name} must be at least 1, not {value}")
+            settings.POSITIVE.check(name, value)
 
 
 def output_size(

@@ -2,7 +2,7 @@
 
 import dataclasses
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from seqnets import settings
 from seqnets.errors import UserError
@@ -27,70 +27,70 @@ class TrainConfig:
         seqnets.errors.UserError: train.clip_norm must be at least 0, not -1.0
     """
 
-    steps: int = 5000
+    steps: Annotated[int, settings.POSITIVE] = 5000
     """How many steps to train."""
-    batch_size: int = 32
+    batch_size: Annotated[int, settings.POSITIVE] = 32
     """Examples or streams in one step, B."""
-    seed: int = 0
+    seed: Annotated[int, settings.SEED] = 0
     """Seed of the data order, dropout and all other randomness in training."""
     optimizer: OptimizerName = "adam"
     """The optimizer; muon uses Adam for everything that is not a matrix."""
-    learning_rate: float = 2e-3
+    learning_rate: Annotated[float, settings.ABOVE_ZERO] = 2e-3
     """The highest learning rate; the schedule scales it."""
-    momentum: float = 0.9
+    momentum: Annotated[float, settings.RATE] = 0.9
     """Momentum of sgd, nesterov, rmsprop and muon; 0 for none."""
     nesterov: bool = False
     """Nesterov's form of the momentum, or of Adam."""
-    beta1: float = 0.9
+    beta1: Annotated[float, settings.RATE] = 0.9
     """Decay of the first moment of adam, adamw, lamb and lion."""
-    beta2: float = 0.999
+    beta2: Annotated[float, settings.RATE] = 0.999
     """Decay of the second moment of adam, adamw, lamb and lion (whose authors take 0.99), and of rmsprop's mean square."""
-    epsilon: float = 1e-8
+    epsilon: Annotated[float, settings.ABOVE_ZERO] = 1e-8
     """Added to the root of the second moment."""
-    weight_decay: float = 0.0
+    weight_decay: Annotated[float, settings.NOT_NEGATIVE] = 0.0
     """Decay of the kernels; biases and scales do not decay. L2 for sgd, nesterov, adagrad, rmsprop and adam; decoupled
     for the others."""
     schedule: ScheduleName = "cosine"
     """constant, cosine, exponential, step, or plateau (lowers the rate when validation stops improving)."""
-    warmup_steps: int = 0
+    warmup_steps: Annotated[int, settings.NOT_NEGATIVE] = 0
     """Steps over which the learning rate rises linearly from 0, under any schedule."""
-    decay_steps: int = 0
+    decay_steps: Annotated[int, settings.NOT_NEGATIVE] = 0
     """The step at which cosine ends (0: the last one), or the period of exponential and step (0: a tenth of them)."""
-    decay_rate: float = 0.5
+    decay_rate: Annotated[float, settings.SHARE_ABOVE_ZERO] = 0.5
     """The factor by which exponential and step multiply the rate in each period."""
-    floor: float = 0.0
+    floor: Annotated[float, settings.SHARE] = 0.0
     """The least learning rate, as a fraction of the highest."""
-    plateau_factor: float = 0.1
+    plateau_factor: Annotated[float, settings.Range(above=0, below=1)] = 0.1
     """The factor by which plateau multiplies the rate."""
-    plateau_patience: int = 5
+    plateau_patience: Annotated[int, settings.POSITIVE] = 5
     """Evaluations without improvement before plateau lowers the rate."""
-    clip_norm: float = 5.0
+    clip_norm: Annotated[float, settings.NOT_NEGATIVE] = 5.0
     """Largest global norm of the gradient; 0 for no limit."""
-    clip_value: float = 0.0
+    clip_value: Annotated[float, settings.NOT_NEGATIVE] = 0.0
     """Largest magnitude of an element of the gradient, before the norm is clipped; 0 for no limit."""
-    averaging: float = 0.0
+    averaging: Annotated[float, settings.RATE] = 0.0
     """Decay of an exponential moving average of the weights, such as 0.999; evaluation and export use it. 0 for none."""
     freeze: tuple[str, ...] = ()
     """Parameters that stay as they are, by path (stem, stage1.0, *.bias); batch norms among them use their running statistics."""
     rate_multipliers: tuple[str, ...] = ()
     """Factors for the updates of some parameters, each PATTERN=FACTOR (stem.*=0.1); the last match counts."""
-    max_spike: float = 0.0
+    max_spike: Annotated[float, settings.NOT_NEGATIVE] = 0.0
     """Skip steps whose gradient norm exceeds its running mean by this factor, like steps that are not finite; 0 for never."""
-    max_bad_steps: int = 10
+    max_bad_steps: Annotated[int, settings.POSITIVE] = 10
     """Stop after this many skipped steps in a row."""
-    steps_per_dispatch: int = 0
+    steps_per_dispatch: Annotated[int, settings.NOT_NEGATIVE] = 0
     """Steps per device call; it changes no result, and more steps help if each is short. 0 chooses up to 16."""
-    log_every: int = 50
+    log_every: Annotated[int, settings.POSITIVE] = 50
     """Steps between lines of metrics.jsonl, which hold means over that interval."""
-    evaluate_every: int = 500
+    evaluate_every: Annotated[int, settings.NOT_NEGATIVE] = 500
     """Steps between passes over the validation split; 0 for one only at the end."""
-    patience: int = 0
+    patience: Annotated[int, settings.NOT_NEGATIVE] = 0
     """Validation passes in a row without a better figure after which training stops; 0 for never."""
-    save_every: int = 500
+    save_every: Annotated[int, settings.NOT_NEGATIVE] = 500
     """Steps between checkpoints; 0 for one only at the end, at each best figure and on interruption."""
-    keep: int = 2
+    keep: Annotated[int, settings.POSITIVE] = 2
     """Last checkpoints kept, besides the best."""
-    watchdog: float = 0.0
+    watchdog: Annotated[float, settings.NOT_NEGATIVE] = 0.0
     """Seconds without a step or an evaluation after which all stacks are printed and the process ends; 0 for never."""
     mesh: str = ""
     """Devices: data=4 divides each batch over four; data=4,model=2 also large weights over two; auto for all; "" for one."""
@@ -100,8 +100,7 @@ class TrainConfig:
     """Also write TensorBoard files (needs `pip install 'seqnets[viz]'`)."""
 
     def __post_init__(self) -> None:
-        ranges = {name: allowed for names, allowed in _RANGES.items() for name in names.split()}
-        settings.settle(self, "train", **ranges)
+        settings.settle(self, "train")
         for setting in self.rate_multipliers:
             parsed_multiplier(setting)
         if self.warmup_steps > self.steps:
@@ -137,16 +136,3 @@ def parsed_multiplier(setting: str) -> tuple[str, float]:
     if not pattern or not 0 < factor < float("inf"):
         raise UserError(f"train.rate_multipliers: {setting!r} is not PATTERN=FACTOR with a factor above 0, such as 'stem.*=0.1'")
     return pattern.strip(), factor
-
-
-_RANGES = {
-    "steps batch_size max_bad_steps log_every keep plateau_patience": settings.POSITIVE,
-    "steps_per_dispatch warmup_steps decay_steps patience evaluate_every save_every": settings.NOT_NEGATIVE,
-    "weight_decay clip_norm clip_value watchdog max_spike": settings.NOT_NEGATIVE,
-    "learning_rate epsilon": settings.ABOVE_ZERO,
-    "momentum beta1 beta2 averaging": settings.RATE,
-    "floor": settings.SHARE,
-    "decay_rate": settings.Range(above=0, most=1),
-    "plateau_factor": settings.Range(above=0, below=1),
-    "seed": settings.SEED,
-}

@@ -1,5 +1,6 @@
 """Decides whether a run begins, continues or is refused in a folder."""
 
+import json
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -7,7 +8,7 @@ from typing import Any, Literal, get_args
 
 from seqnets.errors import UserError
 from seqnets.files import is_leftover
-from seqnets.run import CHECKPOINTS, CONFIG, LOCK, SETTINGS, VOCABULARY, WEIGHTS, read_config
+from seqnets.run import CHECKPOINTS, CONFIG, LOCK, SETTINGS, VOCABULARY, WEIGHTS, in_full, read_config
 from seqnets.train.config import TrainConfig
 
 Resume = Literal["auto", "never", "must"]
@@ -63,7 +64,8 @@ def check_unchanged(directory: Path, description: Mapping[str, Any], config: Tra
     Raises:
         UserError: something relevant has changed.
     """
-    stored = read_config(directory)
+    stored = in_full(read_config(directory))
+    stored["train"] = {**json.loads(json.dumps(TrainConfig().to_json())), **stored["train"]}  # some settings are newer than it
     bound = {"steps"} if _rates(stored["train"]) != _rates(description["train"]) else set()
     bound |= {"evaluate_every"} if config.schedule == "plateau" else set()
     for section in _SECTIONS:

@@ -230,7 +230,7 @@ REFUSALS = {
     "nan": ({"temperature": float("nan")}, "temperature must be a finite number, not nan"),
     "top_k": ({"top_k": 0}, "top_k must be at least 1"),
     "top_p": ({"top_p": 1.5}, "top_p must be above 0 and at most 1"),
-    "unknown": ({"width": 3}, "captioning has no setting 'width'; it has method, beam"),
+    "unknown": ({"width": 3}, "captioning: unknown key 'width'; did you mean 'beam'"),
     "batch": ({"batch": 0}, "batch must be at least 1"),
 }
 

@@ -216,12 +216,12 @@ def test_each_gate_begins_with_kernels_of_its_own(case):
 @pytest.mark.parametrize(
     ("build_wrong", "message"),
     [
-        (lambda r: snn.LSTMCell(0, 5, rngs=r), "in_features must be at least 1, got 0"),
-        (lambda r: snn.GRUCell(3, 5, reset="never", rngs=r), "reset must be one of 'after', 'before', got 'never'"),
-        (lambda r: snn.VanillaCell(3, 5, activation="sin", rngs=r), "activation must be one of"),
-        (lambda r: snn.LSTMCell(3, 5, zoneout=1.0, rngs=r), "zoneout must be a rate in"),
-        (lambda r: snn.GRUCell(3, 5, zoneout=(0.1, 0.1), rngs=r), "or 1 of them for this cell"),
-        (lambda r: snn.HighwayCell(3, 5, depth=0, rngs=r), "depth must be at least 1, got 0"),
+        (lambda r: snn.LSTMCell(0, 5, rngs=r), "in_features must be at least 1, not 0"),
+        (lambda r: snn.GRUCell(3, 5, reset="never", rngs=r), "reset must be 'after' or 'before', not 'never'"),
+        (lambda r: snn.VanillaCell(3, 5, activation="sin", rngs=r), "activation must be 'tanh' or 'relu', not 'sin'"),
+        (lambda r: snn.LSTMCell(3, 5, zoneout=1.0, rngs=r), "zoneout must be at least 0 and below 1, or 2 such rates"),
+        (lambda r: snn.GRUCell(3, 5, zoneout=(0.1, 0.1), rngs=r), "or 1 such rate for this cell"),
+        (lambda r: snn.HighwayCell(3, 5, depth=0, rngs=r), "depth must be at least 1, not 0"),
         (lambda r: snn.RNN(nnx.GRUCell(3, 5, rngs=r), weight_dropout=0.5), "weight_dropout needs a seqnets cell"),
         (lambda r: snn.RNN(snn.GRUCell(3, 5, rngs=r))(jnp.ones((2, 7, 4))), r"inputs must have the shape \(batch, time, 3\)"),
         (lambda r: snn.RNN(snn.GRUCell(3, 5, rngs=r), backend="magic")(jnp.ones((2, 7, 3))), "backend 'magic' does not exist"),

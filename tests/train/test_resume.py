@@ -322,3 +322,32 @@ def interrupting(step):
                 signal.raise_signal(signal.SIGINT)
 
     return Interrupting()
+
+
+def test_settings_that_are_newer_than_a_run_have_their_defaults_in_it():
+    from seqnets.run import in_full
+
+    old = {"model": {"kind": "CharLM", "config": {"cell": "lstm", "layers": 2, "depth": 7}}}
+    found = in_full(old)["model"]["config"]
+    assert (found["layers"], found["depth"], found["candidate"]) == (2, 2, "positive")
+    unknown = {"model": {"kind": "Tiny", "config": {"features": 3}}}
+    assert in_full(unknown) == unknown
+
+
+def test_a_run_older_than_a_setting_goes_on(tiny, tmp_path):
+    import json
+
+    from seqnets import TrainConfig
+    from seqnets.run import read_config, write_config
+    from seqnets.train.in_memory import describe_run
+    from seqnets.train.resume import check_unchanged
+
+    config = TrainConfig(steps=4)
+    description = describe_run(tiny.TinyTask(), config)
+    older = json.loads(json.dumps(description))
+    del older["train"]["nesterov"]
+    write_config(tmp_path, older, {})
+    assert "nesterov" not in read_config(tmp_path)["train"]
+    check_unchanged(tmp_path, description, config)
+    with pytest.raises(UserError, match=r"train\.nesterov was False and is now True"):
+        check_unchanged(tmp_path, describe_run(tiny.TinyTask(), dataclasses.replace(config, nesterov=True)), config)

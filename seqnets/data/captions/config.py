@@ -1,7 +1,7 @@
 """The settings of captioned images: the section [data] of a captioner's run."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
 from seqnets import settings
 from seqnets.data.token_kinds import CaptionUnit
@@ -21,22 +21,22 @@ class CaptionDataConfig:
 
     unit: CaptionUnit | Literal["auto"] = "auto"
     """What a token is: a word, a character or a byte; auto takes characters for scripts without spaces and words otherwise."""
-    min_count: int = 1
+    min_count: Annotated[int, settings.POSITIVE] = 1
     """Words (or characters) that occur less often in training captions become unknown."""
     punctuation: bool = False
     """Whether punctuation is read and written."""
     split_lists: str = ""
     """Folder with lists of the images of each split, such as Flickr8k's; if empty, the captions file decides, or else a hash."""
-    validation_fraction: float = 0.1
+    validation_fraction: Annotated[float, settings.RATE] = 0.1
     """Share of the images to validate on, where neither the captions file nor lists define splits."""
-    test_fraction: float = 0.1
+    test_fraction: Annotated[float, settings.RATE] = 0.1
     """Share of the images to test on, where neither the captions file nor lists define splits."""
     word_vectors: str = ""
     """File of word vectors in the text format of word2vec or GloVe, of size model.embedding_features; empty for none."""
-    scenes: int = 6000
+    scenes: Annotated[int, settings.POSITIVE] = 6000
     """Drawn scenes to train on, where no images are given."""
     cache_directory: str = ""
     """Where features of a frozen encoder are kept; empty for $SEQNETS_CACHE or ~/.cache/seqnets."""
 
     def __post_init__(self) -> None:
-        settings.settle(self, "data", min_count=settings.POSITIVE, scenes=settings.POSITIVE)
+        settings.settle(self, "data")

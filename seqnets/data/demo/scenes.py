@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from seqnets import settings
 from seqnets.data.demo.scene_drawing import draw
 from seqnets.data.demo.scene_words import COLORS, RELATIONS, SHAPES, SIZES, Claim, Thing, sentences
 from seqnets.errors import UserError
@@ -95,8 +96,7 @@ class Scenes:
     def __post_init__(self) -> None:
         if self.split not in _SPLITS:
             raise UserError(f"scenes have the splits {', '.join(_SPLITS)}, not {self.split!r}")
-        if self.count < 1:
-            raise UserError(f"the number of scenes must be at least 1, not {self.count}")
+        settings.POSITIVE.check("the number of scenes", self.count)
 
     def __len__(self) -> int:
         return self.count

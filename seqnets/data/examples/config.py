@@ -1,6 +1,7 @@
 """The settings of labeled sequences, pairs and questions: the section [data] of their runs."""
 
 from dataclasses import dataclass
+from typing import Annotated
 
 from seqnets import settings
 from seqnets.data.token_kinds import CaptionUnit
@@ -20,16 +21,15 @@ class SequenceConfig:
 
     vocabulary: CaptionUnit = "chars"
     """What a token is: a character, a byte, or a word (in lower case)."""
-    max_length: int = 128
+    max_length: Annotated[int, settings.POSITIVE] = 128
     """The most tokens in a sequence; longer ones are cut for training."""
-    min_count: int = 1
+    min_count: Annotated[int, settings.POSITIVE] = 1
     """Words or characters that occur less often are read as unknown."""
-    validation_fraction: float = 0.1
+    validation_fraction: Annotated[float, settings.RATE] = 0.1
     """Share of the different examples that is held out, chosen by the hash of their content; 0 for none."""
 
     def __post_init__(self) -> None:
-        share = settings.RATE
-        settings.settle(self, "data", max_length=settings.POSITIVE, min_count=settings.POSITIVE, validation_fraction=share)
+        settings.settle(self, "data")
 
 
 @dataclass(frozen=True)
@@ -48,11 +48,7 @@ class QuestionConfig(SequenceConfig):
 
     vocabulary: CaptionUnit = "words"
     """What a token of a question is."""
-    max_length: int = 32
+    max_length: Annotated[int, settings.POSITIVE] = 32
     """The most tokens in a question; longer ones are cut for training."""
-    answers: int = 1000
+    answers: Annotated[int, settings.Range(least=2)] = 1000
     """How many answers are learned, the most frequent first; questions with other answers are not trained on."""
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        settings.Range(least=2).check("data.answers", self.answers)

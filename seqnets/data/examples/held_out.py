@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from seqnets import settings
 from seqnets.errors import UserError
 
 
@@ -28,8 +29,7 @@ def held_out(contents: Sequence[str], fraction: float) -> np.ndarray:
         >>> held_out(["a", "b", "c", "d", "a"], 0.25).tolist()
         [False, False, False, True, False]
     """
-    if not 0 <= fraction < 1:
-        raise UserError(f"data.validation_fraction must be at least 0 and below 1, not {fraction}")
+    settings.RATE.check("data.validation_fraction", fraction)
     if not fraction:
         return np.zeros(len(contents), bool)
     hashes = np.array([_hash(content) for content in contents], np.uint64)

@@ -12,6 +12,7 @@ from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 
+from seqnets import settings
 from seqnets.data.features.dtypes import DTYPES
 from seqnets.decoders import read_bytes, read_json, reading
 from seqnets.errors import UserError
@@ -92,8 +93,7 @@ class Header:
         for name in self.layers:
             if not isinstance(name, str) or not _LAYER_NAME.fullmatch(name):
                 raise UserError(f"a layer of a feature store must have a name of letters, digits, '_', '-' and '.', not {name!r}")
-        if type(self.rows_per_shard) is not int or self.rows_per_shard < 1:
-            raise UserError(f"rows_per_shard must be a whole number of at least 1, not {self.rows_per_shard!r}")
+        settings.whole("rows_per_shard", self.rows_per_shard, settings.POSITIVE)
 
     @property
     def row_bytes(self) -> int:

@@ -1,10 +1,9 @@
 """The settings of labeled images: the section [data] of a classifier's config."""
 
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Annotated, Literal
 
 from seqnets import settings
-from seqnets.errors import UserError
 
 AugmentName = Literal["none", "flip", "pad-crop", "pad-crop-flip", "resized-crop-flip"]
 
@@ -23,26 +22,22 @@ class ImageConfig:
         seqnets.errors.UserError: data.padding must be at least 0, not -1
     """
 
-    size: int = 0
+    size: Annotated[int, settings.NOT_NEGATIVE] = 0
     """Height and width of the images; 0 takes the size that the weights expect, else that of the data set, else 64."""
     channels: Literal["auto", "rgb", "gray"] = "auto"
     """rgb, gray, or auto, which takes what the weights expect, else what the data set has."""
-    validation_fraction: float = 0.1
+    validation_fraction: Annotated[float, settings.RATE] = 0.1
     """Share of the training images of each class held out for validation where the data has no such split; 0 for none."""
     augment: AugmentName = "pad-crop"
     """How training images vary: shifted (pad-crop), mirrored (flip), both, or a resized part of the image, mirrored."""
-    padding: int = 4
+    padding: Annotated[int, settings.NOT_NEGATIVE] = 4
     """The largest shift of pad-crop, in pixels."""
-    least_area: float = 0.25
+    least_area: Annotated[float, settings.SHARE_ABOVE_ZERO] = 0.25
     """The smallest share of the image that resized-crop-flip cuts out."""
-    in_memory_megabytes: int = 2048
+    in_memory_megabytes: Annotated[int, settings.NOT_NEGATIVE] = 2048
     """Decoded image sets up to this size stay in memory; larger ones are decoded when needed."""
-    workers: int = 2
+    workers: Annotated[int, settings.NOT_NEGATIVE] = 2
     """Processes that decode images ahead of training when they do not fit in memory; 0 decodes in the training process."""
 
     def __post_init__(self) -> None:
-        sizes = dict.fromkeys(("size", "padding", "in_memory_megabytes", "workers"), settings.NOT_NEGATIVE)
-        area = settings.Range(above=0, most=1)
-        settings.settle(self, "data", validation_fraction=settings.RATE, least_area=area, **sizes)
-        if self.augment not in get_args(AugmentName):
-            raise UserError(f"data.augment must be one of {', '.join(get_args(AugmentName))}, not {self.augment!r}")
+        settings.settle(self, "data")

@@ -2,7 +2,7 @@
 
 import codecs
 from dataclasses import dataclass
-from typing import get_args
+from typing import Annotated
 
 from seqnets import settings
 from seqnets.data.text.escapes import unescaped
@@ -14,6 +14,9 @@ from seqnets.errors import UserError
 class TextConfig:
     """How a text is read, encoded and split.
 
+    Raises:
+        UserError: a setting is out of its range or contradicts another one; the message names it.
+
     Example:
         >>> TextConfig(vocabulary="bytes", validation_fraction=0.05).window
         128
@@ -21,11 +24,11 @@ class TextConfig:
 
     vocabulary: VocabularyKind = "chars"
     """What a token is: a character (Unicode code point) of the text, or a byte, which fits every text."""
-    window: int = 128
+    window: Annotated[int, settings.POSITIVE] = 128
     """The number of tokens that the gradient flows back through; the state continues from window to window."""
-    validation_fraction: float = 0.1
+    validation_fraction: Annotated[float, settings.RATE] = 0.1
     """Share of the text, after the training part, that is held out for validation; 0 for none."""
-    test_fraction: float = 0.0
+    test_fraction: Annotated[float, settings.RATE] = 0.0
     """Share of the text, at its end, that is held out for testing; 0 for none."""
     separator: str = ""
     r"""What ends a document (\n, \t, \r, \0, \xNN, \uNNNN are understood): the state is reset there. Also put
@@ -35,7 +38,7 @@ class TextConfig:
     normalize: NormalForm = "none"
     """The Unicode normal form of the text, of prompts and of scored texts: nfc (é is one character), nfd (é is two), or none
     to leave them as they are."""
-    in_memory_megabytes: int = 64
+    in_memory_megabytes: Annotated[int, settings.NOT_NEGATIVE] = 64
     """Texts up to this size stay in memory; longer ones are encoded once into a memory-mapped file."""
     cache_directory: str = ""
     """Where encoded texts are kept; empty for $SEQNETS_CACHE or ~/.cache/seqnets."""
@@ -50,25 +53,10 @@ class TextConfig:
         """
         return unescaped(self.separator, "data.separator")
 
-    def check(self) -> None:
-        """Refuse impossible settings.
-
-        Raises:
-            UserError: a setting is out of range or contradicts another one; the message names it.
-        """
-        share = settings.RATE
-        settings.settle(
-            self,
-            "data",
-            window=settings.POSITIVE,
-            in_memory_megabytes=settings.NOT_NEGATIVE,
-            validation_fraction=share,
-            test_fraction=share,
-        )
+    def __post_init__(self) -> None:
+        settings.settle(self, "data")
         _check_fractions(self.validation_fraction, self.test_fraction)
         _check_encoding(self.encoding, self.vocabulary)
-        if self.normalize not in get_args(NormalForm):
-            raise UserError(f"data.normalize must be 'none', 'nfc' or 'nfd', not {self.normalize!r}")
         if self.vocabulary == "bytes" and self.normalize != "none":
             raise UserError("data.normalize has no effect on data.vocabulary 'bytes'; leave one of them out")
         _ = self.separator_text

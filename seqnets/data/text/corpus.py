@@ -121,7 +121,6 @@ def read_text(
         '\"\"\"A text as a corpus'
     """
     config = config or TextConfig()
-    config.check()
     wanted = vocabulary or (bytes_vocabulary() if config.vocabulary == "bytes" else None)
     limit = config.in_memory_megabytes << 20
     with opened(sources or standard_library(), limit, lambda: cache.cache_folder(config.cache_directory)) as texts:

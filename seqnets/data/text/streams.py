@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from seqnets import settings
 from seqnets.errors import UserError
 
 _RELEASE_BYTES = 1 << 28
@@ -165,8 +166,7 @@ class Windows:
         Raises:
             UserError: the step is negative.
         """
-        if step < 0:
-            raise UserError(f"step must be at least 0, not {step}")
+        settings.NOT_NEGATIVE.check("step", step)
         epoch, k = divmod(int(step), self.windows_per_epoch)
         first = self._starts + (self.offset(epoch) + k * self.window)
         positions = first[:, None] + np.arange(self.window + 1)
@@ -178,8 +178,7 @@ class Windows:
 
 def _check_positive(**sizes: int) -> None:
     for name, size in sizes.items():
-        if not isinstance(size, int | np.integer) or size < 1:
-            raise UserError(f"{name} must be a whole number of at least 1, not {size!r}")
+        settings.whole(name, size, settings.POSITIVE)
 
 
 def _mapping_below(tokens: np.ndarray) -> mmap.mmap | None:

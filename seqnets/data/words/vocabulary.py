@@ -10,6 +10,7 @@ from typing import Any, ClassVar, get_args
 
 import numpy as np
 
+from seqnets import settings
 from seqnets.data.text.vocabulary import Vocabulary, bytes_vocabulary
 from seqnets.data.token_kinds import CaptionUnit
 from seqnets.data.words.spelling import joined_words, word_tokens
@@ -266,8 +267,9 @@ def token_vocabulary(
 
 
 def _frequent(counts: Mapping[str, int], min_count: int, max_size: int | None) -> tuple[str, ...]:
-    if min_count < 1 or (max_size is not None and max_size < 1):
-        raise UserError(f"min_count and max_size must be at least 1, not {min_count} and {max_size}")
+    settings.whole("min_count", min_count, settings.POSITIVE)
+    if max_size is not None:
+        settings.whole("max_size", max_size, settings.POSITIVE)
     often = (piece for piece, count in counts.items() if count >= min_count)
     return tuple(islice(sorted(often, key=lambda piece: (-counts[piece], piece)), max_size))
 

@@ -1,7 +1,7 @@
 """How captions are searched or drawn."""
 
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Literal
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from seqnets import settings
 from seqnets.errors import UserError
@@ -30,23 +30,23 @@ class CaptionConfig:
 
     method: CaptionMethod = "beam"
     """Search the likeliest caption (beam), take the likeliest word each time (greedy), or draw (sample)."""
-    beam: int = 5
+    beam: Annotated[int, settings.POSITIVE] = 5
     """Captions that the search keeps open."""
-    n_best: int = 1
+    n_best: Annotated[int, settings.POSITIVE] = 1
     """Captions per image: the best first, or in the order of drawing."""
-    max_length: int = 0
+    max_length: Annotated[int, settings.NOT_NEGATIVE] = 0
     """The most words (or characters) in a caption; 0 for 20 words or 150 characters."""
-    min_length: int = 1
+    min_length: Annotated[int, settings.NOT_NEGATIVE] = 1
     """The fewest words in a caption."""
-    length_penalty: float = 0.7
+    length_penalty: Annotated[float, settings.NOT_NEGATIVE] = 0.7
     """Power of the length penalty of the beam search; 0 favors short captions."""
-    temperature: float = 1.0
+    temperature: Annotated[float, settings.NOT_NEGATIVE] = 1.0
     """Divides the logits that are drawn from; 0 is greedy."""
-    top_k: int | None = None
+    top_k: Annotated[int | None, settings.POSITIVE] = None
     """Draw only from the k likeliest words."""
-    top_p: float | None = None
+    top_p: Annotated[float | None, settings.SHARE_ABOVE_ZERO] = None
     """Draw from the fewest likeliest words whose total probability reaches this value."""
-    min_p: float | None = None
+    min_p: Annotated[float | None, settings.SHARE_ABOVE_ZERO] = None
     """Draw from words with at least this fraction of the likeliest word's probability."""
     allow_unknown: bool = False
     """Allow the token for unknown words in a caption."""
@@ -54,14 +54,7 @@ class CaptionConfig:
     """Keep the attention maps."""
 
     def __post_init__(self) -> None:
-        share = settings.Range(above=0, most=1)
-        not_negative = ("max_length", "min_length", "length_penalty", "temperature")
-        settings.settle(
-            self,
-            **dict.fromkeys(("beam", "n_best", "top_k"), settings.POSITIVE),
-            **dict.fromkeys(not_negative, settings.NOT_NEGATIVE),
-            **dict.fromkeys(("top_p", "min_p"), share),
-        )
+        settings.settle(self)
         if self.method == "beam" and self.n_best > self.beam:
             raise UserError(
                 f"a beam of {self.beam} finds {self.beam} captions at most, fewer than n_best {self.n_best}; widen it"
@@ -87,15 +80,3 @@ class CaptionConfig:
         from seqnets.decode.filters import filters_of
 
         return filters_of(self)
-
-
-def configured(config: CaptionConfig, overrides: dict[str, Any]) -> CaptionConfig:
-    """Return a configuration with single settings replaced.
-
-    Raises:
-        UserError: there is no such setting.
-    """
-    unknown = sorted(set(overrides) - set(CaptionConfig.__dataclass_fields__))
-    if unknown:
-        raise UserError(f"captioning has no setting {unknown[0]!r}; it has {', '.join(CaptionConfig.__dataclass_fields__)}")
-    return replace(config, **overrides)

@@ -13,7 +13,7 @@ from jax import Array
 
 from seqnets import settings
 from seqnets.decode.captions.beam import beam_tokens
-from seqnets.decode.captions.config import CaptionConfig, CaptionMethod, configured
+from seqnets.decode.captions.config import CaptionConfig, CaptionMethod
 from seqnets.decode.captions.drawing import draw_tokens
 from seqnets.decode.captions.hypothesis import Caption
 from seqnets.decode.captions.rules import CaptionRules, Hypotheses
@@ -52,7 +52,7 @@ def decode_captions(
         >>> first.score >= second.score, first.attention.shape == (len(first.tokens), 4)
         (True, True)
     """
-    config = configured(config or CaptionConfig(), overrides)
+    config = settings.replaced(config or CaptionConfig(), overrides, "captioning")
     batch = settings.whole("batch", batch, settings.POSITIVE)
     program = _Program(model, config, key_of(key))
     parts = _ahead(program(images, span) for span in _spans(_rows(images), batch))

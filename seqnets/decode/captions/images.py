@@ -8,8 +8,9 @@ import jax
 import numpy as np
 from jax import Array
 
+from seqnets import settings
 from seqnets.data.images.preprocessing import Picture, Preprocessing
-from seqnets.decode.captions.config import CaptionConfig, configured
+from seqnets.decode.captions.config import CaptionConfig
 from seqnets.decode.captions.decoding import decode_captions
 from seqnets.decode.captions.hypothesis import Caption
 from seqnets.decode.given import key_of
@@ -17,14 +18,14 @@ from seqnets.decode.pictures import by_batches, pixels_ahead
 from seqnets.errors import UserError
 
 
-def caption(model: Any, image: Picture, *, key: Array | None = None, **settings: Any) -> Any:
+def caption(model: Any, image: Picture, *, key: Array | None = None, **overrides: Any) -> Any:
     """Return the best caption of one image.
 
     Args:
         model: a `Captioner` that reads images.
         image: a path, a picture of Pillow, an array `(H, W, 3)` of uint8, or the bytes of a file.
         key: a random key, for method "sample".
-        **settings: settings of `CaptionConfig`, such as beam=5 or max_length=30.
+        **overrides: settings of `CaptionConfig`, such as beam=5 or max_length=30.
 
     Returns:
         A `Caption`; a list of them if `n_best` is above 1.
@@ -42,7 +43,7 @@ def caption(model: Any, image: Picture, *, key: Array | None = None, **settings:
         >>> found.maps.shape[1:], found.image.shape
         ((2, 2), (16, 16, 3))
     """
-    config = configured(CaptionConfig(), settings)
+    config = settings.replaced(CaptionConfig(), overrides, "captioning")
     (found,) = caption_images(model, [image], config, key=key)
     if isinstance(found, UserError):
         raise found

@@ -1,7 +1,7 @@
 """The settings of sampling and of dynamic evaluation."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
 from seqnets import settings
 from seqnets.data.token_kinds import UnknownPolicy
@@ -21,39 +21,29 @@ class SamplingConfig:
         400
     """
 
-    length: int = 400
+    length: Annotated[int, settings.NOT_NEGATIVE] = 400
     """The number of new characters. A model of bytes continues until this many characters are complete."""
-    temperature: float = 1.0
+    temperature: Annotated[float, settings.NOT_NEGATIVE] = 1.0
     """Divides the logits: below 1 is safer, above 1 is wilder, 0 always takes the likeliest character."""
-    top_k: int | None = None
+    top_k: Annotated[int | None, settings.POSITIVE] = None
     """Draw only from the k likeliest characters."""
-    top_p: float | None = None
+    top_p: Annotated[float | None, settings.SHARE_ABOVE_ZERO] = None
     """Draw from the fewest characters whose probability reaches p (nucleus sampling), 0 < p <= 1."""
-    min_p: float | None = None
+    min_p: Annotated[float | None, settings.SHARE_ABOVE_ZERO] = None
     """Draw from the characters with at least p times the likeliest character's probability, 0 < p <= 1."""
-    repetition_penalty: float | None = None
+    repetition_penalty: Annotated[float | None, settings.ABOVE_ZERO] = None
     """Divide positive logits of recent characters by this, multiply negative ones; above 1 discourages repetition."""
-    repetition_window: int = 16
+    repetition_window: Annotated[int, settings.Range(least=1, most=1 << 16)] = 16
     """How many of the last characters, including the prompt's, the penalty considers."""
-    stop: tuple[str, ...] = ()
-    """Stop just before the first of these strings; it is not part of the text."""
+    stop: tuple[str, ...] | str = ()
+    """Stop just before the first of these strings, or before this one; it is not part of the text."""
     unknown: UnknownPolicy = "error"
     """What to do with characters of the prompt that the vocabulary lacks."""
 
     def __post_init__(self) -> None:
+        settings.settle(self)
         if isinstance(self.stop, str):
             object.__setattr__(self, "stop", (self.stop,))
-        share = settings.Range(above=0, most=1)
-        settings.settle(
-            self,
-            length=settings.NOT_NEGATIVE,
-            temperature=settings.NOT_NEGATIVE,
-            top_k=settings.POSITIVE,
-            top_p=share,
-            min_p=share,
-            repetition_penalty=settings.ABOVE_ZERO,
-            repetition_window=settings.Range(least=1, most=1 << 16),
-        )
 
 
 @dataclass(frozen=True)
@@ -70,20 +60,14 @@ class DynamicConfig:
 
     rule: Literal["rms", "sgd"] = "rms"
     """Scale each gradient by its root mean square so far, or use it as it is."""
-    learning_rate: float = 5e-4
+    learning_rate: Annotated[float, settings.NOT_NEGATIVE] = 5e-4
     """Step size; about 5e-4 for "rms" and 0.1 for "sgd"."""
-    decay: float = 3e-3
+    decay: Annotated[float, settings.NOT_NEGATIVE] = 3e-3
     """How far the parameters move back toward the trained ones after each segment, as a fraction."""
-    segment: int = 32
+    segment: Annotated[int, settings.POSITIVE] = 32
     """The number of characters that are scored before the model learns from them."""
-    epsilon: float = 1e-5
+    epsilon: Annotated[float, settings.Range(least=1e-30)] = 1e-5
     """Added to the root mean square."""
 
     def __post_init__(self) -> None:
-        settings.settle(
-            self,
-            learning_rate=settings.NOT_NEGATIVE,
-            decay=settings.NOT_NEGATIVE,
-            segment=settings.POSITIVE,
-            epsilon=settings.Range(least=1e-30),
-        )
+        settings.settle(self)

@@ -1,7 +1,7 @@
 """Sampling: a compiled loop on the device; text streams out while the next characters are drawn."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -18,7 +18,6 @@ from seqnets.decode.text import utf8
 from seqnets.decode.text.config import MANY, SamplingConfig
 from seqnets.decode.text.prompt import Split, prompt_tokens, read_prompt
 from seqnets.decode.text.streaming import TextStream
-from seqnets.errors import UserError
 
 _NOISE_NUMBERS = 1 << 24  # of one chunk; 64 MB
 _WEIGHT_BYTES = 1 << 32  # bytes that a chunk reads: some tens of milliseconds on a CPU
@@ -127,13 +126,13 @@ def stream_many(
             fewer for a model whose weights take long to read.
         **overrides: fields of `SamplingConfig`.
     """
-    config = _replace(config or SamplingConfig(), overrides)
+    config = settings.replaced(config or SamplingConfig(), overrides, "sampling")
     split = Split.of(model)
     chunk = _chunk(split.values) if chunk is None else chunk
     samples = settings.whole("samples", samples, MANY)
     chunk = settings.whole("chunk", chunk, settings.POSITIVE)
     tokens = prompt_tokens(split.vocabulary, prompt, unknown=config.unknown, separator=separator)
-    texts = [TextStream(split.vocabulary, config.length, config.stop) for _ in range(samples)]
+    texts = [TextStream(split.vocabulary, config.length, tuple(config.stop)) for _ in range(samples)]
     return _stream(split, _Loop(split, config, samples, separator, chunk), tokens, texts, key_of(key))
 
 
@@ -247,10 +246,3 @@ def _whole(rules: _Rules, logits: Array, state: _State) -> Array:
 
 def _next_utf8(rules: _Rules, state: _State, token: Array) -> Array:
     return jnp.asarray(utf8.transitions())[state.utf8, token] if rules.whole_utf8 else state.utf8
-
-
-def _replace(config: SamplingConfig, overrides: dict[str, Any]) -> SamplingConfig:
-    unknown = sorted(set(overrides) - set(SamplingConfig.__dataclass_fields__))
-    if unknown:
-        raise UserError(f"sampling has no setting {unknown[0]!r}; it has {', '.join(SamplingConfig.__dataclass_fields__)}")
-    return replace(config, **overrides)

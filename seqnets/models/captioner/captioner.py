@@ -1,7 +1,7 @@
 """The captioner: an image in, a sentence out."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, fields, replace
+from dataclasses import asdict
 from typing import Any
 
 import jax
@@ -9,6 +9,7 @@ import jax.numpy as jnp
 from flax import nnx
 from jax import Array
 
+from seqnets import settings
 from seqnets.data.words.vocabulary import TokenVocabulary
 from seqnets.errors import UserError
 from seqnets.models.captioner.config import CaptionerConfig
@@ -35,7 +36,8 @@ class Captioner(nnx.Module):
         UserError: a setting is unknown or impossible.
 
     Example:
-        >>> from seqnets.data.words.vocabulary import WordVocabulary
+        >>> from seqnets import settings
+    from seqnets.data.words.vocabulary import WordVocabulary
         >>> vocabulary = WordVocabulary(("a", "dog"))
         >>> model = Captioner(vocabulary, hidden_features=8, image_size=16, encoder_width=2, rngs=nnx.Rngs(0))
         >>> annotations = model.encode(jnp.zeros((2, 16, 16, 3)))
@@ -58,7 +60,7 @@ class Captioner(nnx.Module):
         **overrides: Any,
     ):
         self.vocabulary = vocabulary
-        self.config = _configure(config or CaptionerConfig(), overrides)
+        self.config = settings.replaced(config or CaptionerConfig(), overrides, "Captioner")
         self.preprocessing = preprocessing
         self.encoder = make_encoder(self.config, rngs=rngs)
         self.feature_map = _feature_map(self.config, self.encoder)
@@ -175,14 +177,6 @@ def _preprocessing(saved: Any) -> Any:
     from seqnets.data.images.preprocessing import Preprocessing
 
     return Preprocessing.from_json(saved)
-
-
-def _configure(config: CaptionerConfig, overrides: dict[str, Any]) -> CaptionerConfig:
-    known = {field.name for field in fields(config)}
-    for name in overrides:
-        if name not in known:
-            raise UserError(f"Captioner has no setting {name!r}; it has {', '.join(sorted(known))}")
-    return replace(config, **overrides)
 
 
 def _feature_map(config: CaptionerConfig, encoder: Any) -> tuple[int, int, int]:

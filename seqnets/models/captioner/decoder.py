@@ -10,19 +10,17 @@ from jax import Array
 from seqnets.models.captioner.config import CaptionerConfig
 from seqnets.models.captioner.output import WordOutput
 from seqnets.models.captioner.sight import Look, Sight
-from seqnets.nn.cells import CELLS, Cell
+from seqnets.models.recurrent_layers import Steps, drop_steps, make_stack, step_by_step
+from seqnets.nn.cells import Cell
 from seqnets.nn.chain import subkey
 from seqnets.nn.dense import Dense
 from seqnets.nn.initializers import gate_blocks, input_kernel
-from seqnets.nn.regularize import dropout
-from seqnets.nn.rnn import RNN
-from seqnets.nn.stacked import StackedRNN
+from seqnets.nn.remat import scan_in_chunks
 from seqnets.ops import arguments
-from seqnets.ops.linear import affine, multiply
+from seqnets.ops.linear import affine
 from seqnets.ops.lookup import take_rows
 from seqnets.ops.masking import valid_steps
 from seqnets.ops.recurrent import Carry, hidden_of
-from seqnets.ops.timestep import TimeInputs, advance
 
 _SMALL_VOCABULARY = 512  # above this size, the one-hot products of `take_rows` cost more than they save
 
@@ -77,7 +75,7 @@ class CaptionDecoder(nnx.Module):
         self.config, self.begin = config, begin
         width, hidden = config.embedding_features, config.hidden_features
         self.embedding = nnx.Param(0.1 * jax.random.normal(rngs.params(), (words, width), jnp.float32))
-        self.rnn = StackedRNN([_layer(config, index, rngs) for index in range(config.layers)], dropout=config.dropout)
+        self.rnn = make_stack(config, width, rngs=rngs)
         self.sight = Sight(features, config, rngs=rngs) if config.looks else None
         gates = self._cells()[0].recurrence.gates
         if config.looks or config.inject in ("every", "first"):
@@ -104,7 +102,7 @@ class CaptionDecoder(nnx.Module):
         zeros = tuple(cell.initialize_carry((batch, cell.in_features)) for cell in self._cells())
         if hasattr(self, "image_word"):
             word = self.image_word(annotations.mean)
-            return self._advance(zeros, self._cells()[0].project(word))[0]
+            return self._steps()(zeros, self._cells()[0].project(word))[0]
         if not hasattr(self, "initial"):
             return zeros
         states = [jnp.tanh(dense(annotations.mean)) for dense in self.initial]
@@ -118,10 +116,10 @@ class CaptionDecoder(nnx.Module):
         words = self._embed(tokens, None)
         projected = self._cells()[0].project(words)
         if self.sight is None:
-            carry, hidden = self._advance(carry, self._injected(projected, tokens, annotations))
+            carry, hidden = self._steps()(carry, self._injected(projected, tokens, annotations))
             return self.output(words, hidden, None), carry, None
         look = self.sight(hidden_of(carry[-1]), annotations.projected, annotations.features)
-        carry, hidden = self._advance(carry, self._with_context(projected, look.context))
+        carry, hidden = self._steps()(carry, self._with_context(projected, look.context))
         return self.output(words, hidden, look.context), carry, look.attention
 
     def read(self, tokens: Array, annotations: Annotations, *, lengths: Array, key: Array | None = None) -> Reading:
@@ -149,33 +147,27 @@ class CaptionDecoder(nnx.Module):
         expected = None
         if self.config.hard and key is not None:
             expected = jax.random.bernoulli(jax.random.fold_in(key, 3), 0.5, lengths.shape)
-        hidden, look = self._look_and_read(projected, carry, annotations, expected, subkey(key, 2))
+        hidden, look = self._look_and_read(projected, carry, annotations, expected, subkey(key, 2), self._steps(subkey(key, 4)))
         logits = self.output(words, hidden, look.context, output_key)
         valid = valid_steps(lengths, tokens.shape[1])
         return Reading(logits, jnp.where(valid[..., None], look.attention, 0), look.location, expected)
 
-    def _look_and_read(self, projected, carry, annotations, expected, key) -> tuple[Array, Look]:
+    def _look_and_read(self, projected, carry, annotations, expected, key, steps: Steps) -> tuple[Array, Look]:
         sight = cast(Sight, self.sight)
 
         def body(carry: Carry, time: Any) -> Any:
             step_key = subkey(key, time[1])
             look = sight(hidden_of(carry[-1]), annotations.projected, annotations.features, expected, subkey(step_key, 0))
             remembered = _drop_rows(look.context, self.config.context_dropout, subkey(step_key, 2))
-            carry, hidden = self._advance(carry, self._with_context(time[0], remembered), subkey(step_key, 1))
+            carry, hidden = steps(carry, self._with_context(time[0], remembered), subkey(step_key, 1))
             return carry, (hidden, look)
 
         times = (projected.swapaxes(0, 1), jnp.arange(projected.shape[1]))
-        _, seen = jax.lax.scan(body, carry, times)
+        _, seen = scan_in_chunks(body, carry, times, self.config.remat)
         return jax.tree.map(lambda array: array.swapaxes(0, 1), seen)
 
-    def _advance(self, carry: Carry, projected: Array, key: Array | None = None) -> tuple[Carry, Array]:
-        after, x = [], projected
-        for index, (cell, state) in enumerate(zip(self._cells(), carry, strict=True)):
-            if index:
-                x = cell.project(dropout(x, self.config.dropout, subkey(key, 2 * index)))
-            state, x = _step(cell, state, x, subkey(key, 2 * index + 1))
-            after.append(state)
-        return tuple(after), x
+    def _steps(self, key: Array | None = None) -> Steps:
+        return step_by_step(self.config, self._cells(), key)
 
     def _with_context(self, projected: Array, context: Array) -> Array:
         return projected + affine(context.astype(projected.dtype), self.context_kernel[...])
@@ -193,7 +185,7 @@ class CaptionDecoder(nnx.Module):
         table = self.embedding[...]
         words = take_rows(table, tokens) if table.shape[0] <= _SMALL_VOCABULARY else table[tokens]
         words = jnp.where((tokens == self.begin)[..., None], 0, words)
-        return dropout(words, self.config.input_dropout, key)
+        return drop_steps(self.config, words, self.config.input_dropout, key)
 
     def _cells(self) -> list[Cell]:
         return [cast(Cell, layer.cell) for layer in self.rnn.layers]
@@ -204,22 +196,3 @@ def _drop_rows(context: Array, rate: float, key: Array | None) -> Array:
         return context
     # not scaled up: when the state sees the context, it should see it unchanged
     return context * jax.random.bernoulli(key, 1 - rate, (context.shape[0], 1))
-
-
-def _step(cell: Cell, state: Carry, projected: Array, key: Array | None) -> tuple[Carry, Array]:
-    weights = cell.weights()
-    shares = jax.tree.map(lambda share: share[0], cell.zoneout_shares(key, 1, projected.shape[0]))
-    inputs = TimeInputs(projected, zoneout=shares)
-    return advance(cell.recurrence, weights.vectors, lambda k, a: multiply(a, weights.kernels[k]), state, inputs)
-
-
-def _layer(config: CaptionerConfig, index: int, rngs: nnx.Rngs) -> RNN:
-    own: dict[str, dict[str, Any]] = {
-        "lstm": {"forget_bias": config.forget_bias},
-        "gru": {"reset": config.reset},
-        "vanilla": {"activation": config.activation},
-        "highway": {"depth": config.depth, "carry_bias": config.carry_bias},
-    }
-    in_features = config.hidden_features if index else config.embedding_features
-    shared = {"layer_norm": config.layer_norm, "zoneout": config.zoneout, "dtype": jnp.dtype(config.dtype)}
-    return RNN(CELLS[config.cell](in_features, config.hidden_features, rngs=rngs, **shared, **own[config.cell]))

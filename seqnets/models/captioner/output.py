@@ -5,9 +5,9 @@ from flax import nnx
 from jax import Array
 
 from seqnets.models.captioner.config import CaptionerConfig
+from seqnets.models.recurrent_layers import drop_steps
 from seqnets.nn.chain import subkey
 from seqnets.nn.initializers import input_kernel
-from seqnets.nn.regularize import dropout
 from seqnets.ops.linear import affine, along_last_axis
 
 
@@ -29,7 +29,7 @@ class WordOutput(nnx.Module):
 
     def __init__(self, words: int, features: int, config: CaptionerConfig, *, rngs: nnx.Rngs):
         hidden, width = config.hidden_features, config.embedding_features
-        self.deep, self.dropout = config.deep_output, config.dropout
+        self.deep, self.config = config.deep_output, config
         if self.deep:
             self.hidden_kernel = nnx.Param(input_kernel(rngs.params(), (hidden, width)))
             self.hidden_bias = nnx.Param(jnp.zeros(width, jnp.float32))
@@ -47,9 +47,9 @@ class WordOutput(nnx.Module):
             context: the attention's context `(..., D)`; None without attention.
             key: a JAX key that turns on dropout.
         """
-        x = dropout(hidden, self.dropout, subkey(key, 0))
+        x = drop_steps(self.config, hidden, self.config.dropout, subkey(key, 0))
         if self.deep:
             x = words + affine(x, self.hidden_kernel[...], self.hidden_bias[...])
             x = x if context is None else x + affine(context.astype(x.dtype), self.context_kernel[...])
-            x = dropout(jnp.tanh(x), self.dropout, subkey(key, 1))
+            x = drop_steps(self.config, jnp.tanh(x), self.config.dropout, subkey(key, 1))
         return affine(x, self.kernel[...]).astype(jnp.float32) + along_last_axis(self.bias[...], x.ndim)

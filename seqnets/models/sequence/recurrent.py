@@ -7,11 +7,8 @@ import jax.numpy as jnp
 from flax import nnx
 from jax import Array
 
+from seqnets.models.recurrent_layers import drop_steps, make_stack
 from seqnets.models.sequence.config import RecurrentConfig
-from seqnets.nn.cells import CELLS
-from seqnets.nn.regularize import dropout
-from seqnets.nn.rnn import RNN
-from seqnets.nn.stacked import BidirectionalRNN, StackedRNN
 from seqnets.ops.lookup import take_rows
 from seqnets.ops.recurrent import LSTMState
 
@@ -63,10 +60,8 @@ class RecurrentEncoder(nnx.Module):
     """
 
     def __init__(self, in_features: int, config: RecurrentConfig, *, rngs: nnx.Rngs):
-        self.input_dropout = config.dropout
-        sizes = [in_features, *[config.outputs] * (config.layers - 1)]
-        layers = [_layer(size, config, rngs) for size in sizes]
-        self.rnn = StackedRNN(layers, residual=config.residual, dropout=config.dropout)
+        self.config = config
+        self.rnn = make_stack(config, in_features, bidirectional=config.bidirectional, rngs=rngs)
 
     def __call__(self, inputs: Array, *, lengths: Array | None = None, key: Array | None = None) -> tuple[Array, Array]:
         """Read sequences.
@@ -80,18 +75,9 @@ class RecurrentEncoder(nnx.Module):
             The outputs `(B, T, D)`, zero beyond the lengths, and `(B, D)`, the final hidden state of each direction.
         """
         first, rest = (None, None) if key is None else jax.random.split(key)
-        x = dropout(inputs, self.input_dropout, first)
+        x = drop_steps(self.config, inputs, self.config.inputs_rate, first)
         carry, outputs = self.rnn(x, lengths=lengths, key=rest, return_carry=True)
         return outputs, _last_hidden(carry[-1])
-
-
-def _layer(in_features: int, config: RecurrentConfig, rngs: nnx.Rngs) -> Any:
-    def direction(reverse: bool) -> RNN:
-        options = {"layer_norm": config.layer_norm, "dtype": jnp.dtype(config.dtype), "rngs": rngs}
-        cell = CELLS[config.cell](in_features, config.hidden_features, **options)
-        return RNN(cell, reverse=reverse, backend=config.backend)
-
-    return BidirectionalRNN(direction(False), direction(True)) if config.bidirectional else direction(False)
 
 
 def _last_hidden(carry: Any) -> Array:

@@ -11,11 +11,11 @@ from jax import Array
 from seqnets.data.words.token_table import TokenTable
 from seqnets.errors import UserError
 from seqnets.models.description import described, names, needed, stated
+from seqnets.models.recurrent_layers import drop_steps
 from seqnets.models.sequence.recurrent import Embedding, RecurrentConfig, RecurrentEncoder
 from seqnets.nn.chain import subkey
 from seqnets.nn.dense import Dense
 from seqnets.nn.initializers import input_kernel
-from seqnets.nn.regularize import dropout
 from seqnets.ops import arguments
 
 
@@ -67,7 +67,7 @@ class Tagger(nnx.Module):
             Logits `(B, T, C)` float32.
         """
         outputs, _ = self.encoder(self._read(inputs, subkey(key, 1)), lengths=lengths, key=subkey(key, 2))
-        return self.output(dropout(outputs, self.config.dropout, subkey(key, 3))).astype(jnp.float32)
+        return self.output(drop_steps(self.config, outputs, self.config.dropout, subkey(key, 3))).astype(jnp.float32)
 
     def _read(self, inputs: Array, key: Array | None) -> Array:
         if self.scale is None:

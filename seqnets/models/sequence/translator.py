@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any, NamedTuple
 
-import jax
 import jax.numpy as jnp
 from flax import nnx
 from jax import Array
@@ -12,17 +11,17 @@ from jax import Array
 from seqnets.data.words.kinds import vocabulary_from_json
 from seqnets.data.words.vocabulary import TokenVocabulary
 from seqnets.models.description import described, needed, stated
+from seqnets.models.recurrent_layers import Steps, drop_steps, make_cell, step_by_step
 from seqnets.models.sequence.config import TranslatorConfig
 from seqnets.models.sequence.recurrent import Embedding, RecurrentEncoder
 from seqnets.nn.attention import ATTENTIONS
-from seqnets.nn.cells import CELLS
 from seqnets.nn.chain import subkey
 from seqnets.nn.dense import Dense
 from seqnets.nn.initializers import input_kernel
-from seqnets.nn.regularize import dropout
+from seqnets.nn.remat import scan_in_chunks
 from seqnets.ops import arguments
 from seqnets.ops.masking import valid_steps
-from seqnets.ops.recurrent import Carry
+from seqnets.ops.recurrent import Carry, hidden_of
 
 
 class Source(NamedTuple):
@@ -74,10 +73,8 @@ class Translator(nnx.Module):
         self.source_embedding = Embedding(source, config, rngs=rngs)
         self.encoder = RecurrentEncoder(features, config, rngs=rngs)
         self.embedding = Embedding(vocabulary, config, rngs=rngs)
-        self.cells = nnx.List([
-            CELLS[config.cell](features + width if index == 0 else hidden, hidden, layer_norm=config.layer_norm, rngs=rngs)
-            for index in range(config.layers)
-        ])  # fmt: skip
+        sizes = [features + width, *[hidden] * (config.layers - 1)]
+        self.cells = nnx.List([make_cell(config, size, rngs=rngs) for size in sizes])
         if config.attention != "none":
             self.attention = ATTENTIONS[config.attention](hidden, width, features=config.attention_features, rngs=rngs)
         parts = self.cells[0].carry_parts * config.layers
@@ -105,7 +102,7 @@ class Translator(nnx.Module):
         tokens = arguments.tokens_of(tokens, ("batch",))
         carry = arguments.carries(self.cells, carry, tokens.shape[0])
         annotations = arguments.rows_of(annotations, tokens.shape[0], name="annotations", of="tokens")
-        found, carry, weights = self._advance(self.embedding(tokens), carry, annotations)
+        found, carry, weights = self._advance(step_by_step(self.config, self.cells), self.embedding(tokens), carry, annotations)
         return self._logits(found), carry, weights
 
     def __call__(self, sources: Source, tokens: Array, *, key: Array | None = None) -> tuple[Array, Array | None]:
@@ -122,23 +119,25 @@ class Translator(nnx.Module):
         annotations = self.encode(sources, key=key)
         tokens = arguments.tokens_of(tokens, ("batch", "time"))
         annotations = arguments.rows_of(annotations, tokens.shape[0], name="sources", of="tokens")
-        embedded = dropout(self.embedding(tokens, subkey(key, 3)), self.config.dropout, subkey(key, 4))
+        embedded = drop_steps(self.config, self.embedding(tokens, subkey(key, 3)), self.config.inputs_rate, subkey(key, 4))
+        steps, noise = step_by_step(self.config, self.cells, subkey(key, 6)), subkey(key, 7)
 
-        def advance(carry: Carry, x: Array) -> tuple[Carry, tuple[Array, Array | None]]:
-            found, carry, weights = self._advance(x, carry, annotations)
+        def advance(carry: Carry, time: tuple[Array, Array]) -> tuple[Carry, tuple[Array, Array | None]]:
+            found, carry, weights = self._advance(steps, time[0], carry, annotations, subkey(noise, time[1]))
             return carry, (found, weights)
 
-        _, (found, weights) = jax.lax.scan(advance, self.initialize_carry(annotations), embedded.swapaxes(0, 1))
-        found = dropout(found.swapaxes(0, 1), self.config.dropout, subkey(key, 5))
+        times = (embedded.swapaxes(0, 1), jnp.arange(tokens.shape[1]))
+        _, (found, weights) = scan_in_chunks(advance, self.initialize_carry(annotations), times, self.config.remat)
+        found = drop_steps(self.config, found.swapaxes(0, 1), self.config.dropout, subkey(key, 5))
         return self._logits(found), None if weights is None else weights.swapaxes(0, 1)
 
-    def _advance(self, x: Array, carry: Carry, annotations: Annotations) -> tuple[Array, Carry, Array | None]:
-        context, weights = self._look(_hidden(carry[-1]), annotations)
-        inputs, after = jnp.concatenate([x, context], axis=-1), []
-        for cell, state in zip(self.cells, carry, strict=True):
-            state, inputs = cell(state, inputs)
-            after.append(state)
-        return jnp.concatenate([inputs, x, context], axis=-1), tuple(after), weights
+    def _advance(
+        self, steps: Steps, x: Array, carry: Carry, annotations: Annotations, key: Array | None = None
+    ) -> tuple[Array, Carry, Array | None]:
+        context, weights = self._look(hidden_of(carry[-1]), annotations)
+        inputs = jnp.concatenate([x, context], axis=-1)
+        carry, hidden = steps(carry, self.cells[0].project(inputs), key, inputs)
+        return jnp.concatenate([hidden, x, context], axis=-1), carry, weights
 
     def _look(self, query: Array, annotations: Annotations) -> tuple[Array, Array | None]:
         if self.config.attention == "none":
@@ -155,10 +154,6 @@ class Translator(nnx.Module):
     def describe(self) -> dict[str, Any]:
         """Return the description that `from_description` reads."""
         return {"kind": "Translator", "config": asdict(self.config), "source": self.source.to_json()}
-
-
-def _hidden(state: Any) -> Array:
-    return getattr(state, "hidden", state)
 
 
 def from_description(description: Mapping[str, Any], vocabulary: Any) -> Translator:

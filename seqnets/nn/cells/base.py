@@ -11,6 +11,7 @@ from jax import Array
 from jax.nn.initializers import Initializer
 from jax.typing import DTypeLike
 
+from seqnets import settings
 from seqnets.errors import UserError
 from seqnets.nn.initializers import gate_blocks, input_kernel, recurrent_kernel
 from seqnets.nn.regularize import zoneout_shares
@@ -225,19 +226,17 @@ def is_as_stated(cell: nnx.RNNCellBase) -> bool:
 def check_sizes(**sizes: int) -> None:
     """Refuse a size below one, naming it."""
     for name, size in sizes.items():
-        if size < 1:
-            raise UserError(f"{name} must be at least 1, got {size}")
+        settings.whole(name, size, settings.POSITIVE)
 
 
 def choice(name: str, value: str, table: Mapping) -> str:
     """Refuse a value that is not a key of the table."""
-    if value not in table:
-        raise UserError(f"{name} must be one of {', '.join(map(repr, table))}, got {value!r}")
-    return value
+    return settings.choice(name, value, table)
 
 
 def _zoneout_rates(zoneout: float | Sequence[float], parts: int) -> tuple[float, ...]:
     rates = tuple(zoneout) if isinstance(zoneout, Sequence) else (float(zoneout),) * parts
     if len(rates) != parts or not all(0 <= rate < 1 for rate in rates):
-        raise UserError(f"zoneout must be a rate in [0, 1), or {parts} of them for this cell, got {zoneout!r}")
+        several = f"{parts} such rate{'s' * (parts > 1)}"
+        raise UserError(f"zoneout must be {settings.RATE}, or {several} for this cell, not {zoneout!r}")
     return rates

@@ -1,8 +1,9 @@
 """`seqnets train classifier`: a network that finds the class of an image."""
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
+from seqnets import settings
 from seqnets.data.images.config import ImageConfig
 from seqnets.models.classifier_config import ClassifierConfig
 from seqnets.tasks.recipe import Recipe, Tell
@@ -17,8 +18,11 @@ if TYPE_CHECKING:
 class LossConfig:
     """The loss: section `[loss]`."""
 
-    label_smoothing: float = 0.0
+    label_smoothing: Annotated[float, settings.RATE] = 0.0
     """Share of the target probability that is spread evenly over all classes."""
+
+    def __post_init__(self) -> None:
+        settings.settle(self, "loss")
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ import numpy as np
 import optax
 from flax import nnx
 
+from seqnets import settings
 from seqnets.data.images.augment import Augmentation
 from seqnets.data.images.config import ImageConfig
 from seqnets.data.images.loader import (
@@ -87,8 +88,7 @@ class ClassifierTask(MemorylessTask):
             raise UserError("the model has no preprocessing; set model.preprocessing, such as images.preprocessing()")
         if tuple(model.labels or ()) != images.classes:
             raise UserError("the model's labels are not the classes of the images; set model.labels = images.classes")
-        if not 0 <= label_smoothing < 1:
-            raise UserError(f"label_smoothing must be at least 0 and below 1, not {label_smoothing}")
+        settings.RATE.check("label_smoothing", label_smoothing)
         self.model, self.images, self.config = model, images, config or ImageConfig()
         self.label_smoothing, self._describes, self._tell = label_smoothing, describes or ClassifierConfig(), tell
         self._rule, self._pictures, self._told = model.preprocessing, dict[tuple[str, bool], Pictures](), set[str]()
