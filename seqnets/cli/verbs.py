@@ -55,7 +55,7 @@ def overview() -> str:
         "\n".join([f"{group}:", *(f"  {name:{width}}  {verb.summary}" for name, verb in VERBS.items() if verb.group == group)])
         for group in dict.fromkeys(verb.group for verb in VERBS.values())
     ]
-    last = "`seqnets train` without arguments learns from Python's source. `seqnets VERB --help` lists a verb's options."
+    last = "`seqnets train` learns from Python's source by default. `seqnets VERB --help` lists all options."
     return "\n\n".join(["usage: seqnets VERB ...", *groups, last])
 
 

@@ -106,7 +106,7 @@ def test_a_text_in_another_encoding_is_scored_as_the_advice_says(seqnets, corpus
               (("wide.txt", "--data.encoding", "utf-16"), ("same.txt",))]  # fmt: skip
     assert scores[0] == scores[1]
     alone = seqnets("evaluate", "run", "--data.encoding", "utf-16")
-    assert (alone.code, alone.err) == (2, "seqnets: --data.encoding is for a text of your own; give FILE, or leave it out\n")
+    assert (alone.code, alone.err) == (2, "seqnets: --data.encoding is for your own text; give FILE, or leave it out\n")
 
 
 def test_a_run_of_a_program_says_that_it_knows_no_text(seqnets, tmp_path):

@@ -43,7 +43,7 @@ def test_words_after_two_dashes_are_names(parser, words, run, files):
         (["--", ""], "RUN is empty; give a name or leave it out"),
         (["run", "--out", ""], "--out is empty; give a name or leave it out"),
         (["run", "--out"], "--out needs a value"),
-        (["run", "--prompt", "-x"], "--prompt needs a value; where the value begins with a dash, write --prompt=-x"),
+        (["run", "--prompt", "-x"], "--prompt needs a value; if the value begins with a dash, write --prompt=-x"),
         (["--json"], "RUN is missing; see `seqnets act --help`"),
         (["run", "-x", "--", "-y"], "unknown option '-x'; see `seqnets act --help`"),
     ],

@@ -66,8 +66,8 @@ def test_beams_are_those_of_the_library(seqnets, run_folder):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (("--beam", 4, "--temperature", 0.5), "--temperature has no use with it"),
-        (("--beam", 4, "--seed", 1), "--seed has no use with it"),
+        (("--beam", 4, "--temperature", 0.5), "--temperature has no effect"),
+        (("--beam", 4, "--seed", 1), "--seed has no effect"),
         (("--beam", 2, "--samples", 3), "fewer than --samples 3"),
     ],
 )
@@ -202,10 +202,10 @@ def test_stop_texts_understand_the_escapes_of_the_separator(seqnets, run_folder)
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (("--stop", r"\0"), r"the stop string '\x00' never comes: the model has no character '\x00'"),
+        (("--stop", r"\0"), r"the stop string '\x00' can never occur: the model has no character '\x00'"),
         (("--stop", r"\q"), r"--stop has an unknown escape '\q'; known are \n \t \r \0 \\ \xNN \uNNNN"),
-        (("--stop", "Ω"), "the stop string 'Ω' never comes: the model has no character 'Ω'"),
-        (("--stop", "Ω", "--beam", 2), "the stop string 'Ω' never comes: the model has no character 'Ω'"),
+        (("--stop", "Ω"), "the stop string 'Ω' can never occur: the model has no character 'Ω'"),
+        (("--stop", "Ω", "--beam", 2), "the stop string 'Ω' can never occur: the model has no character 'Ω'"),
         (("--prompt", r"one\ntwo"), r"use $'...\n...' of the shell, or a file"),
         (("--prompt", "one\udce9"), "the prompt is not UTF-8"),
         (("--prompt", "one e\u0301"), "no character U+0301 (COMBINING ACUTE ACCENT)"),

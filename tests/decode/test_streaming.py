@@ -82,7 +82,7 @@ def test_empty_stop_string_is_refused():
 
 @pytest.mark.parametrize("stop", ["Ω", "aΩ", "\\0"])
 def test_a_stop_string_that_never_comes_is_refused(stop):
-    with pytest.raises(UserError, match=r"never comes: the model has no character .*; leave it out or correct it"):
+    with pytest.raises(UserError, match=r"can never occur: the model has no character .*; leave it out or correct it"):
         TextStream(VOCABULARY, 10, ["a", stop])
     assert TextStream(bytes_vocabulary(), 10, [stop]).push(list(f"é{stop}".encode())) == "é"
 

@@ -103,7 +103,7 @@ def begun(tmp_path_factory):
 
 def assert_refused(folder, task, config, field):
     before = {path: path.read_bytes() for path in (folder / "run").rglob("*") if path.is_file()}
-    changed = rf"(({field})\S* was .* and is now .*|(its text|its vocabulary|{field}\S*) is another one than it was trained on)"
+    changed = rf"(({field})\S* was .* and is now .*|(its text|its vocabulary|{field}\S*) differs from the one it was trained on)"
     with pytest.raises(UserError, match=rf"'.*run' cannot be continued: {changed}; put it back, or give") as refused:
         fit(task, config, directory=folder / "run", progress=None)
     assert not re.search("[0-9a-f]{16}", str(refused.value).partition("continued: ")[2])
