@@ -23,7 +23,7 @@ FORBIDDEN = {  # what is meant instead
     r"\bbelongs? into\b": "belongs in",
     r"\bwhoever\b": "anyone",
     r"\bof several \w+ (?:one|each|only)\b": "only one of several",
-    r"\bauxiliary heads?\b": "auxiliary heads",
+    r"\bside[ ]heads?\b": "auxiliary heads",
     r"\bsigns?\b": "special tokens",
     r"\bif need be\b": "if needed",
     r"\bsave (?:for|those|texts)\b": "except",
@@ -32,7 +32,8 @@ FORBIDDEN = {  # what is meant instead
     r"\bone an? (?:image|step|row|layer|word|sample|example)\b|\ba (?:second|day) a\b": "per",
     r"\bwhere left out\b": "by default",
     r"\bwords after `seqnets\b": "arguments after",
-    r"\b(?:favor|colour|gray|neighbor|labeled|modeling|recognize|normalise|behaviour|centre)\w*\b": "American spelling",
+    r"\b(?:fav[o]ur|col[o]ur|gr[e]y|neighb[o]ur|behavi[o]ur|cent[r]e)\w*\b": "American spelling",
+    r"\b(?:label[l]ed|model[l]ing|recogni[s]e|normali[s]e)\w*\b": "American spelling",
 }
 ALLOWED = [  # titles, other meanings, and names of code
     r"Show(?:, Attend)? and Tell",

@@ -82,7 +82,7 @@ def step_by_step(config: CellConfig, cells: Sequence[Cell], key: Array | None = 
 
     Args:
         config: what stands between the layers.
-        cells: one a layer, lowest first.
+        cells: one per layer, lowest first.
         key: a JAX key for the noise that is the same at all steps of a sequence; None is inference.
 
     Returns:
