@@ -16,7 +16,7 @@ MobileNet                 torchvision (v2), timm (v1 and v2)
 ========================  ==================================================================
 
 All other networks keep their weights under our own names, which are the paths of their arrays: `stage1.0.conv1.kernel`.
-Torch's recurrent layers are read and written by `seqnets.weights.torch_rnn`.
+Recurrent layers of torch, Flax and Keras are read and written by `torch_rnn`, `flax_rnn` and `keras_rnn`.
 
 Example:
     >>> import tempfile
@@ -40,6 +40,12 @@ if TYPE_CHECKING:
     from seqnets.weights.convert import save_weights as save_weights
     from seqnets.weights.cudnn import cudnn_weights as cudnn_weights
     from seqnets.weights.cudnn import load_cudnn_weights as load_cudnn_weights
+    from seqnets.weights.flax_rnn import fill_flax_rnn as fill_flax_rnn
+    from seqnets.weights.flax_rnn import load_flax_rnn as load_flax_rnn
+    from seqnets.weights.flax_rnn import rnn_from_flax as rnn_from_flax
+    from seqnets.weights.keras_rnn import keras_rnn_weights as keras_rnn_weights
+    from seqnets.weights.keras_rnn import load_keras_rnn as load_keras_rnn
+    from seqnets.weights.keras_rnn import rnn_from_keras as rnn_from_keras
     from seqnets.weights.torch_rnn import load_torch_rnn as load_torch_rnn
     from seqnets.weights.torch_rnn import rnn_from_torch as rnn_from_torch
     from seqnets.weights.torch_rnn import torch_rnn_state_dict as torch_rnn_state_dict
@@ -50,6 +56,8 @@ if not TYPE_CHECKING:  # a checker that sees `__getattr__` takes every name for 
         {
             "convert": ["load_weights", "save_weights"],
             "cudnn": ["cudnn_weights", "load_cudnn_weights"],
+            "flax_rnn": ["fill_flax_rnn", "load_flax_rnn", "rnn_from_flax"],
+            "keras_rnn": ["keras_rnn_weights", "load_keras_rnn", "rnn_from_keras"],
             "torch_rnn": ["load_torch_rnn", "rnn_from_torch", "torch_rnn_state_dict"],
         },
     )

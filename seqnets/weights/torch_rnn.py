@@ -8,17 +8,16 @@ adds the two, export fills the second with zeros.
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Literal
 
-import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 
 from seqnets.errors import UserError
-from seqnets.nn import CELLS, RNN, BidirectionalRNN, Cell, CuDNN, GRUCell, LSTMCell, StackedRNN, VanillaCell
+from seqnets.nn import CELLS, RNN, BidirectionalRNN, Cell, StackedRNN, VanillaCell
+from seqnets.weights.cell_arrays import KIND_OF_GATES, CellArrays, arrays_of, cells_of, fill, known_cell, widened
 from seqnets.weights.tensors import as_array
 
 _PARTS = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
 _SHOWN = 8
-_KIND_OF_GATES = {1: "vanilla", 3: "gru", 4: "lstm"}
 
 StateDict = Mapping[str, Any]
 
@@ -77,8 +76,8 @@ def load_torch_rnn(layer: StackedRNN | BidirectionalRNN | RNN | Cell, state_dict
     """
     arrays = _arrays(state_dict, prefix)
     _refuse_differences({name: a.shape for name, a in torch_rnn_state_dict(layer).items()}, arrays)
-    for suffix, cell in _cells(layer):
-        _load_cell(cell, {part: arrays[f"{part}_{suffix}"] for part in _PARTS})
+    parts = [(cell, [arrays[f"{part}_{suffix}"] for part in _PARTS]) for suffix, cell in _cells(layer)]
+    fill([(cell, CellArrays(kernel.T, recurrent.T, *biases)) for cell, (kernel, recurrent, *biases) in parts])
 
 
 def torch_rnn_state_dict(layer: StackedRNN | BidirectionalRNN | RNN | Cell) -> dict[str, np.ndarray]:
@@ -104,42 +103,16 @@ def torch_rnn_state_dict(layer: StackedRNN | BidirectionalRNN | RNN | Cell) -> d
 
 def _cells(layer: Any) -> Iterator[tuple[str, Cell]]:
     """Yield torch's suffix and the cell, for every layer and direction."""
-    layer = layer.layer if isinstance(layer, CuDNN) else layer
-    layers = layer.layers if isinstance(layer, StackedRNN) else [layer]
-    for index, part in enumerate(layers):
-        if isinstance(part, BidirectionalRNN):
-            yield f"l{index}", _torch_like(part.forward.cell)
-            yield f"l{index}_reverse", _torch_like(part.backward.cell)
-        else:
-            yield f"l{index}", _torch_like(part.cell if isinstance(part, RNN) else part)
-
-
-def _torch_like(cell: Any) -> Cell:
-    known = isinstance(cell, VanillaCell | LSTMCell | GRUCell)
-    before = isinstance(cell, GRUCell) and cell.reset == "before"
-    if not known or before or cell.layer_norm:
-        what = "a GRU with reset='before'" if before else f"{type(cell).__name__}{' with layer norm' * known}"
-        raise UserError(f"torch has no counterpart of {what}; it has vanilla, LSTM and GRU (reset='after') without layer norm")
-    return cell
+    for number, back, cell in cells_of(layer):
+        cell = known_cell(cell, "torch")
+        if " with " in cell.recurrence.name:
+            raise UserError(f"torch has no counterpart of this {type(cell).__name__}: {cell.recurrence.name}")
+        yield f"l{number}{'_reverse' * back}", cell
 
 
 def _export_cell(cell: Cell) -> dict[str, np.ndarray]:
-    bias = np.asarray(cell.bias[...])
-    second = np.zeros_like(bias)
-    if isinstance(cell, GRUCell):
-        second[-cell.hidden_features :] = np.asarray(cell.recurrent_bias[...])
-    kernels = (np.ascontiguousarray(np.asarray(kernel[...]).T) for kernel in (cell.kernel, cell.recurrent_kernel))
-    return dict(zip(_PARTS, (*kernels, bias, second)))
-
-
-def _load_cell(cell: Cell, arrays: dict[str, np.ndarray]) -> None:
-    first, second = arrays["bias_ih"], arrays["bias_hh"].copy()
-    if isinstance(cell, GRUCell):
-        cell.recurrent_bias[...] = jnp.asarray(second[-cell.hidden_features :], cell.param_dtype)
-        second[-cell.hidden_features :] = 0
-    cell.kernel[...] = jnp.asarray(arrays["weight_ih"].T, cell.param_dtype)
-    cell.recurrent_kernel[...] = jnp.asarray(arrays["weight_hh"].T, cell.param_dtype)
-    cell.bias[...] = jnp.asarray(first + second, cell.param_dtype)
+    kernel, recurrent, first, second = arrays_of(cell)
+    return dict(zip(_PARTS, (np.ascontiguousarray(kernel.T), np.ascontiguousarray(recurrent.T), first, second)))
 
 
 def _arrays(state_dict: StateDict, prefix: str) -> dict[str, np.ndarray]:
@@ -150,7 +123,7 @@ def _arrays(state_dict: StateDict, prefix: str) -> dict[str, np.ndarray]:
     found = {name.removeprefix(prefix): value for name, value in state_dict.items() if name.startswith(prefix)}
     if prefix and not found:
         raise UserError(f"no name begins with {prefix!r}; there are {_listed(state_dict)}")
-    arrays = {_of_layer(name): _widened(as_array(value, prefix + name)) for name, value in found.items()}
+    arrays = {_of_layer(name): widened(as_array(value, prefix + name)) for name, value in found.items()}
     if any(name.startswith("weight_hr_") for name in arrays):
         raise UserError("these weights belong to an LSTM with projections (proj_size), which our LSTM does not have")
     for name in [name for name in arrays if name.startswith("weight_hh_")]:
@@ -162,10 +135,6 @@ def _arrays(state_dict: StateDict, prefix: str) -> dict[str, np.ndarray]:
 def _of_layer(name: str) -> str:
     # nn.LSTMCell and the other cells name their arrays as layers do, without the layer's number
     return f"{name}_l0" if name in _PARTS else name
-
-
-def _widened(array: np.ndarray) -> np.ndarray:
-    return array.astype(np.float32) if array.dtype.itemsize < 4 else array
 
 
 def _listed(names: Iterable[str]) -> str:
@@ -183,7 +152,7 @@ def _build(arrays: dict[str, np.ndarray], activation: Literal["tanh", "relu"], r
             if name not in arrays or arrays[name].ndim != 2:
                 raise UserError(f"{name} must be a matrix, and is {arrays[name].shape if name in arrays else 'missing'}")
         rows, hidden = arrays[f"weight_hh_{suffix}"].shape
-        kind = _KIND_OF_GATES.get(rows // max(hidden, 1))
+        kind = KIND_OF_GATES.get(rows // max(hidden, 1))
         if kind is None or rows % max(hidden, 1):
             raise UserError(f"weight_hh_{suffix} has shape {(rows, hidden)}; its rows must be 1, 3 or 4 times its columns")
         options = {"activation": activation} if CELLS[kind] is VanillaCell else {}
