@@ -39,5 +39,20 @@ def on_demand(
     return found, lambda: everything, everything
 
 
+class Late:
+    """A module that is imported when one of its names is used.
+
+    Example:
+        >>> Late("math").sqrt(4)
+        2.0
+    """
+
+    def __init__(self, module: str) -> None:
+        self._module = module
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(import_module(self._module), name)
+
+
 def _below(package: str, module: str) -> str:
     return module if module.startswith("seqnets.") else f"{package}.{module}"

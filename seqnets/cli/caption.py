@@ -3,6 +3,7 @@
 import argparse
 import json
 from collections.abc import Iterator, Sequence
+from dataclasses import fields
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,10 +13,10 @@ from seqnets.cli.parser import Parser
 from seqnets.cli.seed import Seed, add_seed
 from seqnets.cli.trained import load_trained
 from seqnets.cli.verbs import VERBS
+from seqnets.decode.filters import FilterConfig
 from seqnets.errors import UserError
 from seqnets.viz.figure_file import check_figure, check_folder, say, write_figure
 
-_OF_DRAWING = ("temperature", "top_k", "top_p", "min_p")
 _DONE, _NONE_READ = 0, 2
 _EPILOG = """\
 IMAGES are files, folders (searched recursively) and patterns such as 'photos/*.jpg'. The captions go to standard
@@ -77,7 +78,7 @@ def _parser(default: Any) -> Parser:
 
 def _config(found: argparse.Namespace, kind: Any) -> Any:
     given = given_fields(found, kind, without=("attention",))
-    drawing = [name for name in _OF_DRAWING if given.get(name) is not None]
+    drawing = [field.name for field in fields(FilterConfig) if given.get(field.name) is not None]
     if drawing and given.get("method", "sample") != "sample":
         option = drawing[0].replace("_", "-")
         raise UserError(f"--{option} is for drawing, but --method {given['method']} does not draw; leave one out")

@@ -1,36 +1,85 @@
-"""Turns logits into a character: penalty, temperature, top-k, top-p, min-p, and the draw."""
+"""Turns logits into a token: penalty, temperature, top-k, top-p, min-p, and the draw.
 
-from typing import Any, NamedTuple
+A new filter is a setting of `FilterConfig`, a function, and an entry of `FILTERS`, all in this file: the configurations of text
+and of captions inherit the setting, and so the command line has it.
+"""
 
-import jax
-import jax.numpy as jnp
-from jax import Array
-from jax.typing import ArrayLike
+from __future__ import annotations
+
+from collections import namedtuple
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Annotated, Any
+
+from seqnets import settings
+from seqnets.exports import Late
+
+if TYPE_CHECKING:
+    import jax
+    import jax.numpy as jnp
+    from jax import Array
+    from jax.typing import ArrayLike
+
+    Filters = Any
+else:  # settings are read without JAX
+    jax, jnp = Late("jax"), Late("jax.numpy")
 
 # a power of two: dividing by it is exact and keeps the order of the logits
 _COLDEST = 2.0**-20
-_LARGEST = {"top_k": 2**31 - 1}  # an int beyond any vocabulary's size; for the others, the largest float32
 _SUMS_ALIKE = 1e-6
 
 
-class Filters(NamedTuple):
-    """The active filters with their settings; a filter that is None is not compiled.
+@dataclass(frozen=True)
+class FilterConfig:
+    """What happens to the logits before a token is drawn.
 
-    The settings are arrays of shape (), so that a new value does not cause a recompilation.
+    Raises:
+        UserError: a setting is out of its range.
 
-    Attributes:
-        temperature: divides the logits; 0 is greedy.
-        repetition_penalty: see `penalize`.
-        top_k: see `keep_top_k`.
-        top_p: see `keep_top_p`.
-        min_p: see `keep_min_p`.
+    Example:
+        >>> FilterConfig(top_p=1.5)
+        Traceback (most recent call last):
+        ...
+        seqnets.errors.UserError: top_p must be above 0 and at most 1, not 1.5
     """
 
-    temperature: Array
-    repetition_penalty: Array | None = None
-    top_k: Array | None = None
-    top_p: Array | None = None
-    min_p: Array | None = None
+    temperature: Annotated[float, settings.NOT_NEGATIVE] = 1.0
+    """Divides the logits: below 1 is safer, above 1 is wilder, 0 always takes the likeliest token."""
+    repetition_penalty: Annotated[float | None, settings.ABOVE_ZERO] = None
+    """Divide positive logits of recent tokens by this, multiply negative ones; above 1 discourages repetition."""
+    repetition_window: Annotated[int, settings.Range(least=1, most=1 << 16)] = 16
+    """How many of the last tokens, including a prompt's, the penalty considers."""
+    top_k: Annotated[int | None, settings.POSITIVE] = None
+    """Draw only from the k likeliest tokens."""
+    top_p: Annotated[float | None, settings.SHARE_ABOVE_ZERO] = None
+    """Draw from the fewest tokens whose probability reaches p (nucleus sampling), 0 < p <= 1."""
+    min_p: Annotated[float | None, settings.SHARE_ABOVE_ZERO] = None
+    """Draw from the tokens with at least p times the likeliest token's probability, 0 < p <= 1."""
+
+    def __post_init__(self) -> None:
+        settings.settle(self)
+
+    @property
+    def looks_back(self) -> int:
+        """How many tokens the filters that are on look back at."""
+        return self.repetition_window if self.repetition_penalty is not None else 0
+
+
+FILTERS = {
+    "repetition_penalty": lambda logits, penalty, recent: penalize(logits, recent, penalty),
+    "temperature": lambda logits, temperature, recent: logits / jnp.maximum(temperature, _COLDEST),
+    "top_k": lambda logits, k, recent: keep_top_k(logits, k),
+    "top_p": lambda logits, p, recent: keep_top_p(logits, p),
+    "min_p": lambda logits, p, recent: keep_min_p(logits, p),
+}
+"""In the order in which they are applied: each gets what the one before left, its setting, and the recent tokens."""
+
+if not TYPE_CHECKING:
+    _NAMES = [field.name for field in fields(FilterConfig) if field.name in FILTERS]
+    Filters = namedtuple("Filters", _NAMES, defaults=[None] * (len(_NAMES) - 1))
+    Filters.__doc__ = """The active filters with their settings; a filter that is None is not compiled.
+
+    The settings are arrays of shape (), so that a new value does not cause a recompilation.
+    """
 
 
 def filters_of(config: Any) -> Filters:
@@ -44,17 +93,19 @@ def filters_of(config: Any) -> Filters:
         >>> filters_of(SimpleNamespace(temperature=0.5, top_k=10**12)).top_k.item()
         2147483647
     """
-    given = {name: getattr(config, name, None) for name in Filters._fields}
-    return Filters(**{name: _setting(name, value) for name, value in given.items() if value is not None})
+    given = {name: getattr(config, name, None) for name in FILTERS}
+    make: Any = Filters
+    return make(**{name: _setting(value) for name, value in given.items() if value is not None})
 
 
-def _setting(name: str, value: float) -> Array:
-    dtype = jnp.int32 if name == "top_k" else jnp.float32
-    return jnp.asarray(min(value, _LARGEST.get(name, float(jnp.finfo(jnp.float32).max))), dtype)
+def _setting(value: float) -> Array:
+    if isinstance(value, int):
+        return jnp.int32(min(value, 2**31 - 1))  # beyond any vocabulary's size
+    return jnp.float32(min(value, float(jnp.finfo(jnp.float32).max)))
 
 
 def filtered(filters: Filters, logits: Array, recent: Array) -> Array:
-    """Apply the filters in the order of their definition: penalty, temperature, top-k, top-p, min-p.
+    """Apply the filters in the order of `FILTERS`: penalty, temperature, top-k, top-p, min-p.
 
     Each sees the result of the one before. At temperature 0 the logits are divided by 2^-20, exactly.
 
@@ -72,15 +123,9 @@ def filtered(filters: Filters, logits: Array, recent: Array) -> Array:
         >>> filtered(filters, jnp.array([[1.0, 2.0, 3.0]]), jnp.zeros((1, 0), int)).tolist()
         [[-inf, 4.0, 6.0]]
     """
-    if filters.repetition_penalty is not None:
-        logits = penalize(logits, recent, filters.repetition_penalty)
-    logits = logits / jnp.maximum(filters.temperature, _COLDEST)
-    if filters.top_k is not None:
-        logits = keep_top_k(logits, filters.top_k)
-    if filters.top_p is not None:
-        logits = keep_top_p(logits, filters.top_p)
-    if filters.min_p is not None:
-        logits = keep_min_p(logits, filters.min_p)
+    for name, apply in FILTERS.items():
+        if (setting := getattr(filters, name)) is not None:
+            logits = apply(logits, setting, recent)
     return logits
 
 

@@ -258,3 +258,25 @@ def test_images_of_different_numbers(model):
 def test_long_enough_for_a_least_length(model):
     assert CaptionConfig(min_length=40).rules(model.vocabulary).max_length == 40
     assert CaptionConfig().rules(model.vocabulary).max_length == 20
+
+
+@pytest.mark.parametrize("window", [1, 3])
+def test_a_repetition_penalty_sees_the_last_words(window):
+    model = TableCaptioner(words=5, seed=1)
+    rules = CaptionConfig(min_length=6, max_length=6).rules(model.vocabulary)
+    how = {"method": "sample", "temperature": 0.0, "max_length": 6, "min_length": 6}
+    found = decode_captions(model, KINDS[:3], repetition_penalty=5.0, repetition_window=window, **how)
+    plain = decode_captions(model, KINDS[:3], **how)
+    assert [one[0].tokens.tolist() for one in found] != [one[0].tokens.tolist() for one in plain]
+    for kind, (caption,) in zip(KINDS[:3], found):
+        annotations, words, token = model.encode(np.array([kind])), [], rules.begin
+        carry = model.initialize_carry(annotations)
+        for _ in range(6):
+            logits, carry, _ = model.step(jnp.array([token]), carry, annotations)
+            row = np.array(logits[0], np.float64)
+            row[[*rules.forbidden, rules.end]] = -np.inf
+            for word in set(words[-window:]):
+                row[word] *= 0.2 if row[word] > 0 else 5
+            token = int(row.argmax())
+            words.append(token)
+        assert caption.tokens.tolist() == words

@@ -4,18 +4,18 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from seqnets import settings
+from seqnets.decode.filters import FilterConfig, Filters, filters_of
 from seqnets.errors import UserError
 
 if TYPE_CHECKING:
     from seqnets.decode.captions.rules import CaptionRules
-    from seqnets.decode.filters import Filters
 
 CaptionMethod = Literal["beam", "greedy", "sample"]
 WORDS, LETTERS = 20, 150  # the default greatest length
 
 
 @dataclass(frozen=True)
-class CaptionConfig:
+class CaptionConfig(FilterConfig):
     """How captions are searched or drawn.
 
     Raises:
@@ -40,21 +40,13 @@ class CaptionConfig:
     """The fewest words in a caption."""
     length_penalty: Annotated[float, settings.NOT_NEGATIVE] = 0.7
     """Power of the length penalty of the beam search; 0 favors short captions."""
-    temperature: Annotated[float, settings.NOT_NEGATIVE] = 1.0
-    """Divides the logits that are drawn from; 0 is greedy."""
-    top_k: Annotated[int | None, settings.POSITIVE] = None
-    """Draw only from the k likeliest words."""
-    top_p: Annotated[float | None, settings.SHARE_ABOVE_ZERO] = None
-    """Draw from the fewest likeliest words whose total probability reaches this value."""
-    min_p: Annotated[float | None, settings.SHARE_ABOVE_ZERO] = None
-    """Draw from words with at least this fraction of the likeliest word's probability."""
     allow_unknown: bool = False
     """Allow the token for unknown words in a caption."""
     attention: bool = True
     """Keep the attention maps."""
 
     def __post_init__(self) -> None:
-        settings.settle(self)
+        super().__post_init__()
         if self.method == "beam" and self.n_best > self.beam:
             raise UserError(
                 f"a beam of {self.beam} finds {self.beam} captions at most, fewer than n_best {self.n_best}; widen it"
@@ -71,12 +63,11 @@ class CaptionConfig:
         length = self.max_length or max(self.min_length, WORDS if vocabulary.kind == "words" else LETTERS)
         signs = (vocabulary.pad, vocabulary.begin, *(() if self.allow_unknown else (vocabulary.unknown,)))
         width = {"beam": self.beam, "greedy": 1, "sample": self.n_best}[self.method]
-        return CaptionRules(vocabulary.begin, vocabulary.end, length, self.min_length, signs, width, self.n_best, self.attention)
+        shape = (length, self.min_length, signs, width, self.n_best, self.attention, self.looks_back)
+        return CaptionRules(vocabulary.begin, vocabulary.end, *shape)
 
-    def filters(self) -> "Filters | None":
+    def filters(self) -> Filters | None:
         """Return the filters applied to logits before drawing; None where nothing is drawn."""
         if self.method != "sample":
             return None
-        from seqnets.decode.filters import filters_of
-
         return filters_of(self)

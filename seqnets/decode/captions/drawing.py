@@ -78,7 +78,7 @@ def _written(
     drawing: _Drawing, read: tuple[Array, Any, Array | None], rules: CaptionRules, filters: Filters | None, keys: Array
 ) -> _Drawing:
     logits, carry, attention = read
-    token = _drawn(permitted(rules, logits, drawing.t), filters, keys, drawing.t)
+    token = _drawn(permitted(rules, logits, drawing.t), filters, keys, drawing.t, _recent(drawing, rules.looks_back))
     chosen = jnp.take_along_axis(logits, token[..., None], axis=-1)[..., 0]
     ends = token == rules.end
     # the step after the last word only checks for the end
@@ -100,7 +100,13 @@ def _written(
     )
 
 
-def _drawn(logits: Array, filters: Filters | None, keys: Array, t: Array) -> Array:
+def _recent(drawing: _Drawing, window: int) -> Array:
+    steps = len(drawing.written) if window else 0
+    places = jnp.arange(steps)[:, None, None]
+    return jnp.where(places >= drawing.t - window, drawing.written[:steps], -1).reshape(steps, drawing.token.size).T
+
+
+def _drawn(logits: Array, filters: Filters | None, keys: Array, t: Array, recent: Array) -> Array:
     if filters is None:
         return jnp.argmax(logits, axis=-1).astype(jnp.int32)
     width, rows, vocabulary = logits.shape
@@ -110,7 +116,7 @@ def _drawn(logits: Array, filters: Filters | None, keys: Array, t: Array) -> Arr
 
     every = jax.vmap(jax.vmap(noise, (0, None)), (None, 0))(keys, jnp.arange(width))
     flat = logits.reshape(-1, vocabulary)
-    kept = filtered(filters, flat, jnp.zeros((width * rows, 0), jnp.int32))
+    kept = filtered(filters, flat, recent)
     return draw(filters, kept, every.reshape(-1, vocabulary)).reshape(width, rows)
 
 

@@ -24,6 +24,7 @@ class CaptionRules:
         width: beams, or captions drawn for each image.
         n_best: captions returned for each image, at most `width`.
         attention: whether to return the attention maps.
+        looks_back: how many of the last tokens the filters consider.
     """
 
     begin: int
@@ -34,6 +35,7 @@ class CaptionRules:
     width: int = 1
     n_best: int = 1
     attention: bool = True
+    looks_back: int = 0
 
 
 class Hypotheses(NamedTuple):

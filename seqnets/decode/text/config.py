@@ -5,12 +5,13 @@ from typing import Annotated, Literal
 
 from seqnets import settings
 from seqnets.data.token_kinds import UnknownPolicy
+from seqnets.decode.filters import FilterConfig
 
 MANY = settings.Range(least=1, most=1 << 16)  # the most texts, beams or parts that run side by side
 
 
 @dataclass(frozen=True)
-class SamplingConfig:
+class SamplingConfig(FilterConfig):
     """How to draw characters, and when to stop.
 
     Raises:
@@ -23,25 +24,13 @@ class SamplingConfig:
 
     length: Annotated[int, settings.NOT_NEGATIVE] = 400
     """The number of new characters. A model of bytes continues until this many characters are complete."""
-    temperature: Annotated[float, settings.NOT_NEGATIVE] = 1.0
-    """Divides the logits: below 1 is safer, above 1 is wilder, 0 always takes the likeliest character."""
-    top_k: Annotated[int | None, settings.POSITIVE] = None
-    """Draw only from the k likeliest characters."""
-    top_p: Annotated[float | None, settings.SHARE_ABOVE_ZERO] = None
-    """Draw from the fewest characters whose probability reaches p (nucleus sampling), 0 < p <= 1."""
-    min_p: Annotated[float | None, settings.SHARE_ABOVE_ZERO] = None
-    """Draw from the characters with at least p times the likeliest character's probability, 0 < p <= 1."""
-    repetition_penalty: Annotated[float | None, settings.ABOVE_ZERO] = None
-    """Divide positive logits of recent characters by this, multiply negative ones; above 1 discourages repetition."""
-    repetition_window: Annotated[int, settings.Range(least=1, most=1 << 16)] = 16
-    """How many of the last characters, including the prompt's, the penalty considers."""
     stop: tuple[str, ...] | str = ()
     """Stop just before the first of these strings, or before this one; it is not part of the text."""
     unknown: UnknownPolicy = "error"
     """What to do with characters of the prompt that the vocabulary lacks."""
 
     def __post_init__(self) -> None:
-        settings.settle(self)
+        super().__post_init__()
         if isinstance(self.stop, str):
             object.__setattr__(self, "stop", (self.stop,))
 

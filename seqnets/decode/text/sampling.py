@@ -174,7 +174,7 @@ class _Loop:
     def __init__(self, split: Split, config: SamplingConfig, samples: int, separator: tuple[int, ...], chunk: int) -> None:
         self._split, self._samples, self.length = split, samples, config.length
         self.steps = min(chunk, max(1, _NOISE_NUMBERS // (samples * len(split.vocabulary))))
-        penalized = config.repetition_window if config.repetition_penalty is not None else 0
+        penalized = config.looks_back
         self._rules = _Rules(self.steps, tuple(separator), penalized, split.vocabulary.kind == "bytes")
         self._filters = filters_of(config)
         self._window = max(len(separator), penalized)
