@@ -180,7 +180,7 @@ POOLS = [pool.max_pool, pool.max_pool_with_indices, pool.average_pool]
     ({"window": 2, "stride": 0, "padding": "SAME"}, "stride must be at least 1, not 0"),
     ({"window": (0, 2)}, "window must be at least 1, not 0"),
     ({"window": 2, "stride": -1}, "stride must be at least 1, not -1"),
-    ({"window": 2, "padding": 2}, "padding 2 is too large: a window of 2 rows would see padding alone; give less than 2"),
+    ({"window": 2, "padding": 2}, "padding 2 is too large: a window of 2 rows would see only padding; give less than 2"),
     ({"window": (3, 1), "padding": (1, 1)}, r"padding \(1, 1\) is too large: a window of 1 columns"),
     ({"window": 2.5}, r"give a whole number, or two of them for \(height, width\), not 2.5"),
     ({"window": (2, 2, 2)}, r"give a whole number, or two"),
