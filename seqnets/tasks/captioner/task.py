@@ -177,7 +177,7 @@ def ignored_warning(figures: Mapping[str, float]) -> list[str]:
     """Return a warning if captions are equally likely with other images.
 
     Example:
-        >>> ignored_warning({"image_gain": 0.001})[0][:39]
+        >>> ignored_warning({"image_gain": 0.001})[0][:40]
         'warning: the model hardly uses the image'
         >>> ignored_warning({"image_gain": 0.5}), ignored_warning({})
         ([], [])
