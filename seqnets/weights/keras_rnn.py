@@ -40,8 +40,8 @@ def rnn_from_keras(
 
     Args:
         weights: what `layer.get_weights()` gives, or a list of these, one per layer.
-        activation: activation of a SimpleRNN, which its weights do not tell.
-        reset_after: the form of a GRU without bias, which its weights do not tell.
+        activation: activation of a SimpleRNN, which its weights do not show.
+        reset_after: the form of a GRU without bias, which its weights do not show.
         rngs: makes the weights that are then overwritten.
 
     Returns:
