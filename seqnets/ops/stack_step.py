@@ -15,8 +15,7 @@ from jax import Array
 
 from seqnets.errors import UserError
 from seqnets.ops import arguments
-from seqnets.ops.backends import native
-from seqnets.ops.native.cells import CELLS
+from seqnets.ops.native.cells import CELLS, vectors_of
 from seqnets.ops.native.library import library
 from seqnets.ops.recurrent import Carry, Recurrence, RecurrentWeights
 
@@ -100,7 +99,7 @@ def step(recurrence: Recurrence, stack: PackedStack, carries: Sequence[Carry], p
 
 def _weights(recurrence: Recurrence, layer: LayerWeights, number: int, hidden: int) -> list[Array]:
     input_product = [jnp.zeros(0, jnp.float32) if array is None else array for array in (layer.kernel, layer.bias)]
-    arrays = [*input_product, *layer.recurrent.kernels, *native.vectors_of(recurrence, layer.recurrent)]
+    arrays = [*input_product, *layer.recurrent.kernels, *vectors_of(recurrence, layer.recurrent)]
     if [array.shape if array.size else (0,) for array in arrays] != _shapes(recurrence, hidden, lowest=number == 0):
         raise UserError(f"the packed weights of layer {number} are not for {hidden} hidden features of {recurrence.name}")
     return arrays

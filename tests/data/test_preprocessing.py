@@ -10,7 +10,8 @@ import pytest
 from PIL import Image
 
 from seqnets.data.images.files import ImageError
-from seqnets.data.images.preprocessing import IMAGENET_MEAN, IMAGENET_STD, Preprocessing
+from seqnets.data.images.preprocessing import Preprocessing
+from seqnets.data.images.published import IMAGENET_MEAN, IMAGENET_STD
 from seqnets.errors import UserError
 
 SIZES = [(300, 200), (200, 301), (257, 256), (64, 500), (97, 41)]

@@ -10,6 +10,7 @@ import numpy as np
 from PIL import Image
 
 from seqnets.data.images.files import MAX_PIXELS, ImageError, as_mode, open_image
+from seqnets.data.images.published import IMAGENET_MEAN, IMAGENET_STD, huggingface, timm
 from seqnets.errors import UserError
 
 Interpolation = Literal["nearest", "bilinear", "bicubic", "lanczos", "box", "hamming"]
@@ -20,8 +21,6 @@ Array = TypeVar("Array")
 
 # a very thin picture, which would be resized to more, is resized only inside the crop
 _MOST_RESIZED = 1 << 24  # pixels
-
-IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
 @dataclass(frozen=True)
@@ -177,9 +176,7 @@ class Preprocessing:
             >>> Preprocessing.from_huggingface({"size": {"shortest_edge": 224}, "crop_pct": 0.875, "resample": 3}).resize
             256
         """
-        from seqnets.data.images.published import huggingface
-
-        return huggingface(config)
+        return cls(**huggingface(config))
 
     @classmethod
     def from_timm(cls, config: Mapping[str, Any]) -> "Preprocessing":
@@ -192,9 +189,7 @@ class Preprocessing:
             >>> Preprocessing.from_timm({"input_size": [3, 224, 224], "crop_pct": 0.95, "interpolation": "bicubic"}).resize
             235
         """
-        from seqnets.data.images.published import timm
-
-        return timm(config)
+        return cls(**timm(config))
 
     def _cut(self, image: Image.Image, name: str) -> Image.Image:
         width, height = self._resized_size(image.size)

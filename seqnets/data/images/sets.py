@@ -14,7 +14,8 @@ from seqnets.data.images import cifar, idx
 from seqnets.data.images import folder as image_folder
 from seqnets.data.images.array import error_of
 from seqnets.data.images.folder import ImageFile
-from seqnets.data.images.preprocessing import IMAGENET_MEAN, IMAGENET_STD, Preprocessing
+from seqnets.data.images.preprocessing import Preprocessing
+from seqnets.data.images.published import IMAGENET_MEAN, IMAGENET_STD
 from seqnets.data.read_ahead import read_ahead
 from seqnets.errors import UserError
 

@@ -21,7 +21,7 @@ from jax import Array
 from seqnets.ops import self_check
 from seqnets.ops.backends import reference
 from seqnets.ops.derivatives import differentiable
-from seqnets.ops.native.cells import CELLS, gradient
+from seqnets.ops.native.cells import CELLS, gradient, vectors_of
 from seqnets.ops.native.library import default_threads, library
 from seqnets.ops.recurrent import Carry, Recurrence, RecurrentWeights, hidden_of
 from seqnets.ops.timestep import TimeInputs
@@ -177,11 +177,6 @@ def _masks(inputs: TimeInputs) -> Masks:
     resets = jnp.zeros(shape, bool) if inputs.resets is None else inputs.resets.astype(bool)
     valid = jnp.ones(shape, bool) if inputs.valid is None else inputs.valid.astype(bool)
     return resets, valid
-
-
-def vectors_of(recurrence: Recurrence, weights: RecurrentWeights) -> list[Array]:
-    """Return the vectors that a recurrence's C++ kernels read, in their order, with empty arrays for missing ones."""
-    return [weights.vectors.get(name, jnp.zeros(0, jnp.float32)) for name in CELLS[recurrence.name].vectors]
 
 
 def _resized(array: Array, shape: tuple[int, ...]):

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import jax.numpy as jnp
 from jax import Array
 
-from seqnets.ops.recurrent import RecurrentWeights, Vectors
+from seqnets.ops.recurrent import Recurrence, RecurrentWeights, Vectors
 
 Widths = Callable[[int, int], list[int]]  # (hidden features, number of kernels) -> last axes of arrays (T, B, ...)
 HiddenGradient = Callable[[Array], Array]  # d_products of a kernel that multiplies the hidden state -> that kernel's gradient
@@ -99,3 +99,8 @@ CELLS = {
         vectors=("depth_bias",),
     ),
 }
+
+
+def vectors_of(recurrence: Recurrence, weights: RecurrentWeights) -> list[Array]:
+    """Return the vectors that a recurrence's C++ kernels read, in their order, with empty arrays for missing ones."""
+    return [weights.vectors.get(name, jnp.zeros(0, jnp.float32)) for name in CELLS[recurrence.name].vectors]
