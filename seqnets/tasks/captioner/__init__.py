@@ -99,7 +99,7 @@ def completed(config: CaptionerRunConfig) -> CaptionerRunConfig:
     return settings.replaced(config, {"train": {"freeze": tuple(dict.fromkeys(("encoder", *train.freeze)))}})
 
 
-def held_out(run: "Run", config: CaptionerRunConfig) -> list[str]:
+def shown_captions(run: "Run", config: CaptionerRunConfig) -> list[str]:
     """Return figures and captions of held-out drawn scenes, with a picture of attention; nothing for photographs."""
     if config.images:
         return []
@@ -126,7 +126,7 @@ RECIPE = Recipe(
     without="scenes",
     suffix="-captioner",
     make=make,
-    shown=held_out,
+    shown=shown_captions,
     commands=commands,
     figures="CIDEr BLEU-4",
     paths=("captions", "images", "model.encoder_weights", "data.split_lists", "data.word_vectors"),
