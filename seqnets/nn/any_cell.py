@@ -1,7 +1,7 @@
 """A loop over a cell that can only be called: Flax's own, or a subclass with its own step."""
 
-from collections.abc import Mapping
-from contextlib import nullcontext
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import jax
@@ -48,9 +48,8 @@ def scan_any_cell(
     """
     axes = {nnx.All(nnx.RngState, broadcast_rngs): None, **(state_axes or _DEFAULT)}
     filters, kinds = tuple(axes), tuple(axes.values())
-    one_key = nullcontext() if broadcast_rngs is None else nnx.split_rngs(cell, splits=1, only=broadcast_rngs, squeeze=True)
-    with one_key:
-        graph, *groups = nnx.split(cell, *filters)
+    with _one_key(cell, broadcast_rngs) as keyed:
+        graph, *groups = nnx.split(keyed, *filters)
         shared = [group for group, kind in zip(groups, kinds, strict=True) if kind is None]
         changed: list[bool] = []
 
@@ -72,6 +71,20 @@ def scan_any_cell(
         if any(changed):  # the next call continues from here
             nnx.update(cell, *carried, *_time_back(own, kinds))
     return outputs, last, states
+
+
+@contextmanager
+def _one_key(cell: nnx.RNNCellBase, streams: Filter) -> Iterator[nnx.RNNCellBase]:
+    """Give random streams a new key for this call, which every step draws from."""
+    if streams is None:
+        yield cell
+        return
+    split: Any = nnx.split_rngs(cell, splits=1, only=streams, squeeze=True)
+    if not hasattr(split, "__enter__"):  # without updates of the graph, Flax returns a copy with the new keys
+        yield split
+        return
+    with split:
+        yield cell
 
 
 def _handed_on(groups: Any, kinds: tuple[Any, ...]) -> list[Any]:

@@ -19,7 +19,7 @@ from seqnets.ops.masking import flipped, without_padding
 from seqnets.ops.platform import default_platform
 from seqnets.ops.recurrent import LSTM
 
-Layers = Sequence[Sequence[RNN]]  # the one or two directions of each layer, lowest first
+Layers = Sequence[Sequence[Any]]  # the one or two directions of each layer, lowest first
 
 
 class CuDNN(nnx.Module):

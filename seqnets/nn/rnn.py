@@ -188,7 +188,7 @@ class RNN(nnx.Module):
             outputs, carry, states = self._scan(rows, inputs, carry, **masks, reverse=reverse, return_states=return_states)
         if mask is not None and not self.zero_output_for_mask:
             outputs = where_counted(
-                repeated(outputs, cast(Array, valid), reverse=reverse), steps_that_count(outputs.shape[:2], lengths, None)
+                repeated(outputs, cast(Array, valid), reverse=reverse), steps_that_count((rows.steps, rows.count), lengths, None)
             )
 
         def as_wanted(x: Array) -> Array:
@@ -303,9 +303,10 @@ def initialize_carry(cell: nnx.RNNCellBase, input_shape: tuple[int, ...], rngs: 
 
 
 def _of_one_row(cell: nnx.RNNCellBase, rngs: Randomness) -> Carry:
-    if not hasattr(cell, "in_features") or cell.num_feature_axes != 1:
+    features: int | None = getattr(cell, "in_features", None)
+    if features is None or cell.num_feature_axes != 1:
         raise UserError(f"learned_carry needs a cell whose inputs are vectors of in_features numbers, got {type(cell).__name__}")
-    return initialize_carry(cell, (1, cell.in_features), rngs)
+    return initialize_carry(cell, (1, features), rngs)
 
 
 def _check_inputs(inputs: Array, cell: nnx.RNNCellBase, projected: bool) -> None:

@@ -14,7 +14,7 @@ the highway; z, n for minGRU; f, i, n for minLSTM.
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cache, partial
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import jax
 import jax.numpy as jnp
@@ -240,8 +240,8 @@ def with_functions(recurrence: Recurrence, gate: Function | None, activation: Fu
 
 @cache  # JAX remembers what it traced by the identity of functions
 def _with_functions(recurrence: Recurrence, gate: Function, activation: Function) -> Recurrence:
-    name = f"{recurrence.name} with {_name(gate)} and {_name(activation)}"
-    return replace(recurrence, name=name, step=partial(recurrence.step, gate=gate, activation=activation))
+    name, step = f"{recurrence.name} with {_name(gate)} and {_name(activation)}", cast(Callable[..., Carry], recurrence.step)
+    return replace(recurrence, name=name, step=partial(step, gate=gate, activation=activation))
 
 
 def vanilla(activation: Function) -> Recurrence:

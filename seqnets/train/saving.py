@@ -84,7 +84,7 @@ def describe(model: Any) -> dict[str, Any]:
     if isinstance(model, ConvNet) and model.config is not None:
         said = classifier.describe(model, model.config)
     else:
-        said = model.describe() if hasattr(model, "describe") else {}
+        said = getattr(model, "describe", dict)()
     if said.get("kind") not in TASKS:
         raise UserError(
             f"a run folder holds one of {', '.join(TASKS)}, got {type(model).__name__}; for a network of images, use one that "

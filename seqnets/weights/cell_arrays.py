@@ -120,19 +120,20 @@ def widened(array: np.ndarray) -> np.ndarray:
     return array.astype(np.float32) if array.dtype.itemsize < 4 else array
 
 
-def kind_of(rows: int, width: int, name: str) -> str:
-    """Return the kind of cell whose recurrent kernel `(rows, width)` is.
+def kind_of(recurrent_kernel: np.ndarray, name: str) -> str:
+    """Return the kind of cell to which a recurrent kernel belongs.
 
     Raises:
         UserError: there is no such cell.
 
     Example:
-        >>> kind_of(5, 15, "recurrent_kernel")
+        >>> kind_of(np.zeros((5, 15)), "recurrent_kernel")
         'gru'
     """
-    kind = KIND_OF_GATES.get(width // max(rows, 1))
-    if kind is None or width % max(rows, 1):
-        raise UserError(f"{name} has the shape {(rows, width)}; it must be 1, 3 or 4 times as wide as high")
+    shape = recurrent_kernel.shape
+    kind = KIND_OF_GATES.get(shape[1] // max(shape[0], 1)) if len(shape) == 2 else None
+    if kind is None or shape[1] % max(shape[0], 1):
+        raise UserError(f"{name} has the shape {shape}; it must be 1, 3 or 4 times as wide as high")
     return kind
 
 
@@ -144,7 +145,8 @@ def stack_of(cells: Sequence[Sequence[Cell]]) -> StackedRNN:
 
 def cell_like(arrays: CellArrays, kind: str, **options: Any) -> Cell:
     """Make a cell of a kind for arrays, with arbitrary weights."""
-    return CELLS[kind](arrays.kernel.shape[0], arrays.recurrent_kernel.shape[0], **options)
+    make: Any = CELLS[kind]
+    return make(arrays.kernel.shape[0], arrays.recurrent_kernel.shape[0], **options)
 
 
 def refuse_differences(pairs: Sequence[tuple[str, Cell, CellArrays]], library: str) -> None:

@@ -74,7 +74,7 @@ def rnn_from_flax(
     cells: list[list[Any]] = []
     for path, group in _groups(flax, prefix):
         arrays = _arrays(path, group)
-        kind = kind_of(*arrays.recurrent_kernel.shape, ".".join(path))
+        kind = kind_of(arrays.recurrent_kernel, ".".join(path))
         functions = {"activation_fn": activation_fn} | ({} if kind == "vanilla" else {"gate_fn": gate_fn})
         cell = cell_like(arrays, kind, rngs=rngs or nnx.Rngs(0), **functions)
         if _is_backward(path) and cells and len(cells[-1]) == 1:

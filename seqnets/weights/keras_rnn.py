@@ -125,7 +125,7 @@ def _by_direction(layer: Any) -> list[list[np.ndarray]]:
 
 
 def _cell(part: list[np.ndarray], *, activation: Any, reset_after: bool, rngs: nnx.Rngs) -> Cell:
-    kind = kind_of(*part[1].shape, "recurrent_kernel")
+    kind = kind_of(part[1], "recurrent_kernel")
     after = part[2].ndim == 2 if len(part) == 3 else reset_after
     options = {"vanilla": {"activation": activation}, "gru": {"reset": "after" if after else "before"}}.get(kind, {})
     return cell_like(CellArrays(part[0], part[1], part[1], part[1]), kind, rngs=rngs, use_bias=len(part) == 3, **options)

@@ -2,7 +2,7 @@
 
 from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from typing import TypedDict
+from typing import Any, TypedDict
 
 import jax
 import jax.numpy as jnp
@@ -229,7 +229,7 @@ def check_sizes(**sizes: int) -> None:
         settings.whole(name, size, settings.POSITIVE)
 
 
-def choice(name: str, value: str, table: Mapping) -> str:
+def choice(name: str, value: Any, table: Mapping) -> Any:
     """Refuse a value that is not a key of the table."""
     return settings.choice(name, value, table)
 
