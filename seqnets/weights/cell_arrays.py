@@ -99,15 +99,17 @@ def fill(pairs: Sequence[tuple[Cell, CellArrays]]) -> None:
 
 
 def _fill(cell: Cell, arrays: CellArrays) -> None:
-    cell.kernel[...] = jnp.asarray(arrays.kernel, cell.param_dtype)
-    cell.recurrent_kernel[...] = jnp.asarray(arrays.recurrent_kernel, cell.param_dtype)
+    # copies: JAX may otherwise share memory with an array that its owner changes later
+    cell.kernel[...] = jnp.array(arrays.kernel, cell.param_dtype)
+    cell.recurrent_kernel[...] = jnp.array(arrays.recurrent_kernel, cell.param_dtype)
     if not cell.use_bias:
         return
-    second = arrays.recurrent_bias.copy()
+    added = arrays.recurrent_bias
     if isinstance(cell, GRUCell) and cell.reset == "after":
-        cell.recurrent_bias[...] = jnp.asarray(second[-cell.hidden_features :], cell.param_dtype)
-        second[-cell.hidden_features :] = 0
-    cell.bias[...] = jnp.asarray(arrays.bias + second, cell.param_dtype)
+        gates, candidate = np.split(added, [-cell.hidden_features])
+        cell.recurrent_bias[...] = jnp.array(candidate, cell.param_dtype)
+        added = np.concatenate([gates, np.zeros_like(candidate)])
+    cell.bias[...] = jnp.array(arrays.bias + added, cell.param_dtype)
 
 
 def widened(array: np.ndarray) -> np.ndarray:

@@ -133,7 +133,7 @@ def fill_flax_rnn(module: nnx.Module, layer: Layer) -> None:
         values |= {(*path, *inner): array for inner, array in _split(path, group, arrays_of(cell)).items()}
     for path, variable in nnx.to_flat_state(nnx.state(module, nnx.Param)):
         if tuple(map(str, path)) in values:
-            variable[...] = jnp.asarray(values[tuple(map(str, path))], variable.dtype)
+            variable[...] = jnp.array(values[tuple(map(str, path))], variable.dtype)
 
 
 def _matched(layer: Layer, flax: Any, prefix: str) -> list[tuple[Path, Any, CellArrays]]:

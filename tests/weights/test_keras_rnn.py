@@ -83,6 +83,19 @@ def test_stacks_and_both_directions(kind):
     assert_close(other(jnp.asarray(X, jnp.float32)), run(kind, above, middle))
 
 
+@pytest.mark.parametrize("offset", range(0, 16, 4))
+@pytest.mark.parametrize("kind", STEPS)
+def test_loaded_weights_share_no_memory_with_the_callers(kind, offset):
+    weights = [np.zeros(array.size + offset, np.float32)[offset:].reshape(array.shape) for array in weights_of(kind)]
+    for array, values in zip(weights, weights_of(kind), strict=True):
+        array[...] = values  # at every alignment: JAX takes memory over only where it suits it
+    stack = rnn_from_keras(weights)
+    wanted = run(kind, [array.astype(np.float64) for array in weights], X)
+    for array in weights:
+        array[...] = 9
+    assert_close(stack(jnp.asarray(X, jnp.float32)), wanted)
+
+
 def test_a_model_written_by_hand_has_these_numbers():
     """Constants everywhere: what an LSTM of one unit gives after one step of input 1."""
     weights = [np.full((1, 4), 0.01), np.full((1, 4), 0.02), np.full(4, 0.03)]
