@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
+from seqnets.errors import UserError
 from seqnets.ops import arguments
 
 
@@ -47,12 +48,18 @@ class Rows(NamedTuple):
         """Undo `time_first`."""
         return x if self.time_major else jnp.moveaxis(x, 0, len(self.batch))
 
-    def merged(self, x: Any, axis: int = 0) -> Any:
-        """Take the batch axes, which begin at `axis`, as one; arrays that do not have them stay, for a check to find them."""
+    def merged(self, x: Any, axis: int = 0, *, name: str = "inputs") -> Any:
+        """Take the batch axes, which begin at `axis`, as one.
+
+        Raises:
+            UserError: there are several, and the array has others; one batch axis is left to other checks.
+        """
         if len(self.batch) == 1:
             return x
         end = axis + len(self.batch)
-        return x.reshape(*x.shape[:axis], -1, *x.shape[end:]) if x.shape[axis:end] == self.batch else x
+        if x.shape[axis:end] != self.batch:
+            raise UserError(f"{name} must have the batch axes {self.batch} of the inputs, got the shape {x.shape}")
+        return x.reshape(*x.shape[:axis], self.count, *x.shape[end:])
 
     def divided(self, x: Any, axis: int = 0) -> Any:
         """Undo `merged`."""
@@ -65,9 +72,13 @@ class Rows(NamedTuple):
             UserError: they do not fit the inputs.
         """
         axis, shape = (1, (self.steps, self.count)) if self.time_major else (0, (self.count, self.steps))
-        lengths = None if lengths is None else self.merged(arguments.as_array("lengths", lengths))
+        lengths = None if lengths is None else arguments.as_array("lengths", lengths)
+        if lengths is not None and lengths.shape not in ((), (1,)):  # which stand for all rows
+            lengths = self.merged(lengths, name="lengths")
         named = {"resets": resets, "mask": mask}
-        given = {name: self.merged(arguments.as_array(name, each), axis) for name, each in named.items() if each is not None}
+        given = {
+            name: self.merged(arguments.as_array(name, each), axis, name=name) for name, each in named.items() if each is not None
+        }
         flat = {name: arguments.mask_of(each, shape, row_axis=axis, name=name) for name, each in given.items()}
         first = {name: each if self.time_major else each.T for name, each in flat.items()}
         lengths = None if lengths is None else arguments.lengths_of(lengths, self.count)
@@ -75,7 +86,10 @@ class Rows(NamedTuple):
 
     def merged_carry(self, carry: Any) -> Any:
         """Return a carry, leaves `(*batch, ...)`, with one batch axis."""
-        return carry if len(self.batch) == 1 else jax.tree.map(self.merged, carry)
+        if len(self.batch) == 1:
+            return carry
+        name = "initial_carry"
+        return jax.tree.map(lambda leaf: self.merged(arguments.as_array(name, leaf), name=name), carry)
 
     def divided_carry(self, carry: Any) -> Any:
         """Undo `merged_carry`."""

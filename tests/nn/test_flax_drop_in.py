@@ -319,6 +319,20 @@ def test_carry_init_of_a_cell_and_of_a_call():
     assert_close(snn.RNN(cell)(normal(B, T, F)), started)
 
 
+@pytest.mark.parametrize(
+    "given", [{"initial_carry": jnp.zeros((3, H))}, {"lengths": LENGTHS}, {"mask": jnp.ones((3, T))}], ids=str
+)
+@pytest.mark.parametrize("batch", [(1, 3), (3, 1), ()], ids=str)
+def test_other_batch_axes_than_those_of_the_inputs_are_refused(batch, given):
+    layer = snn.RNN(snn.GRUCell(F, H, rngs=nnx.Rngs(0)))
+    for whole, call in (
+        (layer, given),
+        (snn.StackedRNN([layer]), {n: (a,) if n == "initial_carry" else a for n, a in given.items()}),
+    ):
+        with pytest.raises(UserError, match="must have the"):
+            whole(normal(*batch, T, F), **call)
+
+
 def test_an_argument_under_two_names_is_refused():
     with pytest.raises(UserError, match="lengths and seq_lengths are the same; give one of them"):
         snn.RNN(snn.GRUCell(F, H, rngs=nnx.Rngs(0)))(normal(B, T, F), lengths=LENGTHS, seq_lengths=LENGTHS)
