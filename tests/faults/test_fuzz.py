@@ -560,6 +560,7 @@ NOT_READERS = (
     r"seqnets\.(checkpoint:Checkpoints\.save|train\.in_memory:describe_run|data\.features\.index:Header\.to_json)",  # a copy
     r"seqnets\.train\.(folder:_locked|tracking:)|seqnets\.data\.features\.writer:(_locked|_write_end)",  # written by this process
     r"seqnets\.(files|train\.saving):",  # write
+    r"seqnets\.train\.resume:check_unchanged",  # a copy of the settings
     r"seqnets\.data\.demo\.|seqnets\.tasks\.recipe:packaged|seqnets\.viz\.|seqnets\.web\.",  # come with Python and with seqnets
     r"seqnets\.data\.captions\.public_sets:",  # writes what is downloaded, whose checksum is then compared
     r"seqnets\.tasks\.\w+\.(recipe|__init__):",  # call readers that are in the table

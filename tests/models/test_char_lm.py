@@ -133,7 +133,7 @@ def test_penalty_is_size_and_change():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"layers": 0}, "model.layers must be at least 1, not 0"),
+        ({"layers": 0}, "model.layers must be at least 1 and at most 1,000, not 0"),
         ({"dropout": 1.0}, "model.dropout must be at least 0 and below 1, not 1.0"),
         ({"tied": True, "embedding_features": 0}, "set it above 0"),
         ({"hiden_features": 9}, "CharLM: unknown key 'hiden_features'; did you mean 'hidden_features'"),

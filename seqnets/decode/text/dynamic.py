@@ -63,6 +63,7 @@ def dynamic_score(
     """
     config = config or DynamicConfig()
     split, text = Split.of(model), Passage.of(tokens, context, separator)
+    text.check()
     graph, trained, rest = nnx.split(nnx.merge(split.graph, split.values), nnx.Param, ...)
     state = _start(trained, split.initialize_carry(1))
     total = 0.0

@@ -116,6 +116,7 @@ def score(
     text = Passage.of(tokens, context, separator)
     streams = settings.whole("streams", streams, MANY)
     chunk, warmup = settings.whole("chunk", chunk, settings.POSITIVE), settings.whole("warmup", warmup)
+    text.check()
     chunk = min(chunk, max(1, _LOGITS_NUMBERS // (streams * len(split.vocabulary))))
     plan = _Plan(text, streams, warmup, chunk)
     total = _settled_sum(split, plan, progress)
