@@ -12,6 +12,11 @@ import seqnets.nn as snn
 from numerics import assert_close
 from seqnets.errors import UserError
 
+
+def slow(value):
+    return pytest.param(value, marks=pytest.mark.slow)
+
+
 B, T, F, H = 3, 6, 4, 5
 LENGTHS = jnp.array([6, 1, 4])
 CELLS = {
@@ -70,7 +75,7 @@ def test_every_combination_of_keywords_is_that_of_flax(name, where):
 
 @pytest.mark.parametrize("name", CELLS)
 @pytest.mark.parametrize("batch", [(), (3,), (2, 3)], ids=str)
-@pytest.mark.parametrize("settings", [{}, {"reverse": True}, {"time_major": True}], ids=str)
+@pytest.mark.parametrize("settings", [{}, slow({"reverse": True}), slow({"time_major": True})], ids=str)
 def test_any_number_of_batch_axes(name, batch, settings):
     cell = CELLS[name](F, H, rngs=nnx.Rngs(0))
     x = normal(T, *batch, F) if "time_major" in settings else normal(*batch, T, F)
@@ -174,7 +179,7 @@ class Drops(nnx.RNNCellBase):
 
 
 @pytest.mark.parametrize("settings", [{}, {"broadcast_rngs": "recurrent_dropout"}, {"unroll": 2}, {"reverse": True}], ids=str)
-@pytest.mark.parametrize("lengths", [None, LENGTHS], ids=["whole", "lengths"])
+@pytest.mark.parametrize("lengths", [None, slow(LENGTHS)], ids=["whole", "lengths"])
 def test_cells_that_draw_keys_draw_those_of_flax(settings, lengths):
     layers = [kind(Drops(rngs=nnx.Rngs(0, recurrent_dropout=1)), **settings) for kind in (snn.RNN, nnx.RNN)]
     for _ in range(2):  # the second call goes on from the first
@@ -246,7 +251,7 @@ def flax_of(cell, **options):
 FUNCTIONS = {"gate_fn": jax.nn.hard_sigmoid, "activation_fn": jax.nn.elu}
 
 
-@pytest.mark.parametrize("backend", ["auto", "reference", "scan"])
+@pytest.mark.parametrize("backend", ["auto", slow("reference"), slow("scan")])
 @pytest.mark.parametrize(
     ("cell", "options"),
     [

@@ -11,6 +11,11 @@ from cell_table import CASES, IDS
 from numerics import assert_close
 from seqnets.errors import UserError
 
+
+def slow(value):
+    return pytest.param(value, marks=pytest.mark.slow)
+
+
 B, T, F, H = 3, 6, 4, 5
 MASK = np.array([[0, 1, 1, 0, 1, 0], [1, 1, 1, 1, 1, 1], [0, 0, 0, 0, 0, 0]], bool)
 LENGTHS = jnp.array([6, 1, 4])
@@ -36,7 +41,7 @@ def by_hand(cell, x, mask, *, reverse=False, zeros=False):
     return jax.tree.map(lambda *rows: jnp.concatenate(rows), *carries), jnp.stack(outputs)
 
 
-@pytest.mark.parametrize("reverse", [False, True])
+@pytest.mark.parametrize("reverse", [False, slow(True)])
 @pytest.mark.parametrize("zeros", [False, True])
 @pytest.mark.parametrize("cell", [snn.LSTMCell, nnx.GRUCell, snn.MinGRUCell])
 def test_a_mask_with_holes_keeps_the_state(cell, zeros, reverse):
@@ -48,7 +53,7 @@ def test_a_mask_with_holes_keeps_the_state(cell, zeros, reverse):
     assert_close(layer(poisoned, mask=MASK, keep_order=False)[1], wanted[1][:, ::-1] if reverse else wanted[1])
 
 
-@pytest.mark.parametrize("backend", ["auto", "scan", "reference"])
+@pytest.mark.parametrize("backend", ["auto", slow("scan"), slow("reference")])
 @pytest.mark.parametrize("name", ["lstm", "gru", "highway", "mingru"])
 def test_masks_on_every_backend_and_their_gradients(name, backend):
     graph, parameters = nnx.split(snn.CELLS[name](F, H, rngs=nnx.Rngs(0)))
@@ -95,7 +100,7 @@ def test_masks_that_do_not_fit_are_one_sentence(mask, message):
                 whole(normal(B, T, F), mask=mask)
 
 
-@pytest.mark.parametrize("reverse", [False, True])
+@pytest.mark.parametrize("reverse", [False, slow(True)])
 @pytest.mark.parametrize("case", CASES, ids=IDS)
 def test_all_states_are_those_of_single_steps(case, reverse):
     cell = case.build(F, H, rngs=nnx.Rngs(3), **case.options)
