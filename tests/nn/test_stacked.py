@@ -126,7 +126,7 @@ def test_highway_layer():
     [
         (lambda r: snn.StackedRNN([]), "at least one layer"),
         (lambda r: snn.StackedRNN([snn.RNN(snn.GRUCell(3, 3, rngs=r), time_major=True)]), "time_major=False"),
-        (lambda r: snn.BidirectionalRNN(*[snn.RNN(snn.GRUCell(3, 3, rngs=r))] * 2, merge="max"), "merge must be one of 'concat'"),
+        (lambda r: snn.BidirectionalRNN(*[snn.RNN(snn.GRUCell(3, 3, rngs=r))] * 2, merge="max"), "merge must be 'concat', "),
     ],
 )
 def test_errors_teach(build, message):

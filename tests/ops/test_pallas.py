@@ -75,11 +75,12 @@ def kernels_lowered_on_a_gpu(backend) -> int:
     return traced.lower(lowering_platforms=("cuda",)).as_text().count("@mosaic_gpu")
 
 
-def test_it_is_taken_where_it_is_asked_for_only(monkeypatch):
+def test_auto_takes_it_on_a_gpu(monkeypatch):
     monkeypatch.setattr(pallas, "default_platform", lambda: "cuda")
     monkeypatch.setattr("seqnets.ops.backends.native.refusal", lambda *call: "as on a GPU")
     assert kernels_lowered_on_a_gpu("pallas") == 1
-    assert kernels_lowered_on_a_gpu("auto") == 0
+    assert kernels_lowered_on_a_gpu("auto") == 1
+    assert kernels_lowered_on_a_gpu("scan") == 0
 
 
 def test_each_device_of_a_mesh_runs_it_on_its_rows(monkeypatch):
