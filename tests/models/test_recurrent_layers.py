@@ -136,7 +136,7 @@ def test_states_kept_seldom_change_no_figure(name):
     np.testing.assert_allclose(kept, again, rtol=1e-4, atol=1e-5)
 
 
-@pytest.mark.parametrize("name", ["captioner", "translator"])
+@pytest.mark.parametrize("name", ["captioner", pytest.param("translator", marks=pytest.mark.slow)])
 def test_decoders_draw_noise_in_training_alone(name):
     make, whole, _ = MODELS[name]
     for noise in ({"zoneout": 0.5}, {"weight_dropout": 0.5}, {"dropout": 0.5}):

@@ -7,9 +7,11 @@ from pathlib import Path
 
 import jax
 import numpy as np
+from flax import nnx
+
+sys.path.insert(0, str(Path(__file__).parent))
 import test_sequence_tasks as tasks
 import tiny_captioner
-from flax import nnx
 
 import seqnets as sn
 from seqnets.decode import DynamicConfig, beam_search, dynamic_score, sample, score

@@ -29,6 +29,7 @@ def test_a_mesh_trains_what_one_device_trains(settings):
         assert_alike(found, one)
 
 
+@pytest.mark.slow
 def test_a_checkpoint_of_four_devices_continues_on_one_and_on_two(tmp_path):
     body = f"""
         import shutil

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 PROGRAM = Path(__file__).with_name("sixty_four_bits.py")
-QUICK = ["text gru", "captions"]
-SLOW = ["text lstm", "text mingru", "captions rewarded", "captions from its own words", "sequences", "questions"]
+QUICK = ["text gru"]
+SLOW = ["text lstm", "text mingru", "captions", "captions rewarded", "captions from its own words", "sequences", "questions"]
 
 
 @pytest.mark.parametrize("steps", [QUICK, pytest.param(SLOW, marks=pytest.mark.slow)])

@@ -36,8 +36,7 @@ class Captioner(nnx.Module):
         UserError: a setting is unknown or impossible.
 
     Example:
-        >>> from seqnets import settings
-    from seqnets.data.words.vocabulary import WordVocabulary
+        >>> from seqnets.data.words.vocabulary import WordVocabulary
         >>> vocabulary = WordVocabulary(("a", "dog"))
         >>> model = Captioner(vocabulary, hidden_features=8, image_size=16, encoder_width=2, rngs=nnx.Rngs(0))
         >>> annotations = model.encode(jnp.zeros((2, 16, 16, 3)))
