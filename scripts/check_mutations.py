@@ -187,7 +187,7 @@ def main() -> int:
     with scratch_folder(found.scratch) as scratch:
         if not found.trust:
             check_unchanged(mutations, scratch, found.timeout)
-        verdicts = list(told(judged(mutations, scratch, found.jobs, found.timeout), len(mutations)))
+        verdicts = list(reported(judged(mutations, scratch, found.jobs, found.timeout), len(mutations)))
     if found.json:
         print(json.dumps([verdict._asdict() for verdict in verdicts], indent=1))
     return int(any(verdict.verdict != KILLED for verdict in verdicts))
@@ -202,7 +202,7 @@ def check_unchanged(mutations: Sequence[Mutation], scratch: Path, timeout: float
         raise SystemExit(f"{said}\nthe tests do not pass without a mutation; mend them first, or pass --trust")
 
 
-def told(verdicts: Iterable[Verdict], total: int) -> Iterator[Verdict]:
+def reported(verdicts: Iterable[Verdict], total: int) -> Iterator[Verdict]:
     """Print each verdict as it comes, and the sum at the end."""
     killed = 0
     for number, verdict in enumerate(verdicts, start=1):

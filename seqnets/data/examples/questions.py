@@ -6,7 +6,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from seqnets.data.examples.tables import JSON_LINES, SEPARATORS, Tell, attempts, read_table, sifted, table_kind, told
+from seqnets.data.examples.tables import JSON_LINES, SEPARATORS, Tell, attempts, read_table, report, sifted, table_kind
 from seqnets.decoders import read_json, reading
 from seqnets.errors import UserError
 
@@ -50,7 +50,7 @@ def read_questions(path: str | Path, annotations: str | Path = "", *, tell: Tell
         found, remarks = sifted(form.read(content, path, annotations), "questions")
     if not found:
         raise UserError(f"'{path}' holds no questions")
-    told(remarks, tell)
+    report(remarks, tell)
     return found
 
 

@@ -67,7 +67,7 @@ def read_table(
     rows, remarks = sifted(found, "rows")
     if not rows:
         raise UserError(f"'{path}' has no rows; each gives {' and '.join(names[0] for names in wanted)}")
-    told(remarks, tell)
+    report(remarks, tell)
     return rows
 
 
@@ -320,11 +320,11 @@ def _chosen(line: int, cells: list[str], columns: Sequence[int], wanted: Sequenc
     yield f"line {line:,} of '{path}'", tuple(cells[column] for column in columns)
 
 
-def told(remarks: Iterable[str], tell: Tell | None) -> None:
+def report(remarks: Iterable[str], tell: Tell | None) -> None:
     """Pass remarks to `tell`, or issue warnings where it is not given, so that nothing is lost silently.
 
     Example:
-        >>> told(["1 row is left out"], print)
+        >>> report(["1 row is left out"], print)
         1 row is left out
     """
     for remark in remarks:
