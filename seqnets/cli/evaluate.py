@@ -130,7 +130,7 @@ def _report(scores: dict[str, Any], name: str, unknown: int, found: argparse.Nam
 
 
 def _unknown_words(scored: int, unknown: int, policy: str) -> str:
-    from seqnets.data.text.vocabulary import unknown_words
+    from seqnets.data.text.differences import unknown_words
 
     read = 1 + scored  # the first character is not scored, but is part of the text
     return unknown_words(unknown, read + (unknown if policy == "skip" else 0), policy)

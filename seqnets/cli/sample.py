@@ -97,7 +97,7 @@ def _prompt(found: argparse.Namespace, vocabulary: Any) -> str:
 def _say_what_is_unknown(prompt: str, vocabulary: Any, policy: str) -> None:
     unknown = vocabulary.count_unknown(prompt) if policy != "error" else 0
     if unknown:
-        from seqnets.data.text.vocabulary import unknown_words
+        from seqnets.data.text.differences import unknown_words
 
         print(f"seqnets: of the prompt, {unknown_words(unknown, len(prompt), policy)}", file=sys.stderr)
 

@@ -51,7 +51,8 @@ if TYPE_CHECKING:
     from seqnets.data.text.streams import TextBatch as TextBatch
     from seqnets.data.text.streams import TokenStream as TokenStream
     from seqnets.data.text.streams import Windows as Windows
-    from seqnets.data.text.vocabulary import Decoder as Decoder
+    from seqnets.data.text.text_vocabulary import Decoder as Decoder
+    from seqnets.data.text.text_vocabulary import TextVocabulary as TextVocabulary
     from seqnets.data.text.vocabulary import UnknownPolicy as UnknownPolicy
     from seqnets.data.text.vocabulary import Vocabulary as Vocabulary
     from seqnets.data.text.vocabulary import VocabularyKind as VocabularyKind
@@ -96,7 +97,8 @@ if not TYPE_CHECKING:  # a checker that sees `__getattr__` takes every name for 
             "text.config": ["TextConfig"],
             "text.corpus": ["Corpus", "read_text"],
             "text.streams": ["TextBatch", "TokenStream", "Windows"],
-            "text.vocabulary": ["Decoder", "UnknownPolicy", "Vocabulary", "VocabularyKind", "bytes_vocabulary"],
+            "text.text_vocabulary": ["Decoder", "TextVocabulary"],
+            "text.vocabulary": ["UnknownPolicy", "Vocabulary", "VocabularyKind", "bytes_vocabulary"],
             "words.vocabulary": ["TokenVocabulary", "CharacterVocabulary", "WordVocabulary", "token_vocabulary"],
             "words.token_table": ["TokenTable"],
             "words.vectors": ["WordVectors", "read_vectors"],

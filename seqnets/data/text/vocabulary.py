@@ -1,27 +1,23 @@
 """The one-to-one map between characters (or bytes) and tokens."""
 
-import codecs
-import hashlib
-import json
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, get_args
 
 import numpy as np
 
 from seqnets.data.text.normal_form import fitting_form, form_in_words, normalized, shown
+from seqnets.data.text.text_vocabulary import TextVocabulary, as_tokens
 from seqnets.data.token_kinds import NormalForm, UnknownPolicy, VocabularyKind
 from seqnets.errors import UserError
-
-_NAMED = 8  # characters that a difference lists
 
 _CODE_POINTS = 0x110000
 _REPLACEMENTS = "\ufffd? "
 
 
 @dataclass(frozen=True)
-class Vocabulary:
+class Vocabulary(TextVocabulary):
     """The characters a model knows; token i stands for the i-th one.
 
     `chars` holds the Unicode code points of a text in sorted order. `bytes` holds all 256 bytes, reads any text
@@ -50,7 +46,7 @@ class Vocabulary:
     normalize: NormalForm = "none"
 
     def __post_init__(self) -> None:
-        if self.kind not in get_args(VocabularyKind):
+        if self.kind not in ("chars", "bytes"):
             raise UserError(f"vocabulary kind must be 'chars' or 'bytes', not {self.kind!r}")
         if self.kind == "bytes" and self.characters:
             raise UserError("a vocabulary of bytes has no list of characters; leave `characters` empty")
@@ -76,14 +72,14 @@ class Vocabulary:
         return "256 bytes" if self.kind == "bytes" else f"{len(self):,} character{'' if len(self) == 1 else 's'}"
 
     @property
-    def dtype(self) -> np.dtype:
-        """The smallest unsigned little-endian type that holds every token."""
-        return np.dtype("<u1" if len(self) <= 1 << 8 else "<u2" if len(self) <= 1 << 16 else "<u4")
+    def entries(self) -> Sequence[Any]:
+        """What the tokens stand for: the characters, or the numbers of the bytes."""
+        return range(256) if self.kind == "bytes" else self.characters
 
     @property
-    def digest(self) -> str:
-        """A short hash of the kind and the characters, equal only for equal vocabularies."""
-        return hashlib.sha256(json.dumps(self.to_json()).encode()).hexdigest()[:16]
+    def spelling(self) -> tuple[bytes, ...] | None:
+        """The bytes of each token for a vocabulary of bytes; None for one of characters, which no token splits."""
+        return tuple(bytes([byte]) for byte in range(256)) if self.kind == "bytes" else None
 
     @cached_property
     def _token_of(self) -> np.ndarray:
@@ -133,7 +129,7 @@ class Vocabulary:
         if unknown not in get_args(UnknownPolicy):
             raise UserError(f"unknown must be 'error', 'skip' or 'replace', not {unknown!r}")
         if self.kind == "bytes":
-            return np.frombuffer(_utf8(text, name), np.uint8).astype(np.int32)
+            return np.frombuffer(utf8_bytes(text, name), np.uint8).astype(np.int32)
         text = normalized(text, self.normalize)
         tokens = self._token_of[_code_points(text)]
         missing = tokens < 0
@@ -187,55 +183,27 @@ class Vocabulary:
             f"vocabulary ({self}) has no U+FFFD, '?' or space to replace unknown characters with; pass --unknown skip"
         )
 
-    def decode(self, tokens: Any) -> str:
-        """Return the text of some tokens; bytes that are not UTF-8 become U+FFFD.
-
-        Args:
-            tokens: integers in [0, V), of shape (T,): a list, a NumPy or a JAX array.
-
-        Raises:
-            UserError: a token is not an integer of this vocabulary.
-
-        Example:
-            >>> bytes_vocabulary().decode([72, 105, 0xe2, 0x82])
-            'Hi\ufffd'
-        """
-        return self._bytes_of(tokens).decode(self._codec, "replace")
-
-    def decoder(self) -> "Decoder":
-        """Return a decoder for tokens that come a few at a time.
-
-        Example:
-            >>> decoder = bytes_vocabulary().decoder()
-            >>> [decoder.push([byte]) for byte in "né".encode()], decoder.finish()
-            (['n', '', 'é'], '')
-        """
-        return Decoder(self)
-
-    @property
-    def _codec(self) -> str:
-        return "utf-8" if self.kind == "bytes" else "utf-32-le"
-
-    def _bytes_of(self, tokens: Any) -> bytes:
-        tokens = _as_tokens(tokens, len(self))
+    def bytes_of(self, tokens: Any) -> bytes:
+        """Return the bytes that some tokens stand for, in the encoding `codec`."""
+        tokens = as_tokens(tokens, len(self))
         if self.kind == "bytes":
             return tokens.astype(np.uint8).tobytes()
         return self._code_point_of[tokens].tobytes()
 
-    def difference(self, other: "Vocabulary", names: tuple[str, str] = ("this vocabulary", "the other")) -> str:
-        """Describe in one sentence how another vocabulary differs; "" if it does not.
+    @property
+    def codec(self) -> str:
+        """The encoding of `bytes_of`."""
+        return "utf-8" if self.kind == "bytes" else "utf-32-le"
 
-        Args:
-            other: the vocabulary to compare with.
-            names: what to call this one and the other.
+    def grown(self, other: TextVocabulary) -> "Vocabulary":
+        """Return this vocabulary with the characters at its end that only another one has.
 
         Example:
-            >>> model, text = Vocabulary.from_text("abc"), Vocabulary.from_text("abxy")
-            >>> model.difference(text, ("the model's vocabulary", "the text's"))
-            "the model's vocabulary has 3 characters and the text's 4: only the first has 'c'; only the second has
-            'x', 'y'"
+            >>> Vocabulary.from_text("ac").grown(Vocabulary.from_text("abx")).characters
+            'acbx'
         """
-        return _difference(self, other, names)
+        self.check_kind(other)
+        return self if self.kind == "bytes" else replace(self, characters="".join([*self.characters, *self.lacking(other)]))
 
     def to_json(self) -> dict[str, str]:
         """Return the fields that `from_json` reads, for `json.dump`.
@@ -276,42 +244,14 @@ def bytes_vocabulary() -> Vocabulary:
     return Vocabulary("bytes")
 
 
-class Decoder:
-    """Turns tokens into text one at a time, without ever splitting a character; made by `Vocabulary.decoder`."""
-
-    def __init__(self, vocabulary: Vocabulary) -> None:
-        self._vocabulary = vocabulary
-        self._text = codecs.getincrementaldecoder(vocabulary._codec)("replace")
-
-    def push(self, tokens: Any) -> str:
-        """Return the text that is complete after these tokens."""
-        return self._text.decode(self._vocabulary._bytes_of(tokens))
-
-    def finish(self) -> str:
-        """Return what is left; an incomplete character becomes U+FFFD."""
-        rest = self._text.decode(b"", final=True)
-        self._text.reset()
-        return rest
-
-
-def unknown_words(unknown: int, count: int, policy: str) -> str:
-    """Report how many characters a model does not know, and whether they were left out or replaced.
-
-    Example:
-        >>> unknown_words(3, 10, "skip")
-        '3 of 10 characters are unknown to the model and left out'
-    """
-    are = "is" if unknown == 1 else "are"
-    return f"{unknown:,} of {count:,} characters {are} unknown to the model and {'left out' if policy == 'skip' else 'replaced'}"
-
-
 def _code_points(text: str) -> np.ndarray:
     if text.isascii():  # one byte per character, the common case, is twice as fast
         return np.frombuffer(text.encode("ascii"), np.uint8)
     return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), "<u4")
 
 
-def _utf8(text: str, name: str) -> bytes:
+def utf8_bytes(text: str, name: str) -> bytes:
+    """Return a text as UTF-8; bytes that a command line could not decode are restored."""
     try:  # command-line arguments hold bytes that are not UTF-8 as lone surrogates; this restores them
         return text.encode("utf-8", "surrogateescape")
     except UnicodeEncodeError as error:
@@ -327,37 +267,3 @@ def _check_characters(characters: str) -> None:
     surrogates = [c for c in characters if "\ud800" <= c <= "\udfff"]
     if surrogates:
         raise UserError(f"{surrogates[0]!r} is half a character (a lone surrogate); use --data.vocabulary bytes")
-
-
-def _as_tokens(tokens: Any, size: int) -> np.ndarray:
-    tokens = np.atleast_1d(np.asarray(tokens))
-    if tokens.size == 0:
-        tokens = tokens.astype(np.int32)
-    if tokens.ndim != 1 or tokens.dtype.kind not in "iu":
-        raise UserError(f"tokens must be integers of shape (T,), not {tokens.dtype} of shape {tokens.shape}")
-    if tokens.size and not (tokens.min() >= 0 and tokens.max() < size):
-        raise UserError(f"tokens must be in [0, {size}); these go from {tokens.min()} to {tokens.max()}")
-    return tokens
-
-
-def _difference(first: Vocabulary, second: Vocabulary, names: tuple[str, str]) -> str:
-    """Describe what only one of two vocabularies has; "" if they are equal. `names` are their names."""
-    if first == second:
-        return ""
-    if first.kind != second.kind:
-        return f"{names[0]} is of {first.kind} ({first}) and {names[1]} of {second.kind} ({second})"
-    if first.normalize != second.normalize:
-        return f"{names[0]} reads texts in the normal form {first.normalize!r} and {names[1]} in {second.normalize!r}"
-    sizes = f"{names[0]} has {first} and {names[1]} {len(second):,}"
-    only_in = {"first": _only(first, second), "second": _only(second, first)}
-    parts = [f"only the {which} has {_listed(characters)}" for which, characters in only_in.items() if characters]
-    return f"{sizes}: {'; '.join(parts) or 'the same ones in a different order'}"
-
-
-def _only(vocabulary: Vocabulary, other: Vocabulary) -> list[str]:
-    return sorted(set(vocabulary.characters) - set(other.characters))
-
-
-def _listed(characters: list[str]) -> str:
-    more = len(characters) - _NAMED
-    return ", ".join(map(repr, characters[:_NAMED])) + (f" and {more:,} more" if more > 0 else "")

@@ -12,12 +12,13 @@ from flax import nnx
 from jax import Array
 
 from seqnets import settings
-from seqnets.data.text.vocabulary import UnknownPolicy
+from seqnets.data.token_kinds import UnknownPolicy
 from seqnets.decode.captions.beam import length_penalty as penalized
 from seqnets.decode.text import utf8
+from seqnets.decode.text.automata import search_states
 from seqnets.decode.text.config import MANY
 from seqnets.decode.text.prompt import Split, prompt_tokens, read_prompt
-from seqnets.decode.text.streaming import stop_tokens
+from seqnets.decode.text.streaming import known_stop
 
 
 @dataclass(frozen=True)
@@ -89,9 +90,9 @@ def beam_search(
     if not prompts:
         return []
     split = Split.of(model)
-    ending = stop_tokens(split.vocabulary, stop)
+    ending = known_stop(split.vocabulary, stop)
     read = [prompt_tokens(split.vocabulary, text, unknown=unknown, separator=separator) for text in prompts]
-    rules = _Rules(length, width, ending, tuple(separator), split.vocabulary.kind == "bytes")
+    rules = _Rules(length, width, ending, tuple(separator), split.vocabulary.spelled, split.vocabulary.spelling is not None)
     beams = _search(split.graph, rules, split.values, _starts(split, rules, read), jnp.float32(length_penalty))
     found = [_continuations(split, rules, beams, row, length_penalty) for row in range(len(prompts))]
     return found[0] if isinstance(prompt, str) else found
@@ -103,9 +104,10 @@ class _Rules:
 
     length: int
     width: int
-    stop: tuple[int, ...]
+    stop: str
     separator: tuple[int, ...]
-    whole_utf8: bool
+    pieces: tuple[bytes, ...]  # the bytes of each token
+    whole_utf8: bool  # whether a token may split a character
 
 
 class _Beams(NamedTuple):
@@ -116,6 +118,7 @@ class _Beams(NamedTuple):
     log_prob: Array  # (P, W), -inf where there is no beam yet
     size: Array  # (P, W), tokens written
     ended: Array  # (P, W), whether the stop string came
+    found: Array  # (P, W), bytes of the stop string that the continuation ends with
     written: Array  # (P, W, length), -1 after the end
     recent: Array  # (P, W, S), as long as the separator, including the prompt
     utf8: Array  # (P, W)
@@ -126,7 +129,7 @@ def _starts(split: Split, rules: _Rules, prompts: list[np.ndarray]) -> _Beams:
     carries = [read_prompt(split, tokens, rules.separator) for tokens in prompts]
     window = len(rules.separator)
     padded = [np.concatenate([np.full(window, -1), tokens]) for tokens in prompts]
-    states = [utf8.state_after(tokens.astype(np.uint8).tobytes()) if rules.whole_utf8 else utf8.START for tokens in prompts]
+    states = [utf8.state_after(split.vocabulary.bytes_of(tokens)) if rules.whole_utf8 else utf8.START for tokens in prompts]
 
     def per_beam(values: Any) -> Array:
         return jnp.repeat(jnp.asarray(np.array(values), jnp.int32)[:, None], width, axis=1)
@@ -137,6 +140,7 @@ def _starts(split: Split, rules: _Rules, prompts: list[np.ndarray]) -> _Beams:
         log_prob=jnp.full((rows, width), -jnp.inf).at[:, 0].set(0.0),  # all beams equal the prompt, so only one may count
         size=jnp.zeros((rows, width), jnp.int32),
         ended=jnp.zeros((rows, width), bool),
+        found=jnp.zeros((rows, width), jnp.int32),
         written=jnp.full((rows, width, rules.length), -1, jnp.int32),
         recent=per_beam([tokens[len(tokens) - window :] for tokens in padded]),
         utf8=per_beam(states),
@@ -160,7 +164,7 @@ def _search(graph: Any, rules: _Rules, values: Any, beams: _Beams, penalty: Arra
 
 def _candidates(rules: _Rules, beams: _Beams, log_probs: Array) -> Array:
     if rules.whole_utf8:
-        log_probs = jnp.where(jnp.asarray(utf8.transitions())[beams.utf8] != utf8.BROKEN, log_probs, -jnp.inf)
+        log_probs = jnp.where(jnp.asarray(utf8.piece_transitions(rules.pieces))[beams.utf8] != utf8.BROKEN, log_probs, -jnp.inf)
     # a finished beam has one candidate: itself
     itself = jnp.where(jnp.arange(log_probs.shape[-1]) == 0, 0.0, -jnp.inf)[None, None]
     return beams.log_prob[..., None] + jnp.where(beams.ended[..., None], itself, log_probs)
@@ -187,23 +191,18 @@ def _chosen(beams: _Beams, parents: Array) -> _Beams:
 
 def _extended(rules: _Rules, beams: _Beams, tokens: Array, log_prob: Array, t: Array) -> _Beams:
     written = beams.written.at[:, :, t].set(jnp.where(beams.ended, -1, tokens))
+    found = jnp.asarray(search_states(rules.stop.encode(), rules.pieces))[beams.found, tokens] if rules.stop else beams.found
     return _Beams(
         carry=beams.carry,
         token=tokens,
         log_prob=log_prob,
         size=beams.size + ~beams.ended,
-        ended=beams.ended | _ends_with(rules.stop, written, t),
+        ended=beams.ended | (found == len(rules.stop.encode())) if rules.stop else beams.ended,
+        found=found,
         written=written,
         recent=jnp.concatenate([beams.recent, tokens[..., None]], axis=-1)[..., 1:] if rules.separator else beams.recent,
-        utf8=jnp.asarray(utf8.transitions())[beams.utf8, tokens] if rules.whole_utf8 else beams.utf8,
+        utf8=jnp.asarray(utf8.piece_transitions(rules.pieces))[beams.utf8, tokens] if rules.whole_utf8 else beams.utf8,
     )
-
-
-def _ends_with(stop: tuple[int, ...], written: Array, t: Array) -> Array:
-    if not stop or len(stop) > written.shape[-1]:
-        return jnp.zeros(written.shape[:2], bool)
-    last = jax.lax.dynamic_slice_in_dim(written, jnp.maximum(t + 1 - len(stop), 0), len(stop), axis=-1)
-    return jnp.all(last == jnp.array(stop)[None, None], axis=-1)
 
 
 def _reset_after(separator: tuple[int, ...], beams: _Beams) -> Any:
@@ -217,7 +216,10 @@ def _continuations(split: Split, rules: _Rules, beams: _Beams, row: int, penalty
     facts = zip(*(np.asarray(leaf[row]) for leaf in (beams.written, beams.log_prob, beams.size, beams.ended)))
     return [
         Continuation(
-            _text(split, written[: size - len(rules.stop) * ended]), float(log_prob), _score(log_prob, size, penalty), bool(ended)
+            _text(split, written[:size], rules.stop if ended else ""),
+            float(log_prob),
+            _score(log_prob, size, penalty),
+            bool(ended),
         )
         for written, log_prob, size, ended in facts
         if np.isfinite(log_prob)
@@ -228,5 +230,6 @@ def _score(log_prob: Any, size: Any, penalty: float) -> float:
     return float(log_prob / penalized(int(size), penalty))
 
 
-def _text(split: Split, tokens: np.ndarray) -> str:
-    return split.vocabulary.decoder().push(tokens)  # leaves out an incomplete last character
+def _text(split: Split, tokens: np.ndarray, stop: str) -> str:
+    text = split.vocabulary.decoder().push(tokens)  # leaves out an incomplete last character
+    return text.partition(stop)[0] if stop else text

@@ -11,7 +11,7 @@ from jax import Array
 
 from seqnets.decode.text.config import DynamicConfig
 from seqnets.decode.text.prompt import Split
-from seqnets.decode.text.scoring import Passage, Progress, Score, check_tokens, tell, token_losses, unit_of
+from seqnets.decode.text.scoring import Passage, Progress, Score, check_tokens, tell, token_losses
 
 
 def dynamic_score(
@@ -66,13 +66,14 @@ def dynamic_score(
     text.check()
     graph, trained, rest = nnx.split(nnx.merge(split.graph, split.values), nnx.Param, ...)
     state = _start(trained, split.initialize_carry(1))
-    total = 0.0
+    total, units = 0.0, 0
     for first in range(0, len(text) - 1, config.segment * chunk):
         segments, counts = _segments(text, first, (chunk, config.segment), len(split.vocabulary))
         state, losses = _adapt(graph, config.rule, trained, rest, state, segments, _rates(config))
         total += float(np.asarray(losses, np.float64)[counts].sum())
+        units += int(split.vocabulary.units_in[segments.targets[counts]].sum())
         tell(progress, min(first + config.segment * chunk, text.count), text.count)
-    return Score(total / text.count, text.count, unit_of(split.vocabulary))
+    return Score(total / units, units, split.vocabulary.unit)
 
 
 class _Segments(NamedTuple):

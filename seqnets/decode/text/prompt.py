@@ -10,14 +10,15 @@ from flax import nnx
 from jax import Array
 
 from seqnets.data.text.streams import TokenStream
-from seqnets.data.text.vocabulary import UnknownPolicy, Vocabulary
+from seqnets.data.text.text_vocabulary import TextVocabulary
+from seqnets.data.token_kinds import UnknownPolicy
 from seqnets.decode.given import model_of
 
 _CHUNK = 128
 
 
 def prompt_tokens(
-    vocabulary: Vocabulary, prompt: str, *, unknown: UnknownPolicy = "error", separator: tuple[int, ...] = ()
+    vocabulary: TextVocabulary, prompt: str, *, unknown: UnknownPolicy = "error", separator: tuple[int, ...] = ()
 ) -> np.ndarray:
     r"""Return the tokens of a prompt; for an empty prompt, the one token that writing starts from.
 
@@ -37,6 +38,7 @@ def prompt_tokens(
         UserError: a character is unknown and `unknown` is "error".
 
     Example:
+        >>> from seqnets.data import Vocabulary
         >>> prompt_tokens(Vocabulary.from_text("ab\n"), "").tolist()
         [0]
     """
@@ -74,7 +76,7 @@ class Split:
 
     def __init__(self, model: nnx.Module) -> None:
         self.graph, self.values = nnx.split(model_of(model))
-        self.vocabulary: Vocabulary = model.vocabulary  # pyright: ignore[reportAttributeAccessIssue]
+        self.vocabulary: TextVocabulary = model.vocabulary  # pyright: ignore[reportAttributeAccessIssue]
 
     def initialize_carry(self, rows: int) -> Any:
         """Return the model's carry before the first character."""
@@ -101,7 +103,7 @@ def _document_starts(tokens: np.ndarray, separator: tuple[int, ...]) -> np.ndarr
     return TokenStream(tokens, separator).document_starts(np.arange(len(tokens)))
 
 
-def _start(vocabulary: Vocabulary, separator: tuple[int, ...]) -> int:
+def _start(vocabulary: TextVocabulary, separator: tuple[int, ...]) -> int:
     if separator:
         return separator[-1]
     known = vocabulary.encode("\n ", unknown="skip")

@@ -167,7 +167,7 @@ class _Rules:
     steps: int
     separator: tuple[int, ...]
     penalized: int  # of the recent tokens
-    whole_utf8: bool
+    spelling: tuple[bytes, ...] | None  # of the tokens, where they may split a character
 
 
 class _Loop:
@@ -175,14 +175,14 @@ class _Loop:
         self._split, self._samples, self.length = split, samples, config.length
         self.steps = min(chunk, max(1, _NOISE_NUMBERS // (samples * len(split.vocabulary))))
         penalized = config.looks_back
-        self._rules = _Rules(self.steps, tuple(separator), penalized, split.vocabulary.kind == "bytes")
+        self._rules = _Rules(self.steps, tuple(separator), penalized, split.vocabulary.spelling)
         self._filters = filters_of(config)
         self._window = max(len(separator), penalized)
         self._packed = _packed(split.graph, split.values)
 
     def start(self, tokens: np.ndarray) -> _State:
         recent = np.concatenate([np.full(self._window, -1), tokens])[len(tokens) :]
-        whole = utf8.state_after(tokens.astype(np.uint8).tobytes()) if self._rules.whole_utf8 else utf8.START
+        whole = utf8.state_after(self._split.vocabulary.bytes_of(tokens)) if self._rules.spelling else utf8.START
         carry = read_prompt(self._split, tokens, self._rules.separator)
         return _start(self._samples, carry, *(np.array([last], np.int32) for last in (tokens[-1], recent, whole)))
 
@@ -239,10 +239,10 @@ def _shifted(recent: Array, token: Array) -> Array:
 
 
 def _whole(rules: _Rules, logits: Array, state: _State) -> Array:
-    if not rules.whole_utf8:
+    if not rules.spelling:
         return logits
-    return jnp.where(jnp.asarray(utf8.transitions())[state.utf8] != utf8.BROKEN, logits, -jnp.inf)
+    return jnp.where(jnp.asarray(utf8.piece_transitions(rules.spelling))[state.utf8] != utf8.BROKEN, logits, -jnp.inf)
 
 
 def _next_utf8(rules: _Rules, state: _State, token: Array) -> Array:
-    return jnp.asarray(utf8.transitions())[state.utf8, token] if rules.whole_utf8 else state.utf8
+    return jnp.asarray(utf8.piece_transitions(rules.spelling))[state.utf8, token] if rules.spelling else state.utf8

@@ -14,7 +14,6 @@ from jax import Array
 
 from seqnets import settings
 from seqnets.data.text.streams import TokenStream
-from seqnets.data.text.vocabulary import Vocabulary
 from seqnets.decode.text.config import MANY
 from seqnets.decode.text.prompt import Split
 from seqnets.errors import UserError
@@ -31,8 +30,8 @@ class Score:
 
     Args:
         nats: mean of -ln p(character | all before it).
-        characters: the number of predicted characters.
-        unit: "character" or "byte", the kind of the vocabulary's tokens.
+        characters: the number of characters (or bytes) in the predicted tokens.
+        unit: "character" or "byte".
 
     Example:
         >>> score = Score(nats=math.log(4), characters=99)
@@ -119,30 +118,31 @@ def score(
     text.check()
     chunk = min(chunk, max(1, _LOGITS_NUMBERS // (streams * len(split.vocabulary))))
     plan = _Plan(text, streams, warmup, chunk)
-    total = _settled_sum(split, plan, progress)
-    return Score(total / text.count, text.count, unit_of(split.vocabulary))
+    total, units = _settled_sum(split, plan, progress)
+    return Score(total / units, units, split.vocabulary.unit)
 
 
-def _settled_sum(split: Split, plan: "_Plan", progress: Progress | None) -> float:
-    """Run all parts until each begins in the state in which the one before it ends; return the sum of the losses."""
-    _, begins = _passed(split, plan, plan.before, split.initialize_carry(plan.streams))
+def _settled_sum(split: Split, plan: "_Plan", progress: Progress | None) -> tuple[float, int]:
+    """Run all parts until each begins in the state in which the one before it ends; return the sums of losses and of units."""
+    _, _, begins = _passed(split, plan, plan.before, split.initialize_carry(plan.streams))
     for _ in range(plan.used):
-        total, ends = _passed(split, plan, plan.parts, begins, progress)
+        total, units, ends = _passed(split, plan, plan.parts, begins, progress)
         begun, begins = begins, _handed_on(begins, ends)
         if not _differs(begins, begun, plan.used):
             break
-    return total
+    return total, units
 
 
-def _passed(split: Split, plan: "_Plan", starts: range, carry: Any, progress: Progress | None = None) -> tuple[float, Any]:
-    total, waiting = 0.0, None
+def _passed(split: Split, plan: "_Plan", starts: range, carry: Any, progress: Progress | None = None) -> tuple[float, int, Any]:
+    total, units, waiting = 0.0, 0, None
     for start in starts:
         inputs, targets, resets, counts = plan.read(start, len(split.vocabulary))
         losses, carry = _losses(split.graph, split.values, inputs, targets, resets, carry)
         total += 0.0 if waiting is None else _sum(*waiting)  # while the device works on this chunk
         waiting = losses, counts
+        units += int(split.vocabulary.units_in[targets[counts]].sum())
         tell(progress, (start + starts.step - starts.start) * plan.count // (starts.stop - starts.start), plan.count)
-    return total + (0.0 if waiting is None else _sum(*waiting)), carry
+    return total + (0.0 if waiting is None else _sum(*waiting)), units, carry
 
 
 class Passage:
@@ -168,7 +168,7 @@ class Passage:
 
     @property
     def count(self) -> int:
-        """The number of predicted characters."""
+        """The number of predicted tokens."""
         return len(self) - self.first
 
     def check(self) -> None:
@@ -236,11 +236,6 @@ def tell(progress: Progress | None, done: int, total: int) -> None:
     """Report progress, if wanted."""
     if progress is not None:
         progress(done, total)
-
-
-def unit_of(vocabulary: Vocabulary) -> str:
-    """Return what a token stands for: "character" or "byte"."""
-    return "byte" if vocabulary.kind == "bytes" else "character"
 
 
 def check_tokens(tokens: np.ndarray, vocabulary: int) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from seqnets.data.text.normal_form import normalized, shown
-from seqnets.data.text.vocabulary import Vocabulary
+from seqnets.data.text.text_vocabulary import TextVocabulary
 from seqnets.errors import UserError
 
 
@@ -25,17 +25,16 @@ class TextStream:
         UserError: a stop string is empty, or has a character that the vocabulary lacks.
 
     Example:
+        >>> from seqnets.data import Vocabulary
         >>> stream = TextStream(Vocabulary.from_text("abc"), length=10, stop=["cab"])
         >>> [stream.push([0, 1, 2]), stream.push([0]), stream.push([0, 2, 0, 1, 1])], stream.finished
         (['ab', '', 'caa'], True)
     """
 
-    def __init__(self, vocabulary: Vocabulary, length: int, stop: Sequence[str] = ()) -> None:
+    def __init__(self, vocabulary: TextVocabulary, length: int, stop: Sequence[str] = ()) -> None:
         if "" in stop:
             raise UserError("a stop string must have at least one character; leave `stop` out to have none")
-        stop = [normalized(text, vocabulary.normalize) for text in stop]
-        for text in stop:
-            stop_tokens(vocabulary, text)
+        stop = [known_stop(vocabulary, text) for text in stop]
         self.finished = length == 0
         self._decoder = vocabulary.decoder()
         self._left = length
@@ -64,26 +63,26 @@ class TextStream:
         return match.start() if match else len(text)
 
 
-def stop_tokens(vocabulary: Vocabulary, stop: str) -> tuple[int, ...]:
-    """Return the tokens of a stop string.
+def known_stop(vocabulary: TextVocabulary, stop: str) -> str:
+    """Return a stop string in the normal form of a vocabulary.
 
     Raises:
         UserError: the vocabulary lacks one of its characters.
 
     Example:
-        >>> stop_tokens(Vocabulary.from_text("abc"), "x")
+        >>> from seqnets.data import Vocabulary
+        >>> known_stop(Vocabulary.from_text("abc"), "x")
         Traceback (most recent call last):
         ...
         seqnets.errors.UserError: the stop string 'x' can never occur: the model has no character 'x'; leave it out or correct it
     """
     stop = normalized(stop, vocabulary.normalize)
-    known = vocabulary.encode(stop, unknown="skip")
-    if vocabulary.kind == "chars" and len(known) < len(stop):
-        unknown = next(character for character in stop if character not in vocabulary.characters)
+    unknown = next((character for character in stop if vocabulary.count_unknown(character)), None)
+    if unknown is not None:
         raise UserError(
             f"the stop string {stop!r} can never occur: the model has no character {shown(unknown)}; leave it out or correct it"
         )
-    return tuple(known.tolist())
+    return stop
 
 
 def _prefixes(stop: Sequence[str]) -> list[str]:

@@ -1,8 +1,10 @@
-"""Which bytes may follow in UTF-8, so that a model of bytes never writes a broken character."""
+"""Which bytes may follow in UTF-8, so that a model whose tokens are bytes never writes a broken character."""
 
 from functools import cache
 
 import numpy as np
+
+from seqnets.decode.text.automata import over_pieces
 
 START, BROKEN = 0, -1
 
@@ -46,6 +48,21 @@ def transitions() -> np.ndarray:
         for first, last, after in ranges:
             table[state, first : last + 1] = after
     return table
+
+
+@cache
+def piece_transitions(pieces: tuple[bytes, ...]) -> np.ndarray:
+    """Return the table `(8, V)` of the state after each token; `BROKEN` where one of its bytes is not allowed.
+
+    Args:
+        pieces: the bytes of each token.
+
+    Example:
+        >>> piece_transitions((b"a", "é".encode(), "é".encode()[:1]))[START].tolist()
+        [0, 0, 1]
+    """
+    broken = np.full((1, 256), BROKEN, np.int32)
+    return over_pieces(np.concatenate([transitions(), broken]), pieces)[:-1]  # row -1 is the last
 
 
 def state_after(text: bytes) -> int:
