@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 from flax import nnx
 
-from seqnets import manifest, settings
+from seqnets import hub, manifest, settings
 from seqnets.decoders import json_value, read_bytes, read_json, read_text, reading
 from seqnets.errors import UserError
 from seqnets.files import checksum, json_text, replace_file
@@ -58,11 +58,30 @@ class Run:
     metrics: list[dict[str, Any]]
 
 
+PUBLISHED = (CONFIG, SETTINGS, VOCABULARY, WEIGHTS, METRICS, CURVE, CARD)  # what a run on Hugging Face consists of
+
+
+def run_folder(name: str | os.PathLike[str]) -> Path:
+    """Return the folder of a run that is given by its path or by its name.
+
+    Args:
+        name: a folder; or `hf:OWNER/NAME`, a run on Hugging Face, which is downloaded. A folder of that name comes first.
+
+    Raises:
+        UserError: the run cannot be downloaded.
+
+    Example:
+        >>> run_folder("runs/plays").as_posix()
+        'runs/plays'
+    """
+    return hub.pull(os.fspath(name), PUBLISHED) if hub.is_repository(name) else Path(name)
+
+
 def load(path: str | os.PathLike[str], *, build: Build | None = None) -> Run:
     """Return the trained model of a run folder, on any device.
 
     Args:
-        path: the folder that `fit` or `seqnets train` made.
+        path: the folder that `fit` or `seqnets train` made, or a name as for `run_folder`.
         build: makes the model, with arbitrary weights, from config.json's section `model` and the vocabulary; needed
             only for models that are not part of seqnets.
 
@@ -75,7 +94,7 @@ def load(path: str | os.PathLike[str], *, build: Build | None = None) -> Run:
         ...
         seqnets.errors.UserError: 'no/such/folder' is not a folder; give the run folder that `seqnets train` made
     """
-    directory = Path(path)
+    directory = run_folder(path)
     config = read_config(directory)
     vocabulary = read_vocabulary(directory / VOCABULARY)
     builder, arrays = build or _builder(directory, config), read_weights(directory / WEIGHTS)

@@ -7,7 +7,7 @@ from typing import Any
 
 from seqnets import settings
 from seqnets.cli.parser import Parser
-from seqnets.cli.trained import load_trained
+from seqnets.cli.trained import add_run, load_trained
 from seqnets.cli.verbs import VERBS
 from seqnets.errors import UserError
 from seqnets.viz.figure_file import check_figure, say, write_figure
@@ -38,7 +38,7 @@ def main(argv: Sequence[str]) -> int:
 def _parser() -> Parser:
     usage = 'seqnets answer RUN IMAGE "QUESTION" ... [--top N] [--json] [--figure FILE]'
     parser = Parser("seqnets answer", VERBS["answer"].summary, epilog=_EPILOG, usage=usage)
-    parser.add_argument("run", metavar="RUN", help="the run folder of `seqnets train vqa`")
+    add_run(parser, "a run of `seqnets train vqa`")
     parser.add_argument("image", metavar="IMAGE", help="the picture")
     parser.add_argument("question", nargs="+", metavar="QUESTION", help="questions, each in quotation marks")
     parser.add_argument("--top", type=parser.value(int), default=3, metavar="N", help="answers listed for each question [3]")

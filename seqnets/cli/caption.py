@@ -11,7 +11,7 @@ from seqnets import settings
 from seqnets.cli.options import add_fields, given_fields
 from seqnets.cli.parser import Parser
 from seqnets.cli.seed import Seed, add_seed
-from seqnets.cli.trained import load_trained
+from seqnets.cli.trained import add_run, load_trained
 from seqnets.cli.verbs import VERBS
 from seqnets.decode.filters import FilterConfig
 from seqnets.errors import UserError
@@ -63,7 +63,7 @@ def main(argv: Sequence[str]) -> int:
 
 def _parser(default: Any) -> Parser:
     parser = Parser("seqnets caption", VERBS["caption"].summary, epilog=_EPILOG, usage="seqnets caption RUN IMAGES... [options]")
-    parser.add_argument("run", metavar="RUN", help="the run folder of a captioner")
+    add_run(parser, "a run of `seqnets train captioner`")
     parser.add_argument("images", metavar="IMAGES", nargs="+", help="files, folders, patterns")
     parser.add_argument("--out", metavar="FILE", help="write the best captions in COCO's results form")
     parser.add_argument("--json", action="store_true", help="print a JSON list of {file, image_id, captions} instead")

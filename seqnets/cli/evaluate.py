@@ -10,7 +10,7 @@ from typing import Any
 
 from seqnets.cli.options import add_fields, given_fields
 from seqnets.cli.parser import Parser
-from seqnets.cli.trained import load_trained
+from seqnets.cli.trained import add_run, load_trained
 from seqnets.cli.verbs import VERBS
 from seqnets.errors import UserError
 
@@ -42,7 +42,7 @@ def main(argv: Sequence[str]) -> int:
 
 def _parser(default: Any) -> Parser:
     parser = Parser("seqnets evaluate", VERBS["evaluate"].summary, epilog=_EPILOG)
-    parser.add_argument("run", metavar="RUN", help="the run folder")
+    add_run(parser)
     parser.add_argument("file", nargs="*", metavar="FILE", help="files (also .gz), folders, globs, or - for standard input")
     parser.add_argument("--split", choices=SPLITS, metavar="|".join(SPLITS), help="score a split of the run's own text")
     parser.add_argument("--json", action="store_true", help="write the figures as one JSON object")

@@ -91,6 +91,8 @@ def _of_the_surroundings(error: Exception) -> str | None:
         return f"no space left on the disk{_of(error)}; free some and run the same command again"
     if isinstance(error, OSError) and error.errno == errno.EBADF:
         return "standard input or output cannot be used as it is redirected; check what the command reads from and writes to"
+    if isinstance(error, OSError) and error.errno == errno.EROFS and error.filename is not None:
+        return f"'{error.filename}' is on a disk that can only be read; choose another place"
     if isinstance(error, MemoryError) or "RESOURCE_EXHAUSTED" in str(error):
         return "out of memory; use a smaller batch, window, beam or model (for training: --train.batch-size)"
     return None

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from seqnets.cli import runtime
 from seqnets.cli.parser import Parser
-from seqnets.cli.trained import load_trained
+from seqnets.cli.trained import add_offline, load_trained
 from seqnets.errors import UserError
+from seqnets.hub import is_repository
 
 if TYPE_CHECKING:
     from seqnets.data.images.preprocessing import Preprocessing
@@ -38,6 +39,7 @@ def add_network(parser: Parser) -> None:
     parser.add_argument("--model", metavar="NAME", help="a network such as resnet50; without it the first argument is a run")
     parser.add_argument("--weights", metavar="PATH", help="its weights: .safetensors, .npz, .pth, or a folder with one of them")
     parser.add_argument("--preprocessing", metavar="FILE", help="JSON file of the preprocessing [that of the weights]")
+    add_offline(parser)
 
 
 def chosen_network(found: argparse.Namespace, **options: Any) -> Chosen:
@@ -90,7 +92,7 @@ def _of_registry(found: argparse.Namespace, options: dict[str, Any]) -> Chosen:
 def _of_run(found: argparse.Namespace) -> Chosen:
     if found.weights:
         raise UserError("--weights needs --model NAME: name the network that the weights belong to")
-    if not found.words or not Path(found.words[0]).is_dir():
+    if not found.words or not (is_repository(found.words[0]) or Path(found.words[0]).is_dir()):
         raise UserError("give --model NAME --weights PATH, or a run folder of `seqnets train classifier` as the first argument")
     run = load_trained(found.words[0], "classifier", fits=lambda model: _network(model) is not None)
     network = cast("ConvNet", _network(run.model))

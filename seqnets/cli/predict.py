@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from seqnets.cli.parser import Parser
-from seqnets.cli.trained import load_trained
+from seqnets.cli.trained import add_run, load_trained
 from seqnets.cli.verbs import VERBS
 from seqnets.errors import UserError
 from seqnets.viz.figure_file import check_figure, say, write_figure
@@ -41,7 +41,7 @@ def main(argv: Sequence[str]) -> int:
 def _parser() -> Parser:
     usage = "seqnets predict RUN (FILE ... | - | --text TEXT ...) [--json]"
     parser = Parser("seqnets predict", VERBS["predict"].summary, epilog=_EPILOG, usage=usage)
-    parser.add_argument("run", metavar="RUN", help="the run folder")
+    add_run(parser)
     parser.add_argument(
         "file", nargs="*", metavar="FILE", help="files of a text on each line (also .gz), or - for standard input"
     )

@@ -9,7 +9,7 @@ from typing import Any
 from seqnets.cli.options import add_fields, given_fields
 from seqnets.cli.parser import Parser
 from seqnets.cli.seed import Seed, add_seed
-from seqnets.cli.trained import load_trained
+from seqnets.cli.trained import add_run, load_trained
 from seqnets.cli.verbs import VERBS
 from seqnets.errors import UserError
 
@@ -43,7 +43,7 @@ def main(argv: Sequence[str]) -> int:
 
 def _parser(default: Any) -> Parser:
     parser = Parser("seqnets sample", VERBS["sample"].summary, epilog=_EPILOG)
-    parser.add_argument("run", metavar="RUN", help="the run folder")
+    add_run(parser)
     parser.add_argument("--prompt", type=str, metavar="TEXT", help="the beginning of the text, taken literally")
     parser.add_argument("--prompt-file", metavar="FILE", help="a file with the prompt, taken literally; - for standard input")
     parser.add_argument("--no-prompt", action="store_true", help="write only the new text")

@@ -1,14 +1,37 @@
-"""Loads the run that a verb works with; for a run of another task, the error names the right verb."""
+"""The run that a verb works with: its argument, and loading it; for a run of another task, the error names the right verb."""
 
+import argparse
 import os
 import shlex
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 from seqnets.cli import runtime
+from seqnets.cli.parser import Parser
 from seqnets.errors import UserError
 from seqnets.tasks import TASKS
+
+
+def add_run(parser: Parser, words: str = "a run") -> None:
+    """Add the argument RUN, and --offline.
+
+    Args:
+        parser: the parser of the verb.
+        words: what the run must be, for the help.
+    """
+    parser.add_argument("run", metavar="RUN", help=f"{words}: its folder, or hf:OWNER/NAME on Hugging Face")
+    add_offline(parser)
+
+
+def add_offline(parser: Parser) -> None:
+    """Add --offline, which forbids the network for this process and those that it starts."""
+    parser.add_argument("--offline", action=_Offline, nargs=0, help="use only files that are on this machine")
+
+
+class _Offline(argparse.Action):
+    def __call__(self, parser: Any, namespace: Any, values: Any, option_string: str | None = None) -> None:
+        os.environ["SEQNETS_OFFLINE"] = "1"
+        setattr(namespace, self.dest, True)
 
 
 def load_trained(
@@ -20,7 +43,7 @@ def load_trained(
     """Load a run of one of some tasks, and refuse other runs before their weights are read.
 
     Args:
-        directory: the run folder.
+        directory: the run's folder or name, as for `seqnets.run.run_folder`.
         *wanted: the tasks whose runs the verb takes.
         fits: `model -> whether the verb can use it`, for runs of tasks outside `seqnets train`. By default such runs are
             refused.
@@ -30,13 +53,14 @@ def load_trained(
         UserError: the folder is not a run, or a run of another task.
     """
     runtime.start()
-    from seqnets.run import load, read_config
+    from seqnets.run import load, read_config, run_folder
 
-    task = read_config(Path(directory))["task"]
+    folder = run_folder(directory)
+    task = read_config(folder)["task"]
     if task not in wanted and (task in TASKS or fits is None):
         raise wrong_run(directory, task, *wanted)
     check(task)
-    run = load(directory)
+    run = load(folder)
     if fits and not fits(run.model):
         raise wrong_run(directory, task, *wanted)
     return run

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from seqnets.cli import runtime
 from seqnets.cli.parser import Parser
+from seqnets.cli.trained import add_run
 from seqnets.cli.verbs import VERBS
 from seqnets.errors import UserError
 
@@ -28,11 +29,13 @@ class Finding(NamedTuple):
 def main(argv: Sequence[str]) -> int:
     """Run the arguments after `seqnets verify`; see `seqnets verify --help`."""
     parser = Parser("seqnets verify", VERBS["verify"].summary, epilog=_EPILOG)
-    parser.add_argument("run", metavar="RUN", help="the folder of a run")
+    add_run(parser)
     parser.add_argument("--json", action="store_true", help="write a JSON list: part, damage or null, checksum or not")
     found = parser.read(argv)
     runtime.start()
-    findings = list(inspect(Path(found.run)))
+    from seqnets.run import run_folder
+
+    findings = list(inspect(run_folder(found.run)))
     if found.json:
         print(json.dumps([finding._asdict() for finding in findings]))
     else:

@@ -1,21 +1,20 @@
-"""The public captioning sets: downloads with checksums that continue after an interruption (extra [download])."""
+"""The public captioning sets: downloads with checksums that continue after an interruption."""
 
 import os
-import shutil
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from seqnets.data.archives import extract_archive
+from seqnets.downloads import fetch
 from seqnets.errors import UserError
 
-_BLOCK, _TIMEOUT_S = 1 << 16, 60.0  # bytes: the most that a broken connection loses
 _FLICKR = "https://github.com/jbrownlee/Datasets/releases/download/Flickr8k"
 _COCO = "http://images.cocodataset.org"  # has no valid certificate for https; the checksums make up for it
 
 
 class Part(NamedTuple):
-    """An archive of a set: where it is, its checksum as pooch writes it, its size, and the folder it is unpacked into."""
+    """An archive of a set: where it is, its checksum, its size, and the folder it is unpacked into."""
 
     url: str
     checksum: str
@@ -103,7 +102,7 @@ def download(name: str, folder: str | os.PathLike[str], *, tell: Tell | None = N
         tell: called with progress messages.
 
     Raises:
-        UserError: there is no such set, pooch is not installed, the network fails, or a checksum is wrong.
+        UserError: there is no such set, the network fails, or a checksum is wrong.
 
     Example:
         >>> download("flickr9k", "data")
@@ -120,81 +119,12 @@ def download(name: str, folder: str | os.PathLike[str], *, tell: Tell | None = N
     return Downloaded(home / found.images, home / found.captions, home / found.lists if found.lists else None)
 
 
-def fetch(url: str, checksum: str, folder: Path) -> Path:
-    """Download a file into a folder, unless it is there, continuing an earlier attempt.
-
-    Args:
-        url: address of the file.
-        checksum: "sha256:..." or "md5:...".
-        folder: made if needed.
-
-    Raises:
-        UserError: pooch is not installed, the network fails, or the checksum is wrong.
-    """
-    pooch = _pooch()
-    try:
-        return Path(
-            pooch.retrieve(url, checksum, Path(url).name, folder, downloader=_Resuming(folder / f"{Path(url).name}.part"))
-        )
-    except ValueError as error:
-        if "hash" not in str(error):
-            raise
-        raise UserError(f"'{url}' has the wrong checksum; try again, or get the file elsewhere") from None
-    except OSError as error:
-        reason = str(error).splitlines()[0][:160]
-        raise UserError(f"cannot download '{url}': {reason}; run the same command again to continue where it stopped") from None
-
-
 def _fetch(part: Part, home: Path, tell: Tell) -> None:
     unpacked = home / part.folder
     if unpacked.is_dir() and any(unpacked.iterdir()):
         return
-    tell(f"downloading {part.url} ({part.megabytes:,} MB)")
-    archive = fetch(part.url, part.checksum, home / "downloads")
+    archive = fetch(part.url, part.checksum, home / "downloads" / Path(part.url).name)
     tell(f"unpacking {archive.name}")
     extract_archive(archive, unpacked)
     archive.unlink()
 
-
-class _Resuming:
-    """A pooch downloader that keeps partial content in a separate file, from which the next attempt continues."""
-
-    def __init__(self, partial: Path) -> None:
-        self._partial = partial
-
-    def __call__(self, url: str, output_file: Any, pooch: Any) -> None:
-        import requests
-
-        have = self._partial.stat().st_size if self._partial.exists() else 0
-        headers = {"Range": f"bytes={have}-"} if have else {}
-        with requests.get(url, headers=headers, stream=True, timeout=_TIMEOUT_S) as response:
-            complete = have and response.status_code == requests.codes.requested_range_not_satisfiable
-            if not complete:
-                response.raise_for_status()
-                self._receive(response, append=response.status_code == requests.codes.partial_content)
-        # one attempt for one content: if the checksum is wrong, the next starts over
-        shutil.move(self._partial, output_file)
-
-    def _receive(self, response: Any, *, append: bool) -> None:
-        self._partial.parent.mkdir(parents=True, exist_ok=True)
-        with open(self._partial, "ab" if append else "wb") as file:
-            for block in response.iter_content(_BLOCK):
-                file.write(block)
-        size, total = self._partial.stat().st_size, _total(response)
-        if total is not None and size < total:
-            raise OSError(f"the connection ended after {size:,} of {total:,} bytes")
-
-
-def _total(response: Any) -> int | None:
-    span = response.headers.get("Content-Range", "")
-    text = span.rpartition("/")[2] if span else response.headers.get("Content-Length", "")
-    return int(text) if text.isdigit() and "Content-Encoding" not in response.headers else None
-
-
-def _pooch() -> Any:
-    try:
-        import pooch
-    except ImportError:
-        raise UserError("downloads need pooch; install it with: pip install 'seqnets[download]'") from None
-    pooch.get_logger().setLevel("ERROR")
-    return pooch
