@@ -127,4 +127,3 @@ def _fetch(part: Part, home: Path, tell: Tell) -> None:
     tell(f"unpacking {archive.name}")
     extract_archive(archive, unpacked)
     archive.unlink()
-
