@@ -1,5 +1,6 @@
 """Fixtures and settings shared by all tests, the examples in docstrings included."""
 
+import gc
 import os
 from pathlib import Path
 
@@ -11,6 +12,7 @@ os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")
 
 import jax
 
+MAPS, MOST_MAPS = Path("/proc/self/maps"), Path("/proc/sys/vm/max_map_count")
 SHARED_DATA = Path(os.environ.get("SEQNETS_SHARED_DATA", Path(__file__).parents[1] / "shared" / "data"))
 
 
@@ -24,6 +26,14 @@ def _native_kernels():
     from seqnets.ops.native import build
 
     build.library()  # once for all tests, before any of them has a cache folder of its own
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _room_for_programs():
+    """Drops compiled programs before their memory maps, about six each, reach the limit of Linux: there XLA crashes."""
+    if MAPS.exists() and 2 * MAPS.read_bytes().count(b"\n") > int(MOST_MAPS.read_text()):
+        jax.clear_caches()
+        gc.collect()
 
 
 @pytest.fixture(scope="session")
