@@ -86,7 +86,7 @@ def test_an_unknown_name_is_an_attribute_error_that_lists_what_there_is():
 
 
 def test_names_of_the_docs_can_be_reached():
-    text = "".join(path.read_text() for path in [Path("README.md"), *Path("docs").glob("*.md")])
+    text = "".join(path.read_text() for path in [Path("README.md"), *Path("docs").rglob("*.md")])
     found = set(re.findall(r"\bsn\.((?:[a-z]\w*\.)*\w+)", text))
     assert len(found) > 15
     for dotted in found:

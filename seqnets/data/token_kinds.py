@@ -3,6 +3,8 @@
 from typing import Literal
 
 VocabularyKind = Literal["chars", "bytes"]
+"""The tokens of a character model: code points of Unicode, or bytes of UTF-8."""
 CaptionUnit = Literal["words", "chars", "bytes"]
 NormalForm = Literal["none", "nfc", "nfd"]
 UnknownPolicy = Literal["error", "skip", "replace"]
+"""What happens to a character that the vocabulary lacks: an error, nothing, or a stand-in."""

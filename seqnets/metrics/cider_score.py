@@ -12,14 +12,14 @@ _SCALE = 10.0
 
 
 def cider(comparison: Comparison) -> np.ndarray:
-    """Return CIDEr-D of each hypothesis; the corpus figure is their mean.
+    r"""Return CIDEr-D of each hypothesis; the corpus figure is their mean.
 
-    g_n(c) = count_n(c) log(N / max(1, number of images with a reference that holds the n-gram))
-    CIDEr-D(c, S) = 10 / (4 |S|) sum_{n=1}^4 sum_{s in S} exp(-(l(c) - l(s))^2 / (2 6^2))
-                    min(g_n(c), g_n(s)) . g_n(s) / (|g_n(c)| |g_n(s)|)
+    $$ \text{CIDEr-D}(c, S) = \frac{10}{4 |S|} \sum_{n=1}^4 \sum_{s \in S} \exp\Big(-\frac{(l(c) - l(s))^2}{2 \cdot 6^2}\Big)
+       \frac{\min(g_n(c), g_n(s)) \cdot g_n(s)}{|g_n(c)| |g_n(s)|} $$
 
-    with l the number of words. Document frequencies come from the references, all N images of them: a single image gives
-    zero, and figures of different sets of images are not comparable. Words are not stemmed, as in the reference code.
+    with l the number of words and, for each n-gram, $g_n(c) = \text{count}_n(c) \ln(N / \max(1, N_n))$, where $N_n$ of the N
+    images have a reference that contains it. Document frequencies come from the references, all N images of them: a single
+    image gives zero, and figures of different sets of images are not comparable. Words are not stemmed, as in the reference code.
 
     Args:
         comparison: B hypotheses with their references.

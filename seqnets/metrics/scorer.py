@@ -17,6 +17,7 @@ from seqnets.metrics.tokenizer import caption_words
 ImageId = int | str
 
 METRICS = (*(f"BLEU-{n}" for n in range(1, LONGEST + 1)), "ROUGE-L", "CIDEr")
+"""The names of the figures of captions, in the order of `CaptionScores`."""
 
 
 @dataclass(frozen=True)

@@ -25,8 +25,8 @@ Layers = Sequence[Sequence[Any]]  # the one or two directions of each layer, low
 class CuDNN(nnx.Module):
     """LSTM layers run by cuDNN in one call, on an NVIDIA GPU; the weights stay in the layers.
 
-    XLA's own loop, by which the layers run without this wrapper, was 1.2 to 1.5 times as fast on an H100 (docs/speed.md). The
-    wrapper is for GPUs on which the loop is slower.
+    XLA's own loop, by which the layers run without this wrapper, was 1.2 to 1.5 times as fast on an H100
+    (docs/reference/speed.md). The wrapper is for GPUs on which the loop is slower.
 
     Args:
         layer: an `RNN`, a `BidirectionalRNN` that concatenates, or a `StackedRNN` of layers of one size and kind, all of them

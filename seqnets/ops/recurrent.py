@@ -195,14 +195,19 @@ VANILLA = {
     "tanh": Recurrence("vanilla_tanh", 1, partial(vanilla_step, jnp.tanh), kernels=(1,)),
     "relu": Recurrence("vanilla_relu", 1, partial(vanilla_step, jax.nn.relu), kernels=(1,)),
 }
+"""The simple recurrence, h_t = f(W x_t + U h_{t-1} + b), by the name of f."""
 LSTM = Recurrence("lstm", 4, lstm_step, state=LSTMState, kernels=(4,))
+"""The long short-term memory; `LSTMCell` has its equations."""
 GRU = {
     "after": Recurrence("gru_reset_after", 3, gru_reset_after_step, kernels=(3,), vectors=(("recurrent_bias", (1,)),)),
     "before": Recurrence("gru_reset_before", 3, gru_reset_before_step, kernels=(2, 1)),
 }
+"""The gated recurrent unit, with the reset gate after the recurrent product (as in cuDNN) or before it; see `GRUCell`."""
 CANDIDATES: dict[str, Callable[[Array], Array]] = {"positive": positive, "tanh": jnp.tanh, "identity": lambda x: x}
 MIN_GRU = {name: _linear(f"min_gru_{name}", 2, partial(min_gru, candidate)) for name, candidate in CANDIDATES.items()}
+"""The minimal GRU, whose gates do not depend on the state, by the function of its candidate; see `MinGRUCell`."""
 MIN_LSTM = {name: _linear(f"min_lstm_{name}", 3, partial(min_lstm, candidate)) for name, candidate in CANDIDATES.items()}
+"""The minimal LSTM, whose gates do not depend on the state, by the function of its candidate; see `MinLSTMCell`."""
 
 
 @cache

@@ -58,6 +58,7 @@ TASKS = {
     "translator": TaskEntry("translator", "TranslatorTask", "a text from a text, with attention", "predict {run} --text TEXT"),
     "vqa": TaskEntry("vqa", "VQATask", "answers to questions about pictures", "answer {run} IMAGE QUESTION"),
 }
+"""The tasks that `seqnets train` knows, by name."""
 
 if not TYPE_CHECKING:  # a checker that sees `__getattr__` takes every name for one that exists
     __getattr__, __dir__, __all__ = on_demand(

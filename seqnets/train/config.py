@@ -71,7 +71,7 @@ class TrainConfig:
     averaging: Annotated[float, settings.RATE] = 0.0
     """Decay of an exponential moving average of the weights, such as 0.999; evaluation and export use it. 0 for none."""
     freeze: tuple[str, ...] = ()
-    """Parameters that stay as they are, by path (stem, stage1.0, *.bias); batch norms among them use their running statistics."""
+    """Parameters that stay as they are, by path (`stem`, `*.bias`); batch norms among them use their running statistics."""
     rate_multipliers: tuple[str, ...] = ()
     """Factors for the updates of some parameters, each PATTERN=FACTOR (stem.*=0.1); the last match counts."""
     max_spike: Annotated[float, settings.NOT_NEGATIVE] = 0.0

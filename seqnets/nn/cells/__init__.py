@@ -46,7 +46,8 @@ if TYPE_CHECKING:
     from seqnets.nn.cells.minimal import MinLSTMCell as MinLSTMCell
     from seqnets.nn.cells.vanilla import VanillaCell as VanillaCell
 
-    CELLS: dict[str, type[Any]]  # the classes by name
+    CELLS: dict[str, type[Any]]
+    """The classes of cells, by the name that models and the command line have for them."""
 
 if not TYPE_CHECKING:
     _classes = [(kind.module, kind.cell) for kind in KINDS.values()] + [("base", "Cell")]

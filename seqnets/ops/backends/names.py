@@ -3,3 +3,4 @@
 from typing import Literal
 
 Backend = Literal["auto", "reference", "scan", "native", "parallel", "pallas"]
+"""The programs that run a recurrence over time; `auto` chooses one for the device and the layer."""
