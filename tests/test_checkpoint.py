@@ -23,15 +23,15 @@ ARRAYS = {
 
 
 @pytest.fixture
-def told():
-    """The sentences told."""
+def reported():
+    """The sentences reported."""
     return []
 
 
 @pytest.fixture
-def checkpoints(tmp_path, told):
+def checkpoints(tmp_path, reported):
     """Checkpoints of a folder."""
-    with Checkpoints(tmp_path / "checkpoints", 2, told.append) as opened:
+    with Checkpoints(tmp_path / "checkpoints", 2, reported.append) as opened:
         yield opened
 
 
@@ -68,11 +68,11 @@ def test_keeps_the_last_and_the_best(checkpoints):
     assert checkpoints.steps() == [50, 60]
 
 
-def test_a_step_is_saved_once(checkpoints, told):
+def test_a_step_is_saved_once(checkpoints, reported):
     save(checkpoints, 10)
     assert save(checkpoints, 10)
     assert_is_step(checkpoints.latest(), 10)
-    assert told == []
+    assert reported == []
 
 
 def flip(path, bit):
@@ -113,15 +113,15 @@ def test_three_hundred_flipped_bits_never_pass_unnoticed(checkpoints):
 
 
 @pytest.mark.parametrize("harm", ["truncate", "empty", "delete"])
-def test_a_harmed_checkpoint_is_moved_aside_and_the_one_before_is_used(checkpoints, told, harm):
+def test_a_harmed_checkpoint_is_moved_aside_and_the_one_before_is_used(checkpoints, reported, harm):
     save(checkpoints, 10, 20)
     largest = max(files_of(checkpoints, 20), key=lambda path: path.stat().st_size)
     content = largest.read_bytes()
     largest.unlink() if harm == "delete" else largest.write_bytes(content[: len(content) // 2] if harm == "truncate" else b"")
     assert_is_step(checkpoints.latest(), 10)
-    assert len(told) == 1
-    assert "the checkpoint of step 20" in told[0]
-    assert f"moved aside to '{checkpoints.directory.with_name('checkpoints-damaged') / '20'}'" in told[0]
+    assert len(reported) == 1
+    assert "the checkpoint of step 20" in reported[0]
+    assert f"moved aside to '{checkpoints.directory.with_name('checkpoints-damaged') / '20'}'" in reported[0]
     assert checkpoints.steps() == [10]
     save(checkpoints, 20)
     assert_is_step(checkpoints.latest(), 20)
@@ -134,18 +134,18 @@ def without_list(checkpoints, step):
     path.write_text(json.dumps({name: value for name, value in json.loads(path.read_text()).items() if name != "list_of_files"}))
 
 
-def test_a_missing_list_of_files_is_noticed(checkpoints, told):
+def test_a_missing_list_of_files_is_noticed(checkpoints, reported):
     save(checkpoints, 10, 20)
     (checkpoints.directory / "20" / "files.json").unlink()
     assert_is_step(checkpoints.latest(), 10)
-    assert "its list of files, files.json, is missing" in told[0]
+    assert "its list of files, files.json, is missing" in reported[0]
 
 
-def test_an_old_checkpoint_without_a_list_of_files_is_read(checkpoints, told):
+def test_an_old_checkpoint_without_a_list_of_files_is_read(checkpoints, reported):
     save(checkpoints, 10)
     without_list(checkpoints, 10)
     assert_is_step(checkpoints.latest(), 10)
-    assert told == []
+    assert reported == []
     assert not checkpoints.is_listed(10)
 
 
@@ -172,7 +172,7 @@ def test_an_exchanged_array_is_noticed(checkpoints, tmp_path):
         checkpoints.read(10)
 
 
-def test_a_save_that_fails_is_told_and_the_next_one_succeeds(checkpoints, told, monkeypatch):
+def test_a_save_that_fails_is_reported_and_the_next_one_succeeds(checkpoints, reported, monkeypatch):
     save(checkpoints, 10)
     real = Checkpointer.save
 
@@ -182,14 +182,14 @@ def test_a_save_that_fails_is_told_and_the_next_one_succeeds(checkpoints, told, 
 
     monkeypatch.setattr(Checkpointer, "save", full)
     assert not save(checkpoints, 20)
-    assert told == ["a checkpoint could not be saved, the older ones are kept: [Errno 28] No space left on device"]
+    assert reported == ["a checkpoint could not be saved, the older ones are kept: [Errno 28] No space left on device"]
     assert sorted(path.name for path in checkpoints.directory.iterdir()) == ["10"]
     monkeypatch.setattr(Checkpointer, "save", real)
     assert save(checkpoints, 30)
     assert_is_step(checkpoints.latest(), 30)
 
 
-def test_poll_tells_of_a_failure_without_waiting(checkpoints, told, monkeypatch):
+def test_poll_reports_a_failure_without_waiting(checkpoints, reported, monkeypatch):
     def full(*args, **options):
         raise OSError(28, "No space left on device")
 
@@ -198,7 +198,7 @@ def test_poll_tells_of_a_failure_without_waiting(checkpoints, told, monkeypatch)
     checkpoints.save(Checkpoint(20, ARRAYS, {}))
     while checkpoints.poll():
         pass
-    assert "No space left" in told[0]
+    assert "No space left" in reported[0]
 
 
 @pytest.mark.parametrize("name", ["20.orbax-checkpoint-tmp-17", "20.saving", "20.saving.orbax-checkpoint-tmp", "5.deleting"])

@@ -1,4 +1,4 @@
-"""Settings: exact round trips through TOML, and mistakes told in one sentence."""
+"""Settings: exact round trips through TOML, and mistakes reported in one sentence."""
 
 import dataclasses
 import math
@@ -88,10 +88,10 @@ MISTAKES = {
 
 
 @pytest.mark.parametrize("text", MISTAKES, ids=range(len(MISTAKES)))
-def test_a_mistake_is_told_in_one_sentence(text):
-    with pytest.raises(UserError) as told:
+def test_a_mistake_is_reported_in_one_sentence(text):
+    with pytest.raises(UserError) as refused:
         settings.loads(text, Outer(), "a.toml")
-    assert str(told.value) == MISTAKES[text]
+    assert str(refused.value) == MISTAKES[text]
 
 
 BOUNDS = [  # what just fits, and what just does not
@@ -118,7 +118,7 @@ def test_a_whole_number_does_for_a_number():
     assert (rate, type(rate)) == (3.0, float)
 
 
-def test_files_that_cannot_be_read_are_told(tmp_path):
+def test_files_that_cannot_be_read_are_reported(tmp_path):
     (tmp_path / "latin.toml").write_bytes(b"title = '\xe9'")
     with pytest.raises(UserError, match=r"'.*latin.toml' is not UTF-8 \(at byte 9\); save it as UTF-8"):
         settings.read(tmp_path / "latin.toml")
@@ -160,10 +160,10 @@ def test_words_become_values(text, hint, value):
         ("x", int | None, "must be a whole number or none, not 'x'"),
     ],
 )
-def test_wrong_words_are_told(text, hint, message):
-    with pytest.raises(UserError) as told:
+def test_wrong_words_are_reported(text, hint, message):
+    with pytest.raises(UserError) as refused:
         settings.parsed(text, hint)
-    assert str(told.value) == message
+    assert str(refused.value) == message
 
 
 def test_names_lists_every_setting_once():

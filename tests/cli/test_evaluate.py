@@ -53,11 +53,11 @@ def test_a_file_is_scored_whole(seqnets, run_folder, tmp_path):
         result = figures(seqnets("evaluate", run_folder, "other.txt", "--json", *options))
         assert result["nats"] == pytest.approx(expected.nats, abs=1e-5)
         assert result["characters"] == 9 * 15 - 1
-    told = seqnets("evaluate", run_folder, "other.txt")
-    assert told.out == f"other.txt: {expected}\n"
+    result = seqnets("evaluate", run_folder, "other.txt")
+    assert result.out == f"other.txt: {expected}\n"
 
 
-def test_dynamic_evaluation_is_told_apart(seqnets, run_folder):
+def test_dynamic_evaluation_is_marked(seqnets, run_folder):
     run = load(run_folder)
     validation = TEXT[round(0.7 * len(TEXT)) : round(0.9 * len(TEXT))]
     expected = dynamic_score(run.model, run.vocabulary.encode(validation), config=DynamicConfig(segment=20))
@@ -111,11 +111,11 @@ def test_what_cannot_be_gets_one_sentence(seqnets, run_folder, words, sentence):
         ("replace", 29, "12 of 30 characters are unknown to the model and replaced"),
     ],
 )
-def test_unknown_characters_are_counted_and_told(seqnets, run_folder, tmp_path, policy, scored, words):
+def test_unknown_characters_are_counted_and_reported(seqnets, run_folder, tmp_path, policy, scored, words):
     (tmp_path / "other.txt").write_text("one éΩéΩ  "[:10] * 3)
-    told = seqnets("evaluate", run_folder, "other.txt", "--unknown", policy)
-    assert (told.code, told.err) == (0, "")
-    assert told.out.splitlines()[1] == f"other.txt: {words}"
+    result = seqnets("evaluate", run_folder, "other.txt", "--unknown", policy)
+    assert (result.code, result.err) == (0, "")
+    assert result.out.splitlines()[1] == f"other.txt: {words}"
     result = figures(seqnets("evaluate", run_folder, "other.txt", "--unknown", policy, "--json"))
     assert (result["unknown"], result["characters"]) == (12, scored)
     (tmp_path / "known.txt").write_text("one two")

@@ -76,7 +76,7 @@ def test_beams_refuse_what_only_drawing_uses(seqnets, run_folder, words, message
     assert (outcome.code, message in outcome.err) == (2, True)
 
 
-def test_a_seed_that_was_drawn_is_told(seqnets, run_folder):
+def test_a_seed_that_was_drawn_is_reported(seqnets, run_folder):
     drawn = seqnets("sample", run_folder, "--length", 40)
     seed = drawn.err.removeprefix("seqnets: seed ").strip()
     assert seqnets("sample", run_folder, "--length", 40, "--seed", seed).out == drawn.out

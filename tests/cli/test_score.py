@@ -77,7 +77,7 @@ def test_partial_results_are_scored_among_themselves(seqnets, files):
     assert part == whole
 
 
-def test_captions_without_a_word_are_told(seqnets, files):
+def test_captions_without_a_word_are_reported(seqnets, files):
     results = [{"image_id": 1, "caption": ""}, {"image_id": "b.jpg", "caption": "a sofa"}]
     outcome = seqnets("score", *files(results), "--json")
     assert (outcome.code, outcome.err) == (0, "seqnets: 1 of 2 captions have no word and score 0\n")
@@ -146,7 +146,7 @@ def test_one_bad_annotation_of_many_is_reported(seqnets, files):
         assert outcome.err.startswith("seqnets: 1 of 204 captions cannot be used and is left out: annotation 203 of")
 
 
-def test_cider_of_one_image_is_told(seqnets, files):
+def test_cider_of_one_image_is_reported(seqnets, files):
     outcome = seqnets("score", *files(RESULTS[:1]), "--json", "--partial")
     assert (outcome.code, json.loads(outcome.out)["CIDEr"]) == (0, 0)
     assert outcome.err == "seqnets: CIDEr of a single image is always 0; score at least two\n"

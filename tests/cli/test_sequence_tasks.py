@@ -113,7 +113,7 @@ def test_questions_are_answered(seqnets, files):
         (("answer", "none", "pictures/1.png", "why?"), "'none' is not a folder"),
     ],
 )
-def test_mistakes_are_told_in_a_sentence(seqnets, files, words, message):
+def test_mistakes_are_reported_in_a_sentence(seqnets, files, words, message):
     outcome = seqnets(*words)
     assert outcome.code == 2
     assert message in outcome.err

@@ -152,7 +152,7 @@ MISTAKES = [
 
 
 @pytest.mark.parametrize(("words", "message"), MISTAKES, ids=[" ".join(words) for words, _ in MISTAKES])
-def test_a_mistake_is_told_in_one_sentence_and_leaves_nothing(seqnets, corpus, tmp_path, words, message):
+def test_a_mistake_is_reported_in_one_sentence_and_leaves_nothing(seqnets, corpus, tmp_path, words, message):
     (tmp_path / "empty.txt").write_text("")
     (tmp_path / "short.txt").write_text("too short")
     (tmp_path / "latin.txt").write_bytes(b"caf\xe9 " * 200)

@@ -45,7 +45,7 @@ def test_without_arguments_scenes_are_learned_and_shown(seqnets, tmp_path):
     assert stated["config"]["image_size"] == 64
 
 
-def test_images_of_ones_own_are_read_and_what_is_missing_is_told(seqnets, photos, tmp_path):
+def test_images_of_ones_own_are_read_and_what_is_missing_is_reported(seqnets, photos, tmp_path):
     small = ["--model.image-size", 16, "--model.encoder-width", 2, "--out", "run"]
     found = seqnets("train", "captioner", *photos, *small, *QUICK, "--preset", "nic", "--train.steps", 1)
     assert found.code == 0, found.err
@@ -85,12 +85,12 @@ def test_a_network_is_frozen_and_sees_every_image_once(seqnets, photos, tmp_path
     network.preprocessing = Preprocessing(resize=(28, 28), crop=None, channels="gray", mean=(0.0,), std=(1.0,))
     save_weights(network, "lenet.safetensors")
     encoder = ["--model.encoder", "lenet5", "--model.encoder-layer", "stage2", "--model.encoder-weights", "lenet.safetensors"]
-    found, told = seqnets("train", "captioner", *photos, *encoder, *QUICK, "--out", "run"), []
+    found, reported = seqnets("train", "captioner", *photos, *encoder, *QUICK, "--out", "run"), []
     assert found.code == 0, found.err
     assert "features: 11 of 11 images" in found.err
     config = settings_of(tmp_path / "run")
-    photographs(config.images, config.captions, config.data, config.model, finetune=False, tell=told.append, rngs=nnx.Rngs(0))
-    assert not any(line.startswith("features: ") for line in told)
+    photographs(config.images, config.captions, config.data, config.model, finetune=False, tell=reported.append, rngs=nnx.Rngs(0))
+    assert not any(line.startswith("features: ") for line in reported)
     stated = json.loads((tmp_path / "run" / "config.json").read_text())
     assert stated["train"]["freeze"] == ["encoder"]
     assert stated["model"]["preprocessing"]["channels"] == "gray"

@@ -111,7 +111,7 @@ MISTAKES = [
 
 
 @pytest.mark.parametrize(("words", "message"), MISTAKES, ids=[str(words[-1]) for words, _ in MISTAKES])
-def test_a_mistake_is_told_in_one_sentence_and_leaves_nothing(seqnets, photos, tmp_path, words, message):
+def test_a_mistake_is_reported_in_one_sentence_and_leaves_nothing(seqnets, photos, tmp_path, words, message):
     outcome = seqnets("train", "classifier", *words)
     assert outcome.code == 2, outcome
     assert message in outcome.err.splitlines()[-1]

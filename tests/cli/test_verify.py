@@ -45,7 +45,7 @@ PLACES = ["model.safetensors", "checkpoints/2/files.json", "checkpoints/1/_CHECK
 
 
 @pytest.mark.parametrize("name", [*PLACES, "config.toml", "vocabulary.json", "metrics.jsonl"])
-def test_a_changed_byte_is_told(trained, name, capsys):
+def test_a_changed_byte_is_reported(trained, name, capsys):
     path = trained / name
     whole = path.read_bytes()
     path.write_bytes(whole[:20] + bytes([whole[20] ^ 4]) + whole[21:])
@@ -67,9 +67,9 @@ def test_a_changed_configuration_of_a_run_is_refused_by_all_that_read_it(trained
         codes = [main([verb, str(trained)]) for verb in ("verify", "sample", "evaluate")]
     finally:
         path.write_bytes(whole)
-    told = capsys.readouterr().err
+    error = capsys.readouterr().err
     assert codes == [2, 2, 2]
-    assert told == f"seqnets: '{path}' is damaged: it does not match its checksum; put back a copy of it\n" * 3
+    assert error == f"seqnets: '{path}' is damaged: it does not match its checksum; put back a copy of it\n" * 3
 
 
 def test_changed_settings_are_refused_by_evaluate_and_noted_by_train(trained, tmp_path, capsys):
@@ -103,7 +103,7 @@ LACKS = {
 
 
 @pytest.mark.parametrize("case", LACKS)
-def test_what_is_missing_is_told(trained, case, tmp_path, capsys):
+def test_what_is_missing_is_reported(trained, case, tmp_path, capsys):
     lost, expected = LACKS[case]
     folder = tmp_path / "run"
     shutil.copytree(trained, folder)
@@ -115,7 +115,7 @@ def test_what_is_missing_is_told(trained, case, tmp_path, capsys):
     assert "do not match" not in str(found)
 
 
-def test_weights_of_another_step_are_told_and_put_right_by_the_command_that_trained_them(trained, tmp_path, capsys):
+def test_weights_of_another_step_are_reported_and_put_right_by_the_command_that_trained_them(trained, tmp_path, capsys):
     folder = tmp_path / "run"
     shutil.copytree(trained, folder)
     right, arrays = (folder / "model.safetensors").read_bytes(), read_weights(folder / "model.safetensors")

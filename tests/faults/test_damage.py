@@ -1,4 +1,4 @@
-"""Damaged files of a run: found wherever it is, told, moved aside, and gone on from the newest checkpoint that is whole."""
+"""Damaged files of a run: found wherever it is, reported, moved aside, and gone on from the newest checkpoint that is whole."""
 
 import hashlib
 import json
@@ -24,7 +24,7 @@ LAST, BEFORE = 20, 10
 SMALL = ("config.json", "config.toml", "metrics.jsonl")  # with model.safetensors and the checkpoints, all that is read again
 
 
-class Told(Silent):
+class Reports(Silent):
     def __init__(self):
         self.sentences = []
 
@@ -84,23 +84,23 @@ def bits(folder):
 
 
 def assert_goes_on(runs, folder, name):
-    """Check that the run goes on from what is whole, tells it, and ends as the one to which nothing happened."""
-    told = Told()
+    """Check that the run goes on from what is whole, reports it, and ends as the one to which nothing happened."""
+    reported = Reports()
     part = part_of(name)
     if part in ("config.json", "metrics.jsonl") and (folder / part).exists():
         before = (folder / part).read_bytes()
         with pytest.raises(UserError, match=part):
-            train(folder, 30, told)
+            train(folder, 30, reported)
         assert (folder / part).read_bytes() == before
         return
-    train(folder, 30, told)
+    train(folder, 30, reported)
     if part == "config.toml":
-        assert any(f"'{folder / part}' is damaged" in said and "it is written again" in said for said in told.sentences)
+        assert any(f"'{folder / part}' is damaged" in said and "it is written again" in said for said in reported.sentences)
     assert bits(folder) == bits(runs / "straight"), name
     assert damaged_parts(folder) == []
     start = BEFORE if part == f"checkpoints/{LAST}" else LAST
-    assert any(f"after step {start}" in sentence for sentence in told.sentences), told.sentences
-    moved = any(f"checkpoint of step {LAST}" in said and "moved aside to" in said for said in told.sentences)
+    assert any(f"after step {start}" in sentence for sentence in reported.sentences), reported.sentences
+    moved = any(f"checkpoint of step {LAST}" in said and "moved aside to" in said for said in reported.sentences)
     assert moved == (start == BEFORE) == (folder / "checkpoints-damaged" / str(LAST)).exists()
 
 
@@ -155,9 +155,9 @@ def test_without_its_metrics_a_run_goes_on_and_says_so(runs, tmp_path):
     with pytest.raises(UserError, match=r"metrics.jsonl' is damaged: .* remove it to continue without the figures so far"):
         train(folder, 30)
     (folder / "metrics.jsonl").unlink()
-    told = Told()
-    train(folder, 30, told)
-    assert any("the figures up to step 20 are lost" in said for said in told.sentences)
+    reported = Reports()
+    train(folder, 30, reported)
+    assert any("the figures up to step 20 are lost" in said for said in reported.sentences)
     assert damaged_parts(folder) == []
     lines = (runs / "straight" / "metrics.jsonl").read_text().splitlines()
     assert (folder / "metrics.jsonl").read_text().splitlines() == [line for line in lines if json.loads(line)["step"] > LAST]
@@ -194,10 +194,10 @@ def seal_as_of_old(checkpoint):
 def test_weights_are_made_again_from_the_best_checkpoint(runs, tmp_path, harm):
     shutil.copytree(runs / "cut", tmp_path / "run")
     HARMS[harm](tmp_path / "run" / "model.safetensors")
-    told = Told()
-    train(tmp_path / "run", LAST, told)  # which is complete: nothing is trained
+    reported = Reports()
+    train(tmp_path / "run", LAST, reported)  # which is complete: nothing is trained
     assert bits(tmp_path / "run") == bits(runs / "cut")
-    assert any(f"the weights are taken from the checkpoint of step {LAST} again" in said for said in told.sentences)
+    assert any(f"the weights are taken from the checkpoint of step {LAST} again" in said for said in reported.sentences)
 
 
 def test_where_no_checkpoint_is_whole_nothing_is_overwritten(runs, tmp_path):

@@ -49,7 +49,7 @@ def steps_in(run):
 
 
 @pytest.mark.slow
-def test_a_full_disk_is_told_and_survived(small_disk, tmp_path):
+def test_a_full_disk_is_reported_and_survived(small_disk, tmp_path):
     run, errors, filler = small_disk / "run", tmp_path / "errors", small_disk / "filler"
     process = start(run, 100_000_000, errors)
     try:

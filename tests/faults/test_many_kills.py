@@ -42,15 +42,15 @@ class Trainings:
         return self.process.exitcode is not None
 
     @property
-    def told(self):
-        """What this process has told so far."""
+    def output(self):
+        """What this process has printed so far."""
         return self.errors.read_text()[self._read :] if self.errors.exists() else ""
 
     def wait_for(self, condition, patience=120.0):
         """Wait until a condition holds or the process has ended."""
         deadline = time.monotonic() + patience
         while not self.ended and not condition():
-            assert time.monotonic() < deadline, self.told
+            assert time.monotonic() < deadline, self.output
             time.sleep(0.002)
 
     def kill(self):
@@ -66,7 +66,7 @@ class Trainings:
 
     def assert_ended_as(self, other):
         """Check that the run came to its end, whole, and with the same files as another."""
-        assert self.process.exitcode == 0, self.told
+        assert self.process.exitcode == 0, self.output
         assert "damaged" not in self.errors.read_text()
         assert_same_run(self.folder / other, self.directory)
         assert not any(finding.damage for finding in inspect(self.directory))
@@ -92,7 +92,7 @@ def trainings(server, tmp_path):
     """Trainings, after one that was not killed, `straight`, and how many seconds that took; what still runs is killed."""
     started = Trainings(tmp_path)
     started.start("straight")
-    started.wait_for(lambda: "step 7/" in started.told)
+    started.wait_for(lambda: "step 7/" in started.output)
     begun = time.monotonic()
     started.wait_for(lambda: False)
     started.assert_ended_as("straight")
@@ -108,7 +108,7 @@ def test_kills_at_any_moment(trainings):
         while True:
             trainings.start(f"cut{runs}")
             starting = rng.random() < 0.25  # while it opens the folder, restores, compiles
-            trainings.wait_for(lambda word="ready" if starting else " loss ": word in trainings.told)
+            trainings.wait_for(lambda word="ready" if starting else " loss ": word in trainings.output)
             time.sleep(rng.uniform(0, trainings.seconds / 4))
             if trainings.ended:
                 break

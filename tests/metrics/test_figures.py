@@ -134,10 +134,10 @@ def test_nothing_right_is_zero():
         (lambda: CiderReward([["a"]])([["a"]], [0, 0]), "1 hypotheses come with 2 images; name the image of each hypothesis"),
     ],
 )
-def test_what_cannot_be_scored_is_told(act, message):
-    with pytest.raises(UserError) as told:
+def test_what_cannot_be_scored_is_reported(act, message):
+    with pytest.raises(UserError) as refused:
         act()
-    assert str(told.value) == message
+    assert str(refused.value) == message
 
 
 def test_metrics_need_no_jax():

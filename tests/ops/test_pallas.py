@@ -49,7 +49,7 @@ def arguments(units=4):
         (VANILLA["tanh"], lambda w, h, x: (w, h, TimeInputs(x.projected[:0])), "at least one step"),
     ],
 )
-def test_what_it_cannot_do_is_told(recurrence, change, message):
+def test_what_it_cannot_do_is_reported(recurrence, change, message):
     assert message in pallas.refusal(recurrence, *change(*arguments()), platform="cuda")
 
 

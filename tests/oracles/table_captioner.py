@@ -75,7 +75,7 @@ def penalized(log_prob, tokens, power):
 
 
 def naive_beam(model, kind, *, width, n_best, max_length, min_length=1, power=0.0):
-    """The search as its docstring tells it, to the last step; (words, log_prob, ended), the best first."""
+    """The search as its docstring describes it, to the last step; (words, log_prob, ended), the best first."""
     beams, found = [((), 0.0)], []
     for t in range(max_length + 1):
         words, ends = [], []

@@ -51,12 +51,12 @@ def programs(count, *parts, devices=1, **settings):
         for number in numbers
     ]
     try:
-        told = [process.communicate(timeout=300) for process in started]
+        outputs = [process.communicate(timeout=300) for process in started]
     finally:
         for process in started:
             process.kill()
-    assert not any(process.returncode for process in started), "\n".join(errors[-3000:] for _, errors in told)
-    return [json.loads(output.splitlines()[-1]) for output, _ in told]
+    assert not any(process.returncode for process in started), "\n".join(errors[-3000:] for _, errors in outputs)
+    return [json.loads(output.splitlines()[-1]) for output, _ in outputs]
 
 
 def free_port():

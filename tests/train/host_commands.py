@@ -44,9 +44,9 @@ class Hosts:
     def finish(self, timeout=200):
         """Wait for all of them to end well."""
         codes = [process.wait(timeout) for process in self.processes]
-        assert codes == [0] * len(codes), self.told(0)[-3000:]
+        assert codes == [0] * len(codes), self.output(0)[-3000:]
 
-    def told(self, number):
+    def output(self, number):
         """Return what a process has said so far."""
         return self.logs[number].read_text()
 

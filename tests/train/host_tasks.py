@@ -17,8 +17,8 @@ from seqnets.tasks.captioner.learning import CaptionLearning
 from seqnets.tasks.captioner.task import CaptionerTask
 from seqnets.tasks.classifier.task import ClassifierTask
 from seqnets.tasks.vqa.task import VQATask
+from tasks.captioner.tiny_captioner import NAMES, VOCABULARY
 from train import mesh_tasks
-from train.tiny_captioner import NAMES, VOCABULARY
 
 TRAIN, VALIDATION, SIDE = 32, 8, 32
 LINES = "".join(f"{n} times {n} is {n * n}, and one more is {n * n + 1}\n" for n in range(200))

@@ -17,7 +17,7 @@ from seqnets.tasks.captioner.learning import CaptionLearning
 from seqnets.tasks.captioner.task import CaptionerTask
 from seqnets.tasks.classifier.task import ClassifierTask
 from seqnets.tasks.vqa.task import VQATask
-from train.tiny_captioner import NAMES, VOCABULARY
+from tasks.captioner.tiny_captioner import NAMES, VOCABULARY
 
 CLASSES = ("cold", "mild", "warm")
 

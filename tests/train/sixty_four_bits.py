@@ -1,4 +1,4 @@
-"""What users run, once and small, in a process whose JAX computes in 64 bits unless told otherwise; names a step that fails."""
+"""What users run, once and small, in a process whose JAX computes in 64 bits by default; names a step that fails."""
 
 import sys
 import tempfile
@@ -9,10 +9,7 @@ import jax
 import numpy as np
 from flax import nnx
 
-sys.path.insert(0, str(Path(__file__).parent))
-import test_sequence_tasks as tasks
-import tiny_captioner
-
+sys.path.insert(0, str(Path(__file__).parents[1]))
 import seqnets as sn
 from seqnets.decode import DynamicConfig, beam_search, dynamic_score, sample, score
 from seqnets.decode.answers import answer_questions
@@ -20,6 +17,8 @@ from seqnets.decode.captions.decoding import decode_captions
 from seqnets.decode.step_labels import label_sequences
 from seqnets.decode.text_classes import classify_texts
 from seqnets.decode.translation import translate
+from tasks import test_sequence_tasks as tasks
+from tasks.captioner import tiny_captioner
 
 
 def text(cell: str) -> None:

@@ -21,7 +21,7 @@ PROGRAM = Path(__file__).with_name("hanging_cli.py")
 def until(reached, hosts, seconds):
     end = time.monotonic() + seconds
     while not reached():
-        assert time.monotonic() < end, "\n".join(hosts.told(number)[-3000:] for number in range(2))
+        assert time.monotonic() < end, "\n".join(hosts.output(number)[-3000:] for number in range(2))
         time.sleep(0.05)
 
 
@@ -33,12 +33,12 @@ def test_a_killed_process_is_missed_and_the_run_goes_on(tmp_path, number):
         child = subprocess.check_output(["pgrep", "-P", str(hosts.processes[number].pid)], text=True).split()[0]
         os.kill(int(child), signal.SIGKILL)
         killed = time.monotonic()
-        until(lambda: "continuing" in hosts.told(0), hosts, WITHIN_S)
+        until(lambda: "continuing" in hosts.output(0), hosts, WITHIN_S)
         lines = len(hosts.lines("timing"))
         until(lambda: len(hosts.lines("timing")) > lines, hosts, WITHIN_S)
         seconds = time.monotonic() - killed
         print(f"killed at step {reached:,}, whole at {saved:,}, steps are taken again after {seconds:.1f} s")
-        begun = int(re.search(r"after step ([\d,]+)", hosts.told(0))[1].replace(",", ""))
+        begun = int(re.search(r"after step ([\d,]+)", hosts.output(0))[1].replace(",", ""))
         assert begun >= saved  # no whole checkpoint is lost
         assert begun > reached - 2 * EVERY  # the interval, and what was being written
 
@@ -53,6 +53,6 @@ def test_a_process_that_hangs_is_found_and_the_run_is_finished(tmp_path, number)
         hung = time.monotonic()
         hosts.finish()
         print(f"hung, found, started again and finished in {time.monotonic() - hung:.1f} s")
-        assert "Timeout (0:00:10)!" in hosts.told(0) + hosts.told(1)
-        assert "in hanging" in hosts.told(number)  # the thread that waits for the text, of the one that hangs
-        assert "after step 24" in hosts.told(0)
+        assert "Timeout (0:00:10)!" in hosts.output(0) + hosts.output(1)
+        assert "in hanging" in hosts.output(number)  # the thread that waits for the text, of the one that hangs
+        assert "after step 24" in hosts.output(0)

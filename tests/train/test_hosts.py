@@ -31,7 +31,7 @@ def test_slurm_tells_its_tasks_who_they_are(tmp_path):
     hosts = Hosts(tmp_path / "run", 8, 1, "--hosts", "auto", environments=[job | task for task in tasks])
     hosts.finish()
     assert [line["step"] for line in hosts.lines()] == [4, 8, 8]
-    assert "step 8" not in hosts.told(1)
+    assert "step 8" not in hosts.output(1)
 
 
 @pytest.mark.slow
@@ -42,7 +42,7 @@ def test_processes_with_other_texts_do_not_train_together(tmp_path):
     program = ["-c", "import os, sys; from seqnets.cli.main import main; sys.exit(main([*sys.argv[1:], os.environ['TEXT']]))"]
     with Hosts(tmp_path / "run", 8, 2, program=program, environments=environments) as hosts:
         assert [process.wait(100) for process in hosts.processes] == [2, 2]
-        assert "must be given the same: data.text" in hosts.told(0)
+        assert "must be given the same: data.text" in hosts.output(0)
 
 
 @pytest.mark.parametrize(("section", "name"), [("train", "seed"), ("data", "text"), ("model", "config.layers")])

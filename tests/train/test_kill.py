@@ -74,8 +74,8 @@ def test_a_signal_saves_and_leaves_within_five_seconds(start, tmp_path, number, 
     process.send_signal(number)
     assert process.wait(30) == code
     assert time.monotonic() - asked < 5
-    told = (tmp_path / "run.err").read_text()
-    step = int(re.search(r"stopped at step ([\d,]+), which is saved", told)[1].replace(",", ""))
+    errors = (tmp_path / "run.err").read_text()
+    step = int(re.search(r"stopped at step ([\d,]+), which is saved", errors)[1].replace(",", ""))
     assert max(checkpoints(tmp_path / "run")) == step
     assert (tmp_path / "run" / "model.safetensors").exists()
 

@@ -118,7 +118,7 @@ def test_so_many_bad_steps_in_a_row_and_not_one_fewer_end_a_run(trained, tiny, d
         trained(task=tiny.TinyTask(bad=frozenset({3, 4, 5, 6})), **settings)
 
 
-def test_progress_is_told_of_everything(trained, recorder):
+def test_progress_hears_of_everything(trained, recorder):
     shown = recorder()
     trained(progress=shown, evaluate_every=10)
     assert [status.step for status in shown.statuses] == [5, 10, 15, 20, 25, 30]
@@ -143,7 +143,7 @@ def test_a_folder_holds_all_that_explains_the_run(trained, tmp_path):
     assert "best on validation" in card
 
 
-def test_the_curve_is_drawn_or_its_absence_told(trained, recorder, tmp_path, monkeypatch):
+def test_the_curve_is_drawn_or_its_absence_reported(trained, recorder, tmp_path, monkeypatch):
     pytest.importorskip("matplotlib")
     from PIL import Image
 
@@ -195,15 +195,15 @@ def test_settings_out_of_range_are_named():
 
 @pytest.mark.parametrize("where", ["run", None])
 def test_a_loss_far_beyond_that_of_the_first_step_ends_the_run(trained, recorder, tmp_path, where):
-    told, directory = recorder(), tmp_path / where if where else None
+    recorded, directory = recorder(), tmp_path / where if where else None
     settings = {"steps": 400, "learning_rate": 1e3, "optimizer": "sgd", "schedule": "constant", "clip_norm": 0.0}
     with pytest.raises(
         Diverged, match=r"training has diverged: the loss was more than 100 times that of the first step"
     ) as stopped:
-        trained(directory, progress=told, evaluate_every=1, log_every=1, max_bad_steps=3, save_every=0, **settings)
+        trained(directory, progress=recorded, evaluate_every=1, log_every=1, max_bad_steps=3, save_every=0, **settings)
     assert stopped.value.exit_code == 3
-    assert not any(best for step, _, best in told.validations if step > 2)
-    assert len(told.statuses) < 20
+    assert not any(best for step, _, best in recorded.validations if step > 2)
+    assert len(recorded.statuses) < 20
 
 
 def test_a_run_that_is_shorter_than_the_patience_with_bad_steps_diverges_too(trained):

@@ -187,16 +187,16 @@ def test_weights_are_written_where_no_checkpoint_can_be(trained, recorder, tmp_p
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(Checkpointer, "save", full)
-    told, settings = recorder(), {"steps": 20, "evaluate_every": 10}
+    recorded, settings = recorder(), {"steps": 20, "evaluate_every": 10}
     with pytest.raises(
         NotSaved, match=r"trained to step 20, but .* could not be saved; the weights are saved in .*/run'"
     ) as stopped:
-        trained(tmp_path / "run", progress=told, **settings)
+        trained(tmp_path / "run", progress=recorded, **settings)
     assert stopped.value.exit_code == 1
     assert (tmp_path / "run" / "model.safetensors").read_bytes() == weights_of(
         trained, tmp_path / "other", monkeypatch, **settings
     )
-    assert all("could not be saved" in sentence for sentence in told.sentences[:2])
+    assert all("could not be saved" in sentence for sentence in recorded.sentences[:2])
 
 
 def weights_of(trained, directory, monkeypatch, **settings):
@@ -213,7 +213,7 @@ def test_two_processes_do_not_train_in_one_folder(trained, tmp_path):
         trained(tmp_path / "run")
 
 
-def test_a_damaged_last_checkpoint_falls_back_and_is_told(trained, tiny, recorder, tmp_path, monkeypatch):
+def test_a_damaged_last_checkpoint_falls_back_and_is_reported(trained, tiny, recorder, tmp_path, monkeypatch):
     trained(tmp_path / "straight", schedule="constant", evaluate_every=10)
     interrupted(trained, tiny, tmp_path / "cut", monkeypatch, 24, schedule="constant", evaluate_every=10)
     newest = max(int(path.name) for path in (tmp_path / "cut" / "checkpoints").iterdir())
@@ -275,20 +275,20 @@ def test_best_weights_that_cannot_be_written_end_the_run_with_one_and_are_writte
     assert not (tmp_path / "run" / "README.md").exists()  # no card that says what is not there
     assert [finding.part for finding in inspect(tmp_path / "run") if finding.damage] == ["model.safetensors"]
     full[0] = False
-    told = recorder()
-    trained(tmp_path / "run", progress=told, **settings)  # as the message says
-    assert any("does not hold the weights of step 30, the best" in sentence for sentence in told.sentences)
+    recorded = recorder()
+    trained(tmp_path / "run", progress=recorded, **settings)  # as the message says
+    assert any("does not hold the weights of step 30, the best" in sentence for sentence in recorded.sentences)
     for name in ("model.safetensors", "metrics.jsonl"):
         assert (tmp_path / "run" / name).read_bytes() == (tmp_path / "other" / name).read_bytes()
     assert not any(finding.damage for finding in inspect(tmp_path / "run"))
 
 
 def test_weights_are_tried_again_with_every_checkpoint(trained, recorder, tmp_path, monkeypatch):
-    full, told = no_room_for(monkeypatch, "model.safetensors"), recorder()
-    validated = told.validated
-    told.validated = lambda step, *rest: (full.__setitem__(0, step < 30), validated(step, *rest))
-    trained(tmp_path / "run", progress=told, steps=40, evaluate_every=10, schedule="constant")
-    assert any("could not be written, the older one is kept" in sentence for sentence in told.sentences)
+    full, recorded = no_room_for(monkeypatch, "model.safetensors"), recorder()
+    validated = recorded.validated
+    recorded.validated = lambda step, *rest: (full.__setitem__(0, step < 30), validated(step, *rest))
+    trained(tmp_path / "run", progress=recorded, steps=40, evaluate_every=10, schedule="constant")
+    assert any("could not be written, the older one is kept" in sentence for sentence in recorded.sentences)
     assert (tmp_path / "run" / "README.md").exists()
 
 
@@ -308,13 +308,13 @@ def test_an_interruption_that_cannot_be_saved_says_so(trained, tmp_path, monkeyp
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(Checkpointer, "save", full)
-    told = interrupting(10)
+    recorded = interrupting(10)
     with pytest.raises(NotSaved, match=r"stopped at step \d+, but the checkpoint of step \d+ could not be saved"):
-        trained(tmp_path / "run", progress=told, steps=1000)
+        trained(tmp_path / "run", progress=recorded, steps=1000)
 
 
 def interrupting(step):
-    """A progress that sends a signal when it is told of a step."""
+    """A progress that sends a signal when it hears of a step."""
 
     class Interrupting(Silent):
         def update(self, status):

@@ -70,22 +70,22 @@ SCRIPTS = {
 @pytest.mark.parametrize("script", SCRIPTS)
 def test_a_script_that_no_font_has_is_named_once_and_matplotlib_is_quiet(bare, script):
     word, advice = SCRIPTS[script]
-    told = []
+    reported = []
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        figure = attention_figure(IMAGE, [word, "a"], MAPS, title=f"{word} a", tell=told.append)
+        figure = attention_figure(IMAGE, [word, "a"], MAPS, title=f"{word} a", tell=reported.append)
         picture(figure)
-    assert len(told) == 1
-    assert told[0].startswith(f"no installed font has the {script} characters of the figure (such as ")
-    assert told[0].endswith(f"install a font that has them, such as {advice}")
+    assert len(reported) == 1
+    assert reported[0].startswith(f"no installed font has the {script} characters of the figure (such as ")
+    assert reported[0].endswith(f"install a font that has them, such as {advice}")
     assert figure.axes[1].get_title() == word
 
 
 def test_without_somebody_to_tell_it_is_a_warning(bare):
-    with pytest.warns(UserWarning, match="no installed font has the Chinese and emoji characters") as told:
+    with pytest.warns(UserWarning, match="no installed font has the Chinese and emoji characters") as reported:
         picture(attention_figure(IMAGE, ["狗狗", "🐕"], MAPS))
-    assert len(told) == 1
-    assert told[0].filename == __file__
+    assert len(reported) == 1
+    assert reported[0].filename == __file__
 
 
 @pytest.mark.parametrize("text", ["a dog", "собака", "σκύλος", "chó", "كلب", "כלב", "a\u200d\ufe0f b\n", ""])

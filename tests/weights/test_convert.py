@@ -1,4 +1,4 @@
-"""Weight files of every kind come in whole or not at all, and what does not fit is told from both sides."""
+"""Weight files of every kind come in whole or not at all, and what does not fit is reported from both sides."""
 
 import hashlib
 import json
@@ -134,7 +134,7 @@ def test_other_precisions_are_taken_as_the_networks_own(kind, dtype, tmp_path):
         np.testing.assert_array_equal(loaded[name], array.astype(dtype).astype(np.float32))
 
 
-def test_the_difference_is_told_from_both_sides_and_nothing_is_changed(tmp_path):
+def test_the_difference_is_reported_from_both_sides_and_nothing_is_changed(tmp_path):
     model = small_vgg()
     arrays = torchvision_arrays(model, tmp_path)
     arrays["features.0.weight"] = np.zeros((9, 3, 3, 3), np.float32)
@@ -152,7 +152,7 @@ def test_the_difference_is_told_from_both_sides_and_nothing_is_changed(tmp_path)
     assert_same(target, small_vgg(seed=1))
 
 
-def test_a_deeper_network_is_told_in_a_few_lines(tmp_path):
+def test_a_deeper_network_is_reported_in_a_few_lines(tmp_path):
     from seqnets.models.registry import abstract_model
 
     options = {"features": 4, "classes": 3}
@@ -296,7 +296,7 @@ def test_a_path_before_the_names_is_left_out(prefix, tmp_path):
     assert_same(create_model("vgg11", weights=tmp_path / "p.safetensors", **SMALL), model)
 
 
-def test_what_stands_beside_the_path_is_told(tmp_path):
+def test_what_stands_beside_the_path_is_reported(tmp_path):
     arrays = {f"model.{name}": array for name, array in torchvision_arrays(small_vgg(), tmp_path).items()}
     save_file(arrays | {"criterion.weight": np.zeros(4, np.float32)}, tmp_path / "p.safetensors")
     with pytest.raises(UserError, match=r"network; [^\n]*\n  only in the file: criterion: weight \(4,\)$"):

@@ -71,7 +71,7 @@ def test_what_the_weights_expect_of_images_is_read_beside_them(tmp_path):
     assert again.preprocessing == model.preprocessing != Preprocessing()
 
 
-def test_a_backbone_without_its_head_is_told_apart_and_needs_leave_out(tmp_path):
+def test_a_backbone_without_its_head_is_recognized_and_needs_leave_out(tmp_path):
     folder = saved(their_resnet("resnet18", transformers.ResNetModel), tmp_path)
     with pytest.raises(UserError, match=r"only in the network: classifier.1 \(our logits\): bias \(5,\), weight \(5, 64\)"):
         create_model("resnet18", weights=folder, **OPTIONS)

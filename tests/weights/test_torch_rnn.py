@@ -67,7 +67,7 @@ def test_relu_and_missing_biases():
     assert_close(rnn_from_torch(module.state_dict(), activation="relu")(jnp.asarray(X)), run_torch(module)[0])
 
 
-def test_a_misfit_is_refused_whole_and_told_in_full():
+def test_a_misfit_is_refused_whole_and_reported_in_full():
     cell = snn.LSTMCell(4, 5, rngs=nnx.Rngs(0))
     before = np.asarray(cell.kernel[...])
     state = dict(torch.nn.LSTM(3, 5, 2).state_dict())

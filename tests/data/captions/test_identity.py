@@ -126,14 +126,16 @@ def test_splits_by_hash_tell_equal_names_apart(tmp_path):
 def test_scripts_without_spaces_are_tokens_of_characters(tmp_path):
     from seqnets.tasks.captioner.sources import _vocabulary
 
-    told = []
+    reported = []
     chinese = [["一只狗在草地上奔跑"], ["两只猫"]]
-    assert "狗" in _vocabulary(chinese, CaptionDataConfig(), told.append).letters.characters
-    assert told == ["the captions are in a script without spaces, so tokens are characters; --data.unit words makes them words"]
-    assert "一只狗在草地上奔跑" in _vocabulary(chinese, CaptionDataConfig(unit="words"), told.append).words
-    assert _vocabulary([["一 只 狗 在 草地 上 奔跑"]], CaptionDataConfig(), told.append).words
-    assert _vocabulary([["a dog"]], CaptionDataConfig(), told.append).words == ("a", "dog")
-    assert len(told) == 1
+    assert "狗" in _vocabulary(chinese, CaptionDataConfig(), reported.append).letters.characters
+    assert reported == [
+        "the captions are in a script without spaces, so tokens are characters; --data.unit words makes them words"
+    ]
+    assert "一只狗在草地上奔跑" in _vocabulary(chinese, CaptionDataConfig(unit="words"), reported.append).words
+    assert _vocabulary([["一 只 狗 在 草地 上 奔跑"]], CaptionDataConfig(), reported.append).words
+    assert _vocabulary([["a dog"]], CaptionDataConfig(), reported.append).words == ("a", "dog")
+    assert len(reported) == 1
 
 
 def test_a_judge_counts_characters_where_there_are_no_spaces(monkeypatch):

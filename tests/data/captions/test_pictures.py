@@ -30,7 +30,7 @@ def test_files_are_found_by_path_by_name_and_without_ending(folder):
     assert found.remarks == ()
 
 
-def test_missing_and_damaged_images_are_told_and_left_out(folder):
+def test_missing_and_damaged_images_are_reported_and_left_out(folder):
     found, absent = with_pictures(captions("a.jpg", "nothing.jpg", "cut.jpg", "empty.jpg", "gone.jpg", "b.PNG"), folder)
     assert found.ids == ("a.jpg", "b.PNG")
     assert absent.missing == ("nothing.jpg", "gone.jpg")

@@ -31,13 +31,13 @@ def test_a_whole_set(server, tmp_path, monkeypatch):
         for name, content in archives.items()
     )
     monkeypatch.setitem(public_sets.PUBLIC_SETS, "tiny", PublicSet(parts, "images", "text/captions.csv", "", "Free for all."))
-    told = []
-    found = download("tiny", tmp_path, tell=told.append)
+    reported = []
+    found = download("tiny", tmp_path, tell=reported.append)
     assert found.captions.read_text() == "image,caption\na.jpg,x\n"
     assert (found.images / "deep" / "a.jpg").read_text() == "jpg"
     assert found.lists is None
-    assert told[0] == "Free for all."
-    assert len(told) == 3
+    assert reported[0] == "Free for all."
+    assert len(reported) == 3
     count = len(server.requests)
     assert download("tiny", tmp_path) == found
     assert len(server.requests) == count

@@ -330,13 +330,13 @@ def test_settings_of_the_split(tmp_path):
         read_captions(path, test_fraction=-0.1)
 
 
-def test_images_without_a_split_are_left_out_and_told(tmp_path):
+def test_images_without_a_split_are_left_out_and_reported(tmp_path):
     found = read_captions(write(tmp_path, "image,caption,split\na,x,train\nb,y,\nc,z,unassigned\nd,w,dev\n"))
     assert (found.images, found.splits) == (("a", "d"), ("train", "validation"))
     assert found.remarks == ("2 of 4 images are in no split and left out",)
 
 
-def test_captions_without_text_are_told(tmp_path):
+def test_captions_without_text_are_reported(tmp_path):
     found = read_captions(write(tmp_path, "image,caption\na,x\na, \nb,\nc,y\n"), test_fraction=0)
     assert found.images == ("a", "c")
     assert found.remarks == ("2 captions have no text and are left out",)

@@ -200,7 +200,7 @@ def test_an_answer_is_its_loop(attention, pooling):
         np.testing.assert_allclose(logits[row], hidden @ w["output.kernel"] + w["output.bias"], rtol=1e-4, atol=1e-5)
 
 
-def test_a_description_without_its_vocabulary_is_told():
+def test_a_description_without_its_vocabulary_is_reported():
     from seqnets.errors import UserError
 
     model = TextClassifier(LETTERS, ("x", "y"), TextClassifierConfig(**SMALL), rngs=nnx.Rngs(0))

@@ -242,7 +242,7 @@ def test_refusals(model, case):
         decode_captions(model, KINDS, **settings)
 
 
-def test_weights_that_are_not_finite_are_told():
+def test_weights_that_are_not_finite_are_reported():
     model = TableCaptioner()
     model.table[...] = model.table[...] * jnp.nan
     for method in ("beam", "greedy", "sample"):

@@ -38,7 +38,7 @@ def test_a_token_may_hold_a_space_where_tabs_part(tmp_path):
         ("a.tsv", "\n", "holds no sequence"),
     ],
 )
-def test_what_is_wrong_is_told(tmp_path, name, content, message):
+def test_what_is_wrong_is_reported(tmp_path, name, content, message):
     (tmp_path / name).write_text(content)
     with pytest.raises(UserError, match=message):
         read_labeled_sequences([tmp_path / name])
@@ -79,7 +79,7 @@ def test_frames_with_lengths(tmp_path):
         ({"inputs": np.array([None]), "labels": np.zeros((1, 1), int)}, "cannot be read: Object arrays"),
     ],
 )
-def test_wrong_arrays_are_told(tmp_path, arrays, message):
+def test_wrong_arrays_are_reported(tmp_path, arrays, message):
     np.savez(tmp_path / "a.npz", **arrays)
     with pytest.raises(UserError, match=message):
         read_frames(tmp_path / "a.npz")

@@ -76,10 +76,10 @@ def test_tables_with_other_delimiters_and_names(tmp_path, between):
 
 @pytest.mark.parametrize("answer", ["", "  ", None, [], {}])
 def test_a_question_without_an_answer_is_refused_or_left_out(tmp_path, answer):
-    many, told = [["is it red?", "no", n] for n in range(150)], []
+    many, reported = [["is it red?", "no", n] for n in range(150)], []
     (tmp_path / "q.json").write_text(json.dumps([*many, ["is it blue?", answer, 3]]))
-    assert len(read_questions(tmp_path / "q.json", tell=told.append)) == 150
-    assert told[0].startswith("1 of 151 questions cannot be used and is left out: entry 150")
+    assert len(read_questions(tmp_path / "q.json", tell=reported.append)) == 150
+    assert reported[0].startswith("1 of 151 questions cannot be used and is left out: entry 150")
     (tmp_path / "q.json").write_text(json.dumps([["is it blue?", answer, 3]]))
     with pytest.raises(UserError, match="entry 0"):
         read_questions(tmp_path / "q.json")
@@ -118,7 +118,7 @@ def test_answers_that_differ_in_case_and_blanks_are_one():
         ("[]", "no question"),
     ],
 )
-def test_what_is_wrong_is_told(tmp_path, content, message):
+def test_what_is_wrong_is_reported(tmp_path, content, message):
     (tmp_path / "q.json").write_text(content)
     with pytest.raises(UserError, match=message):
         read_questions(tmp_path / "q.json", "x.json" if content == "{}" else "")

@@ -182,7 +182,7 @@ def test_a_damaged_store_is_refused(store, files):
             FeatureStore(store.directory)
 
 
-def test_a_full_disk_is_told_with_the_file_and_the_store_stays_whole(store, files, tmp_path, monkeypatch):
+def test_a_full_disk_is_reported_with_the_file_and_the_store_stays_whole(store, files, tmp_path, monkeypatch):
     before = FeatureStore(store.directory).gather(files)
     new = tmp_path / "new.png"
     new.write_text("new")

@@ -173,14 +173,14 @@ MISTAKES = {
 
 
 @pytest.mark.parametrize("kind", MISTAKES)
-def test_what_cannot_be_used_is_told(tmp_path, kind):
+def test_what_cannot_be_used_is_reported(tmp_path, kind):
     spoiled(kind, tmp_path)
     with pytest.raises(UserError) as error:
         read_images(tmp_path)
     assert MISTAKES[kind] in str(error.value)
 
 
-def test_a_missing_folder_and_a_file_are_told(tmp_path):
+def test_a_missing_folder_and_a_file_are_reported(tmp_path):
     with pytest.raises(UserError, match="there is no folder"):
         read_images(tmp_path / "no")
     (tmp_path / "file").touch()
@@ -198,13 +198,13 @@ def remarks(folder):
     return "\n".join(read_images(folder).remarks)
 
 
-def test_loose_pictures_are_told(tmp_path):
+def test_loose_pictures_are_reported(tmp_path):
     write_photos(tmp_path, ["dog", "cat"])
     Image.new("RGB", (4, 4)).save(tmp_path / "loose.png")
     assert re.search(r"left out 1 image that lies in '.*' itself, in no class: 'loose.png'", remarks(tmp_path))
 
 
-def test_a_class_that_has_no_training_images_is_left_out_and_told(tmp_path):
+def test_a_class_that_has_no_training_images_is_left_out_and_reported(tmp_path):
     write_photos(tmp_path / "train", ["dog", "cat"], count=2)
     write_photos(tmp_path / "val", ["dog", "cat", "emu"], count=3)
     write_photos(tmp_path / "test", ["unknown"], count=2)
@@ -223,7 +223,7 @@ def test_a_class_may_be_called_as_a_split(tmp_path, name):
     assert not found.remarks
 
 
-def test_classes_beside_the_folder_of_the_split_are_told(tmp_path):
+def test_classes_beside_the_folder_of_the_split_are_reported(tmp_path):
     write_photos(tmp_path / "train", ["dog", "cat"])
     write_photos(tmp_path, ["emu"])
     assert "whose classes are in train/: emu/; move them there" in remarks(tmp_path)
@@ -241,7 +241,7 @@ def test_a_class_without_a_readable_image_is_refused(monkeypatch, tmp_path, name
         read_images(tmp_path)
 
 
-def test_a_folder_of_files_of_no_known_ending_is_no_class_and_told(tmp_path):
+def test_a_folder_of_files_of_no_known_ending_is_no_class_and_reported(tmp_path):
     write_photos(tmp_path, ["dog", "cat"])
     (tmp_path / "emu").mkdir()
     (tmp_path / "emu" / "a.jpg_large").touch()

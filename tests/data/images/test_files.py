@@ -167,7 +167,7 @@ def test_flipped_bits_never_give_anything_but_a_picture_or_an_image_error():
                 assert open_image(broken.tobytes()).mode == "RGB"
 
 
-def test_what_is_no_picture_is_told_apart():
+def test_what_is_no_picture_is_reported_apart():
     with pytest.raises(ImageError, match="'notes' is not an image of a known format"):
         open_image(b"hello", name="'notes'")
     with pytest.raises(ImageError, match="the image is empty"):
@@ -275,17 +275,17 @@ def test_avif_is_not_taken_for_heic():
 def test_files_with_the_ending_of_no_image_are_named(tmp_path):
     for name in ("a.png", "b.jpg_large", "c", "d.heic", "notes.txt", ".x"):
         (tmp_path / name).touch()
-    told = []
-    assert [path.name for path in find_images([tmp_path], tell=told.append)] == ["a.png", "d.heic"]
-    assert len(told) == 1
-    assert re.search(r"^2 files are skipped .* 'b.jpg_large', 'c'; rename", told[0])
+    reported = []
+    assert [path.name for path in find_images([tmp_path], tell=reported.append)] == ["a.png", "d.heic"]
+    assert len(reported) == 1
+    assert re.search(r"^2 files are skipped .* 'b.jpg_large', 'c'; rename", reported[0])
     for name in ("a.png", "d.heic"):
         (tmp_path / name).unlink()
     with pytest.raises(ImageError, match=r"has no images; looked for .*; 2 files are skipped"):
         find_images([tmp_path])
 
 
-def test_memory_that_does_not_suffice_for_one_picture_is_told_of_this_picture(monkeypatch, tmp_path):
+def test_memory_that_does_not_suffice_for_one_picture_is_reported_of_this_picture(monkeypatch, tmp_path):
     (tmp_path / "big.png").write_bytes(saved(ramp()))
 
     def full(*arguments):

@@ -63,7 +63,7 @@ def test_a_file_for_each_label(tmp_path):
         ("a.csv.gz", b"text", "is not a complete gzip file"),
     ],
 )
-def test_what_is_wrong_is_told(tmp_path, name, content, message):
+def test_what_is_wrong_is_reported(tmp_path, name, content, message):
     (tmp_path / name).write_bytes(content if isinstance(content, bytes) else content.encode())
     with pytest.raises(UserError, match=message):
         read_labeled_texts([tmp_path / name], LabeledTextConfig())
@@ -99,7 +99,7 @@ def test_pairs(tmp_path, name, content):
     assert read_pairs([tmp_path / name]) == [("ein Hund", "a dog")]
 
 
-def test_a_line_without_a_target_is_told(tmp_path):
+def test_a_line_without_a_target_is_reported(tmp_path):
     (tmp_path / "a.tsv").write_text("ein Hund\ta dog\neine Katze\n")
     with pytest.raises(UserError, match=r"line 2 of .* has 1 column; it needs source and target"):
         read_pairs([tmp_path / "a.tsv"])

@@ -83,7 +83,7 @@ def test_a_text_classifier_learns_and_loads_again(tmp_path):
     assert [guess.probability for guess in again] == [guess.probability for guess in before]
 
 
-def test_a_tagger_learns_what_only_the_future_tells(tmp_path):
+def test_a_tagger_learns_what_only_the_future_shows(tmp_path):
     run = fit(tagger_task(), 150, tmp_path / "run")
     assert last(run, "validation_accuracy") > 0.95
     labels = label_sequences(sn.load(tmp_path / "run").model, [list("abca")])[0]

@@ -71,17 +71,17 @@ def test_an_image_varies_from_epoch_to_epoch_but_not_from_run_to_run(photos):
 
 
 @pytest.mark.parametrize("megabytes", [0, 10])
-def test_an_unreadable_image_is_told_once_and_its_neighbor_stands_in(photos, megabytes):
+def test_an_unreadable_image_is_reported_once_and_its_neighbor_stands_in(photos, megabytes):
     (photos.images[4]).write_bytes(b"no image")
     (photos.images[10]).write_bytes(photos.images[10].read_bytes()[:60])
-    told = []
-    source = batches(photos, "none", megabytes=megabytes, tell=told.append, size=COUNT)
+    reported = []
+    source = batches(photos, "none", megabytes=megabytes, tell=reported.append, size=COUNT)
     for step in range(2):
         assert sorted(source.batch(step).labels) == [0, 0, 1, 2, 3, 5, 5, 6, 7, 8, 9]
-    assert len(told) == 1
-    assert told[0].startswith("2 of 11 images cannot be read and are left out: ")
-    assert "04.png" in told[0]
-    assert "10.png" in told[0]
+    assert len(reported) == 1
+    assert reported[0].startswith("2 of 11 images cannot be read and are left out: ")
+    assert "04.png" in reported[0]
+    assert "10.png" in reported[0]
 
 
 def test_nothing_readable_is_an_error(photos):
@@ -146,7 +146,7 @@ def test_workers_end_with_their_owner():
     assert not os.path.exists(f"/proc/{pid}")
 
 
-def test_a_killed_worker_is_told():
+def test_a_killed_worker_is_reported():
     ahead = Ahead(a_pid, workers=1)
     os.kill(ahead(0), signal.SIGKILL)
     with pytest.raises(UserError, match=r"was killed.*fewer --data\.workers"):
@@ -157,7 +157,7 @@ GUARDED, BARE = "if __name__ == '__main__':\n    print(Ahead(abs, workers=1)(-3)
 
 
 @pytest.mark.parametrize(("call", "code"), [(GUARDED, 0), (BARE, 1)])
-def test_a_script_without_a_main_guard_is_told_so(tmp_path, call, code):
+def test_a_script_without_a_main_guard_is_reported_so(tmp_path, call, code):
     script = tmp_path / "script.py"
     script.write_text(f"from seqnets.data.images.workers import Ahead\n{call}\n")
     done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, check=False)

@@ -69,7 +69,7 @@ def test_a_changed_text_is_encoded_anew_in_the_same_place(path, config, encoding
     old = read_text(path, config=config)
     times = path.stat()
     path.write_text(TEXT[::-1])
-    os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))  # same size and date: only the change time tells
+    os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))  # same size and date: only the change time differs
     assert decoded(read_text(path, config=config)) == TEXT[::-1]
     assert len(encodings) == 2
     assert only_file(config).exists()

@@ -15,13 +15,13 @@ SHAPE = {"encoder": "features", "feature_map": (1, 1, 2), "embedding_features": 
 
 def test_word_vectors_take_the_place_of_the_words_they_are_of(tmp_path):
     (tmp_path / "vectors.txt").write_text("dog 1 2 3\ncat 4 5 6\n")
-    model, told = Captioner(WordVocabulary(("a", "dog")), **SHAPE, rngs=nnx.Rngs(0)), []
+    model, reported = Captioner(WordVocabulary(("a", "dog")), **SHAPE, rngs=nnx.Rngs(0)), []
     before = np.array(model.decoder.embedding[...])
-    read_word_vectors(model, str(tmp_path / "vectors.txt"), told.append)
+    read_word_vectors(model, str(tmp_path / "vectors.txt"), reported.append)
     after = np.array(model.decoder.embedding[...])
     assert after[5].tolist() == [1, 2, 3]
     np.testing.assert_array_equal(before[:5], after[:5])
-    assert "1 of 2 words" in told[0]
+    assert "1 of 2 words" in reported[0]
 
 
 def test_word_vectors_of_letters_are_refused(tmp_path):

@@ -32,7 +32,7 @@ def test_no_more_is_kept_than_was_allowed(monkeypatch, paths, megabytes, kept):
     assert len(opened) == COUNT - kept
 
 
-def test_what_is_wrong_with_a_file_is_told(paths, tmp_path):
+def test_what_is_wrong_with_a_file_is_reported(paths, tmp_path):
     (tmp_path / "0.png").write_bytes(b"no picture")
     assert image_files.damaged(paths) == {paths[0]: image_files.error_of(paths[0])}
     assert "is not an image" in image_files.error_of(paths[0])

@@ -75,27 +75,27 @@ def test_the_advice_to_quote_is_right(tmp_path):
 @pytest.mark.parametrize("bad", ["lonely", "a text,", "a text, \t"])
 def test_one_bad_row_of_many_is_left_out_and_reported(tmp_path, bad):
     text = "text,label\n" + "good,pos\n" * 150 + f"{bad}\n" + "bad,neg\n" * 49
-    told = []
-    assert len(rows(write(tmp_path, text), tell=told.append)) == 199
-    (sentence,) = told
+    reported = []
+    assert len(rows(write(tmp_path, text), tell=reported.append)) == 199
+    (sentence,) = reported
     assert sentence.startswith("1 of 200 rows cannot be used and is left out: line 152 of ")
     with pytest.warns(UserWarning, match="line 152"):
         rows(write(tmp_path, text))
     config = LabeledTextConfig()
-    assert read_labeled_texts([write(tmp_path, text)], config, tell=told.append)[1].count("neg") == 49
+    assert read_labeled_texts([write(tmp_path, text)], config, tell=reported.append)[1].count("neg") == 49
     with pytest.raises(UserError, match=r"line 152 .* \(3 of 202 rows cannot be used; up to 1% would be left out\)"):
         rows(write(tmp_path, text + f"{bad}\n" * 2))
     with pytest.raises(UserError, match="line 2 of"):
         rows(write(tmp_path, f"text,label\n{bad}\n" + "good,pos\n" * 98))
-    assert len(rows(write(tmp_path, f"text,label\n{bad}\n" + "good,pos\n" * 99), tell=told.append)) == 99
+    assert len(rows(write(tmp_path, f"text,label\n{bad}\n" + "good,pos\n" * 99), tell=reported.append)) == 99
 
 
 def test_bad_lines_of_json(tmp_path):
     lines = ['{"text": "good", "label": "pos"}'] * 120
     for bad in ("{", "[1]", '{"text": "a"}', '{"text": "a", "label": null}', '{"text": "a", "label": " "}'):
-        told = []
-        assert len(rows(write(tmp_path, "\n".join([*lines, bad]), "a.jsonl"), tell=told.append)) == 120
-        assert "line 121" in told[0]
+        reported = []
+        assert len(rows(write(tmp_path, "\n".join([*lines, bad]), "a.jsonl"), tell=reported.append)) == 120
+        assert "line 121" in reported[0]
     path = tmp_path / "a.jsonl.gz"
     path.write_bytes(gzip.compress("\n".join(lines).encode()))
     assert len(rows(path)) == 120

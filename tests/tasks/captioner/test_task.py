@@ -196,7 +196,7 @@ def test_hard_attention_follows_its_baseline():
     assert later.step.tolist() == [2] * 4
 
 
-def test_a_model_that_does_not_look_is_told_of():
+def test_a_model_that_does_not_look_is_reported():
     images = tiny.pictures()
     same = CaptionedImages(np.ones_like(images.images), images.captions)
     task = tiny.tiny_task(same)
