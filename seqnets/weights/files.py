@@ -2,8 +2,6 @@
 
 import json
 import os
-import pickle  # only for its error type; nothing is unpickled here
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,7 +14,7 @@ from seqnets.data.images.preprocessing import Preprocessing
 from seqnets.decoders import read_arrays, read_json, reading
 from seqnets.errors import UserError
 from seqnets.files import checksum, replace_file
-from seqnets.weights.tensors import as_array
+from seqnets.weights.torch_file import Refused, read_torch_file
 
 Arrays = dict[str, np.ndarray]
 INDEX = ".safetensors.index.json"
@@ -173,32 +171,21 @@ def _read_npz(path: Path) -> tuple[Arrays, Any]:
 
 def _read_torch(path: Path) -> tuple[Arrays, Any]:
     try:
-        import torch
-    except ImportError:
-        advice = "`pip install torch`, or save the weights as .safetensors where they were made"
-        raise UserError(f"'{path}' is a torch file, and torch is not installed; {advice}") from None
-    try:
-        # weights_only refuses pickles that would run code
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError as error:
-        raise UserError(_refusal(path, str(error))) from None
+        content = read_torch_file(path)
+    except Refused as refused:
+        raise UserError(_refusal(path, refused.name)) from None
+    except OSError:
+        raise
     except Exception:  # a damaged file fails in any way
-        raise UserError(_damaged(path)) from None
+        raise UserError(f"'{path}' is damaged, or not a torch file; copy it again from its source") from None
     tensors = _weights_of(content)
     if not isinstance(tensors, Mapping):
         raise UserError(f"'{path}' holds a {type(tensors).__name__}, not weights by name; save the module's state_dict()")
-    return {str(name): _from_tensor(path, name, tensor) for name, tensor in tensors.items()}, {}
+    return {str(name): _checked(path, name, tensor) for name, tensor in tensors.items()}, {}
 
 
-def _damaged(path: Path) -> str:
-    return f"'{path}' is damaged, or not a torch file; copy it again from its source"
-
-
-def _refusal(path: Path, said: str) -> str:
-    named = re.search(r"GLOBAL ([\w.]+)", said)
-    if not named and not re.search("nsupported|unrecognized|Can only", said):
-        return _damaged(path)
-    what = f" (the first is {named.group(1)})" if named else ""
+def _refusal(path: Path, first: str) -> str:
+    what = f" (the first is {first})" if first else ""
     return (
         f"'{path}' holds more than weights: a whole pickled module, or other Python objects{what}, which could run any code when "
         "read; where it was made, save the weights alone: torch.save(module.state_dict(), 'weights.pth')"
@@ -213,12 +200,10 @@ def _weights_of(content: Any) -> Any:
     return content
 
 
-def _from_tensor(path: Path, name: str, tensor: Any) -> np.ndarray:
-    import torch
-
-    if not isinstance(tensor, torch.Tensor):
+def _checked(path: Path, name: Any, tensor: Any) -> np.ndarray:
+    if not isinstance(tensor, np.ndarray):
         raise UserError(f"'{path}' holds a {type(tensor).__name__} under {name!r}; save the module's state_dict() alone")
-    return as_array(tensor, str(name))
+    return tensor
 
 
 # the index of a sharded file comes first: a folder that has one holds its shards as well
