@@ -3,6 +3,7 @@
 config.json         the model, its training and its data (for programs); its checksum, and those of the next two files
 config.toml         the resolved settings (for people, and for `seqnets train --config`)
 vocabulary.json     the characters, for tasks that have them
+items.safetensors   hashes of the items of a text of items, so that new ones can be recognized without the text
 model.safetensors   the weights with the best validation figure (the last ones where there is no validation)
 metrics.jsonl       the figures of training: the same file, byte for byte, in every run of the same seed
 timing.jsonl        speed and memory, which differ in every run
@@ -32,6 +33,7 @@ from seqnets.named_arrays import host_arrays, replace_arrays
 
 FORMAT, FORMAT_VERSION = "seqnets-run", 2  # format 1 had no checksums in config.json
 CONFIG, SETTINGS, VOCABULARY, WEIGHTS = "config.json", "config.toml", "vocabulary.json", "model.safetensors"
+ITEMS = "items.safetensors"
 METRICS, TIMING, CHECKPOINTS, CURVE, CARD, LOCK = (
     "metrics.jsonl", "timing.jsonl", "checkpoints", "curve.png", "README.md", ".lock"
 )  # fmt: skip

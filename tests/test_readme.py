@@ -40,6 +40,7 @@ def texts(tmp_path, monkeypatch):
     Path("letters").mkdir()
     for name in ("shakespeare.txt", "diary.txt", "chapter.txt", "letters/one.txt"):
         Path(name).write_text(LINES * 20)
+    Path("names.txt").write_text("anna\nhanna\nnan\nalan\n" * 20)
     Path("diary.txt.gz").write_bytes(gzip.compress(Path("diary.txt").read_bytes()))
 
 

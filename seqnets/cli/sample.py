@@ -8,6 +8,7 @@ from typing import Any
 
 from seqnets.cli.options import add_fields, given_fields
 from seqnets.cli.parser import Parser
+from seqnets.cli.sample_items import check_items, write_items
 from seqnets.cli.seed import Seed, add_seed
 from seqnets.cli.trained import add_run, load_trained
 from seqnets.cli.verbs import VERBS
@@ -34,6 +35,10 @@ def main(argv: Sequence[str]) -> int:
     run = load_trained(found.run, "text", fits=lambda model: hasattr(model, "stepper"))
     prompt = _prompt(found, run.vocabulary)
     _say_what_is_unknown(prompt, run.vocabulary, config.unknown)
+    if found.items is not None:
+        write_items(run, prompt, config, found, given, seed.number)
+        seed.report()
+        return 0
     pieces = _likeliest(run, prompt, config, found) if found.beam else _pieces(run, prompt, config, found.samples, seed.number)
     _write(pieces, _shown(prompt), found)
     if not found.beam:
@@ -49,6 +54,10 @@ def _parser(default: Any) -> Parser:
     parser.add_argument("--no-prompt", action="store_true", help="write only the new text")
     parser.add_argument("--samples", type=parser.value(int), default=1, metavar="N", help="texts to write [1]")
     add_seed(parser, "the text")
+    parser.add_argument(
+        "--items", type=parser.value(int), metavar="N", help="write N different whole items, one per line, by a run of items"
+    )
+    parser.add_argument("--new", action="store_true", help="with --items: only items that are not in the training text")
     parser.add_argument("--json", action="store_true", help='write a JSON list of {"prompt": ..., "text": ...}')
     parser.add_argument(
         "--beam", type=parser.value(int), default=0, metavar="W", help="search for the likeliest text with W beams"
@@ -69,6 +78,7 @@ def _check(found: argparse.Namespace, given: Mapping[str, Any]) -> None:
 
     if found.prompt is not None and found.prompt_file is not None:
         raise UserError("--prompt and --prompt-file both give a prompt; leave one out")
+    check_items(found)
     MANY.check("--samples", found.samples)
     MANY._replace(least=0).check("--beam", found.beam)
     if found.beam:

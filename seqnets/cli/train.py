@@ -202,7 +202,7 @@ def _folder(recipe: Recipe, config: Any, path: str | None) -> Path:
 def _refuse_runs(given: Mapping[str, Any]) -> None:
     """Refuse a run folder as data: a user who names one wants to continue it."""
     for value in given.values():
-        for path in [value] if isinstance(value, str) else value:
+        for path in [value] if isinstance(value, str) else value if isinstance(value, list | tuple) else []:
             file = _settings_file(path) if isinstance(path, str) else Path()
             if _is_of_run(file):
                 advice = f"to continue the run: `seqnets train --config {shlex.quote(str(file))}`"

@@ -89,7 +89,8 @@ def _described(folder: Path, listed: Mapping[str, Any]) -> Iterator[Finding]:
         check_file(path)
         settings.read(path)
 
-    for name, read in {SETTINGS: read_settings, VOCABULARY: read_vocabulary}.items():
+    others = dict.fromkeys(listed, check_file)
+    for name, read in {**others, SETTINGS: read_settings, VOCABULARY: read_vocabulary}.items():
         if name in listed or (folder / name).exists():
             yield _tried(name, read, folder / name, checksum=name in listed)[0]
 

@@ -1,4 +1,4 @@
-"""The kinds of tokens, and the policies for unknown characters."""
+"""The kinds of tokens and of items, and the policies for unknown characters."""
 
 from typing import Literal
 
@@ -8,3 +8,5 @@ CaptionUnit = Literal["words", "chars", "bytes"]
 NormalForm = Literal["none", "nfc", "nfd"]
 UnknownPolicy = Literal["error", "skip", "replace"]
 """What happens to a character that the vocabulary lacks: an error, nothing, or a stand-in."""
+ItemKind = Literal["none", "lines", "paragraphs"]
+"""The items of a text that is a list: lines, paragraphs between blank lines, or none for a text that is one whole."""

@@ -215,11 +215,12 @@ class InFolder:
             replace_file(self.directory / name, text)
         write_config(self.directory, self.description, new)
 
-    def _texts(self, task: Task, settings: str | None) -> dict[str, str]:
-        model, vocabulary = self.description["model"], task.artifacts().get("vocabulary")
+    def _texts(self, task: Task, settings: str | None) -> dict[str, str | bytes]:
+        model, artifacts = self.description["model"], task.artifacts()
+        vocabulary, files = artifacts.get("vocabulary"), artifacts.get("files", {})
         sections = {"task": task.name, "model": model.get("config", model), "train": self.description["train"]}
         texts = {SETTINGS: settings or tomli_w.dumps(as_toml(sections))}
-        return texts | ({} if vocabulary is None else {VOCABULARY: json_text(vocabulary)})
+        return texts | ({} if vocabulary is None else {VOCABULARY: json_text(vocabulary)}) | files
 
     def _told_of_damage(self, listed: dict[str, list[str]]) -> dict[str, list[str]]:
         for name in listed:

@@ -8,7 +8,7 @@ from typing import Any, Literal, get_args
 
 from seqnets.errors import UserError
 from seqnets.files import is_leftover
-from seqnets.run import CHECKPOINTS, CONFIG, LOCK, SETTINGS, VOCABULARY, WEIGHTS, in_full, read_config
+from seqnets.run import CHECKPOINTS, CONFIG, ITEMS, LOCK, SETTINGS, VOCABULARY, WEIGHTS, in_full, read_config
 from seqnets.train.config import TrainConfig
 
 Resume = Literal["auto", "never", "must"]
@@ -18,7 +18,7 @@ FREE = {
     *("steps", "log_every", "evaluate_every", "save_every", "keep", "patience", "tensorboard"),
     *("steps_per_dispatch", "max_bad_steps", "mesh", "watchdog", "cuda_graphs"),
 }
-_PREPARED = {CONFIG, SETTINGS, VOCABULARY, LOCK}
+_PREPARED = {CONFIG, SETTINGS, VOCABULARY, ITEMS, LOCK}
 _ADVICE = "put it back, or give another folder for a new run"
 _DIGEST = re.compile("'(sha256:)?[0-9a-f]{16,}'")
 _SECTIONS = ("task", "model", "train", "data")

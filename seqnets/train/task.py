@@ -81,5 +81,8 @@ class Task(Protocol):
         ...
 
     def artifacts(self) -> Mapping[str, Any]:
-        """Return everything besides weights that loading needs, as JSON: `model` (kind and config), `vocabulary`."""
+        """Return everything besides weights that a run needs later.
+
+        `model` (kind and config) and `vocabulary` are JSON; `files` holds the content of other files by name, as bytes.
+        """
         ...

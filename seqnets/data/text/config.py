@@ -6,8 +6,10 @@ from typing import Annotated
 
 from seqnets import settings
 from seqnets.data.text.escapes import unescaped
-from seqnets.data.token_kinds import NormalForm, VocabularyKind
+from seqnets.data.token_kinds import ItemKind, NormalForm, VocabularyKind
 from seqnets.errors import UserError
+
+ITEM_SEPARATORS = {"lines": "\n", "paragraphs": "\n\n"}
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,9 @@ class TextConfig:
     separator: str = ""
     r"""What ends a document (\n, \t, \r, \0, \xNN, \uNNNN are understood): the state is reset there. Also put
     between files that do not end with it. Empty for none."""
+    items: ItemKind = "none"
+    """Whether the text is a list of separate items, such as names: lines, paragraphs (between blank lines), or none. The model
+    learns where items begin and end, they are shuffled in each epoch, and equal items are held out together."""
     encoding: str = "utf-8"
     """Encoding of the files, for a vocabulary of characters; a byte order mark at the start of a file is left out."""
     normalize: NormalForm = "none"
@@ -45,13 +50,13 @@ class TextConfig:
 
     @property
     def separator_text(self) -> str:
-        r"""The separator with its escapes resolved.
+        r"""What ends a document or an item, with its escapes resolved.
 
         Example:
             >>> TextConfig(separator=r"\n\n").separator_text == "\n" * 2
             True
         """
-        return unescaped(self.separator, "data.separator")
+        return ITEM_SEPARATORS.get(self.items) or unescaped(self.separator, "data.separator")
 
     def __post_init__(self) -> None:
         settings.settle(self, "data")
@@ -59,6 +64,8 @@ class TextConfig:
         _check_encoding(self.encoding, self.vocabulary)
         if self.vocabulary == "bytes" and self.normalize != "none":
             raise UserError("data.normalize has no effect on data.vocabulary 'bytes'; leave one of them out")
+        if self.items != "none" and self.separator:
+            raise UserError(f"data.items {self.items!r} has a separator of its own; leave data.separator out")
         _ = self.separator_text
 
 

@@ -13,6 +13,7 @@ from seqnets.data.demo.library_text import standard_library
 from seqnets.data.text import cache
 from seqnets.data.text.config import TextConfig
 from seqnets.data.text.encoding import Meter, collect_vocabulary, encode_blocks
+from seqnets.data.text.items import Items, ItemStream
 from seqnets.data.text.normal_form import normalized
 from seqnets.data.text.sources import Progress, Source, opened
 from seqnets.data.text.splits import check_long_enough, split_bounds
@@ -29,9 +30,10 @@ class Corpus:
         vocabulary: the map between characters and tokens.
         tokens: the whole text, unsigned integers of shape (N,), in memory or memory-mapped.
         splits: "train", and "validation" and "test" where their share is not 0.
-        separator: the tokens that end a document; empty for none.
+        separator: the tokens that end a document or an item; empty for none.
         sources: the names of the texts, in order.
         unknown: the number of characters that the vocabulary lacks; they were left out or replaced.
+        items: where the items are, if the text is a list of them.
     """
 
     vocabulary: Vocabulary
@@ -41,6 +43,7 @@ class Corpus:
     sources: tuple[str, ...] = field(default=(), repr=False)
     digest: str = field(default="", repr=False)
     unknown: int = 0
+    items: Items | None = field(default=None, repr=False)
 
     def __len__(self) -> int:
         return len(self.tokens)
@@ -79,7 +82,8 @@ class Corpus:
         """
         sizes = {f"{name}_tokens": len(self.splits.get(name, ())) for name in ("train", "validation", "test")}
         separator = self.vocabulary.decode(self.separator)
-        return {"text": self._digest, "vocabulary": self.vocabulary.digest, "separator": separator, **sizes}
+        items = {} if self.items is None else {"items": len(self.items), "longest_item": self.items.longest}
+        return {"text": self._digest, "vocabulary": self.vocabulary.digest, "separator": separator, **sizes, **items}
 
 
 def read_text(
@@ -175,15 +179,21 @@ class _Reading:
     def _collected(self, meter: Meter) -> Vocabulary:
         separator = self.config.separator_text
         vocabulary = self.vocabulary or collect_vocabulary(
-            self.texts, encoding=self.config.encoding, separator=separator, meter=meter, normalize=self.config.normalize
+            self.texts,
+            encoding=self.config.encoding,
+            separator=separator,
+            meter=meter,
+            normalize=self.config.normalize,
+            items=self.config.items,
         )
         if vocabulary.kind == "chars" and set(normalized(separator, vocabulary.normalize)) - set(vocabulary.characters):
             raise UserError(f"the separator {separator!r} does not occur in the text; set --data.separator to one that does")
         return vocabulary
 
     def _blocks(self, vocabulary: Vocabulary, meter: Meter) -> Iterator[np.ndarray]:
-        separator, encoding = self.config.separator_text, self.config.encoding
-        return encode_blocks(self.texts, vocabulary, encoding=encoding, separator=separator, unknown=self.unknown, meter=meter)
+        config, unknown = self.config, self.unknown
+        rules = {"encoding": config.encoding, "separator": config.separator_text, "items": config.items}
+        return encode_blocks(self.texts, vocabulary, **rules, unknown=unknown, meter=meter)  # pyright: ignore[reportArgumentType]
 
     def _identity(self) -> dict[str, Any]:
         return {
@@ -193,6 +203,7 @@ class _Reading:
             "normalize": self.vocabulary.normalize if self.vocabulary else self.config.normalize,
             "encoding": self.config.encoding,
             "separator": self.config.separator_text,
+            "items": self.config.items,
             "vocabulary": self.vocabulary.digest if self.vocabulary else "",
             "unknown": self.unknown,
         }
@@ -215,12 +226,29 @@ def _state(text: Source) -> list[Any]:
 
 def _split_up(encoded: cache.CachedTokens, config: TextConfig, sources: tuple[str, ...]) -> Corpus:
     tokens, vocabulary = encoded.tokens, encoded.vocabulary
-    check_long_enough(len(tokens), config, _named(sources), "byte" if vocabulary.kind == "bytes" else "character")
     separator = tuple(vocabulary.encode(config.separator_text).tolist())
+    if config.items != "none":
+        return _split_items(encoded, config, separator, sources)
+    check_long_enough(len(tokens), config, _named(sources), "byte" if vocabulary.kind == "bytes" else "character")
     splits = {
         name: TokenStream(tokens[start:stop], separator) for name, (start, stop) in split_bounds(len(tokens), config).items()
     }
     return Corpus(vocabulary, tokens, splits, separator, sources, encoded.digest, encoded.unknown)
+
+
+def _split_items(encoded: cache.CachedTokens, config: TextConfig, separator: tuple[int, ...], sources: tuple[str, ...]) -> Corpus:
+    text, vocabulary = TokenStream(encoded.tokens, separator), encoded.vocabulary
+    items = Items.of(text.tokens, separator, vocabulary)
+    splits: dict[str, TokenStream] = {
+        name: ItemStream(text, items.starts, order) for name, order in items.splits(config, _named(sources)).items()
+    }
+    size = len(splits["train"])
+    if size <= config.window:
+        raise UserError(
+            f"{_named(sources)} has {size - 1:,} characters of items to train on, too few for one window of {config.window:,}; "
+            f"give more items or lower --data.window to {size - 1:,} or less"
+        )
+    return Corpus(vocabulary, text.tokens, splits, separator, sources, encoded.digest, encoded.unknown, items)
 
 
 def _check_not_empty(texts: Sequence[Source]) -> None:

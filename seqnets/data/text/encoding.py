@@ -5,10 +5,11 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from seqnets.data.text.items import item_blocks
 from seqnets.data.text.normal_form import normalized, normalized_blocks
 from seqnets.data.text.sources import Progress, Source
 from seqnets.data.text.vocabulary import UnknownPolicy, Vocabulary
-from seqnets.data.token_kinds import NormalForm
+from seqnets.data.token_kinds import ItemKind, NormalForm
 from seqnets.errors import UserError
 
 _BINARY_HEAD = 8192
@@ -47,6 +48,7 @@ def encode_blocks(
     separator: str,
     unknown: UnknownPolicy,
     meter: Meter,
+    items: ItemKind = "none",
 ) -> Iterator[np.ndarray]:
     """Yield the tokens of all sources, in the vocabulary's smallest type; a separator goes between two sources.
 
@@ -58,26 +60,32 @@ def encode_blocks(
     for source in sources:
         if len(tail) and not np.array_equal(tail, between):
             yield between
-        for tokens in _tokens_of(source, vocabulary, encoding, separator, unknown, meter):
+        for tokens in _tokens_of(source, vocabulary, encoding, separator, unknown, meter, items):
             tail = np.concatenate([tail, tokens[-len(between) :]])[-len(between) :] if len(between) else tail
             yield tokens
 
 
 def _tokens_of(
-    source: Source, vocabulary: Vocabulary, encoding: str, separator: str, unknown: UnknownPolicy, meter: Meter
+    source: Source, vocabulary: Vocabulary, encoding: str, separator: str, unknown: UnknownPolicy, meter: Meter, items: ItemKind
 ) -> Iterator[np.ndarray]:
     if vocabulary.kind == "bytes":
-        for block in _metered(source, meter):
+        for block in _byte_blocks(source, meter, items):
             yield np.frombuffer(block, np.uint8)
         return
-    for text, offset in normalized_blocks(_text_blocks(source, encoding, separator, meter), vocabulary.normalize):
+    for text, offset in normalized_blocks(_text_blocks(source, encoding, separator, meter, items), vocabulary.normalize):
         meter.unknown += vocabulary.count_unknown(text) if unknown != "error" else 0
         tokens = vocabulary.encode(text, unknown=unknown, name=repr(source.name), offset=offset, encoding=encoding)
         yield tokens.astype(vocabulary.dtype)
 
 
 def collect_vocabulary(
-    sources: Sequence[Source], *, encoding: str, separator: str, meter: Meter, normalize: NormalForm = "none"
+    sources: Sequence[Source],
+    *,
+    encoding: str,
+    separator: str,
+    meter: Meter,
+    normalize: NormalForm = "none",
+    items: ItemKind = "none",
 ) -> Vocabulary:
     """Return the sorted code points of all sources, in one pass; includes the separator's if it will be inserted.
 
@@ -86,7 +94,7 @@ def collect_vocabulary(
     """
     seen, known = np.zeros(0x110000, bool), b""
     for source in sources:
-        for text, _ in normalized_blocks(_text_blocks(source, encoding, separator, meter), normalize):
+        for text, _ in normalized_blocks(_text_blocks(source, encoding, separator, meter, items), normalize):
             if text.isascii():
                 new = text.encode().translate(None, known)  # far faster than looking up each character
                 seen[list(set(new))] = True
@@ -101,7 +109,22 @@ def collect_vocabulary(
     return Vocabulary("chars", characters, normalize)
 
 
-def _text_blocks(source: Source, encoding: str, separator: str, meter: Meter) -> Iterator[tuple[str, int]]:
+def _byte_blocks(source: Source, meter: Meter, items: ItemKind) -> Iterator[bytes]:
+    if items == "none":
+        return _metered(source, meter)
+    return (text.encode("latin-1") for text in item_blocks((block.decode("latin-1") for block in _metered(source, meter)), items))
+
+
+def _text_blocks(
+    source: Source, encoding: str, separator: str, meter: Meter, items: ItemKind
+) -> Iterator[tuple[str, int | None]]:
+    blocks = _decoded_blocks(source, encoding, separator, meter)
+    if items == "none":
+        return blocks
+    return ((text, None) for text in item_blocks((text for text, _ in blocks), items))  # what is left out moves the offsets
+
+
+def _decoded_blocks(source: Source, encoding: str, separator: str, meter: Meter) -> Iterator[tuple[str, int]]:
     decoder = codecs.getincrementaldecoder(encoding)("strict")
     read = 0
     for block in _metered(source, meter, last=b""):

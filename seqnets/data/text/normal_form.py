@@ -24,11 +24,11 @@ def normalized(text: str, form: NormalForm) -> str:
     return text if form == "none" or text.isascii() else unicodedata.normalize(form.upper(), text)  # pyright: ignore
 
 
-def normalized_blocks(blocks: Iterable[tuple[str, int]], form: NormalForm) -> Iterator[tuple[str, int]]:
+def normalized_blocks(blocks: Iterable[tuple[str, int | None]], form: NormalForm) -> Iterator[tuple[str, int | None]]:
     r"""Yield the blocks of a text in a normal form; the joined result does not depend on where blocks were cut.
 
     Args:
-        blocks: pieces of a text, each with the byte at which it begins.
+        blocks: pieces of a text, each with the byte at which it begins; None where that is not known.
         form: see `normalized`.
 
     Example:
@@ -38,7 +38,7 @@ def normalized_blocks(blocks: Iterable[tuple[str, int]], form: NormalForm) -> It
     if form == "none":
         yield from blocks
         return
-    held, begin = "", 0
+    held, begin = "", None
     for text, offset in blocks:
         begin = begin if held else offset
         held += text

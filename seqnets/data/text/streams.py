@@ -85,6 +85,14 @@ class TokenStream:
             starts &= (before >= 0) & (self.gather(np.maximum(before, 0)) == token)
         return starts
 
+    def aligned(self, positions: np.ndarray) -> np.ndarray:
+        """Return where reading may begin near some positions: anywhere in a text without items."""
+        return positions
+
+    def of_epoch(self, seed: int, epoch: int) -> "TokenStream":
+        """Return the stream in the order of an epoch: always the same in a text without items."""
+        return self
+
     def _release(self, tokens: int, places: int) -> None:
         if self._map is None:
             return
@@ -108,6 +116,9 @@ class Windows:
     T tokens, at the two ends. With B = 1 no stream can overlap another: there K = floor((N - T) / T) and R = N - K T, so
     that an epoch leaves out up to 2 T - 2 tokens, different ones in each epoch. A text shorter than B windows still fills a
     batch: the streams then overlap more.
+
+    A stream of items (`seqnets.data.text.items.ItemStream`) has another order in every epoch, and its B streams begin where the
+    items at those places begin.
 
     Args:
         tokens: a `TokenStream`, or integers of shape (N,), in memory or memory-mapped; N > T.
@@ -168,10 +179,11 @@ class Windows:
         """
         settings.NOT_NEGATIVE.check("step", step)
         epoch, k = divmod(int(step), self.windows_per_epoch)
-        first = self._starts + (self.offset(epoch) + k * self.window)
+        stream = self.stream.of_epoch(self.seed, epoch)
+        first = stream.aligned(self._starts + self.offset(epoch)) + k * self.window
         positions = first[:, None] + np.arange(self.window + 1)
-        tokens = self.stream.gather(positions)
-        resets = self.stream.document_starts(positions[:, :-1])
+        tokens = stream.gather(positions)
+        resets = stream.document_starts(positions[:, :-1])
         resets[:, 0] |= k == 0
         return TextBatch(tokens[:, :-1], tokens[:, 1:], resets)
 

@@ -97,7 +97,7 @@ class Vocabulary(TextVocabulary):
         *,
         unknown: UnknownPolicy = "error",
         name: str = "the text",
-        offset: int = 0,
+        offset: int | None = 0,
         encoding: str = "utf-8",
     ) -> np.ndarray:
         """Return the tokens of a text.
@@ -107,7 +107,7 @@ class Vocabulary(TextVocabulary):
             unknown: what to do with a character that the vocabulary lacks: "error", "skip" it, or "replace" it by
                 the first of U+FFFD, "?" and the space that the vocabulary has.
             name: what to call the text in an error.
-            offset: the byte at which `text` begins in `name`, for errors.
+            offset: the byte at which `text` begins in `name`, for errors; None where it is not known.
             encoding: how `text` is written in `name`, for the byte offset in errors.
 
         Returns:
@@ -141,9 +141,10 @@ class Vocabulary(TextVocabulary):
             return np.where(missing, self._replacement(), tokens)
         raise self._unknown(text, int(np.argmax(missing)), name, offset, encoding)
 
-    def _unknown(self, text: str, first: int, name: str, offset: int, encoding: str) -> UserError:
-        at = offset + len(text[:first].encode(encoding, "surrogatepass"))
-        place = f"at byte {at:,} of {name}" if self.normalize == "none" else f"in {name}"
+    def _unknown(self, text: str, first: int, name: str, offset: int | None, encoding: str) -> UserError:
+        place = f"in {name}"
+        if offset is not None and self.normalize == "none":
+            place = f"at byte {offset + len(text[:first].encode(encoding, 'surrogatepass')):,} of {name}"
         return UserError(
             f"vocabulary ({self}) has no character {shown(text[first])} ({place}); "
             f"{self._hint(text, first, name)}train with --data.vocabulary bytes, or pass --unknown skip"

@@ -1,9 +1,11 @@
 """`seqnets train text`: a character model of any text."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from seqnets.data.text.config import TextConfig
+from seqnets.data.token_kinds import ItemKind
 from seqnets.models.char_lm_config import CharLMConfig
 from seqnets.tasks.recipe import Recipe, Tell
 from seqnets.train.config import TrainConfig
@@ -79,7 +81,8 @@ def make(config: TextRunConfig, tell: Tell) -> "CharLMTask":
     with reading() as progress:
         corpus = read_text(*config.corpus, config=config.data, progress=progress)
     parts = ", ".join(f"{len(stream):,} for {name}" for name, stream in corpus.splits.items())
-    tell(f"{_source(config)}: {len(corpus):,} characters ({parts}), {len(corpus.vocabulary)} different")
+    items = f"{len(corpus.items):,} items, {len(corpus.items.known):,} of them different; " if corpus.items else ""
+    tell(f"{_source(config)}: {items}{len(corpus):,} characters ({parts}), {len(corpus.vocabulary)} different")
     twice = spelled_twice(corpus.vocabulary.characters)
     if twice:
         tell(f"the text has both {twice!r} and its separate parts, so a letter may have two spellings; see --data.normalize nfc")
@@ -91,6 +94,12 @@ def _source(config: TextRunConfig) -> str:
     if not config.corpus:
         return "the source of Python's standard library"
     return config.corpus[0] if len(config.corpus) == 1 else f"{config.corpus[0]} and {len(config.corpus) - 1} more"
+
+
+def as_settings(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the given arguments as settings: --items is a setting of the text."""
+    items = {"data": {"items": given["items"]}} if "items" in given else {}
+    return {**{name: value for name, value in given.items() if name != "items"}, **items}
 
 
 def a_sample(run: "Run", config: TextRunConfig) -> list[str]:
@@ -111,23 +120,31 @@ def _rule(title: str) -> str:
 
 def commands(config: TextRunConfig) -> list[str]:
     """Return the commands to try next."""
+    if config.data.items != "none":
+        return ["seqnets sample {run} --items 20 --new", "seqnets evaluate {run} FILE"]
     prompt = "" if config.corpus else " --prompt 'import '"
     return [f"seqnets sample {{run}} --length 1000 --temperature 0.7{prompt}", "seqnets evaluate {run} FILE"]
 
 
 RECIPE = Recipe(
     config=TextRunConfig,
-    usage="CORPUS ...",
+    usage="CORPUS ... [--items lines]",
     words={
         "corpus": {
             "nargs": "*",
             "metavar": "CORPUS",
             "help": "files (also .gz), folders, globs, or - for standard input; none for the source of Python's standard library",
-        }
+        },
+        "--items": {
+            "choices": get_args(ItemKind),
+            "metavar": "lines|paragraphs",
+            "help": "the text is a list, such as one name per line; the same as --data.items",
+        },
     },
     source="corpus",
     without="standard-library",
     make=make,
+    as_settings=as_settings,
     shown=a_sample,
     commands=commands,
     figures="bits_per_char",

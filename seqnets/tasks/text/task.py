@@ -14,6 +14,7 @@ from seqnets.data.text.corpus import Corpus
 from seqnets.data.text.streams import TextBatch, Windows
 from seqnets.errors import UserError
 from seqnets.models.char_lm import CharLM
+from seqnets.run import ITEMS
 from seqnets.train.task import Carry, Metrics
 
 PREVIEW_CHARACTERS = 240
@@ -92,5 +93,6 @@ class CharLMTask:
         return sample(model, length=PREVIEW_CHARACTERS, temperature=0.8, key=key, separator=separator)
 
     def artifacts(self) -> dict[str, Any]:
-        """Return the model's settings and the vocabulary."""
-        return {"model": self.model.describe(), "vocabulary": self.vocabulary.to_json()}
+        """Return the model's settings, the vocabulary, and the hashes of the items if the text has items."""
+        files = {ITEMS: self.corpus.items.to_file()} if self.corpus.items else {}
+        return {"model": self.model.describe(), "vocabulary": self.vocabulary.to_json(), "files": files}
