@@ -86,9 +86,9 @@ class RNN(nnx.Module):
         needed = {"weight_dropout": weight_dropout, "remat": remat, "zoneout": any(getattr(cell, "zoneout", ()))}
         for name, value in needed.items():
             if value and not is_as_stated(cell):
-                raise UserError(f"{name} needs a seqnets cell with its own step, got {type(cell).__name__}; leave {name} at 0")
+                raise UserError(f"{name} needs a seqnets cell with its own step, not {type(cell).__name__}; leave {name} at 0")
         if remat < 0:
-            raise UserError(f"remat must be a number of steps, or 0 to keep everything, got {remat}")
+            raise UserError(f"remat must be a number of steps, or 0 to keep everything, not {remat}")
         self.cell = cell
         self.time_major = time_major
         self.return_carry = return_carry
@@ -305,19 +305,19 @@ def initialize_carry(cell: nnx.RNNCellBase, input_shape: tuple[int, ...], rngs: 
 def _of_one_row(cell: nnx.RNNCellBase, rngs: Randomness) -> Carry:
     features: int | None = getattr(cell, "in_features", None)
     if features is None or cell.num_feature_axes != 1:
-        raise UserError(f"learned_carry needs a cell whose inputs are vectors of in_features numbers, got {type(cell).__name__}")
+        raise UserError(f"learned_carry needs a cell whose inputs are vectors of in_features numbers, not {type(cell).__name__}")
     return initialize_carry(cell, (1, features), rngs)
 
 
 def _check_inputs(inputs: Array, cell: nnx.RNNCellBase, projected: bool) -> None:
     if projected and not is_as_stated(cell):
-        raise UserError(f"projected inputs need a seqnets cell with its own step, got {type(cell).__name__}; give raw inputs")
+        raise UserError(f"projected inputs need a seqnets cell with its own step, not {type(cell).__name__}; give raw inputs")
     if not isinstance(cell, Cell):
         if inputs.ndim < 1 + cell.num_feature_axes:
-            raise UserError(f"inputs must have the shape (batch, time, ...), got {inputs.shape}")
+            raise UserError(f"inputs must have the shape (batch, time, ...), not {inputs.shape}")
         return
     features = cell.recurrence.gates * cell.hidden_features if projected else cell.in_features
     if inputs.ndim < 2 or inputs.shape[-1] != features:
         raise UserError(
-            f"inputs must have the shape (batch, time, {features}) that {type(cell).__name__} was built for, got {inputs.shape}"
+            f"inputs must have the shape (batch, time, {features}) that {type(cell).__name__} was built for, not {inputs.shape}"
         )

@@ -58,7 +58,7 @@ class Rows(NamedTuple):
             return x
         end = axis + len(self.batch)
         if x.shape[axis:end] != self.batch:
-            raise UserError(f"{name} must have the batch axes {self.batch} of the inputs, got the shape {x.shape}")
+            raise UserError(f"{name} must have the batch axes {self.batch} of the inputs, not the shape {x.shape}")
         return x.reshape(*x.shape[:axis], self.count, *x.shape[end:])
 
     def divided(self, x: Any, axis: int = 0) -> Any:

@@ -143,7 +143,7 @@ class StackedRNN(nnx.Module):
         if packed is not None:
             return partial(_step_at_once, cells[0].recurrence, packed)
         if changed := [type(cell).__name__ for cell in cells if not is_as_stated(cell)]:
-            raise UserError(f"a stepper needs seqnets cells with their own step, got {changed[0]}; call the stack with one step")
+            raise UserError(f"a stepper needs seqnets cells with their own step, not {changed[0]}; call the stack with one step")
         steps = [cell.stepper() for cell in cells]
 
         def step(projected: Array, carries: Sequence[Carry], inputs: Array | None) -> tuple[Array, tuple[Carry, ...]]:
@@ -326,7 +326,7 @@ def _pair(carry: Any) -> tuple[Any, ...]:
 
 def _rows(inputs: Array, feature_axes: int, time_major: bool) -> Rows:
     if inputs.ndim < 1 + feature_axes:
-        raise UserError(f"inputs must have the shape (batch, time, features), got {inputs.shape}")
+        raise UserError(f"inputs must have the shape (batch, time, features), not {inputs.shape}")
     return Rows.of(inputs.shape, feature_axes, time_major)
 
 

@@ -36,14 +36,14 @@ def as_array(name: str, value: Any) -> Array:
         >>> as_array("lengths", "three")
         Traceback (most recent call last):
         ...
-        seqnets.errors.UserError: lengths must be an array of numbers, got str
+        seqnets.errors.UserError: lengths must be an array of numbers, not str
     """
     if isinstance(value, Array):
         return value
     try:
         return jnp.asarray(value)
     except (TypeError, ValueError, OverflowError):
-        raise UserError(f"{name} must be an array of numbers, got {type(value).__name__}") from None
+        raise UserError(f"{name} must be an array of numbers, not {type(value).__name__}") from None
 
 
 def state(recurrence: Recurrence, carry: Any, rows: int, hidden: int, *, name: str = "carry", of: str = "inputs") -> Carry:
@@ -88,7 +88,7 @@ def _is_plain(recurrence: Recurrence, carry: Any, shape: tuple[int, int]) -> boo
 
 def _unlike(shape: tuple[int, ...], rows: int, hidden: int, name: str, of: str) -> str:
     if len(shape) != 2:
-        return f"{name} must have the shape ({rows}, {hidden}), got {shape}"
+        return f"{name} must have the shape ({rows}, {hidden}), not {shape}"
     if shape[1] != hidden:
         return f"{name} is for {_count(shape[1], 'hidden feature')}, the layer has {hidden}"
     return f"{name} is for {_count(shape[0], 'row')}, the {of} have {rows}; give it as many rows"
@@ -110,12 +110,12 @@ def state_of(recurrence: Recurrence, carry: Any, name: str = "carry") -> Carry:
         >>> state_of(LSTM, jnp.zeros((2, 3)))
         Traceback (most recent call last):
         ...
-        seqnets.errors.UserError: carry must be an LSTMState(cell, hidden), got one array of the shape (2, 3)
+        seqnets.errors.UserError: carry must be an LSTMState(cell, hidden), not one array of the shape (2, 3)
     """
     carry = _structured(recurrence, carry, name)
     kinds = {leaf.dtype for leaf in jax.tree.leaves(carry)}
     if len(kinds) > 1 or not all(jnp.issubdtype(kind, jnp.floating) for kind in kinds):
-        raise UserError(f"{name} must hold floating-point numbers of one precision, got {' and '.join(sorted(map(str, kinds)))}")
+        raise UserError(f"{name} must hold floating-point numbers of one precision, not {' and '.join(sorted(map(str, kinds)))}")
     return carry
 
 
@@ -123,10 +123,10 @@ def _structured(recurrence: Recurrence, parts: Any, name: str) -> Any:
     kind = recurrence.state
     if kind is None:
         if isinstance(parts, (tuple, dict)):
-            raise UserError(f"{name} must be one array, got {_described(parts)}")
+            raise UserError(f"{name} must be one array, not {_described(parts)}")
         return as_array(name, parts)
     if not isinstance(parts, (tuple, list)) or len(parts) != len(kind._fields):
-        raise UserError(f"{name} must be an {kind.__name__}({', '.join(kind._fields)}), got {_described(parts)}")
+        raise UserError(f"{name} must be an {kind.__name__}({', '.join(kind._fields)}), not {_described(parts)}")
     return kind(*(as_array(name, part) for part in parts))
 
 
@@ -145,12 +145,12 @@ def alike(zeros: Any, carry: Any, *, name: str) -> Any:
         >>> alike(jnp.zeros((2, 3)), jnp.zeros((1, 3)), name="carry")
         Traceback (most recent call last):
         ...
-        seqnets.errors.UserError: carry must hold arrays of the shapes [(2, 3)], got [(1, 3)]
+        seqnets.errors.UserError: carry must hold arrays of the shapes [(2, 3)], not [(1, 3)]
     """
     leaves = [as_array(name, leaf) for leaf in jax.tree.leaves(carry)]
     wanted, found = ([leaf.shape for leaf in tree] for tree in (jax.tree.leaves(zeros), leaves))
     if wanted != found:
-        raise UserError(f"{name} must hold arrays of the shapes {wanted}, got {found}")
+        raise UserError(f"{name} must hold arrays of the shapes {wanted}, not {found}")
     return jax.tree.unflatten(jax.tree.structure(zeros), leaves)
 
 
@@ -168,11 +168,11 @@ def single_step(recurrence: Recurrence, carry: Any, projected: Array, hidden: in
     """
     width = recurrence.gates * hidden
     if projected.shape[-1:] != (width,):
-        raise UserError(f"projected inputs must have the shape (batch, {width}), got {projected.shape}")
+        raise UserError(f"projected inputs must have the shape (batch, {width}), not {projected.shape}")
     carry = state_of(recurrence, carry)
     for leaf in jax.tree.leaves(carry):
         if leaf.shape[-1:] != (hidden,) or not _broadcasts(leaf.shape[:-1], projected.shape[:-1]):
-            raise UserError(f"carry must have the shape {(*projected.shape[:-1], hidden)}, got {leaf.shape}")
+            raise UserError(f"carry must have the shape {(*projected.shape[:-1], hidden)}, not {leaf.shape}")
     return carry
 
 
@@ -196,7 +196,7 @@ def entries(carry: Any, count: int, *, name: str = "carry", whole: str = "the st
         seqnets.errors.UserError: initial_carry has 1 entry, the stack 2 layers
     """
     if not isinstance(carry, Sequence) or isinstance(carry, (str, bytes, LSTMState)):
-        raise UserError(f"{name} must be a tuple with one entry per {part}, got {_described(carry)}")
+        raise UserError(f"{name} must be a tuple with one entry per {part}, not {_described(carry)}")
     if len(carry) != count:
         raise UserError(f"{name} has {_count(len(carry), 'entry')}, {whole} {_count(count, part)}")
     return tuple(carry)
@@ -218,9 +218,9 @@ def lengths_of(lengths: Any, rows: int) -> Array:
     """
     lengths = as_array("lengths", lengths)
     if not jnp.issubdtype(lengths.dtype, jnp.integer):
-        raise UserError(f"lengths must be integers, got {lengths.dtype}")
+        raise UserError(f"lengths must be integers, not {lengths.dtype}")
     if lengths.shape not in ((), (1,), (rows,)):
-        raise UserError(f"lengths must have the shape ({rows},), one for each row of the inputs, got {lengths.shape}")
+        raise UserError(f"lengths must have the shape ({rows},), one for each row of the inputs, not {lengths.shape}")
     return _broadcast(lengths, (rows,))
 
 
@@ -279,10 +279,10 @@ def mask_of(mask: Any, shape: tuple[int, ...], *, row_axis: int, name: str = "ma
     mask = as_array(name, mask)
     one_row = tuple(1 if axis == row_axis else size for axis, size in enumerate(shape))
     if mask.shape not in (shape, one_row):
-        raise UserError(f"{name} must have the shape {shape} of the inputs, got {mask.shape}")
+        raise UserError(f"{name} must have the shape {shape} of the inputs, not {mask.shape}")
     if mask.dtype != bool:
         if not _is_real(mask.dtype):
-            raise UserError(f"{name} must be booleans, got {mask.dtype}")
+            raise UserError(f"{name} must be booleans, not {mask.dtype}")
         mask = mask.astype(bool)
     return _broadcast(mask, shape)
 
@@ -302,14 +302,14 @@ def tokens_of(tokens: Any, shape: tuple[int | str, ...], *, name: str = "tokens"
         >>> tokens_of([3, 1], ("batch", "time"))
         Traceback (most recent call last):
         ...
-        seqnets.errors.UserError: tokens must have the shape (batch, time), got (2,)
+        seqnets.errors.UserError: tokens must have the shape (batch, time), not (2,)
     """
     tokens = as_array(name, tokens)
     if tokens.ndim != len(shape) or any(isinstance(want, int) and want != got for want, got in zip(shape, tokens.shape)):
         wanted = ", ".join(map(str, shape)) + "," * (len(shape) == 1)
-        raise UserError(f"{name} must have the shape ({wanted}), got {tokens.shape}")
+        raise UserError(f"{name} must have the shape ({wanted}), not {tokens.shape}")
     if tokens.dtype.kind not in "iu" and not jnp.issubdtype(tokens.dtype, jnp.integer):
-        raise UserError(f"{name} must be integers, got {tokens.dtype}")
+        raise UserError(f"{name} must be integers, not {tokens.dtype}")
     return tokens
 
 
@@ -357,9 +357,9 @@ def hidden_features(recurrence: Recurrence, projected: Array) -> int:
     """
     gates = recurrence.gates
     if projected.ndim != 3 or projected.shape[-1] % gates or not projected.shape[-1]:
-        raise UserError(f"projected inputs must have the shape (time, batch, {gates} * hidden), got {projected.shape}")
+        raise UserError(f"projected inputs must have the shape (time, batch, {gates} * hidden), not {projected.shape}")
     if not jnp.issubdtype(projected.dtype, jnp.floating):
-        raise UserError(f"projected inputs must be floating-point numbers, got {projected.dtype}")
+        raise UserError(f"projected inputs must be floating-point numbers, not {projected.dtype}")
     return projected.shape[-1] // gates
 
 
@@ -380,19 +380,19 @@ def weights_of(recurrence: Recurrence, weights: RecurrentWeights, hidden: int, p
         >>> weights_of(LSTM, RecurrentWeights((jnp.zeros((4, 16)),), {}), 5, jnp.float32)
         Traceback (most recent call last):
         ...
-        seqnets.errors.UserError: recurrent kernel 1 must have the shape (5, 20), got (4, 16)
+        seqnets.errors.UserError: recurrent kernel 1 must have the shape (5, 20), not (4, 16)
     """
     widths = recurrence.kernels
     if widths is None:
         return weights
     if len(weights.kernels) != len(widths):
-        raise UserError(f"{recurrence.name} has {_count(len(widths), 'recurrent kernel')}, got {len(weights.kernels)}")
+        raise UserError(f"{recurrence.name} has {_count(len(widths), 'recurrent kernel')}, not {len(weights.kernels)}")
     kernels = tuple(as_array("recurrent kernels", kernel) for kernel in weights.kernels)
     for number, (kernel, width) in enumerate(zip(kernels, widths), start=1):
         if kernel.shape != (hidden, width * hidden):
-            raise UserError(f"recurrent kernel {number} must have the shape {(hidden, width * hidden)}, got {kernel.shape}")
+            raise UserError(f"recurrent kernel {number} must have the shape {(hidden, width * hidden)}, not {kernel.shape}")
         if not jnp.issubdtype(kernel.dtype, jnp.floating):
-            raise UserError(f"recurrent kernel {number} must hold floating-point numbers, got {kernel.dtype}")
+            raise UserError(f"recurrent kernel {number} must hold floating-point numbers, not {kernel.dtype}")
     return RecurrentWeights(kernels, _vectors_of(recurrence, weights.vectors, hidden, precision))
 
 
@@ -417,9 +417,9 @@ def _vectors_of(recurrence: Recurrence, vectors: Vectors, hidden: int, precision
 def _vector(name: str, vector: Any, shape: tuple[int, ...], precision: Any) -> Array:
     vector = as_array(name, vector)
     if not _broadcasts(vector.shape, shape):
-        raise UserError(f"{name} must have the shape {shape}, got {vector.shape}")
+        raise UserError(f"{name} must have the shape {shape}, not {vector.shape}")
     if not jnp.issubdtype(vector.dtype, jnp.floating):
-        raise UserError(f"{name} must hold floating-point numbers, got {vector.dtype}")
+        raise UserError(f"{name} must hold floating-point numbers, not {vector.dtype}")
     if jnp.result_type(vector.dtype, precision) != precision:
         raise UserError(f"{name} is {vector.dtype} and the carry {precision}; give the carry in {vector.dtype}")
     return _broadcast(vector, shape)
@@ -447,7 +447,7 @@ def zoneout_of(recurrence: Recurrence, zoneout: Any, shape: tuple[int, int, int]
 
     def full_time(share: Array) -> Array:
         if not _broadcasts(share.shape, shape):
-            raise UserError(f"zoneout must broadcast to the shape {shape}, got {share.shape}")
+            raise UserError(f"zoneout must broadcast to the shape {shape}, not {share.shape}")
         share = share.reshape((1,) * (3 - share.ndim) + share.shape).astype(precision)
         return _broadcast(share, (shape[0], *share.shape[1:]))
 
@@ -483,7 +483,7 @@ def real_array(name: str, value: Any) -> Array:
     """
     array = as_array(name, value)
     if not _is_real(array.dtype):
-        raise UserError(f"{name} must be real numbers, got {array.dtype}")
+        raise UserError(f"{name} must be real numbers, not {array.dtype}")
     return array
 
 

@@ -82,7 +82,7 @@ def step(recurrence: Recurrence, stack: PackedStack, carries: Sequence[Carry], p
     """
     projected = arguments.as_array("projected", projected)
     if projected.ndim != 2 or projected.shape[1] % recurrence.gates or not projected.shape[1]:
-        raise UserError(f"projected inputs must have the shape (batch, {recurrence.gates} * hidden), got {projected.shape}")
+        raise UserError(f"projected inputs must have the shape (batch, {recurrence.gates} * hidden), not {projected.shape}")
     rows, hidden = projected.shape[0], projected.shape[1] // recurrence.gates
     expected, given = [], [projected]
     for number, (layer, carry) in enumerate(zip(stack.layers, arguments.entries(carries, len(stack.layers)))):
@@ -126,7 +126,7 @@ def _scratch(recurrence: Recurrence, layer: LayerWeights, projected: Array) -> l
 def _packed(kernel: Array, units: int) -> Array:
     kernel = arguments.as_array("kernel", kernel)
     if kernel.ndim != 2 or not units or kernel.shape[0] != units or kernel.shape[1] % units or kernel.dtype != jnp.float32:
-        raise UserError(f"a kernel to pack must be ({units}, gates * {units}) in float32, got {kernel.shape} in {kernel.dtype}")
+        raise UserError(f"a kernel to pack must be ({units}, gates * {units}) in float32, not {kernel.shape} in {kernel.dtype}")
     room = jax.ShapeDtypeStruct(_room(*kernel.shape), jnp.float32)
     return jax.ffi.ffi_call("seqnets_pack", room)(kernel, units=units)
 

@@ -87,7 +87,7 @@ def describe(model: Any) -> dict[str, Any]:
         said = getattr(model, "describe", dict)()
     if said.get("kind") not in TASKS:
         raise UserError(
-            f"a run folder holds one of {', '.join(TASKS)}, got {type(model).__name__}; for a network of images, use one that "
+            f"a run folder holds one of {', '.join(TASKS)}, not {type(model).__name__}; for a network of images, use one that "
             "make_classifier made"
         )
     versions = {"format": FORMAT, "format_version": FORMAT_VERSION, "seqnets_version": __version__}

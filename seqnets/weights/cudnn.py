@@ -56,7 +56,7 @@ def load_cudnn_weights(layer: Layer, flat: Any) -> None:
     flat, parts = as_array(flat, "flat"), _in_order(layer)
     ends = np.cumsum([array.size for _, array in parts])
     if flat.shape != (ends[-1],):
-        raise UserError(f"cuDNN weights for this layer must have the shape ({ends[-1]},), got {flat.shape}; check its sizes")
+        raise UserError(f"cuDNN weights for this layer must have the shape ({ends[-1]},), not {flat.shape}; check its sizes")
     pieces = np.split(flat, ends[:-1])
     load_torch_rnn(layer, {name: piece.reshape(array.shape) for (name, array), piece in zip(parts, pieces)})
 

@@ -156,7 +156,7 @@ def _groups(flax: Any, prefix: str) -> Iterator[tuple[Path, Group]]:
             found.setdefault(path[:-2], {}).setdefault(path[-2], {})[path[-1]] = widened(as_array(value, ".".join(path)))
     if not found:
         under = f" under {prefix!r}" if prefix else ""
-        raise UserError(f"no recurrent cell of Flax{under}: expected names like 'cell.dense_i.kernel', got {_listed(leaves)}")
+        raise UserError(f"no recurrent cell of Flax{under}: expected names like 'cell.dense_i.kernel', found {_listed(leaves)}")
     for path in sorted(found, key=_natural):
         yield path, found[path]
 

@@ -84,7 +84,7 @@ def load_keras_rnn(layer: Layer, weights: Sequence[Any]) -> None:
     each = 3 if len(arrays) == 3 * len(cells) else 2
     if len(arrays) != each * len(cells):
         raise UserError(
-            f"Keras' weights for this layer are {3 * len(cells)} arrays, or {2 * len(cells)} without biases, got {len(arrays)}"
+            f"Keras' weights for this layer are {3 * len(cells)} arrays, or {2 * len(cells)} without biases, not {len(arrays)}"
         )
     parts = [arrays[at : at + each] for at in range(0, len(arrays), each)]
     pairs = [(cell, _from_keras(part, cell)) for cell, part in zip(cells, parts, strict=True)]
@@ -120,7 +120,7 @@ def _by_direction(layer: Any) -> list[list[np.ndarray]]:
     sizes = {2: [2], 3: [3], 4: [2, 2], 6: [3, 3]}.get(len(arrays))
     if sizes is None or any(array.ndim != 2 for array in arrays[:2]):
         shapes = [array.shape for array in arrays]
-        raise UserError(f"a recurrent layer of Keras has kernel, recurrent_kernel and bias, or two of each, got {shapes}")
+        raise UserError(f"a recurrent layer of Keras has kernel, recurrent_kernel and bias, or two of each, not {shapes}")
     return [arrays[at : at + sizes[0]] for at in range(0, len(arrays), sizes[0])]
 
 
@@ -138,7 +138,7 @@ def _from_keras(part: list[np.ndarray], cell: Cell) -> CellArrays:
     two = isinstance(cell, GRUCell) and cell.reset == "after"
     if len(part) == 3 and bias.ndim != 1 + two:
         forms = "reset_after=True, of two biases" if two else "one bias; of two biases it would be a GRU with reset_after=True"
-        raise UserError(f"the bias of this {type(cell).__name__} must be that of {forms}, got the shape {bias.shape}")
+        raise UserError(f"the bias of this {type(cell).__name__} must be that of {forms}, not the shape {bias.shape}")
     first, second = bias if bias.ndim == 2 else (bias, zeros)
     return CellArrays(*(_reordered(array, cell) for array in (kernel, recurrent, first, second)))
 

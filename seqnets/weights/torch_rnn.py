@@ -139,7 +139,7 @@ def _of_layer(name: str) -> str:
 
 def _listed(names: Iterable[str]) -> str:
     names = list(names)
-    return ", ".join(names[:_SHOWN]) + (", ..." if len(names) > _SHOWN else "") if names else "no names at all"
+    return ", ".join(names[:_SHOWN]) + (", ..." if len(names) > _SHOWN else "") if names else "none"
 
 
 def _build(arrays: dict[str, np.ndarray], activation: Literal["tanh", "relu"], rngs: nnx.Rngs) -> StackedRNN:
@@ -167,7 +167,7 @@ def _build(arrays: dict[str, np.ndarray], activation: Literal["tanh", "relu"], r
 def _no_layer(arrays: dict[str, np.ndarray]) -> str:
     prefixes = dict.fromkeys(name.removesuffix("weight_ih_l0") for name in arrays if name.endswith(".weight_ih_l0"))
     advice = f"pass prefix={next(iter(prefixes))!r}" if prefixes else "pass their prefix, if they have one"
-    return f"not the weights of a torch recurrent layer: expected names like 'weight_ih_l0', got {_listed(arrays)}; {advice}"
+    return f"not the weights of a torch recurrent layer: expected names like 'weight_ih_l0', found {_listed(arrays)}; {advice}"
 
 
 def _refuse_differences(expected: dict[str, tuple[int, ...]], arrays: dict[str, np.ndarray]) -> None:

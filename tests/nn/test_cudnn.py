@@ -117,7 +117,7 @@ def test_gates_are_in_the_order_of_jax():
 
 
 def test_weights_that_do_not_fit_are_refused():
-    with pytest.raises(UserError, match=r"must have the shape \(220,\), got \(219,\)"):
+    with pytest.raises(UserError, match=r"must have the shape \(220,\), not \(219,\)"):
         load_cudnn_weights(lstm(), np.zeros(219, np.float32))
     with pytest.raises(UserError, match="supported for LSTM layers"):
         cudnn_weights(snn.GRUCell(F, H, rngs=nnx.Rngs(0)))

@@ -89,9 +89,9 @@ def test_masks_go_through_stacks_and_directions():
 
 
 @pytest.mark.parametrize(("mask", "message"), [
-    (np.ones((B, T - 1), bool), r"mask must have the shape \(3, 6\) of the inputs, got \(3, 5\)"),
+    (np.ones((B, T - 1), bool), r"mask must have the shape \(3, 6\) of the inputs, not \(3, 5\)"),
     (np.ones((T, B), bool), "mask must have the shape"),
-    ("all", "mask must be an array of numbers, got str"),
+    ("all", "mask must be an array of numbers, not str"),
 ])  # fmt: skip
 def test_masks_that_do_not_fit_are_one_sentence(mask, message):
     for layer in (snn.RNN(snn.GRUCell(F, H, rngs=nnx.Rngs(0))), snn.RNN(nnx.GRUCell(F, H, rngs=nnx.Rngs(0)))):

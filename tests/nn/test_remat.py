@@ -50,7 +50,7 @@ def test_ten_thousand_steps_need_little_memory(backend):
 
 
 def test_remat_needs_a_cell_of_ours_and_a_number_of_steps():
-    with pytest.raises(UserError, match="remat needs a seqnets cell with its own step, got GRUCell"):
+    with pytest.raises(UserError, match="remat needs a seqnets cell with its own step, not GRUCell"):
         snn.RNN(nnx.GRUCell(3, 5, rngs=nnx.Rngs(0)), remat=4)
     with pytest.raises(UserError, match="remat must be a number of steps"):
         snn.RNN(snn.GRUCell(3, 5, rngs=nnx.Rngs(0)), remat=-4)

@@ -184,7 +184,7 @@ def test_what_a_subclass_does_counts(cell):
 
 def test_a_step_of_its_own_refuses_what_it_cannot_have():
     cell = DoubledOutput(3, 4, rngs=nnx.Rngs(0))
-    with pytest.raises(UserError, match="weight_dropout needs a seqnets cell with its own step, got DoubledOutput"):
+    with pytest.raises(UserError, match="weight_dropout needs a seqnets cell with its own step, not DoubledOutput"):
         nn.RNN(cell, weight_dropout=0.1)
     with pytest.raises(UserError, match="zoneout needs"):
         nn.RNN(DoubledOutput(3, 4, zoneout=0.1, rngs=nnx.Rngs(0)))

@@ -162,7 +162,7 @@ def both_ways():
     [
         (lambda: snn.StackedRNN(layers(2))(X, initial_carry=(CARRY,)), "initial_carry has 1 entry, the stack 2 layers"),
         (lambda: snn.StackedRNN(layers(2))(X, initial_carry=(CARRY,) * 3), "initial_carry has 3 entries, the stack 2 layers"),
-        (lambda: snn.StackedRNN(layers(2))(X, initial_carry=LSTM_STATE), "one entry per layer, got an LSTMState of 2"),
+        (lambda: snn.StackedRNN(layers(2))(X, initial_carry=LSTM_STATE), "one entry per layer, not an LSTMState of 2"),
         (lambda: snn.StackedRNN(layers(2)).stepper()(CARRY, (CARRY,), None), "carry has 1 entry, the stack 2 layers"),
         (lambda: snn.StackedRNN([both_ways()]).stepper(), "single steps need layers that are RNN"),
         (lambda: both_ways()(X, initial_carry=(CARRY,)), "1 entry, the bidirectional layer 2 directions"),
@@ -171,7 +171,7 @@ def both_ways():
         (lambda: layers(1)[0](X, initial_carry=CARRY[:1]), "initial_carry is for 1 row, the inputs have 2"),
         (lambda: layers(1)[0](X, initial_carry=jnp.zeros((2, 7))), "initial_carry is for 7 hidden features, the layer has 4"),
         (lambda: layers(1)[0](X, lengths=[1, 2, 3]), r"lengths must have the shape \(2,\)"),
-        (lambda: layers(1)[0](X, resets=jnp.zeros((6, 2), bool)), r"resets must have the shape \(2, 6\) of the inputs, got"),
+        (lambda: layers(1)[0](X, resets=jnp.zeros((6, 2), bool)), r"resets must have the shape \(2, 6\) of the inputs, not"),
     ],
 )
 def test_what_does_not_fit_is_one_sentence(call, message):

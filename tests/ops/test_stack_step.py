@@ -78,9 +78,9 @@ def kernels(*shape, dtype=jnp.float32):
 @pytest.mark.parametrize(
     ("layers", "rows", "message"),
     [
-        (another(kernels(4, 21)), 3, r"must be \(4, gates \* 4\) in float32, got \(4, 21\)"),
+        (another(kernels(4, 21)), 3, r"must be \(4, gates \* 4\) in float32, not \(4, 21\)"),
         (another(kernels(4)), 3, "a kernel to pack must be"),
-        (another(kernels(4, 16, dtype=jnp.bfloat16)), 3, "got .* in bfloat16"),
+        (another(kernels(4, 16, dtype=jnp.bfloat16)), 3, "not .* in bfloat16"),
         (another(kernels(6, 24)), 3, "weights of layer 0 are not for 4 hidden features of lstm"),
         (another(kernels(4, 12)), 3, "weights of layer 0 are not for 4 hidden features of lstm"),
         (another(kernels(4, 16), kernel=jnp.ones((5, 16)), bias=jnp.ones(16)), 3, "a kernel to pack must be"),

@@ -49,7 +49,7 @@ def test_damage_is_found_in_it(tmp_path, capsys):
     ("model", "message"),
     [
         (lambda: sn.create_model("lenet5"), "use one that make_classifier made"),
-        (lambda: nnx.Linear(2, 3, rngs=nnx.Rngs(0)), "a run folder holds one of Captioner, CharLM, .*, got Linear"),
+        (lambda: nnx.Linear(2, 3, rngs=nnx.Rngs(0)), "a run folder holds one of Captioner, CharLM, .*, not Linear"),
     ],
 )
 def test_other_models_are_refused_before_anything_is_written(model, message, tmp_path):

@@ -120,9 +120,9 @@ def test_what_is_no_recurrent_layer_of_ours_is_said_plainly():
     for call, message in [
         (lambda: rnn_from_torch(torch.nn.LSTM(4, 5, proj_size=2).state_dict()), r"LSTM with projections \(proj_size\)"),
         (lambda: rnn_from_torch(wrapped, prefix="enc."), r"no name begins with 'enc.'; there are _orig_mod.rnn.weight_ih_l0, "),
-        (lambda: rnn_from_torch(wrapped), r"got _orig_mod.rnn.weight_ih_l0, .*; pass prefix='_orig_mod.rnn.'"),
+        (lambda: rnn_from_torch(wrapped), r"found _orig_mod.rnn.weight_ih_l0, .*; pass prefix='_orig_mod.rnn.'"),
         (lambda: rnn_from_torch(lstm), r"not a LSTM"),
-        (lambda: rnn_from_torch({}), "got no names at all"),
+        (lambda: rnn_from_torch({}), "found none; "),
         (lambda: rnn_from_torch({"weight_ih_l0": "text", "weight_hh_l0": None}), "'weight_ih_l0' must be an array of numbers"),
         (lambda: rnn_from_torch({"weight_ih_l0": [[1], [1, 2]], "weight_hh_l0": 3}), "'weight_ih_l0' cannot be read as an array"),
         (lambda: rnn_from_torch({"weight_ih_l0": np.zeros(3), "weight_hh_l0": np.zeros((4, 1))}), "must be a matrix"),

@@ -41,7 +41,7 @@ class CaptionedImages:
             name: len(value) for name, value in (("names", self.names), ("claims", self.claims)) if len(value)
         }
         if len(set(counts.values())) != 1:
-            raise UserError(f"images, captions and names must have the same length, got {counts}")
+            raise UserError(f"images, captions and names must have the same length, not {counts}")
         twice = next((name for name, count in Counter(self.names).items() if count > 1), None)
         if twice is not None:
             raise UserError(f"two images are called {twice!r}; give them different names, such as their paths")

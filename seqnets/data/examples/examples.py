@@ -107,7 +107,7 @@ class Examples:
     def __post_init__(self) -> None:
         sizes = {name: _rows_of(column) for name, column in self.columns.items()}
         if len(set(sizes.values())) != 1:
-            raise UserError(f"columns must have the same length, got {sizes}")
+            raise UserError(f"columns must have the same length, not {sizes}")
 
     def __len__(self) -> int:
         return _rows_of(next(iter(self.columns.values())))

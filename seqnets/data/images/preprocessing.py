@@ -75,7 +75,7 @@ class Preprocessing:
         for name in ("mean", "std"):
             _check_numbers(name, getattr(self, name), self.channel_count)
         if 0 in self.std:
-            raise UserError(f"preprocessing: std must not be 0, got {self.std}")
+            raise UserError(f"preprocessing: std must not be 0 in any channel: {self.std}")
 
     @property
     def channel_count(self) -> int:

@@ -37,7 +37,7 @@ class TokenTable:
 
     def __post_init__(self) -> None:
         if not self.tokens or len(set(self.tokens)) < len(self.tokens):
-            raise UserError(f"a table of tokens needs distinct ones, at least one; got {len(self.tokens)}")
+            raise UserError("a table of tokens needs at least one token, and none of them twice")
 
     @classmethod
     def of(cls, sequences: Iterable[Sequence[str]], *, min_count: int = 1) -> "TokenTable":

@@ -74,7 +74,7 @@ class Tagger(nnx.Module):
             return self.embedding(arguments.tokens_of(inputs, ("batch", "time")), key)
         inputs = arguments.real_array("frames", inputs)
         if inputs.ndim != 3 or inputs.shape[-1] != len(self.scale.mean):
-            raise UserError(f"frames must have the shape (batch, time, {len(self.scale.mean)}), got {inputs.shape}")
+            raise UserError(f"frames must have the shape (batch, time, {len(self.scale.mean)}), not {inputs.shape}")
         mean, deviation = (jnp.asarray(numbers, jnp.float32).reshape(1, 1, -1) for numbers in self.scale)
         return (inputs - mean) / deviation
 

@@ -202,12 +202,12 @@ class Cell(nnx.RNNCellBase):
     def _checked(self, x: Array) -> Array:
         name, width = type(self).__name__, self.recurrence.gates * self.hidden_features
         if x.shape[-1:] != (self.in_features,):
-            raise UserError(f"{name} was built for inputs of {self.in_features} features, got the shape {x.shape}")
+            raise UserError(f"{name} was built for inputs of {self.in_features} features, not of the shape {x.shape}")
         bias = self.input_bias()
         if (self.kernel.shape, bias.shape) != ((self.in_features, width), (width,)):
             raise UserError(
                 f"the kernel and bias of this {name} must have the shapes {(self.in_features, width)} and {(width,)}, "
-                f"got {self.kernel.shape} and {bias.shape}"
+                f"not {self.kernel.shape} and {bias.shape}"
             )
         return x
 

@@ -65,7 +65,7 @@ class CaptionerTask(ExampleTask):
     def __init__(self, model: Captioner, images: Mapping[str, CaptionedImages], learning: CaptionLearning | None = None):
         self.images, self.learning = dict(images), learning or CaptionLearning()
         if "train" not in self.images:
-            raise UserError(f"captioned images need a split 'train', got {', '.join(self.images) or 'none'}")
+            raise UserError(f"captioned images need a split 'train'; there is {', '.join(self.images) or 'no split'}")
         if self.learning.objective == "correct" and not all(len(split.claims) for split in self.images.values()):
             raise UserError("learning.objective 'correct' is for scenes whose facts are known; set it to 'CIDEr'")
         splits = {name: split.examples(model.vocabulary, self.learning.max_words) for name, split in self.images.items()}

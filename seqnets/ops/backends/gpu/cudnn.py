@@ -99,7 +99,7 @@ def _check(part: Direction, features: int, hidden: int) -> None:
     wanted = [(features, 4 * hidden), (hidden, 4 * hidden), (4 * hidden,)]
     found = [array.shape for array in part]
     if found != wanted:
-        raise UserError(f"the weights of an LSTM must have the shapes {wanted}, got {found}")
+        raise UserError(f"the weights of an LSTM must have the shapes {wanted}, not {found}")
 
 
 def unpack(flat: Array, shape: Shape) -> tuple[Direction, ...]:
@@ -122,7 +122,7 @@ def unpack(flat: Array, shape: Shape) -> tuple[Direction, ...]:
 
     size = rnn.get_num_params_in_lstm(*shape)
     if flat.shape != (size,):
-        raise UserError(f"cuDNN's weights of this LSTM must have the shape ({size},), got {flat.shape}")
+        raise UserError(f"cuDNN's weights of this LSTM must have the shape ({size},), not {flat.shape}")
     kernels, recurrent_kernels, first, second = rnn.unpack_lstm_weights(flat, *shape)
     return tuple(Direction(kernels[k].T, recurrent_kernels[k].T, first[k] + second[k]) for k in range(len(kernels)))
 
@@ -174,7 +174,7 @@ def _checked(directions: Sequence[Direction], carries: Sequence[LSTMState], inpu
     shape, beside = shape_of(directions, bidirectional), 2 if bidirectional else 1
     if inputs.ndim != 3 or inputs.shape[-1] != shape.in_features or inputs.dtype != jnp.float32:
         wanted = f"(batch, time, {shape.in_features})"
-        raise UserError(f"inputs must have the shape {wanted} in float32, got {inputs.shape} in {inputs.dtype}")
+        raise UserError(f"inputs must have the shape {wanted} in float32, not {inputs.shape} in {inputs.dtype}")
     for number, part in enumerate(directions):
         _check(part, shape.in_features if number < beside else beside * shape.hidden_features, shape.hidden_features)
     states = arguments.entries(carries, len(directions), whole="this LSTM", part="direction")
