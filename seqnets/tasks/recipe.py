@@ -70,6 +70,26 @@ class Recipe:
     completed: Callable[[Any], Any] = _as_they_are
     prefers_mesh: Callable[[Any], bool] = _never
 
+    @classmethod
+    def of_files(cls, setting: str, *, help: str, metavar: str = "FILE", **parts: Any) -> "Recipe":
+        """Return the recipe of a task whose command names its files alone: `seqnets train TASK FILE ...`.
+
+        Args:
+            setting: the name of the setting, a tuple of paths.
+            help: what the files are, and what is read without any.
+            metavar: the word for one of them.
+            parts: the rest; see `Recipe`.
+
+        Example:
+            >>> from seqnets.tasks.tagger import RECIPE
+            >>> RECIPE.usage, list(RECIPE.words), RECIPE.source, RECIPE.paths
+            ('FILE ...', ['sequences'], 'sequences', ('sequences',))
+        """
+        parts["usage"] = parts.get("usage", f"{metavar} ...")
+        parts["words"] = {setting: {"nargs": "*", "metavar": metavar, "help": help}, **parts.get("words", {})}
+        parts["paths"] = (setting, *parts.get("paths", ()))
+        return cls(source=setting, **parts)
+
     def default(self) -> Any:
         """Return the default settings of a run.
 
@@ -123,6 +143,17 @@ class Recipe:
             f"the run is in {run.directory}; now try",
             *(f"  {command.replace('{run}', folder)}" for command in self.commands(config)),
         ])  # fmt: skip
+
+
+def predictions(files: Sequence[str], example: str) -> list[str]:
+    """Return the commands that apply a model of texts: to one's own text, or to an example in the style of the embedded data.
+
+    Example:
+        >>> predictions((), "the 3rd of May 2031")
+        ["seqnets predict {run} --text 'the 3rd of May 2031'", 'seqnets predict {run} FILE']
+    """
+    text = "your own text" if files else example
+    return [f"seqnets predict {{run}} --text {shlex.quote(text)}", "seqnets predict {run} FILE"]
 
 
 def named_after(sources: Sequence[str], default: str) -> str:

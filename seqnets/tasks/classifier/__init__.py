@@ -75,22 +75,16 @@ def measured(run: "Run", config: ClassifierRunConfig) -> list[str]:
     return [line for split in held_out for line in split_lines(split, *task.measure(run.model, split), images.classes)]
 
 
-RECIPE = Recipe(
+RECIPE = Recipe.of_files(
+    "images",
+    metavar="DATA",
+    help="a folder with a folder of images for each class (or train/, val/, test/ with such folders), CIFAR's binary "
+    "files, or MNIST's idx files; none for drawn shapes",
     config=ClassifierRunConfig,
-    usage="DATA ...",
-    words={
-        "images": {
-            "nargs": "*",
-            "metavar": "DATA",
-            "help": "a folder with a folder of images for each class (or train/, val/, test/ with such folders), CIFAR's binary "
-            "files, or MNIST's idx files; none for drawn shapes",
-        }
-    },
-    source="images",
     without="shapes",
     suffix="-classifier",
     make=make,
     shown=measured,
     commands=lambda config: ["seqnets classify {run} IMAGES"],
-    paths=("images", "model.weights"),
+    paths=("model.weights",),
 )

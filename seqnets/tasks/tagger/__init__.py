@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from seqnets.data.examples.config import SequenceConfig
 from seqnets.errors import UserError
 from seqnets.models.sequence.config import RecurrentConfig
-from seqnets.tasks.recipe import Recipe, Tell, counted
+from seqnets.tasks.recipe import Recipe, Tell, counted, predictions
 from seqnets.train.config import TrainConfig
 
 if TYPE_CHECKING:
@@ -52,9 +52,7 @@ def make(config: TaggerRunConfig, tell: Tell) -> "TaggerTask":
 
 def commands(config: TaggerRunConfig) -> list[str]:
     """Return the commands to try next."""
-    example = "your own tokens" if config.sequences else "x = 3  # the third"
-    texts = [] if _is_numeric(config) else [f"seqnets predict {{run}} --text '{example}'"]
-    return [*texts, "seqnets predict {run} FILE"]
+    return predictions(config.sequences, "x = 3  # the third")[_is_numeric(config) :]  # of numbers, only files
 
 
 def _is_numeric(config: TaggerRunConfig) -> bool:
@@ -86,23 +84,15 @@ def _frames(config: TaggerRunConfig) -> Any:
     return FrameScale(tuple(mean.tolist()), tuple(deviation.tolist())), frames.names, splits
 
 
-RECIPE = Recipe(
+RECIPE = Recipe.of_files(
+    "sequences",
+    help="files of a token, a tab and its label on each line, an empty line after each sequence; JSON Lines with "
+    "tokens and labels; or one .npz with inputs [N, T, F] and labels [N, T]; none for Python's standard library: what is "
+    "each character of its source?",
     config=TaggerRunConfig,
-    usage="FILE ...",
-    words={
-        "sequences": {
-            "nargs": "*",
-            "metavar": "FILE",
-            "help": "files of a token, a tab and its label on each line, an empty line after each sequence; JSON Lines with "
-            "tokens and labels; or one .npz with inputs [N, T, F] and labels [N, T]; none for Python's standard library: what is "
-            "each character of its source?",
-        }
-    },
-    source="sequences",
     without="python-source",
     suffix="-tagger",
     make=make,
     commands=commands,
     figures="macro_f1 whole_sequences",
-    paths=("sequences",),
 )

@@ -126,28 +126,24 @@ def commands(config: TextRunConfig) -> list[str]:
     return [f"seqnets sample {{run}} --length 1000 --temperature 0.7{prompt}", "seqnets evaluate {run} FILE"]
 
 
-RECIPE = Recipe(
+RECIPE = Recipe.of_files(
+    "corpus",
+    metavar="CORPUS",
+    help="files (also .gz), folders, globs, or - for standard input; none for the source of Python's standard library",
     config=TextRunConfig,
     usage="CORPUS ... [--items lines]",
     words={
-        "corpus": {
-            "nargs": "*",
-            "metavar": "CORPUS",
-            "help": "files (also .gz), folders, globs, or - for standard input; none for the source of Python's standard library",
-        },
         "--items": {
             "choices": get_args(ItemKind),
             "metavar": "lines|paragraphs",
             "help": "the text is a list, such as one name per line; the same as --data.items",
         },
     },
-    source="corpus",
     without="standard-library",
     make=make,
     as_settings=as_settings,
     shown=a_sample,
     commands=commands,
     figures="bits_per_char",
-    paths=("corpus",),
     prefers_mesh=prefers_mesh,
 )

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Literal
 
 from seqnets.data.examples.config import LabeledTextConfig
 from seqnets.models.sequence.config import TextClassifierConfig
-from seqnets.tasks.recipe import Recipe, Tell, counted
+from seqnets.tasks.recipe import Recipe, Tell, counted, predictions
 from seqnets.train.config import TrainConfig
 
 if TYPE_CHECKING:
@@ -53,28 +53,14 @@ def make(config: TextClassifierRunConfig, tell: Tell) -> "TextClassifierTask":
     return TextClassifierTask(model, splits)
 
 
-def commands(config: TextClassifierRunConfig) -> list[str]:
-    """Return the commands to try next."""
-    example = "your own text" if config.texts else "return the number of bytes"
-    return [f"seqnets predict {{run}} --text '{example}'", "seqnets predict {run} FILE"]
-
-
-RECIPE = Recipe(
+RECIPE = Recipe.of_files(
+    "texts",
+    help="a table (.csv, .tsv, .jsonl) with the columns text and label, a folder with a folder for each label, or a "
+    "file of lines for each label; none for lines of Python's standard library: code, comment or documentation?",
     config=TextClassifierRunConfig,
-    usage="FILE ...",
-    words={
-        "texts": {
-            "nargs": "*",
-            "metavar": "FILE",
-            "help": "a table (.csv, .tsv, .jsonl) with the columns text and label, a folder with a folder for each label, or a "
-            "file of lines for each label; none for lines of Python's standard library: code, comment or documentation?",
-        }
-    },
-    source="texts",
     without="python-lines",
     suffix="-classifier",
     make=make,
-    commands=commands,
+    commands=lambda config: predictions(config.texts, "return the number of bytes"),
     figures="macro_f1",
-    paths=("texts",),
 )

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Literal
 
 from seqnets.data.examples.config import SequenceConfig
 from seqnets.models.sequence.config import TranslatorConfig
-from seqnets.tasks.recipe import Recipe, Tell, counted
+from seqnets.tasks.recipe import Recipe, Tell, counted, predictions
 from seqnets.train.config import TrainConfig
 
 if TYPE_CHECKING:
@@ -52,28 +52,14 @@ def make(config: TranslatorRunConfig, tell: Tell) -> "TranslatorTask":
     return TranslatorTask(Translator(source, target, config.model, rngs=nnx.Rngs(config.train.seed)), splits)
 
 
-def commands(config: TranslatorRunConfig) -> list[str]:
-    """Return the commands to try next."""
-    example = "your own text" if config.pairs else "the 3rd of May 2031"
-    return [f"seqnets predict {{run}} --text '{example}'", "seqnets predict {run} FILE"]
-
-
-RECIPE = Recipe(
+RECIPE = Recipe.of_files(
+    "pairs",
+    help="files of a source, a tab and its target on each line, or tables (.csv, .jsonl) with the columns source and "
+    "target; none for dates as people write them, to be written in ISO 8601",
     config=TranslatorRunConfig,
-    usage="FILE ...",
-    words={
-        "pairs": {
-            "nargs": "*",
-            "metavar": "FILE",
-            "help": "files of a source, a tab and its target on each line, or tables (.csv, .jsonl) with the columns source and "
-            "target; none for dates as people write them, to be written in ISO 8601",
-        }
-    },
-    source="pairs",
     without="dates",
     suffix="-translator",
     make=make,
-    commands=commands,
+    commands=lambda config: predictions(config.pairs, "the 3rd of May 2031"),
     figures="exact_match bleu4",
-    paths=("pairs",),
 )
