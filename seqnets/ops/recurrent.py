@@ -37,6 +37,16 @@ class LSTMState(NamedTuple):
     hidden: Array
 
 
+class Functions(NamedTuple):
+    """What a recurrence applies to its gates, and to its candidate and its output."""
+
+    gate: Function = jax.nn.sigmoid
+    activation: Function = jnp.tanh
+
+
+STANDARD = Functions()
+
+
 class RecurrentWeights(NamedTuple):
     """The weights that take part in every step.
 
@@ -96,10 +106,10 @@ def lstm_step(
     product: Product,
     state: LSTMState,
     projected: Array,
-    gate: Function = jax.nn.sigmoid,
-    activation: Function = jnp.tanh,
+    functions: Functions = STANDARD,
 ) -> LSTMState:
     """Compute c_t = f c_{t-1} + i g and h_t = o tanh(c_t) (Hochreiter & Schmidhuber, 1997; forget gate: Gers et al., 2000)."""
+    gate, activation = functions
     i, f, g, o = split_gates(projected + product(0, state.hidden), 4)
     cell = gate(f) * state.cell + gate(i) * activation(g)
     seen = layer_norm(cell, vectors["cell_scale"], vectors["cell_bias"]) if "cell_scale" in vectors else cell
@@ -111,10 +121,10 @@ def gru_reset_after_step(
     product: Product,
     hidden: Array,
     projected: Array,
-    gate: Function = jax.nn.sigmoid,
-    activation: Function = jnp.tanh,
+    functions: Functions = STANDARD,
 ) -> Array:
     """Compute h_t = z h_{t-1} + (1 - z) n with n = tanh(x_n + r (h_{t-1} U_n + b_n)): cuDNN's and torch's GRU."""
+    gate, activation = functions
     x_r, x_z, x_n = split_gates(projected, 3)
     h_r, h_z, h_n = split_gates(product(0, hidden), 3)
     reset, update = gate(x_r + h_r), gate(x_z + h_z)
@@ -127,11 +137,11 @@ def gru_reset_before_step(
     product: Product,
     hidden: Array,
     projected: Array,
-    gate: Function = jax.nn.sigmoid,
-    activation: Function = jnp.tanh,
+    functions: Functions = STANDARD,
 ) -> Array:
     """Compute h_t = z h_{t-1} + (1 - z) n with n = tanh(x_n + (r h_{t-1}) U_n): the first GRU (Cho et al., 2014)."""
     del vectors
+    gate, activation = functions
     x_r, x_z, x_n = split_gates(projected, 3)
     h_r, h_z = split_gates(product(0, hidden), 2)
     reset, update = gate(x_r + h_r), gate(x_z + h_z)
@@ -145,10 +155,10 @@ def highway_step(
     product: Product,
     hidden: Array,
     projected: Array,
-    gate: Function = jax.nn.sigmoid,
-    activation: Function = jnp.tanh,
+    functions: Functions = STANDARD,
 ) -> Array:
     """Compute s_l = t h + (1 - t) s_{l-1} for l = 1 .. depth; the input enters at l = 1 (Zilly et al., 2017; coupled gates)."""
+    gate, activation = functions
     state = hidden
     for layer in range(depth):
         outside = projected if layer == 0 else along_last_axis(vectors["depth_bias"][layer - 1], projected.ndim)
@@ -238,15 +248,15 @@ def with_functions(recurrence: Recurrence, gate: Function | None, activation: Fu
         >>> with_functions(LSTM, None, jax.nn.relu).name
         'lstm with sigmoid and relu'
     """
-    gate, activation = gate or jax.nn.sigmoid, activation or jnp.tanh
-    same = gate is jax.nn.sigmoid and activation is jnp.tanh
-    return recurrence if same else _with_functions(recurrence, gate, activation)
+    functions = Functions(gate or STANDARD.gate, activation or STANDARD.activation)
+    return recurrence if functions == STANDARD else _with_functions(recurrence, functions)
 
 
 @cache  # JAX remembers what it traced by the identity of functions
-def _with_functions(recurrence: Recurrence, gate: Function, activation: Function) -> Recurrence:
-    name, step = f"{recurrence.name} with {_name(gate)} and {_name(activation)}", cast(Callable[..., Carry], recurrence.step)
-    return replace(recurrence, name=name, step=partial(step, gate=gate, activation=activation))
+def _with_functions(recurrence: Recurrence, functions: Functions) -> Recurrence:
+    step = cast(Callable[..., Carry], recurrence.step)
+    name = f"{recurrence.name} with {' and '.join(map(_name, functions))}"
+    return replace(recurrence, name=name, step=partial(step, functions=functions))
 
 
 def vanilla(activation: Function) -> Recurrence:

@@ -15,19 +15,8 @@ from flax import nnx
 from seqnets.errors import UserError
 from seqnets.nn import StackedRNN
 from seqnets.ops.recurrent import Function
-from seqnets.weights.cell_arrays import (
-    CellArrays,
-    Layer,
-    arrays_of,
-    cell_like,
-    cells_of,
-    fill,
-    kind_of,
-    known_cell,
-    refuse_differences,
-    stack_of,
-    widened,
-)  # fmt: skip
+from seqnets.weights import cell_arrays
+from seqnets.weights.cell_arrays import CellArrays, Layer
 from seqnets.weights.tensors import as_array
 
 Path = tuple[str, ...]
@@ -74,14 +63,14 @@ def rnn_from_flax(
     cells: list[list[Any]] = []
     for path, group in _groups(flax, prefix):
         arrays = _arrays(path, group)
-        kind = kind_of(arrays.recurrent_kernel, ".".join(path))
+        kind = cell_arrays.kind_of(arrays.recurrent_kernel, ".".join(path))
         functions = {"activation_fn": activation_fn} | ({} if kind == "vanilla" else {"gate_fn": gate_fn})
-        cell = cell_like(arrays, kind, rngs=rngs or nnx.Rngs(0), **functions)
+        cell = cell_arrays.cell_like(arrays, kind, rngs=rngs or nnx.Rngs(0), **functions)
         if _is_backward(path) and cells and len(cells[-1]) == 1:
             cells[-1].append(cell)
         else:
             cells.append([cell])
-    stack = stack_of(cells)
+    stack = cell_arrays.stack_of(cells)
     load_flax_rnn(stack, flax, prefix=prefix)
     return stack
 
@@ -105,8 +94,8 @@ def load_flax_rnn(layer: Layer, flax: Any, *, prefix: str = "") -> None:
         True
     """
     pairs = _matched(layer, flax, prefix)
-    refuse_differences([(f"{'.'.join(path)}: ", cell, arrays) for path, cell, arrays in pairs], "Flax")
-    fill([(cell, arrays) for _, cell, arrays in pairs])
+    cell_arrays.refuse_differences([(f"{'.'.join(path)}: ", cell, arrays) for path, cell, arrays in pairs], "Flax")
+    cell_arrays.fill([(cell, arrays) for _, cell, arrays in pairs])
 
 
 def fill_flax_rnn(module: nnx.Module, layer: Layer) -> None:
@@ -127,17 +116,17 @@ def fill_flax_rnn(module: nnx.Module, layer: Layer) -> None:
         True
     """
     pairs = _matched(layer, module, "")
-    refuse_differences([(f"{'.'.join(path)}: ", cell, arrays) for path, cell, arrays in pairs], "Flax")
+    cell_arrays.refuse_differences([(f"{'.'.join(path)}: ", cell, arrays) for path, cell, arrays in pairs], "Flax")
     values: dict[Path, np.ndarray] = {}
     for (path, cell, _), (_, group) in zip(pairs, _groups(module, ""), strict=True):
-        values |= {(*path, *inner): array for inner, array in _split(path, group, arrays_of(cell)).items()}
+        values |= {(*path, *inner): array for inner, array in _split(path, group, cell_arrays.arrays_of(cell)).items()}
     for path, variable in nnx.to_flat_state(nnx.state(module, nnx.Param)):
         if tuple(map(str, path)) in values:
             variable[...] = jnp.array(values[tuple(map(str, path))], variable.dtype)
 
 
 def _matched(layer: Layer, flax: Any, prefix: str) -> list[tuple[Path, Any, CellArrays]]:
-    cells = [known_cell(cell, "Flax") for _, _, cell in cells_of(layer)]
+    cells = [cell_arrays.known_cell(cell, "Flax") for _, _, cell in cell_arrays.cells_of(layer)]
     groups = list(_groups(flax, prefix))
     if len(groups) != len(cells):
         raise UserError(f"the layer has {len(cells)} cells, and Flax's weights {len(groups)}: {_listed(p for p, _ in groups)}")
@@ -153,7 +142,8 @@ def _groups(flax: Any, prefix: str) -> Iterator[tuple[Path, Group]]:
     for path, value in leaves.items():
         inside = path[: len(lead)] == lead and len(path) >= len(lead) + 2
         if inside and path[-2] in _NAMES and path[-1] in ("kernel", "bias"):
-            found.setdefault(path[:-2], {}).setdefault(path[-2], {})[path[-1]] = widened(as_array(value, ".".join(path)))
+            array = cell_arrays.widened(as_array(value, ".".join(path)))
+            found.setdefault(path[:-2], {}).setdefault(path[-2], {})[path[-1]] = array
     if not found:
         under = f" under {prefix!r}" if prefix else ""
         raise UserError(f"no recurrent cell of Flax{under}: expected names like 'cell.dense_i.kernel', found {_listed(leaves)}")

@@ -13,19 +13,8 @@ from flax import nnx
 
 from seqnets.errors import UserError
 from seqnets.nn import Cell, GRUCell, StackedRNN
-from seqnets.weights.cell_arrays import (
-    CellArrays,
-    Layer,
-    arrays_of,
-    cell_like,
-    cells_of,
-    fill,
-    kind_of,
-    known_cell,
-    refuse_differences,
-    stack_of,
-    widened,
-)  # fmt: skip
+from seqnets.weights import cell_arrays
+from seqnets.weights.cell_arrays import CellArrays, Layer
 from seqnets.weights.tensors import as_array
 
 
@@ -58,7 +47,7 @@ def rnn_from_keras(
     layers = weights if isinstance(weights, list | tuple) and weights and isinstance(weights[0], list | tuple) else [weights]
     ways = [_by_direction(layer) for layer in layers]
     named = {"activation": activation, "reset_after": reset_after, "rngs": rngs or nnx.Rngs(0)}
-    stack = stack_of([[_cell(arrays, **named) for arrays in each] for each in ways])
+    stack = cell_arrays.stack_of([[_cell(arrays, **named) for arrays in each] for each in ways])
     load_keras_rnn(stack, weights)
     return stack
 
@@ -79,7 +68,7 @@ def load_keras_rnn(layer: Layer, weights: Sequence[Any]) -> None:
         >>> bool((a.kernel[...] == b.kernel[...]).all())
         True
     """
-    cells = [known_cell(cell, "Keras", before=True) for _, _, cell in cells_of(layer)]
+    cells = [cell_arrays.known_cell(cell, "Keras", before=True) for _, _, cell in cell_arrays.cells_of(layer)]
     arrays = _flat(weights)
     each = 3 if len(arrays) == 3 * len(cells) else 2
     if len(arrays) != each * len(cells):
@@ -88,8 +77,8 @@ def load_keras_rnn(layer: Layer, weights: Sequence[Any]) -> None:
         )
     parts = [arrays[at : at + each] for at in range(0, len(arrays), each)]
     pairs = [(cell, _from_keras(part, cell)) for cell, part in zip(cells, parts, strict=True)]
-    refuse_differences([(f"cell {k + 1}, ", *pair) for k, pair in enumerate(pairs)], "Keras")
-    fill(pairs)
+    cell_arrays.refuse_differences([(f"cell {k + 1}, ", *pair) for k, pair in enumerate(pairs)], "Keras")
+    cell_arrays.fill(pairs)
 
 
 def keras_rnn_weights(layer: Layer) -> list[np.ndarray]:
@@ -105,14 +94,15 @@ def keras_rnn_weights(layer: Layer) -> list[np.ndarray]:
         >>> [array.shape for array in keras_rnn_weights(GRUCell(3, 5, rngs=nnx.Rngs(0)))]
         [(3, 15), (5, 15), (2, 15)]
     """
-    return [array for _, _, cell in cells_of(layer) for array in _to_keras(known_cell(cell, "Keras", before=True))]
+    cells = [cell_arrays.known_cell(cell, "Keras", before=True) for _, _, cell in cell_arrays.cells_of(layer)]
+    return [array for cell in cells for array in _to_keras(cell)]
 
 
 def _flat(weights: Any) -> list[np.ndarray]:
     if not isinstance(weights, list | tuple):
         raise UserError(f"give Keras' weights as a list of arrays, such as layer.get_weights(), not a {type(weights).__name__}")
     nested = [part for each in weights for part in (each if isinstance(each, list | tuple) else [each])]
-    return [widened(as_array(array, f"array {k + 1}")) for k, array in enumerate(nested)]
+    return [cell_arrays.widened(as_array(array, f"array {k + 1}")) for k, array in enumerate(nested)]
 
 
 def _by_direction(layer: Any) -> list[list[np.ndarray]]:
@@ -125,10 +115,12 @@ def _by_direction(layer: Any) -> list[list[np.ndarray]]:
 
 
 def _cell(part: list[np.ndarray], *, activation: Any, reset_after: bool, rngs: nnx.Rngs) -> Cell:
-    kind = kind_of(part[1], "recurrent_kernel")
+    kind = cell_arrays.kind_of(part[1], "recurrent_kernel")
     after = part[2].ndim == 2 if len(part) == 3 else reset_after
     options = {"vanilla": {"activation": activation}, "gru": {"reset": "after" if after else "before"}}.get(kind, {})
-    return cell_like(CellArrays(part[0], part[1], part[1], part[1]), kind, rngs=rngs, use_bias=len(part) == 3, **options)
+    return cell_arrays.cell_like(
+        CellArrays(part[0], part[1], part[1], part[1]), kind, rngs=rngs, use_bias=len(part) == 3, **options
+    )
 
 
 def _from_keras(part: list[np.ndarray], cell: Cell) -> CellArrays:
@@ -144,7 +136,7 @@ def _from_keras(part: list[np.ndarray], cell: Cell) -> CellArrays:
 
 
 def _to_keras(cell: Cell) -> list[np.ndarray]:
-    kernel, recurrent, first, second = (_reordered(array, cell) for array in arrays_of(cell))
+    kernel, recurrent, first, second = (_reordered(array, cell) for array in cell_arrays.arrays_of(cell))
     if not cell.use_bias:
         return [kernel, recurrent]
     return [kernel, recurrent, np.stack([first, second]) if isinstance(cell, GRUCell) and cell.reset == "after" else first]

@@ -13,7 +13,8 @@ from flax import nnx
 
 from seqnets.errors import UserError
 from seqnets.nn import CELLS, RNN, BidirectionalRNN, Cell, StackedRNN, VanillaCell
-from seqnets.weights.cell_arrays import KIND_OF_GATES, CellArrays, arrays_of, cells_of, fill, known_cell, widened
+from seqnets.weights import cell_arrays
+from seqnets.weights.cell_arrays import CellArrays
 from seqnets.weights.tensors import as_array
 
 _PARTS = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
@@ -77,7 +78,7 @@ def load_torch_rnn(layer: StackedRNN | BidirectionalRNN | RNN | Cell, state_dict
     arrays = _arrays(state_dict, prefix)
     _refuse_differences({name: a.shape for name, a in torch_rnn_state_dict(layer).items()}, arrays)
     parts = [(cell, [arrays[f"{part}_{suffix}"] for part in _PARTS]) for suffix, cell in _cells(layer)]
-    fill([(cell, CellArrays(kernel.T, recurrent.T, *biases)) for cell, (kernel, recurrent, *biases) in parts])
+    cell_arrays.fill([(cell, CellArrays(kernel.T, recurrent.T, *biases)) for cell, (kernel, recurrent, *biases) in parts])
 
 
 def torch_rnn_state_dict(layer: StackedRNN | BidirectionalRNN | RNN | Cell) -> dict[str, np.ndarray]:
@@ -103,15 +104,15 @@ def torch_rnn_state_dict(layer: StackedRNN | BidirectionalRNN | RNN | Cell) -> d
 
 def _cells(layer: Any) -> Iterator[tuple[str, Cell]]:
     """Yield torch's suffix and the cell, for every layer and direction."""
-    for number, back, cell in cells_of(layer):
-        cell = known_cell(cell, "torch")
+    for number, back, cell in cell_arrays.cells_of(layer):
+        cell = cell_arrays.known_cell(cell, "torch")
         if " with " in cell.recurrence.name:
             raise UserError(f"torch has no counterpart of this {type(cell).__name__}: {cell.recurrence.name}")
         yield f"l{number}{'_reverse' * back}", cell
 
 
 def _export_cell(cell: Cell) -> dict[str, np.ndarray]:
-    kernel, recurrent, first, second = arrays_of(cell)
+    kernel, recurrent, first, second = cell_arrays.arrays_of(cell)
     return dict(zip(_PARTS, (np.ascontiguousarray(kernel.T), np.ascontiguousarray(recurrent.T), first, second)))
 
 
@@ -123,7 +124,7 @@ def _arrays(state_dict: StateDict, prefix: str) -> dict[str, np.ndarray]:
     found = {name.removeprefix(prefix): value for name, value in state_dict.items() if name.startswith(prefix)}
     if prefix and not found:
         raise UserError(f"no name begins with {prefix!r}; there are {_listed(state_dict)}")
-    arrays = {_of_layer(name): widened(as_array(value, prefix + name)) for name, value in found.items()}
+    arrays = {_of_layer(name): cell_arrays.widened(as_array(value, prefix + name)) for name, value in found.items()}
     if any(name.startswith("weight_hr_") for name in arrays):
         raise UserError("these weights belong to an LSTM with projections (proj_size), which our LSTM does not have")
     for name in [name for name in arrays if name.startswith("weight_hh_")]:
@@ -152,7 +153,7 @@ def _build(arrays: dict[str, np.ndarray], activation: Literal["tanh", "relu"], r
             if name not in arrays or arrays[name].ndim != 2:
                 raise UserError(f"{name} must be a matrix, and is {arrays[name].shape if name in arrays else 'missing'}")
         rows, hidden = arrays[f"weight_hh_{suffix}"].shape
-        kind = KIND_OF_GATES.get(rows // max(hidden, 1))
+        kind = cell_arrays.KIND_OF_GATES.get(rows // max(hidden, 1))
         if kind is None or rows % max(hidden, 1):
             raise UserError(f"weight_hh_{suffix} has shape {(rows, hidden)}; its rows must be 1, 3 or 4 times its columns")
         options = {"activation": activation} if CELLS[kind] is VanillaCell else {}
