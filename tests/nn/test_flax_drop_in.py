@@ -11,6 +11,7 @@ from flax import nnx
 import seqnets.nn as snn
 from numerics import assert_close
 from seqnets.errors import UserError
+from seqnets.nn.cells.base import CellOptions, is_as_stated
 
 
 def slow(value):
@@ -157,6 +158,52 @@ def test_every_keyword_of_flax_is_there(ours, theirs):
             assert has[name].kind == parameter.kind
             if name != "merge_fn":  # None is Flax's default, the concatenation
                 assert has[name].default in (parameter.default, None)
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs"),
+    [(snn.LSTMCell, nnx.LSTMCell), (snn.LSTMCell, nnx.OptimizedLSTMCell), (snn.GRUCell, nnx.GRUCell),
+     (snn.VanillaCell, nnx.SimpleCell)],
+)  # fmt: skip
+def test_every_keyword_of_flax_cells_is_there(ours, theirs):
+    wanted = inspect.signature(theirs.__init__).parameters.keys() - {"keep_rngs", "residual"}  # deprecated; SimpleCell's alone
+    assert not wanted - (inspect.signature(ours.__init__).parameters.keys() | CellOptions.__annotations__.keys())
+
+
+def in_half(arrays, dtype=None):
+    assert dtype == jnp.float16  # what the cell was given
+    return tuple(array if array is None else array.astype(jnp.bfloat16) for array in arrays)
+
+
+@pytest.mark.parametrize(("cell", "options"), [(snn.LSTMCell, {}), (snn.GRUCell, {}), (snn.GRUCell, {"use_bias": False})])
+def test_promote_dtype_is_that_of_flax(cell, options):
+    ours = cell(F, H, promote_dtype=in_half, dtype=jnp.float16, rngs=nnx.Rngs(0), **options)
+    theirs = flax_of(cell(F, H, rngs=nnx.Rngs(0)), promote_dtype=in_half, dtype=jnp.float16)
+    for rnn in (snn.RNN, nnx.RNN):
+        found, wanted = rnn(ours, return_carry=True)(normal(B, T, F)), nnx.RNN(theirs, return_carry=True)(normal(B, T, F))
+        assert [leaf.dtype for leaf in jax.tree.leaves(found)] == [leaf.dtype for leaf in jax.tree.leaves(wanted)]
+        assert_close(jax.tree.leaves(found), jax.tree.leaves(wanted), "bfloat16")  # the LSTM of Flax adds its bias elsewhere
+    assert np.abs(found[1] - snn.RNN(cell(F, H, rngs=nnx.Rngs(0)))(normal(B, T, F))).max() > 1e-4
+
+
+def test_promote_dtype_of_flax_itself_costs_no_speed():
+    default = inspect.signature(nnx.GRUCell.__init__).parameters["promote_dtype"].default
+    assert is_as_stated(snn.GRUCell(F, H, promote_dtype=default, rngs=nnx.Rngs(0)))
+    assert not is_as_stated(snn.GRUCell(F, H, promote_dtype=in_half, rngs=nnx.Rngs(0)))
+    for options in ({"layer_norm": True}, {"zoneout": 0.1}):
+        with pytest.raises(UserError, match="takes no promote_dtype"):
+            snn.GRUCell(F, H, promote_dtype=in_half, rngs=nnx.Rngs(0), **options)
+
+
+@pytest.mark.parametrize("name", snn.CELLS)
+def test_metadata_goes_to_the_parameters(name):
+    names = {"kernel_metadata": {"a": 1}, "recurrent_kernel_metadata": {"b": 2}, "bias_metadata": {"c": 3}}
+    cell = snn.CELLS[name](F, H, rngs=nnx.Rngs(0), **names)
+    theirs = nnx.GRUCell(F, H, rngs=nnx.Rngs(0), **names)
+    assert cell.kernel.get_metadata()["a"] == theirs.dense_i.kernel.get_metadata()["a"] == 1
+    assert cell.bias.get_metadata()["c"] == theirs.dense_i.bias.get_metadata()["c"] == 3
+    if hasattr(cell, "recurrent_kernel"):
+        assert cell.recurrent_kernel.get_metadata()["b"] == theirs.dense_h.kernel.get_metadata()["b"] == 2
 
 
 class Drops(nnx.RNNCellBase):

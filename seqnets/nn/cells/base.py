@@ -2,11 +2,14 @@
 
 from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from types import MappingProxyType
 from typing import Any, TypedDict
 
 import jax
 import jax.numpy as jnp
 from flax import nnx
+from flax.nnx.nn import dtypes
 from jax import Array
 from jax.nn.initializers import Initializer
 from jax.typing import DTypeLike
@@ -17,8 +20,11 @@ from seqnets.nn.initializers import gate_blocks, input_kernel, recurrent_kernel
 from seqnets.nn.regularize import zoneout_shares
 from seqnets.ops import arguments
 from seqnets.ops.linear import affine, layer_norm, multiply
-from seqnets.ops.recurrent import Carry, Recurrence, RecurrentWeights, Vectors
+from seqnets.ops.recurrent import Carry, Recurrence, RecurrentWeights, Vectors, hidden_of
 from seqnets.ops.timestep import TimeInputs, advance
+
+PromoteDtype = Callable[..., tuple[Any, ...]]
+NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
 class CellOptions(TypedDict, total=False):
@@ -33,6 +39,10 @@ class CellOptions(TypedDict, total=False):
     zoneout: float | Sequence[float]
     dtype: DTypeLike | None
     param_dtype: DTypeLike
+    promote_dtype: PromoteDtype | None
+    kernel_metadata: Mapping[str, Any]
+    recurrent_kernel_metadata: Mapping[str, Any]
+    bias_metadata: Mapping[str, Any]
 
 
 class Cell(nnx.RNNCellBase):
@@ -51,10 +61,16 @@ class Cell(nnx.RNNCellBase):
         zoneout: the share of the old state that stays, one rate for each part of the carry (Krueger et al., 2017).
         dtype: precision of the matrix products; the carry stays in `param_dtype`.
         param_dtype: precision of the weights.
+        promote_dtype: as in Flax, a function `((x, kernel, bias or None), dtype=dtype)` that returns the three in the precision
+            of their product. None, or Flax's own, for what `dtype` says; a cell with another one is run step by step, like a
+            cell of another library.
+        kernel_metadata: keywords for the `nnx.Param` of the kernel, such as `out_sharding`.
+        recurrent_kernel_metadata: the same for the recurrent kernel.
+        bias_metadata: the same for the biases of H or gates * H numbers.
         rngs: source of the initial weights (stream `params`).
 
     Raises:
-        UserError: a size is not positive, or a zoneout rate is outside [0, 1).
+        UserError: a size is not positive, a zoneout rate is outside [0, 1), or `promote_dtype` comes with layer norm or zoneout.
     """
 
     def __init__(
@@ -72,6 +88,10 @@ class Cell(nnx.RNNCellBase):
         zoneout: float | Sequence[float] = 0.0,
         dtype: DTypeLike | None = None,
         param_dtype: DTypeLike = jnp.float32,
+        promote_dtype: PromoteDtype | None = None,
+        kernel_metadata: Mapping[str, Any] = NOTHING,
+        recurrent_kernel_metadata: Mapping[str, Any] = NOTHING,
+        bias_metadata: Mapping[str, Any] = NOTHING,
         rngs: nnx.Rngs,
     ):
         check_sizes(in_features=in_features, hidden_features=hidden_features)
@@ -83,15 +103,19 @@ class Cell(nnx.RNNCellBase):
         self.zoneout = _zoneout_rates(zoneout, self.carry_parts)
         self.dtype = param_dtype if dtype is None else dtype
         self.param_dtype = param_dtype
+        own = promote_dtype in (None, dtypes.promote_dtype)
+        self.promote_dtype = None if own else partial(promote_dtype, dtype=dtype)
+        if self.promote_dtype and (layer_norm or any(self.zoneout)):
+            raise UserError("a cell with layer norm or zoneout takes no promote_dtype; give it a dtype")
         width = self.recurrence.gates * hidden_features
-        self.kernel = nnx.Param(gate_blocks(kernel_init, hidden_features)(rngs.params(), (in_features, width), param_dtype))
+        kernel = gate_blocks(kernel_init, hidden_features)(rngs.params(), (in_features, width), param_dtype)
+        self.kernel = nnx.Param(kernel, **kernel_metadata)
         if recurrent_shape:
-            self.recurrent_kernel = nnx.Param(
-                gate_blocks(recurrent_kernel_init, hidden_features)(rngs.params(), recurrent_shape, param_dtype)
-            )
+            kernel = gate_blocks(recurrent_kernel_init, hidden_features)(rngs.params(), recurrent_shape, param_dtype)
+            self.recurrent_kernel = nnx.Param(kernel, **recurrent_kernel_metadata)
         if use_bias:
             bias = jnp.zeros(width, param_dtype) if bias_init is None else bias_init(rngs.params(), (width,), param_dtype)
-            self.bias = nnx.Param(bias)
+            self.bias = nnx.Param(bias, **bias_metadata)
         if layer_norm:
             self.input_scale = nnx.Param(jnp.ones(width, param_dtype))
             self.recurrent_scale = nnx.List(
@@ -128,11 +152,15 @@ class Cell(nnx.RNNCellBase):
         vectors = self.recurrent_vectors()
         if self.layer_norm:
             vectors["recurrent_scale"] = tuple(scale[...] for scale in self.recurrent_scale)
-        return RecurrentWeights(tuple(kernel.astype(self.dtype) for kernel in self.recurrent_kernels()), vectors)
+        kernels = self.recurrent_kernels()
+        return RecurrentWeights(kernels if self.promote_dtype else tuple(k.astype(self.dtype) for k in kernels), vectors)
 
     def project(self, x: Array) -> Array:
         """Return the part that depends only on the input: W x + b for every gate, `(..., F)` -> `(..., gates * H)`."""
-        x = self._checked(arguments.real_array("inputs", x)).astype(self.dtype)
+        x = self._checked(arguments.real_array("inputs", x))
+        if self.promote_dtype:
+            return affine(*self.promote_dtype((x, self.kernel[...], self.input_bias() if self.use_bias else None)))
+        x = x.astype(self.dtype)
         if not self.layer_norm:
             return affine(x, self.kernel[...], self.input_bias())
         product = multiply(x, self.kernel[...].astype(self.dtype))
@@ -146,10 +174,20 @@ class Cell(nnx.RNNCellBase):
 
         def step(carry: Carry, projected: Array) -> tuple[Carry, Array]:
             carry = arguments.single_step(recurrence, carry, projected, self.hidden_features)
+            if self.promote_dtype:
+                return self._promoted_step(weights, carry, projected)
             inputs = TimeInputs(projected, zoneout=shares)
             return advance(recurrence, weights.vectors, lambda k, a: multiply(a, weights.kernels[k]), carry, inputs)
 
         return step
+
+    def _promoted_step(self, weights: RecurrentWeights, carry: Carry, projected: Array) -> tuple[Carry, Array]:
+        def product(k: int, a: Array) -> Array:
+            return affine(*self.promote_dtype((a, weights.kernels[k], None)))  # pyright: ignore[reportOptionalCall]
+
+        vectors = jax.tree.map(lambda vector: vector.astype(projected.dtype), weights.vectors)
+        after = self.recurrence.step(vectors, product, carry, projected)
+        return after, hidden_of(after)
 
     def step(self, carry: Carry, projected: Array) -> tuple[Carry, Array]:
         """Take one step: `(carry, (B, gates * H))` -> `(carry, (B, H))`. Zoneout takes its expectation, as in inference."""
@@ -213,14 +251,16 @@ class Cell(nnx.RNNCellBase):
 
 
 def is_as_stated(cell: nnx.RNNCellBase) -> bool:
-    """Whether a cell computes its `recurrence`: a cell of seqnets whose step no subclass changed.
+    """Whether a cell computes its `recurrence`: a cell of seqnets whose step no subclass and no `promote_dtype` changed.
 
     Example:
         >>> is_as_stated(nnx.GRUCell(3, 5, rngs=nnx.Rngs(0)))
         False
     """
     own = ("__call__", "step", "stepper")
-    return isinstance(cell, Cell) and all(getattr(type(cell), name) is getattr(Cell, name) for name in own)
+    if not isinstance(cell, Cell) or cell.promote_dtype:
+        return False
+    return all(getattr(type(cell), name) is getattr(Cell, name) for name in own)
 
 
 def check_sizes(**sizes: int) -> None:

@@ -6,7 +6,7 @@ import jax.numpy as jnp
 from flax import nnx
 from jax import Array
 
-from seqnets.nn.cells.base import Cell, CellOptions, choice
+from seqnets.nn.cells.base import NOTHING, Cell, CellOptions, choice
 from seqnets.ops.recurrent import GRU, Function, Recurrence, Vectors, with_functions, with_layer_norm
 
 
@@ -54,7 +54,8 @@ class GRUCell(Cell):
         self.gate_fn, self.activation_fn = gate_fn, activation_fn
         super().__init__(in_features, hidden_features, (hidden_features, 3 * hidden_features), rngs=rngs, **options)
         if reset == "after" and self.use_bias:
-            self.recurrent_bias = nnx.Param(jnp.zeros(hidden_features, self.param_dtype))
+            bias = jnp.zeros(hidden_features, self.param_dtype)
+            self.recurrent_bias = nnx.Param(bias, **options.get("bias_metadata", NOTHING))
 
     @property
     def recurrence(self) -> Recurrence:
