@@ -39,6 +39,9 @@ def main(argv: Sequence[str]) -> int:
         write_items(run, prompt, config, found, given, seed.number)
         seed.report()
         return 0
+    if found.interactive:
+        _converse(run, prompt, config, found, seed)
+        return 0
     pieces = _likeliest(run, prompt, config, found) if found.beam else _pieces(run, prompt, config, found.samples, seed.number)
     _write(pieces, _shown(prompt), found)
     if not found.beam:
@@ -58,6 +61,7 @@ def _parser(default: Any) -> Parser:
         "--items", type=parser.value(int), metavar="N", help="write N different whole items, one per line, by a run of items"
     )
     parser.add_argument("--new", action="store_true", help="with --items: only items that are not in the training text")
+    parser.add_argument("--interactive", action="store_true", help="type texts and commands, and see how the model continues")
     parser.add_argument("--json", action="store_true", help='write a JSON list of {"prompt": ..., "text": ...}')
     parser.add_argument(
         "--beam", type=parser.value(int), default=0, metavar="W", help="search for the likeliest text with W beams"
@@ -79,10 +83,18 @@ def _check(found: argparse.Namespace, given: Mapping[str, Any]) -> None:
     if found.prompt is not None and found.prompt_file is not None:
         raise UserError("--prompt and --prompt-file both give a prompt; leave one out")
     check_items(found)
+    _check_interactive(found)
     MANY.check("--samples", found.samples)
     MANY._replace(least=0).check("--beam", found.beam)
     if found.beam:
         _check_beam(found, [f"--{name.replace('_', '-')}" for name in given if name not in _OF_BEAMS])
+
+
+def _check_interactive(found: argparse.Namespace) -> None:
+    others = {"--samples": found.samples != 1, "--json": found.json, "--prompt-file -": found.prompt_file == "-"}
+    for option, given in others.items():
+        if found.interactive and given:
+            raise UserError(f"--interactive writes one text in turns, so {option} does not fit; leave one out")
 
 
 def _check_beam(found: argparse.Namespace, drawing: Sequence[str]) -> None:
@@ -112,13 +124,28 @@ def _say_what_is_unknown(prompt: str, vocabulary: Any, policy: str) -> None:
         print(f"seqnets: of the prompt, {unknown_words(unknown, len(prompt), policy)}", file=sys.stderr)
 
 
-def _pieces(run: Any, prompt: str, config: Any, samples: int, seed: int) -> Iterator[list[str]]:
+def _converse(run: Any, prompt: str, config: Any, found: argparse.Namespace, seed: Seed) -> None:
+    import jax
+
+    from seqnets.cli.interactive import Conversation, converse
+
+    def draw(text: str, config: Any, beam: int, key: Any) -> Iterator[str]:
+        choices = argparse.Namespace(beam=beam, samples=1)
+        pieces = _likeliest(run, text, config, choices) if beam else _pieces(run, text, config, 1, key)
+        return (piece for (piece,) in pieces)
+
+    seed.report()
+    jax.random.key(0)  # starts JAX, so that Ctrl-C meets no import
+    converse(Conversation(draw, config, seed.number, found.beam), prompt)
+
+
+def _pieces(run: Any, prompt: str, config: Any, samples: int, seed: Any) -> Iterator[list[str]]:
     import jax
 
     from seqnets.decode.text.sampling import stream_many
 
-    key, separator = jax.random.key(seed), _separator(run)
-    return stream_many(run.model, prompt, samples=samples, key=key, config=config, separator=separator)
+    key, separator = jax.random.key(seed) if isinstance(seed, int) else seed, _separator(run)
+    return stream_many(run.model, _opening(run, prompt), samples=samples, key=key, config=config, separator=separator)
 
 
 def _likeliest(run: Any, prompt: str, config: Any, found: argparse.Namespace) -> Iterator[list[str]]:
@@ -126,8 +153,13 @@ def _likeliest(run: Any, prompt: str, config: Any, found: argparse.Namespace) ->
 
     stop, separator = "".join(config.stop), _separator(run)
     settings = {"length": config.length, "width": found.beam, "unknown": config.unknown}
-    best = beam_search(run.model, prompt, stop=stop, separator=separator, **settings)
+    best = beam_search(run.model, _opening(run, prompt), stop=stop, separator=separator, **settings)
     return iter([[continuation.text for continuation in best[: found.samples]]])
+
+
+def _opening(run: Any, prompt: str) -> str:
+    """Return what the model reads before it writes: items begin after the last character of a separator, as in training."""
+    return run.config["data"]["separator"][-1] + prompt if prompt and "items" in run.config["data"] else prompt
 
 
 def _separator(run: Any) -> tuple[int, ...]:

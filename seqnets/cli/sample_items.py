@@ -23,7 +23,7 @@ def check_items(found: argparse.Namespace) -> None:
             raise UserError("--new leaves out items of the training text; give --items N as well")
         return
     MANY.check("--items", found.items)
-    others = {"--samples": found.samples != 1, "--beam": found.beam, "--stop": found.stop}
+    others = {"--samples": found.samples != 1, "--beam": found.beam, "--stop": found.stop, "--interactive": found.interactive}
     for option, given in others.items():
         if given:
             raise UserError(f"--items draws whole items, so {option} has no effect; leave one out")

@@ -62,9 +62,11 @@ def _with_mesh(config: Any, recipe: Recipe, processes: int) -> Any:
 def _train(recipe: Recipe, config: Any, directory: str, resume: Any, text: str, *, first: bool) -> int:
     from seqnets.train import fit
     from seqnets.train.resume import continues
+    from seqnets.train.trackers import makers
 
     if first:
         continues(Path(directory), resume)  # before a long text is read
+        makers(config.train.every_tracker)
     task = recipe.make(config, _tell if first else _tell_nobody)
     run = fit(task, config.train, directory=directory, resume=resume, settings=text)
     if run.directory:  # only the first of several processes has it

@@ -97,7 +97,9 @@ class TrainConfig:
     cuda_graphs: bool = False
     """Launch the loop over time as one CUDA graph on an NVIDIA GPU, unless one kernel already runs all steps."""
     tensorboard: bool = False
-    """Also write TensorBoard files (needs `pip install 'seqnets[viz]'`)."""
+    """Also write TensorBoard files (needs `pip install 'seqnets[viz]'`); the same as the tracker tensorboard."""
+    trackers: tuple[str, ...] = ()
+    """Programs that also receive the figures: tensorboard, and those that other packages add."""
 
     def __post_init__(self) -> None:
         settings.settle(self, "train")
@@ -112,6 +114,11 @@ class TrainConfig:
         if self.decay_steps or self.schedule in ("constant", "plateau"):
             return self.decay_steps
         return self.steps if self.schedule == "cosine" else max(1, self.steps // 10)
+
+    @property
+    def every_tracker(self) -> tuple[str, ...]:
+        """The trackers, with TensorBoard if its own setting is on."""
+        return tuple(dict.fromkeys(("tensorboard",) * self.tensorboard + self.trackers))
 
     def to_json(self) -> dict[str, Any]:
         """Return the settings by name."""

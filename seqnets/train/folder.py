@@ -37,7 +37,8 @@ from seqnets.train.in_memory import InMemory, describe_run
 from seqnets.train.resume import Resume, check_unchanged, continues
 from seqnets.train.state import TrainState, evaluated_weights
 from seqnets.train.task import Task
-from seqnets.train.tracking import JsonLines, TensorBoard
+from seqnets.train.trackers import Guarded, TrackedRun, makers
+from seqnets.train.tracking import JsonLines
 
 Record = dict[str, Any]
 Tell = Callable[[str], None]
@@ -68,12 +69,13 @@ class InFolder:
         self._continues = continues(directory, resume)
         if self._continues:
             check_unchanged(directory, self.description, config)
+        self._trackers = makers(config.every_tracker)
         directory.mkdir(parents=True, exist_ok=True)
         self._undo.enter_context(_locked(directory))
         remove_leftovers(directory)
         self._write_description(task, settings)
         self._checkpoints = self._undo.enter_context(Checkpoints(directory / CHECKPOINTS, config.keep, tell))
-        self._tensorboard, self._held = config.tensorboard, None
+        self._held: dict[str, Any] | None = None
 
     def restore(self, state: TrainState) -> tuple[TrainState, Record]:
         """Return the state and record of the newest complete checkpoint, or the given state, and open the metrics there."""
@@ -200,10 +202,12 @@ class InFolder:
     def _open_metrics(self, size: int, step: int) -> None:
         self._writers: list[Any] = [JsonLines(self.directory / METRICS, size)]
         self._timing = JsonLines(self.directory / TIMING)
-        if self._tensorboard:
-            self._writers.append(TensorBoard(self.directory / "tensorboard", step))
         for writer in (*self._writers, self._timing):
             self._undo.callback(writer.close)
+        run = TrackedRun(self.directory, step, self.description)
+        for name, make in self._trackers.items():
+            self._writers.append(Guarded(name, make, run, self._tell))
+            self._undo.callback(self._writers[-1].close)
 
     def _write_description(self, task: Task, settings: str | None) -> None:
         texts = self._texts(task, settings)

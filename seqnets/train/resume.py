@@ -15,7 +15,7 @@ Resume = Literal["auto", "never", "must"]
 
 # settings that affect neither past nor future steps
 FREE = {
-    *("steps", "log_every", "evaluate_every", "save_every", "keep", "patience", "tensorboard"),
+    *("steps", "log_every", "evaluate_every", "save_every", "keep", "patience", "tensorboard", "trackers"),
     *("steps_per_dispatch", "max_bad_steps", "mesh", "watchdog", "cuda_graphs"),
 }
 _PREPARED = {CONFIG, SETTINGS, VOCABULARY, ITEMS, LOCK}

@@ -1,4 +1,4 @@
-"""The logs of a run: metrics.jsonl (equal in every run of a seed), timing.jsonl, TensorBoard."""
+"""The logs of a run: metrics.jsonl (equal in every run of a seed) and timing.jsonl."""
 
 import json
 import math
@@ -7,8 +7,6 @@ import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
-
-from seqnets.errors import UserError
 
 Line = dict[str, Any]
 
@@ -97,31 +95,6 @@ class Meter:
     def to_json(self) -> Line:
         """Return the arguments that make an equal meter."""
         return {"sums": dict(self.sums), "count": self.count, "bad_steps": self.bad_steps}
-
-
-class TensorBoard:
-    """TensorBoard's files, written by tensorboardX.
-
-    Raises:
-        UserError: tensorboardX is not installed.
-    """
-
-    def __init__(self, directory: Path, step: int) -> None:
-        try:
-            from tensorboardX import SummaryWriter
-        except ImportError:
-            raise UserError("train.tensorboard needs tensorboardX: pip install 'seqnets[viz]'") from None
-        self._writer = SummaryWriter(str(directory), purge_step=step + 1)
-
-    def append(self, line: Mapping[str, Any]) -> None:
-        """Write the figures of one line."""
-        for name, value in line.items():
-            if name != "step" and isinstance(value, int | float):
-                self._writer.add_scalar(name, value, line["step"])
-
-    def close(self) -> None:
-        """Flush and close the files."""
-        self._writer.close()
 
 
 def _plain(value: Any) -> Any:
