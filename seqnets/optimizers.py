@@ -54,6 +54,56 @@ def parts(settings: Any) -> list[Any]:
     return OPTIMIZERS[settings.optimizer](optax, settings)
 
 
+def readers(setting: str) -> tuple[str, ...]:
+    """Return the optimizers that read a setting, without importing optax.
+
+    Example:
+        >>> readers("momentum")
+        ('sgd', 'nesterov', 'rmsprop', 'muon')
+    """
+    return tuple(name for name in OPTIMIZERS if setting in _traced(name)[1])
+
+
+def with_decay_in_the_gradient() -> tuple[str, ...]:
+    """Return the optimizers whose weight decay is part of the gradient (L2), because it comes first; for others it is decoupled.
+
+    Example:
+        >>> "adam" in with_decay_in_the_gradient(), "adamw" in with_decay_in_the_gradient()
+        (True, False)
+    """
+    return tuple(name for name in OPTIMIZERS if _traced(name)[0][0].name == "add_decayed_weights")
+
+
+def _traced(name: str) -> tuple[list[Any], set[str]]:
+    """Return the parts of an optimizer's chain by their names, and the settings that it reads."""
+    settings = _Reads()
+    return OPTIMIZERS[name](_Named(), settings), settings.found
+
+
+class _Named:
+    """Stands for optax: every function of it returns itself, with its name."""
+
+    def __init__(self, name: str = "") -> None:
+        self.name = name
+
+    def __getattr__(self, name: str) -> "_Named":
+        return _Named(name)
+
+    def __call__(self, *_: Any, **__: Any) -> "_Named":
+        return self
+
+
+class _Reads:
+    """Stands for settings that are all on, and remembers which were read."""
+
+    def __init__(self) -> None:
+        self.found: set[str] = set()
+
+    def __getattr__(self, name: str) -> float:
+        self.found.add(name)
+        return 1.0
+
+
 def decayed(params: Any) -> Any:
     """Return for each parameter whether weight decay applies: to kernels and embeddings, not to biases and scales.
 

@@ -8,6 +8,8 @@ from typing import Literal
 import pytest
 
 from seqnets import settings
+from seqnets.data.captions.config import CaptionDataConfig
+from seqnets.data.text.config import TextConfig
 from seqnets.errors import UserError
 from seqnets.tasks.text import TextRunConfig
 
@@ -178,3 +180,10 @@ def test_what_older_versions_wrote_is_read_with_the_names_of_today(tmp_path):
     assert settings.read(path) == {"task": "tagger", "model": {"auxiliary_heads": True, "kind": "labeller"}}  # old name
     found = {"task": ["odd"], "model": {"kind": "Labeller", "config": {"side_heads": False}}}  # old name
     assert settings.renewed(found) == {"task": ["odd"], "model": {"kind": "Tagger", "config": {"auxiliary_heads": False}}}
+
+
+@pytest.mark.parametrize("kind", [TextConfig, CaptionDataConfig])
+def test_held_out_shares_that_leave_nothing_are_refused(kind):
+    assert kind(validation_fraction=0.5, test_fraction=0.4).test_fraction == 0.4
+    with pytest.raises(UserError, match="leave nothing to train on; lower one of them"):
+        kind(validation_fraction=0.5, test_fraction=0.5)

@@ -93,7 +93,7 @@ def documented(kind: type) -> Mapping[str, str]:
 
 
 def _help(record: Any, name: str) -> str:
-    words = " ".join(documented(type(record)).get(name, "").split())
+    words = " ".join([*documented(type(record)).get(name, "").split(), *settings.remarks(type(record)).get(name, "").split()])
     default = settings.as_mapping(record)[name]
     shown = str(default).lower() if isinstance(default, bool) else default
     return (f"{words} [{shown}]" if shown not in ("", []) else words).replace("%", "%%")

@@ -12,7 +12,7 @@ from seqnets.settings.ranges import (
     WIDTH,
     Range,
 )
-from seqnets.settings.records import as_mapping, names, replaced, settle
+from seqnets.settings.records import Remark, as_mapping, names, remarks, replaced, settle
 from seqnets.settings.toml import dumps, loads, read, renewed
 from seqnets.settings.values import WORDS, choice, described, parsed, whole
 
@@ -28,6 +28,7 @@ __all__ = [
     "WIDTH",
     "WORDS",
     "Range",
+    "Remark",
     "as_mapping",
     "choice",
     "described",
@@ -36,6 +37,7 @@ __all__ = [
     "names",
     "parsed",
     "read",
+    "remarks",
     "renewed",
     "replaced",
     "settle",

@@ -12,6 +12,11 @@ from seqnets.settings.values import checked, shown
 from seqnets.suggestion import nearest
 
 Record = TypeVar("Record")
+Mark = TypeVar("Mark")
+
+
+class Remark(str):
+    """A sentence about a setting that help adds to its docstring: `momentum: Annotated[float, RATE, Remark("...")]`."""
 
 
 def settle(record: Any, section: str = "") -> None:
@@ -37,7 +42,7 @@ def settle(record: Any, section: str = "") -> None:
         ...
         seqnets.errors.UserError: model.layers must be at least 1, not 0
     """
-    prefix, ranges = f"{section}." if section else "", _ranges(type(record))
+    prefix, ranges = f"{section}." if section else "", _marks(type(record), Range)
     for field, hint in _hints(type(record)).items():
         value = checked(getattr(record, field), hint, prefix + field)
         if isinstance(value, float) and not math.isfinite(value):
@@ -67,6 +72,19 @@ def names(kind: type) -> Iterator[tuple[str, Any]]:
             yield from ((f"{name}.{inner}", kind) for inner, kind in names(hint))  # pyright: ignore[reportArgumentType]
         else:
             yield name, hint
+
+
+def remarks(kind: type) -> dict[str, Remark]:
+    """Return the remarks of a dataclass, by setting.
+
+    Example:
+        >>> @dataclasses.dataclass(frozen=True)
+        ... class Model:
+        ...     layers: Annotated[int, Remark("More layers are slower.")] = 1
+        >>> remarks(Model)
+        {'layers': 'More layers are slower.'}
+    """
+    return _marks(kind, Remark)
 
 
 def replaced(record: Record, values: Mapping[str, Any], where: str = "the settings") -> Record:
@@ -107,10 +125,10 @@ def as_mapping(record: Any) -> dict[str, Any]:
 
 
 @cache
-def _ranges(kind: type) -> dict[str, Range]:
+def _marks(kind: type, mark: type[Mark]) -> dict[str, Mark]:
     hints = get_type_hints(kind, include_extras=True)
-    marks = {name: hint.__metadata__ for name, hint in hints.items() if get_origin(hint) is Annotated}
-    return {name: mark for name, found in marks.items() for mark in found if isinstance(mark, Range)}
+    found = {name: hint.__metadata__ for name, hint in hints.items() if get_origin(hint) is Annotated}
+    return {name: each for name, marks in found.items() for each in marks if isinstance(each, mark)}
 
 
 @cache

@@ -6,9 +6,21 @@ from typing import Annotated, Any, Literal
 
 from seqnets import settings
 from seqnets.errors import UserError
-from seqnets.optimizers import OptimizerName
+from seqnets.optimizers import OptimizerName, readers, with_decay_in_the_gradient
 
 ScheduleName = Literal["constant", "cosine", "exponential", "step", "plateau"]
+
+
+def _listed(names: tuple[str, ...]) -> str:
+    *rest, last = names
+    return f"{', '.join(rest)} and {last}" if rest else last
+
+
+def _read_by(setting: str) -> settings.Remark:
+    return settings.Remark(f"Read by {_listed(readers(setting))}.")
+
+
+_DECAY = settings.Remark(f"L2 for {_listed(with_decay_in_the_gradient())}; decoupled for the others.")
 
 
 @dataclass(frozen=True)
@@ -37,19 +49,18 @@ class TrainConfig:
     """The optimizer; muon uses Adam for everything that is not a matrix."""
     learning_rate: Annotated[float, settings.ABOVE_ZERO] = 2e-3
     """The highest learning rate; the schedule scales it."""
-    momentum: Annotated[float, settings.RATE] = 0.9
-    """Momentum of sgd, nesterov, rmsprop and muon; 0 for none."""
-    nesterov: bool = False
+    momentum: Annotated[float, settings.RATE, _read_by("momentum")] = 0.9
+    """Decay of the mean of past gradients; 0 for no momentum."""
+    nesterov: Annotated[bool, _read_by("nesterov")] = False
     """Nesterov's form of the momentum, or of Adam."""
-    beta1: Annotated[float, settings.RATE] = 0.9
-    """Decay of the first moment of adam, adamw, lamb and lion."""
-    beta2: Annotated[float, settings.RATE] = 0.999
-    """Decay of the second moment of adam, adamw, lamb and lion (whose authors take 0.99), and of rmsprop's mean square."""
-    epsilon: Annotated[float, settings.ABOVE_ZERO] = 1e-8
+    beta1: Annotated[float, settings.RATE, _read_by("beta1")] = 0.9
+    """Decay of the first moment."""
+    beta2: Annotated[float, settings.RATE, _read_by("beta2")] = 0.999
+    """Decay of the second moment, or of the mean square; Lion's authors take 0.99."""
+    epsilon: Annotated[float, settings.ABOVE_ZERO, _read_by("epsilon")] = 1e-8
     """Added to the root of the second moment."""
-    weight_decay: Annotated[float, settings.NOT_NEGATIVE] = 0.0
-    """Decay of the kernels; biases and scales do not decay. L2 for sgd, nesterov, adagrad, rmsprop and adam; decoupled
-    for the others."""
+    weight_decay: Annotated[float, settings.NOT_NEGATIVE, _DECAY] = 0.0
+    """Decay of the kernels; biases and scales do not decay."""
     schedule: ScheduleName = "cosine"
     """constant, cosine, exponential, step, or plateau (lowers the rate when validation stops improving)."""
     warmup_steps: Annotated[int, settings.NOT_NEGATIVE] = 0

@@ -8,7 +8,7 @@ from flax import nnx
 
 from seqnets.named_arrays import named_arrays
 from seqnets.nn import HighwayCell
-from seqnets.optimizers import OPTIMIZERS
+from seqnets.optimizers import OPTIMIZERS, readers
 from seqnets.train.config import TrainConfig
 from seqnets.train.optimizer import optimizer
 
@@ -162,3 +162,14 @@ def test_every_optimizer_descends(name):
         directions, state = rule.update({key: param - target for key, param in params.items()}, state, params)
         params = {key: params[key] - 0.02 * directions[key] for key in params}
     assert max(float(np.abs(param - target).max()) for param in params.values()) < 0.25
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_help_names_the_settings_that_an_optimizer_reads(name):
+    usual = {"optimizer": name, "momentum": 0.9, "beta1": 0.9, "beta2": 0.99, "epsilon": 1e-3}
+    others = {"momentum": 0.1, "beta1": 0.2, "beta2": 0.3, "epsilon": 1e-1, "nesterov": True}
+    wanted = _ours(usual, _start(), _gradients())
+    for setting, value in others.items():
+        found = _ours(usual | {setting: value}, _start(), _gradients())
+        changes = any(np.abs(found[key] - wanted[key]).max() > 1e-6 for key in found)
+        assert changes == (name in readers(setting)), setting

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Annotated, Literal
 
 from seqnets import settings
+from seqnets.data.fractions import check_fractions
 from seqnets.data.token_kinds import CaptionUnit
 
 
@@ -12,7 +13,7 @@ class CaptionDataConfig:
     """How captions are read and split.
 
     Raises:
-        UserError: a setting is out of its range; the message names it.
+        UserError: a setting is out of its range, or nothing is left to train on; the message names it.
 
     Example:
         >>> CaptionDataConfig(unit="chars").min_count
@@ -40,3 +41,4 @@ class CaptionDataConfig:
 
     def __post_init__(self) -> None:
         settings.settle(self, "data")
+        check_fractions(self.validation_fraction, self.test_fraction)

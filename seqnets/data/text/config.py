@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from seqnets import settings
+from seqnets.data.fractions import check_fractions
 from seqnets.data.text.escapes import unescaped
 from seqnets.data.token_kinds import ItemKind, NormalForm, VocabularyKind
 from seqnets.errors import UserError
@@ -60,21 +61,13 @@ class TextConfig:
 
     def __post_init__(self) -> None:
         settings.settle(self, "data")
-        _check_fractions(self.validation_fraction, self.test_fraction)
+        check_fractions(self.validation_fraction, self.test_fraction)
         _check_encoding(self.encoding, self.vocabulary)
         if self.vocabulary == "bytes" and self.normalize != "none":
             raise UserError("data.normalize has no effect on data.vocabulary 'bytes'; leave one of them out")
         if self.items != "none" and self.separator:
             raise UserError(f"data.items {self.items!r} has a separator of its own; leave data.separator out")
         _ = self.separator_text
-
-
-def _check_fractions(validation: float, test: float) -> None:
-    if validation + test >= 1:
-        raise UserError(
-            f"data.validation_fraction ({validation}) and data.test_fraction ({test}) leave nothing to train on; "
-            "lower one of them so that they add up to less than 1"
-        )
 
 
 def _check_encoding(encoding: str, kind: str) -> None:
