@@ -30,6 +30,7 @@ from seqnets.models import KINDS
 from seqnets.models.description import filled
 from seqnets.models.sequence.config import RecurrentConfig
 from seqnets.named_arrays import host_arrays, replace_arrays
+from seqnets.shipped import shipped_runs
 
 FORMAT, FORMAT_VERSION = "seqnets-run", 2  # format 1 had no checksums in config.json
 CONFIG, SETTINGS, VOCABULARY, WEIGHTS = "config.json", "config.toml", "vocabulary.json", "model.safetensors"
@@ -67,16 +68,20 @@ def run_folder(name: str | os.PathLike[str]) -> Path:
     """Return the folder of a run that is given by its path or by its name.
 
     Args:
-        name: a folder; or `hf:OWNER/NAME`, a run on Hugging Face, which is downloaded. A folder of that name comes first.
+        name: a folder; the name of a run that is part of seqnets (`seqnets.shipped.shipped_runs`); or `hf:OWNER/NAME`, a run on
+            Hugging Face, which is downloaded. A folder of that name comes first.
 
     Raises:
         UserError: the run cannot be downloaded.
 
     Example:
-        >>> run_folder("runs/plays").as_posix()
-        'runs/plays'
+        >>> run_folder("runs/plays").as_posix(), run_folder("scenes").parent.name
+        ('runs/plays', 'shipped')
     """
-    return hub.pull(os.fspath(name), PUBLISHED) if hub.is_repository(name) else Path(name)
+    if hub.is_repository(name):
+        return hub.pull(os.fspath(name), PUBLISHED)
+    path = Path(name)
+    return path if path.is_dir() else shipped_runs().get(os.fspath(name), path)
 
 
 def load(path: str | os.PathLike[str], *, build: Build | None = None) -> Run:
@@ -106,8 +111,13 @@ def load(path: str | os.PathLike[str], *, build: Build | None = None) -> Run:
         graphdef, state = nnx.split(nnx.eval_shape(lambda: builder(config["model"], vocabulary)))
     except UserError as error:
         raise UserError(str(error)) from error  # without what JAX adds to it
-    weights = replace_arrays(state, arrays, source=f"'{directory / WEIGHTS}'")
+    weights = replace_arrays(state, _in_full_precision(arrays), source=f"'{directory / WEIGHTS}'")
     return Run(nnx.merge(graphdef, weights), config, vocabulary, directory, read_lines(directory / METRICS))
+
+
+def _in_full_precision(arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Return the arrays with those of half precision, in which weights may be stored, as float32."""
+    return {name: array.astype(np.float32) if array.dtype == np.float16 else array for name, array in arrays.items()}
 
 
 def _refuse_more_layers(description: Mapping[str, Any], arrays: Mapping[str, Any]) -> None:

@@ -5,16 +5,16 @@ from collections.abc import Iterator
 from typing import Any
 
 import jax
-import numpy as np
 from flax import nnx
 
 from seqnets.named_arrays import named_arrays
 from seqnets.train.config import TrainConfig
 from seqnets.train.feed import Dispatch, stacked_batches
-from seqnets.train.state import TrainState, initial_state
+from seqnets.train.pace import seconds_per_step
+from seqnets.train.state import initial_state
 from seqnets.train.step import compile_steps
 
-_MEASURED_S, _MEASURED_DISPATCHES = 3.0, 50
+_MEASURED_S = 3.0
 
 
 def report(task: Any, config: TrainConfig) -> Iterator[str]:
@@ -34,7 +34,7 @@ def report(task: Any, config: TrainConfig) -> Iterator[str]:
     steps = compile_steps(task, graphdef, config, state, batches)
     yield f"compiled in {time.perf_counter() - began:.1f} s"
     yield from _memory(steps)
-    seconds = _seconds_per_step(steps, state, batches, count)
+    seconds = seconds_per_step(steps, state, batches, count, _MEASURED_S)
     rate = task.units_per_step(config.batch_size) / seconds
     yield f"time: {seconds * 1e3:.3g} ms per step, {rate:,.0f} {task.units}/s"
     yield f"{config.steps:,} steps take about {_duration(config.steps * seconds)}, without validation and saving"
@@ -60,15 +60,6 @@ def _memory(steps: Any) -> Iterator[str]:
         return
     state, work = analysis.argument_size_in_bytes, analysis.temp_size_in_bytes
     yield f"memory: {_megabytes(state)} of weights, optimizer and batch, {_megabytes(work)} during a step"
-
-
-def _seconds_per_step(steps: Any, state: TrainState, batches: Any, count: int) -> float:
-    state, _ = jax.block_until_ready(steps(state, batches, np.int32(count)))
-    began, done = time.perf_counter(), 0
-    while done < _MEASURED_DISPATCHES and time.perf_counter() - began < _MEASURED_S:
-        state, _ = jax.block_until_ready(steps(state, batches, np.int32(count)))
-        done += 1
-    return (time.perf_counter() - began) / (done * count)
 
 
 def _shape(array: Any) -> str:

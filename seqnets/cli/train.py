@@ -21,6 +21,8 @@ from seqnets.tasks import TASKS
 from seqnets.tasks.recipe import Recipe
 from seqnets.train.hosts import Hosts, join_hosts
 
+Sources = list[tuple[Mapping[str, Any], str]]  # settings by section, and where they were given
+
 _CONFIG, _SETTINGS = "config.json", "config.toml"  # in a run folder; `seqnets.run`, which names them, needs JAX
 
 
@@ -30,24 +32,37 @@ def main(argv: Sequence[str]) -> int:
     recipe = TASKS[name].recipe()
     found = _parser(name, recipe).read(words)
     _refuse_runs(recipe.given(found))
-    config = at_home(recipe.completed(_config(recipe, found)))
+    if getattr(found, "minutes", None) and "steps" in chosen(found).get("train", {}):
+        raise UserError("--minutes and --train.steps both say how long to train; leave one of them out")
+    sources = _sources(recipe, found)
+    config = at_home(recipe.completed(_config(recipe, sources)))
     if found.restarts:
         return supervise(_without_restarts(words, name), found.restarts)
     directory = found.out or str(_folder(recipe, config, found.config))
-    return _run(recipe, config, found, directory)
+    return _run(recipe, config, sources, found, directory)
 
 
-def _run(recipe: Recipe, config: Any, found: Any, directory: str) -> int:
+def _run(recipe: Recipe, config: Any, sources: Sources, found: Any, directory: str) -> int:
     runtime.start()
     from seqnets.train.mesh import request_devices
 
     processes = join_hosts(found.hosts)
+    if processes == 1 and recipe.leaves_open(config, _merged(sources)):
+        sources = _as_begun(Path(directory), found) + sources
+        config = at_home(recipe.completed(_config(recipe, sources)))
     config = _with_mesh(config, recipe, processes)
     request_devices(config.train.mesh, processes)  # before anything asks JAX for its devices
+    first = processes == 1 or _is_first_process()
+    if first and not found.dry_run:
+        from seqnets.train.resume import continues
+        from seqnets.train.trackers import makers
+
+        continues(Path(directory), found.resume)  # before a long text is read
+        makers(config.train.every_tracker)
+    config, task = recipe.begun(config, _merged(sources), _tell if first else _tell_nobody)
     if found.dry_run:
-        return _dry_run(recipe, config)
-    text = settings.dumps(recipe.resolved(config))
-    return _train(recipe, config, directory, found.resume, text, first=processes == 1 or _is_first_process())
+        return _dry_run(task, config)
+    return _train(recipe, config, task, directory, found.resume)
 
 
 def _with_mesh(config: Any, recipe: Recipe, processes: int) -> Any:
@@ -59,25 +74,20 @@ def _with_mesh(config: Any, recipe: Recipe, processes: int) -> Any:
     return settings.replaced(config, {"train": {"mesh": AUTO}})
 
 
-def _train(recipe: Recipe, config: Any, directory: str, resume: Any, text: str, *, first: bool) -> int:
+def _train(recipe: Recipe, config: Any, task: Any, directory: str, resume: Any) -> int:
     from seqnets.train import fit
-    from seqnets.train.resume import continues
-    from seqnets.train.trackers import makers
 
-    if first:
-        continues(Path(directory), resume)  # before a long text is read
-        makers(config.train.every_tracker)
-    task = recipe.make(config, _tell if first else _tell_nobody)
+    text = settings.dumps(recipe.resolved(config))
     run = fit(task, config.train, directory=directory, resume=resume, settings=text)
     if run.directory:  # only the first of several processes has it
         print(recipe.closing(run, config, task))
     return 0
 
 
-def _dry_run(recipe: Recipe, config: Any) -> int:
+def _dry_run(task: Any, config: Any) -> int:
     from seqnets.cli.dry_run import report
 
-    for line in report(recipe.make(config, _tell), config.train):
+    for line in report(task, config.train):
         print(line, flush=True)
     return 0
 
@@ -158,9 +168,45 @@ def _parser(name: str, recipe: Recipe) -> Parser:
     return parser
 
 
-def _config(recipe: Recipe, found: Any) -> Any:
+def _sources(recipe: Recipe, found: Any) -> Sources:
+    """Return the given settings, those that win last."""
     sources = [(_file_settings(found.config), found.config)] if found.config else []
-    sources += [(recipe.given(found), "command line"), (chosen(found), "command line")]
+    return [*sources, (recipe.given(found), "command line"), (chosen(found), "command line")]
+
+
+def _merged(sources: Sources) -> dict[str, Any]:
+    """Return all given settings; of minutes and steps, which both say how long to train, the later one counts."""
+    merged: dict[str, Any] = {}
+    for values, _ in sources:
+        steps, minutes = "steps" in values.get("train", {}), values.get("minutes")
+        if minutes and not steps and minutes != merged.get("minutes"):
+            merged.get("train", {}).pop("steps", None)
+        if steps and not minutes:
+            merged.pop("minutes", None)
+        for name, value in values.items():
+            merged[name] = {**merged.get(name, {}), **value} if isinstance(value, Mapping) else value
+    return merged
+
+
+def _as_begun(directory: Path, found: Any) -> Sources:
+    """Return the settings of the run that the folder holds: it continues with the size and length that it began with."""
+    from seqnets.train.resume import continues
+
+    file = directory / _SETTINGS
+    if found.config or found.dry_run or not (continues(directory, found.resume) and file.is_file()):
+        return []
+    begun = _file_settings(str(file))
+    for name in ("size", "minutes"):
+        asked, kept = getattr(found, name, None), begun.get(name, "none")
+        if asked not in (None, "auto", kept):
+            raise UserError(
+                f"'{directory}' was begun with {name} {kept}, not {asked}; leave out --{name} to continue it, or give another "
+                "folder with --out"
+            )
+    return [(begun, str(file))]
+
+
+def _config(recipe: Recipe, sources: Sources) -> Any:
     default = recipe.default()
     config = settings.replaced(default, {"train": {"warmup_steps": 0}})
     for values, where in sources:

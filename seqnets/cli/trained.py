@@ -9,6 +9,7 @@ from typing import Any
 from seqnets.cli import runtime
 from seqnets.cli.parser import Parser
 from seqnets.errors import UserError
+from seqnets.shipped import shipped_runs
 from seqnets.tasks import TASKS
 
 
@@ -19,7 +20,10 @@ def add_run(parser: Parser, words: str = "a run") -> None:
         parser: the parser of the verb.
         words: what the run must be, for the help.
     """
-    parser.add_argument("run", metavar="RUN", help=f"{words}: its folder, or hf:OWNER/NAME on Hugging Face")
+    own = ", ".join(shipped_runs())
+    parser.add_argument(
+        "run", metavar="RUN", help=f"{words}: its folder, hf:OWNER/NAME on Hugging Face, or a part of seqnets ({own})"
+    )
     add_offline(parser)
 
 

@@ -1,7 +1,6 @@
 """The data that `seqnets train TASK` needs about a task: the package of each task has one `Recipe`."""
 
 import shlex
-from argparse import ArgumentParser
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
@@ -26,7 +25,7 @@ def _nothing(*_: Any) -> tuple[str, ...]:
     return ()
 
 
-def _never(_: Any) -> bool:
+def _never(*_: Any) -> bool:
     return False
 
 
@@ -41,11 +40,14 @@ class Recipe:
         config: the class of the run's settings, a frozen dataclass with a section `train`; default.toml beside it changes its
             defaults.
         usage: the arguments that name the data, in the usage line.
-        words: the parameters of `ArgumentParser.add_argument` for these arguments, by flag or name; a name of a setting fills it.
+        words: the parameters of `Parser.add_argument` for these arguments, by flag or name; a name of a setting fills it, and a
+            `type` is read as settings are.
         source: the setting that names the data, which gives a run its name.
         without: the name of a run on embedded data.
         suffix: the end of a run's name.
         make: `(config, tell) -> Task`: reads the data and makes the model.
+        leaves_open: `(config, given) -> whether` settings are to be chosen by what is found in the data.
+        begin: `(config, given, tell) -> (config, Task)`: like `make`, and chooses such settings; `given` ones stay.
         commands: `config -> commands` to try next, with {run} for the folder; other braces stay.
         figures: the validation figures shown at the end besides the objective, separated by spaces; none if empty.
         shown: `(run, config) -> lines` to show before those figures.
@@ -68,6 +70,8 @@ class Recipe:
     paths: tuple[str, ...] = ()
     as_settings: Callable[[Mapping[str, Any]], Mapping[str, Any]] = _as_they_are
     completed: Callable[[Any], Any] = _as_they_are
+    leaves_open: Callable[[Any, Mapping[str, Any]], bool] = _never
+    begin: Callable[[Any, Mapping[str, Any], Tell], tuple[Any, "Task"]] | None = None
     prefers_mesh: Callable[[Any], bool] = _never
 
     @classmethod
@@ -101,15 +105,22 @@ class Recipe:
         path = files(self.config.__module__) / "default.toml"
         return settings.loads(path.read_text("utf-8"), self.config(), f"{self.config.__module__}/default.toml")
 
-    def add_words(self, parser: ArgumentParser) -> None:
-        """Add the arguments that name the data."""
+    def add_words(self, parser: Any) -> None:
+        """Add the arguments that name the data to a `seqnets.cli.parser.Parser`."""
         for name, options in self.words.items():
-            parser.add_argument(name, **options)
+            typed = {"type": parser.value(options["type"])} if "type" in options else {}
+            parser.add_argument(name, **{**options, **typed})
 
     def given(self, found: Any) -> Mapping[str, Any]:
         """Return the parsed arguments as settings."""
         names = [name.lstrip("-").replace("-", "_") for name in self.words]
-        return self.as_settings({name: getattr(found, name) for name in names if getattr(found, name)})
+        return self.as_settings({name: getattr(found, name) for name in names if getattr(found, name) not in (None, [])})
+
+    def begun(self, config: Any, given: Mapping[str, Any], tell: Tell) -> tuple[Any, "Task"]:
+        """Return the settings, complete, and the task."""
+        if self.begin is not None and self.leaves_open(config, given):
+            return self.begin(config, given, tell)
+        return config, self.make(config, tell)
 
     def run_name(self, config: Any) -> str:
         """Return the name of a run's folder.

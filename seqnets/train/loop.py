@@ -21,6 +21,7 @@ from seqnets.train.feed import Dispatch, feed, settled
 from seqnets.train.folder import InFolder, InMemory, NotSaved, open_store, weights_of
 from seqnets.train.hosts import joined
 from seqnets.train.mesh import Layout
+from seqnets.train.overfitting import overfitting
 from seqnets.train.progress import Progress, Silent, Status, default_progress
 from seqnets.train.resume import Resume, check_alike
 from seqnets.train.selection import check_selection
@@ -120,9 +121,13 @@ class Training:
         """Train to the end."""
         if self.step and self.evaluated < self.step:  # the run was interrupted after a step, before its evaluation or checkpoint
             self._evaluate_and_save()
+        begins_at = self.step
         if not self._is_tired:
             self._train()
-        return self._finish()
+        run = self._finish()
+        if self.step > begins_at and (sentence := overfitting(run.metrics, self.task.objective, maximize=self.task.maximize)):
+            self.progress.tell(sentence)
+        return run
 
     @property
     def _is_tired(self) -> bool:

@@ -2,15 +2,18 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 
+from seqnets import settings
 from seqnets.data.text.config import TextConfig
 from seqnets.data.token_kinds import ItemKind
 from seqnets.models.char_lm_config import CharLMConfig
 from seqnets.tasks.recipe import Recipe, Tell
+from seqnets.tasks.text.sizes import SizeName
 from seqnets.train.config import TrainConfig
 
 if TYPE_CHECKING:
+    from seqnets.data.text.corpus import Corpus
     from seqnets.run import Run
     from seqnets.tasks.text.task import CharLMTask
 
@@ -41,12 +44,19 @@ class TextRunConfig:
     """The task."""
     corpus: tuple[str, ...] = ()
     """Files, folders, globs, or "-" for standard input; none for the source of Python's standard library."""
+    size: SizeName | None = None
+    """The size of the model: auto (by text, machine and time), tiny, small, medium or large; none for that in [model]."""
+    minutes: Annotated[float | None, settings.ABOVE_ZERO] = None
+    """The time for training; none for that of train.steps."""
     data: TextConfig = field(default_factory=TextConfig)
     """How the text is read, encoded and split."""
     model: CharLMConfig = field(default_factory=CharLMConfig)
     """The shape of the model."""
     train: TrainConfig = field(default_factory=TrainConfig)
     """The training."""
+
+    def __post_init__(self) -> None:
+        settings.settle(self)
 
 
 MOST_DIVIDED_UNITS = 256  # beyond this size, each device would pack a kernel larger than its cache again at every step
@@ -70,13 +80,32 @@ def prefers_mesh(config: TextRunConfig) -> bool:
 
 def make(config: TextRunConfig, tell: Tell) -> "CharLMTask":
     """Read the text and make the model."""
-    from flax import nnx
+    from seqnets.tasks.text.plan import task_of
 
+    return task_of(config, _read(config, tell))
+
+
+def leaves_open(config: TextRunConfig, given: Mapping[str, Any]) -> bool:
+    """Return whether the size or the length is to be chosen: if they are asked for, or nothing of the model is given.
+
+    Example:
+        >>> leaves_open(TextRunConfig(), {}), leaves_open(TextRunConfig(), {"model": {"layers": 2}})
+        (True, False)
+    """
+    return config.size is not None or config.minutes is not None or "model" not in given
+
+
+def begin(config: TextRunConfig, given: Mapping[str, Any], tell: Tell) -> "tuple[TextRunConfig, CharLMTask]":
+    """Read the text, choose what is left open, and make the model."""
+    from seqnets.tasks.text import plan
+
+    return plan.begin(config, given, _read(config, tell), tell)
+
+
+def _read(config: TextRunConfig, tell: Tell) -> "Corpus":
     from seqnets.data import read_text
     from seqnets.data.text.normal_form import spelled_twice
-    from seqnets.models import CharLM
     from seqnets.tasks.text.reading import reading
-    from seqnets.tasks.text.task import CharLMTask
 
     with reading() as progress:
         corpus = read_text(*config.corpus, config=config.data, progress=progress)
@@ -86,8 +115,7 @@ def make(config: TextRunConfig, tell: Tell) -> "CharLMTask":
     twice = spelled_twice(corpus.vocabulary.characters)
     if twice:
         tell(f"the text has both {twice!r} and its separate parts, so a letter may have two spellings; see --data.normalize nfc")
-    model = CharLM(corpus.vocabulary, config.model, rngs=nnx.Rngs(config.train.seed))
-    return CharLMTask(model, corpus, window=config.data.window)
+    return corpus
 
 
 def _source(config: TextRunConfig) -> str:
@@ -138,10 +166,18 @@ RECIPE = Recipe.of_files(
             "metavar": "lines|paragraphs",
             "help": "the text is a list, such as one name per line; the same as --data.items",
         },
+        "--size": {
+            "choices": get_args(SizeName),
+            "metavar": "|".join(get_args(SizeName)),
+            "help": "the size of the model; auto goes by text, machine and time [auto, if no --model option is given]",
+        },
+        "--minutes": {"type": float, "metavar": "X", "help": "the time for training, if --train.steps does not say it [2]"},
     },
     without="standard-library",
     make=make,
     as_settings=as_settings,
+    leaves_open=leaves_open,
+    begin=begin,
     shown=a_sample,
     commands=commands,
     figures="bits_per_char",
