@@ -13,7 +13,7 @@ Sections = dict[str, dict[str, Any]]
 
 MOST_PASSES = 40  # over the same text: more do not help, even with dropout
 _READ_PER_PARAMETER = 4.0  # characters: with fewer, a smaller model is better after the same time
-_DROPOUT = ((2, 0.0, 0.0), (5, 0.1, 0.0), (10, 0.2, 0.0), (20, 0.3, 0.3), (float("inf"), 0.5, 0.3))  # up to so many passes
+_DROPOUT = ((6, 0.0, 0.0), (12, 0.2, 0.0), (20, 0.3, 0.3), (float("inf"), 0.5, 0.3))  # up to so many passes
 _MOST_ROWS, _LEAST_ROWS, _ROW = 32, 8, 2048  # rows of a batch, and the characters that each should have to itself
 _EVALUATIONS, _EVALUATION_SHARE = 10, 0.1  # of the time for training
 _EMBEDDING = CharLMConfig.embedding_features
@@ -39,9 +39,9 @@ class Size(NamedTuple):
 
 
 SIZES = {
-    "tiny": Size(128, 1, 5e-3),
-    "small": Size(256, 1, 4e-3),
-    "medium": Size(512, 1, 4e-3),
+    "tiny": Size(128, 1, 1e-2),
+    "small": Size(256, 1, 8e-3),
+    "medium": Size(512, 1, 6e-3),
     "large": Size(1024, 1, 2e-3),
 }
 
