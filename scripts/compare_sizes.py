@@ -3,7 +3,7 @@
     python scripts/compare_sizes.py shakespeare.txt kernel.c --sizes tiny,small,medium
 
 Each text is first trained with the settings of seqnets/tasks/text/default.toml. Every size then gets the same time, with the
-settings that `--size` would choose. Time is that of the processor, so that other work on the machine does not count; compilation and
+settings that `--size` would choose. Time is that of the processor, so that other work does not count; compilation and
 validation are left out. The last 10% of a text are held out, at most 200,000 characters.
 """
 
