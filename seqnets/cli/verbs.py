@@ -16,6 +16,7 @@ class Verb(NamedTuple):
 VERBS = {
     "train": Verb("seqnets.cli.train", "train a model on your own data, or continue an interrupted run", "runs"),
     "verify": Verb("seqnets.cli.verify", "check that the files of a run are undamaged", "runs"),
+    "push": Verb("seqnets.cli.push", "publish a run on Hugging Face", "runs"),
     "sample": Verb("seqnets.cli.sample", "write text with a trained model", "text"),
     "evaluate": Verb("seqnets.cli.evaluate", "score a text: nats, bits per character, perplexity", "text"),
     "predict": Verb("seqnets.cli.predict", "classify, label or translate texts with a trained model", "text"),
@@ -25,11 +26,13 @@ VERBS = {
     "classify": Verb("seqnets.cli.classify", "classify images with any of the networks", "pictures"),
     "features": Verb("seqnets.cli.features", "compute features of images and store them on disk", "pictures"),
     "summary": Verb("seqnets.cli.summary", "show a network's layers: shapes, parameters, multiply-adds, memory", "models"),
+    "download": Verb("seqnets.cli.download", "get published weights, data sets and runs by name", "models"),
 }
 
 _OTHERS = {
     "train": "fit finetune fine-tune resume continue retrain learn",
     "verify": "check fsck validate-run",
+    "push": "publish upload share export-run",
     "sample": "generate gen write complete",
     "evaluate": "test eval validate perplexity",
     "predict": "infer inference translate label tag run",
@@ -39,6 +42,7 @@ _OTHERS = {
     "classify": "recognize recognize classification",
     "features": "extract embed encode",
     "summary": "summarize info models networks list layers describe-model",
+    "download": "fetch get pull clone datasets weights",
 }
 _VERB_OF = {other: verb for verb, others in _OTHERS.items() for other in others.split()}
 

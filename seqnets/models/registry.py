@@ -10,6 +10,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any, cast
 
 from seqnets.errors import UserError
+from seqnets.hub import is_repository
 
 if TYPE_CHECKING:
     from flax import nnx
@@ -69,11 +70,12 @@ def create_model(
     """Make a network by name, with random weights or those of a file.
 
     Args:
-        name: one of `model_names()`.
+        name: one of `model_names()`; or `hf:OWNER/NAME`, a repository on Hugging Face, for its network with its weights.
         classes: size of the logits; that of the published network when None (1000 for ImageNet's, 10 for CIFAR's); 0 for
             the pooled features in their place.
         in_channels: channels of the images; those of the published network when None.
-        weights: a file or folder of weights, as for `seqnets.weights.load_weights`, which also sets `model.preprocessing`.
+        weights: a file or folder of weights, as for `seqnets.weights.load_weights`, which also sets `model.preprocessing`; or
+            `torchvision`, `torchvision-v1`, `torchvision-v2` or `hf:OWNER/NAME`, which are downloaded.
         leave_out: layers that still get random weights: `"logits"` for a head of another size.
         rngs: source of the parameters; `nnx.Rngs(0)` when None.
         **options: options of the family's builder, which override those of the table: `dtype=jnp.bfloat16`, `dropout=0.0`, ...
@@ -90,6 +92,10 @@ def create_model(
     """
     from flax import nnx
 
+    if is_repository(name):
+        from seqnets.weights.named import weights_source
+
+        name, weights = weights_source(name, weights)
     family, module = _family(name)
     build = getattr(module, family)
     given = {"classes": classes, "in_channels": in_channels}
@@ -103,7 +109,9 @@ def create_model(
     import jax
 
     from seqnets.weights.convert import load_weights
+    from seqnets.weights.named import weights_source
 
+    weights = weights_source(name, weights).path
     model = nnx.eval_shape(partial(make, cast(nnx.Rngs, _Keys(jax.random.key(0)))))
     load_weights(model, weights, leave_out=leave_out)
     _draw_the_rest(model, make, (rngs or nnx.Rngs(0)).params())
