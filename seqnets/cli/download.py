@@ -62,9 +62,7 @@ def _parser() -> Parser:
     parser.add_argument("names", nargs="*", metavar="NAME", help="a data set, a network, or hf:OWNER/NAME")
     parser.add_argument("--list", action="store_true", help="show all names with sizes and licenses, and what is here already")
     parser.add_argument("--out", metavar="DIR", help="put data sets into this folder, each in one of its name [the cache]")
-    parser.add_argument(
-        "--weights", metavar="SET", help="weights of a network: torchvision-v1, torchvision-v2 [the latest]"
-    )
+    parser.add_argument("--weights", metavar="SET", help="weights of a network: torchvision-v1, torchvision-v2 [the latest]")
     parser.add_argument("--json", action="store_true", help="write JSON: the path for each name, or the list")
     add_offline(parser)
     return parser

@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from seqnets.tasks.captioner.task import CaptionerTask
 
 
-
-
 @dataclass(frozen=True)
 class CaptionerRunConfig:
     """A captioner and the captioned images it learns from.
@@ -130,8 +128,11 @@ RECIPE = Recipe(
     usage="--images DIR --captions FILE | --captions NAME",
     words={
         "--images": {"metavar": "DIR", "help": "folder of the images; none for drawn scenes"},
-        "--captions": {"metavar": "FILE", "nargs": "+", "help": f"their captions: {form_names()}; or several files; or "
-                       "flickr8k, coco-val2017 etc. without --images"},
+        "--captions": {
+            "metavar": "FILE",
+            "nargs": "+",
+            "help": f"their captions: {form_names()}; or several files; or flickr8k, coco-val2017 etc. without --images",
+        },
         "--preset": {"choices": tuple(PRESETS), "metavar": "|".join(PRESETS), "help": "a published shape [sat-soft]"},
     },
     source="captions",
