@@ -101,6 +101,7 @@ if not TYPE_CHECKING:  # a checker that sees `__getattr__` takes every name for 
                 "stream",
                 "translate",
             ],
+            "export": ["export_run"],
             "models": [
                 "VQA",
                 "Captioner",
@@ -127,6 +128,6 @@ if not TYPE_CHECKING:  # a checker that sees `__getattr__` takes every name for 
             ],
             "train": ["TrainConfig", "fit", "save_run"],
         },
-        packages=["data", "decode", "metrics", "models", "nn", "ops", "tasks", "train", "viz", "weights"],
+        packages=["data", "decode", "export", "metrics", "models", "nn", "ops", "tasks", "train", "viz", "weights"],
         own=["UserError", "__version__"],
     )

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 FAMILIES: dict[str, tuple[str, ...]] = {
     "lenet": ("lenet5", "lenet5_relu"),
-    "alexnet": ("alexnet", "alexnet_2012", "zfnet"),
+    "alexnet": ("alexnet", "alexnet_2012", "alexnet_caffe", "caffenet", "zfnet"),
     "nin": ("nin", "nin_cifar"),
     "vgg": ("vgg11", "vgg13", "vgg16", "vgg19", "vgg11_bn", "vgg13_bn", "vgg16_bn", "vgg19_bn"),
     "googlenet": ("googlenet",),
@@ -27,6 +27,7 @@ FAMILIES: dict[str, tuple[str, ...]] = {
     "inception_v4": ("inception_v4",),
     "resnet": (
         *("resnet18", "resnet34", "resnet50", "resnet101", "resnet152", "resnet200"),
+        *("resnet50_v1", "resnet101_v1", "resnet152_v1", "resnet50_caffe", "resnet101_caffe", "resnet152_caffe"),
         *("wide_resnet50_2", "wide_resnet101_2"),
         *("resnext50_32x4d", "resnext101_32x8d", "resnext101_64x4d"),
         *("resnet20", "resnet32", "resnet44", "resnet56", "resnet110", "resnet110_stochastic", "resnext29_8x64d"),
@@ -42,9 +43,11 @@ FAMILIES: dict[str, tuple[str, ...]] = {
     "mobilenet": (
         *("mobilenet_v1", "mobilenet_v1_075", "mobilenet_v1_050", "mobilenet_v1_025"),
         *("mobilenet_v2", "mobilenet_v2_140", "mobilenet_v2_050"),
+        *("mobilenet_v1_same", "mobilenet_v2_same"),
     ),
 }
-_SIDES = {"lenet": 28, "inception_v3": 299, "inception_v4": 299}  # the others take 224, or 32 for CIFAR
+# by network or family; the others take 224, or 32 for CIFAR
+_SIDES = {"lenet": 28, "inception_v3": 299, "inception_v4": 299, "alexnet_caffe": 227, "caffenet": 227}
 
 
 def model_names() -> list[str]:
@@ -151,7 +154,7 @@ def image_shape(name: str) -> tuple[int, int, int]:
     family, module = _family(name)
     defaults = {option: parameter.default for option, parameter in inspect.signature(getattr(module, family)).parameters.items()}
     of_cifar = {**defaults, **module.VARIANTS[name]}["classes"] == 10
-    side = _SIDES.get(family, 32 if of_cifar else 224)
+    side = _SIDES.get(name) or _SIDES.get(family, 32 if of_cifar else 224)
     return side, side, 1 if family == "lenet" else 3
 
 

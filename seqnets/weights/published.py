@@ -32,6 +32,10 @@ CAFFE_SQUEEZENET = Preprocessing(
     mean=(104.006, 116.669, 122.679),
     std=(1.0,) * 3,
 )
+CAFFE_ALEXNET = replace(CAFFE_SQUEEZENET, resize=(256, 256), crop_rounding="down")
+CAFFE_VGG = Preprocessing(channels="bgr", scale=1.0, mean=(103.939, 116.779, 123.68), std=(1.0,) * 3)
+CAFFE_RESNET = replace(CAFFE_VGG, mean=(103.0626, 115.9029, 123.1516))  # the average of the authors' mean image
+KERAS_CAFFE, KERAS_TF, KERAS_TORCH = CAFFE_VGG, Preprocessing(mean=(0.5,) * 3, std=(0.5,) * 3), TORCHVISION
 
 
 def stated_preprocessing(file: WeightFile) -> Preprocessing | None:

@@ -188,7 +188,10 @@ def test_leaving_out_keeps_the_weights_a_network_has(tmp_path):
     [
         ({"leave_out": "head"}, "leave_out: neither the network nor the file has 'head'; the network has fc6, fc7, logits"),
         ({"leave_out": "fc"}, "leave_out: neither the network nor the file has 'fc'; the network has fc6, fc7, logits"),
-        ({"names": "huggingface"}, "there are no 'huggingface' names for this network; there are seqnets, timm, torchvision"),
+        (
+            {"names": "huggingface"},
+            r"there are no .huggingface. names for this network; there are caffe, keras, seqnets, timm",
+        ),
         ({"names": "timm"}, r"only in the network: pre_logits.fc1 \(our fc6.2\): bias \(5,\), weight \(5, 4, 2, 2\)"),
     ],
 )
