@@ -1,7 +1,7 @@
 """Recognizes the layers of a graph by their order, where its arrays have no names that mean anything."""
 
 import contextlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -57,7 +57,8 @@ def in_order(
         for mine, graph in zip(ours[kind], theirs[kind])
         for part, name in graph.arrays.items()
     }
-    return replace(file, arrays=arrays), _targets(model, shapes)
+    flat = {mine.name for mine, graph in zip(ours[Dense], theirs[Dense]) if graph.channels_last}
+    return replace(file, arrays=arrays), _targets(model, shapes, flat)
 
 
 def called_layers(model: ConvNet) -> list[Layer]:
@@ -89,8 +90,8 @@ def _record(structure: Any, calls: list[Layer], state: Any, images: Any) -> Any:
         return model(images)["logits"]
 
 
-def _targets(model: ConvNet, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Target]:
-    grids, found = _grids(model), {}
+def _targets(model: ConvNet, shapes: Mapping[str, tuple[int, ...]], flat: Set[str]) -> dict[str, Target]:
+    grids, found = {path: grid for path, grid in _grids(model).items() if path not in flat}, {}
     for name, shape in shapes.items():
         path, _, leaf = name.rpartition(".")
         found[name] = Target(f"{path}.{TORCH_LEAVES[leaf]}", torch_layout(shape, grids.get(path, ())))

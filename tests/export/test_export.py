@@ -15,6 +15,8 @@ from seqnets.cli.main import main
 from seqnets.data.words.vocabulary import WordVocabulary
 from seqnets.errors import UserError
 from seqnets.export import export_run, programs_of
+from seqnets.export.onnx.write import onnx_model
+from seqnets.export.stablehlo import stablehlo
 from seqnets.models.registry import abstract_model
 from seqnets.weights.convert import network_variables
 
@@ -71,13 +73,16 @@ def assert_close(found, expected, tolerance=1e-5):
 
 def in_onnx(program, arrays):
     """Return the results of onnxruntime, and the operators of the graph."""
-    onnx, runtime = pytest.importorskip("onnx"), pytest.importorskip("onnxruntime")
-    from seqnets.export.onnx.write import onnx_model
-
+    onnx = pytest.importorskip("onnx")
     content = onnx_model(program)
     operators = [node.op_type for node in onnx.load_model_from_string(content).graph.node]
-    session = runtime.InferenceSession(content, providers=["CPUExecutionProvider"])
-    return session.run(list(program.outputs), dict(zip(program.inputs, arrays))), operators
+    return session_of(program, content)(*arrays), operators
+
+
+def session_of(program, content=None):
+    runtime = pytest.importorskip("onnxruntime")
+    session = runtime.InferenceSession(content or onnx_model(program), providers=["CPUExecutionProvider"])
+    return lambda *arrays: session.run(list(program.outputs), dict(zip(program.inputs, arrays)))
 
 
 @pytest.mark.parametrize("name", TEXT)
@@ -89,17 +94,13 @@ def test_text_models_in_onnx(name):
     found, used = in_onnx(window, arrays)
     assert_close(found, expected)
     assert [each for each in used if each in ("LSTM", "GRU", "RNN", "Scan")] == operators
-    state = arrays[1:]
+    run, state = session_of(step), arrays[1:]
     for place in range(4):  # steps in a row are a window
         (logits, *state), _ = (
             in_onnx(step, [arrays[0][:, place], *state]) if place == 0 else run_again(step, arrays, place, state)
         )
         assert_close([logits], [expected[0][:, place]])
     assert_close(state, expected[1:])
-
-
-def run_again(step, arrays, place, state):
-    return in_onnx(step, [arrays[0][:, place], *state])
 
 
 NETWORKS = {
@@ -172,10 +173,8 @@ def test_stablehlo_needs_jax_alone(rows, tmp_path):
 
 
 def test_a_program_that_was_traced_before_is_exported_without_native_kernels(tmp_path):
-    step, window = programs_of(text_model(), window=4)
+    window = programs_of(text_model(), window=4)[1]
     jax.jit(window.function)(*inputs_of(window, 1))
-    from seqnets.export.stablehlo import stablehlo
-
     assert b"seqnets_lstm" not in stablehlo(window)
 
 

@@ -22,10 +22,17 @@ _INPUTS = {  # operator -> the parts of its layer, by the position among its inp
 
 
 class GraphLayer(NamedTuple):
-    """A layer of a graph: its operator, and the names of its arrays by part."""
+    """A layer of a graph.
+
+    Args:
+        operator: its operator.
+        arrays: the names of its arrays by part.
+        channels_last: whether it reads images flattened in the order (H, W, C), as graphs not from torch do.
+    """
 
     operator: str
     arrays: dict[str, str]
+    channels_last: bool = False
 
 
 def read_onnx(path: Path) -> tuple[dict[str, np.ndarray], list[GraphLayer]]:
@@ -48,7 +55,8 @@ def read_onnx(path: Path) -> tuple[dict[str, np.ndarray], list[GraphLayer]]:
             stored |= dict(zip(node.output, (attribute.t for attribute in node.attribute if attribute.name == "value")))
         elif node.op_type == "Identity" and node.input[0] in stored:
             stored[node.output[0]] = stored[node.input[0]]
-    layers = [_layer(node, stored) for node in graph.node if node.op_type in _INPUTS and len(node.input) > 1]
+    made = {name: node for node in graph.node for name in node.output}
+    layers = [_layer(node, stored, made) for node in graph.node if node.op_type in _INPUTS and len(node.input) > 1]
     layers = [layer for layer in layers if "weight" in layer.arrays]
     added = _biases_of_products(graph, stored)
     layers = [_with_bias(layer, added) for layer in layers]
@@ -65,9 +73,20 @@ def _weighted(graph: Any, stored: dict[str, Any]) -> Iterator[Any]:
     return (n for n in graph.node if n.op_type in _INPUTS and len(n.input) > 1 and n.input[1] in stored)
 
 
-def _layer(node: Any, stored: dict[str, Any]) -> GraphLayer:
+def _layer(node: Any, stored: dict[str, Any], made: dict[str, Any]) -> GraphLayer:
     named = {part: node.input[at] for at, part in _INPUTS[node.op_type].items() if at < len(node.input)}
-    return GraphLayer(node.op_type, {part: name for part, name in named.items() if name in stored})
+    kept = {part: name for part, name in named.items() if name in stored}
+    return GraphLayer(node.op_type, kept, node.op_type != "Conv" and _is_channels_last(node, made))
+
+
+def _is_channels_last(node: Any, made: dict[str, Any]) -> bool:
+    before = made.get(node.input[0])
+    for _ in range(len(made)):  # a damaged graph may be a circle
+        if before is None or before.op_type not in ("Reshape", "Flatten", "Identity", "Dropout"):
+            break
+        before = made.get(before.input[0])
+    moves = [list(attribute.ints) for attribute in before.attribute] if before and before.op_type == "Transpose" else []
+    return [0, 2, 3, 1] in moves
 
 
 def _is_transposed(node: Any) -> bool:
@@ -90,7 +109,7 @@ def _biases_of_products(graph: Any, stored: dict[str, Any]) -> dict[str, str]:
 
 def _with_bias(layer: GraphLayer, added: dict[str, str]) -> GraphLayer:
     bias = added.get(layer.arrays["weight"]) if layer.operator == "MatMul" else None
-    return layer if bias is None else GraphLayer(layer.operator, {**layer.arrays, "bias": bias})
+    return layer if bias is None else layer._replace(arrays={**layer.arrays, "bias": bias})
 
 
 def _array(tensor: Any, path: Path) -> np.ndarray:
