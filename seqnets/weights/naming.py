@@ -149,8 +149,8 @@ def targets(model: ConvNet, naming: Naming, shapes: Mapping[str, tuple[int, ...]
 
 def _target(model: ConvNet, naming: Naming, name: str, shape: tuple[int, ...], positions: Mapping[str, int]) -> Target | None:
     path, leaf = name.rsplit(".", 1)
-    is_norm = naming.norm_leaves is not None and isinstance(_at(model, path), BatchNorm)
-    leaves = naming.norm_leaves if is_norm else naming.leaves
+    own = naming.norm_leaves if isinstance(_at(model, path), BatchNorm) else None
+    leaves = naming.leaves if own is None else own
     for rule in naming.rules:
         parts = _match(rule.ours, path)
         if parts is not None and leaf in leaves:

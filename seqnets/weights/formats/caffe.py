@@ -7,7 +7,7 @@ that the depth is bounded by these tables.
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -103,7 +103,7 @@ def _squeezed(array: np.ndarray, of_type: str) -> np.ndarray:
     return array[0, 0] if array.ndim == 4 and array.shape[:2] == (1, 1) and of_type == "InnerProduct" else array
 
 
-def _fields(message: memoryview) -> Iterator[tuple[int, int, memoryview | int]]:
+def _fields(message: memoryview) -> Iterator[tuple[int, int, Any]]:
     """Yield the fields of a protobuf message: number, kind, and the value, whose bytes are not copied."""
     at = 0
     while at < len(message):

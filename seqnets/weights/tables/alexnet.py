@@ -1,6 +1,7 @@
 """AlexNet: torchvision's of 2014, and Caffe's AlexNet and CaffeNet, of 2012. ZFNet has no published weights."""
 
-from seqnets.models.cnn.network import ConvNet
+from typing import Any
+
 from seqnets.weights.naming import Naming, Rule, caffe, rules
 from seqnets.weights.published import CAFFE_ALEXNET, TORCHVISION
 
@@ -14,7 +15,7 @@ CONVOLUTIONS = {
 CAFFE = {"stem.0": "conv1", "stage1.2": "conv2", "stage2.2": "conv3", "stage2.4": "conv4", "stage2.6": "conv5"}
 
 
-def _is_padded(model: ConvNet) -> str | None:
+def _is_padded(model: Any) -> str | None:
     if model.stem[0].padding:
         return "Caffe's networks do not pad the image; use alexnet_caffe, or caffenet for CaffeNet"
     return None

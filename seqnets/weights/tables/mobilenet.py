@@ -1,8 +1,8 @@
 """MobileNet: torchvision (v2), timm and Keras (v1 and v2)."""
 
 from dataclasses import replace
+from typing import Any
 
-from seqnets.models.cnn.network import ConvNet
 from seqnets.weights.layout import depthwise_layout
 from seqnets.weights.naming import Naming, Rule, keras, nested, rules
 from seqnets.weights.published import KERAS_TF, TORCHVISION
@@ -59,7 +59,7 @@ for _stage, _theirs in {"stage1.0": "expanded_conv", "stage{s}.{i}": "block_{at-
         KERAS_V2 |= {f"{_stage}.{_ours}.conv": f"{_theirs}_{_part}", f"{_stage}.{_ours}.norm": f"{_theirs}_{_part}_BN"}
 
 
-def _pads_both_sides(model: ConvNet) -> str | None:
+def _pads_both_sides(model: Any) -> str | None:
     if model.stem.conv.padding != "SAME":
         return "Keras' networks pad strided convolutions at the end alone; use mobilenet_v1_same or mobilenet_v2_same"
     return None

@@ -6,8 +6,8 @@ Pre-activation networks have no published source with these blocks.
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
-from seqnets.models.cnn.network import ConvNet
 from seqnets.models.cnn.residual import Bottleneck
 from seqnets.nn.pool import MaxPool
 from seqnets.weights.layout import same_layout
@@ -75,10 +75,10 @@ def caffe_names(*, numbered: bool) -> tuple[Rule, ...]:
     return rules(names)
 
 
-def _stride_must_be(first: bool, instead: str, *, padded: bool = True) -> Callable[[ConvNet], str | None]:
+def _stride_must_be(first: bool, instead: str, *, padded: bool = True) -> Callable[[Any], str | None]:
     place = "first convolution" if first else "3 x 3 convolution"
 
-    def objection(model: ConvNet) -> str | None:
+    def objection(model: Any) -> str | None:
         block, pool = model.stage2[0], model.stem[-1]
         strides = isinstance(block, Bottleneck) and (block.conv1.stride == 1) == first
         pools = isinstance(pool, MaxPool) and bool(pool.padding) != padded
