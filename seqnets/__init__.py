@@ -16,6 +16,7 @@ from seqnets.exports import on_demand
 if TYPE_CHECKING:
     from seqnets import data as data
     from seqnets import decode as decode
+    from seqnets import export as export
     from seqnets import metrics as metrics
     from seqnets import models as models
     from seqnets import nn as nn
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
     from seqnets.decode import score as score
     from seqnets.decode import stream as stream
     from seqnets.decode import translate as translate
+    from seqnets.export import export_run as export_run
     from seqnets.models import VQA as VQA
     from seqnets.models import Captioner as Captioner
     from seqnets.models import CaptionerConfig as CaptionerConfig
