@@ -72,6 +72,7 @@ class Conversation:
     def answer(self, typed: str) -> None:
         """Show how the model continues after a text; Ctrl-C ends the answer where it is."""
         pieces, answer = self._draw(self.text + typed, self._config, self._beam, self._next_key()), ""
+        self._drawn += 1  # not for a text that was refused
         try:
             for piece in pieces:
                 answer += piece
@@ -167,8 +168,7 @@ class Conversation:
         import jax
 
         key = jax.random.key(self._seed)
-        self._drawn += 1
-        return key if self._drawn == 1 else jax.random.fold_in(key, self._drawn)
+        return jax.random.fold_in(key, self._drawn) if self._drawn else key
 
 
 def converse(conversation: Conversation, prompt: str) -> None:

@@ -3,7 +3,8 @@
 import argparse
 import itertools
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextvars import ContextVar
 from typing import Any, NoReturn
 
 from seqnets import settings
@@ -66,6 +67,8 @@ class Parser(argparse.ArgumentParser):
         Raises:
             UserError: an option is unknown, lacks its value, or has a wrong one.
         """
+        if _only_built.get():
+            raise _Built(self)
         words = list(words)
         end = words.index("--") if "--" in words else len(words)
         self._words = words[:end]
@@ -143,6 +146,36 @@ class Parser(argparse.ArgumentParser):
         if outside:
             return f"; {outside}"
         return f"; did you mean '--{found}'?" if found else f"; see `{self.prog} --help`"
+
+
+class _Built(Exception):
+    def __init__(self, parser: Parser) -> None:
+        self.parser = parser
+
+
+_only_built: ContextVar[bool] = ContextVar("only_built", default=False)
+
+
+def parser_of(main: Callable[[Sequence[str]], int], words: Sequence[str] = ()) -> Parser:
+    """Return the parser that the `main` of a verb builds, without running the verb.
+
+    Args:
+        main: a function that builds its parser first and calls `Parser.read`.
+        words: what chooses among several parsers, such as the task of `seqnets train`.
+
+    Example:
+        >>> from seqnets.cli.verify import main
+        >>> parser_of(main).prog
+        'seqnets verify'
+    """
+    before = _only_built.set(True)
+    try:
+        main(words)
+    except _Built as built:
+        return built.parser
+    finally:
+        _only_built.reset(before)
+    raise LookupError(f"{main.__module__} reads no arguments")
 
 
 def utf8(text: str) -> str:

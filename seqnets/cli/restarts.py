@@ -1,4 +1,4 @@
-"""`seqnets train --restarts N`: a process that restarts training after a crash."""
+"""Training in a separate process, which `seqnets train --restarts N` starts again after a crash."""
 
 import signal
 import subprocess
@@ -6,6 +6,7 @@ import sys
 from collections.abc import Sequence
 from types import FrameType
 
+_SEQNETS = [sys.executable, "-m", "seqnets.cli"]
 ENDED = {0, 2, 3, 130, 143}  # done, bad input, diverged, stopped: a restart would change nothing
 
 
@@ -19,7 +20,7 @@ def supervise(words: Sequence[str], restarts: int) -> int:
         words: the arguments after `seqnets train`, without --restarts.
         restarts: how often to start again.
     """
-    command = [sys.executable, "-m", "seqnets.cli", "train", *words]
+    command = [*_SEQNETS, "train", *words]
     for left in range(restarts, -1, -1):
         code = _run(command)
         if code in ENDED or left == 0:
@@ -32,9 +33,17 @@ def supervise(words: Sequence[str], restarts: int) -> int:
     raise AssertionError("unreachable")
 
 
-def _run(command: list[str]) -> int:
+def train_aside(words: Sequence[str]) -> int:
+    """Run `seqnets train WORDS` in a separate process whose results go to standard error too, and return its exit code.
+
+    SIGINT and SIGTERM are passed on.
+    """
+    return _run([*_SEQNETS, "train", *words], stdout=2)
+
+
+def _run(command: list[str], stdout: int | None = None) -> int:
     # a separate group: Ctrl-C then reaches it only through us; a second one would mean "exit immediately"
-    process = subprocess.Popen(command, start_new_session=True)
+    process = subprocess.Popen(command, start_new_session=True, stdout=stdout)
     asked: list[int] = []
 
     def pass_on(number: int, frame: FrameType | None) -> None:

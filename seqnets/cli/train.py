@@ -4,9 +4,9 @@ import argparse
 import difflib
 import shlex
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, NamedTuple, get_args
 
 from seqnets import settings
 from seqnets.cli import runtime
@@ -26,16 +26,39 @@ Sources = list[tuple[Mapping[str, Any], str]]  # settings by section, and where 
 _CONFIG, _SETTINGS = "config.json", "config.toml"  # in a run folder; `seqnets.run`, which names them, needs JAX
 
 
-def main(argv: Sequence[str]) -> int:
+class Instead(NamedTuple):
+    """Another verb that takes the arguments of `seqnets train` and does something else with the task and its settings.
+
+    Args:
+        verb: its name.
+        epilog: the last paragraph of its help.
+        add_options: adds its own options.
+        check: refuses parsed arguments before anything is read.
+        run: `(task, TrainConfig, parsed arguments) -> exit code`.
+    """
+
+    verb: str
+    epilog: str
+    add_options: Callable[[Parser], None]
+    check: Callable[[Any], None]
+    run: Callable[[Any, Any, Any], int]
+
+
+def main(argv: Sequence[str], instead: Instead | None = None) -> int:
     """Run the arguments after `seqnets train`; see `seqnets train --help`."""
     words, name = _task_name(list(argv))
     recipe = TASKS[name].recipe()
-    found = _parser(name, recipe).read(words)
+    found = _parser(name, recipe, instead).read(words)
+    if instead:
+        instead.check(found)
+        found.dry_run = instead.run
     _refuse_runs(recipe.given(found))
     if getattr(found, "minutes", None) and "steps" in chosen(found).get("train", {}):
         raise UserError("--minutes and --train.steps both say how long to train; leave one of them out")
     sources = _sources(recipe, found)
     config = at_home(recipe.completed(_config(recipe, sources)))
+    if found.sweep:
+        return _sweep(name, recipe, config, sources, found)
     if found.restarts:
         return supervise(_without_restarts(words, name), found.restarts)
     directory = found.out or str(_folder(recipe, config, found.config))
@@ -61,7 +84,7 @@ def _run(recipe: Recipe, config: Any, sources: Sources, found: Any, directory: s
         makers(config.train.every_tracker)
     config, task = recipe.begun(config, _merged(sources), _tell if first else _tell_nobody)
     if found.dry_run:
-        return _dry_run(task, config)
+        return found.dry_run(task, config.train, found)
     return _train(recipe, config, task, directory, found.resume)
 
 
@@ -84,10 +107,10 @@ def _train(recipe: Recipe, config: Any, task: Any, directory: str, resume: Any) 
     return 0
 
 
-def _dry_run(task: Any, config: Any) -> int:
+def _report(task: Any, config: Any, found: Any) -> int:
     from seqnets.cli.dry_run import report
 
-    for line in report(task, config.train):
+    for line in report(task, config):
         print(line, flush=True)
     return 0
 
@@ -127,17 +150,29 @@ def _options(words: list[str]) -> list[str]:
     return words[: words.index("--")] if "--" in words else words
 
 
-def _parser(name: str, recipe: Recipe) -> Parser:
-    width = max(map(len, TASKS))
+def _parser(name: str, recipe: Recipe, instead: Instead | None) -> Parser:
+    width, verb = max(map(len, TASKS)), instead.verb if instead else "train"
     tasks = "\n".join(f"  {each:{width}}  {entry.summary}" for each, entry in TASKS.items())
+    tasks = f"tasks (`seqnets {verb} TASK --help` lists their settings; write ./{name} for a file of that name):\n{tasks}"
+    out = "" if instead else " [--out RUN]"
     parser = Parser(
-        f"seqnets train{'' if name == 'text' else ' ' + name}",
-        VERBS["train"].summary,
-        epilog=f"tasks (`seqnets train TASK --help` lists their settings; write ./{name} for a file of that name):\n{tasks}",
-        usage=f"seqnets train [TASK] [{recipe.usage}] [--config FILE] [--out RUN] [--SECTION.NAME VALUE ...]",
+        f"seqnets {verb}{'' if name == 'text' else ' ' + name}",
+        VERBS[verb].summary,
+        epilog=f"{instead.epilog}\n\n{tasks}" if instead else tasks,
+        usage=f"seqnets {verb} [TASK] [{recipe.usage}] [--config FILE]{out} [--SECTION.NAME VALUE ...]",
     )
     recipe.add_words(parser)
     parser.add_argument("--config", metavar="FILE", help="settings as TOML; options given here win")
+    if instead:
+        instead.add_options(parser)
+        parser.set_defaults(sweep=None, out=None, resume="auto", hosts="env", restarts=0)
+    else:
+        _add_options_of_runs(parser)
+    add_settings(parser, recipe.default())
+    return parser
+
+
+def _add_options_of_runs(parser: Parser) -> None:
     parser.add_argument("--out", metavar="RUN", help="the run folder [runs/NAME, named after the data or the configuration]")
     parser.add_argument(
         "--resume",
@@ -163,9 +198,14 @@ def _parser(name: str, recipe: Recipe) -> Parser:
         metavar="N",
         help="restart up to N times after a crash, from the saved state",
     )
-    parser.add_argument("--dry-run", action="store_true", help="show sizes, memory and time per step without training")
-    add_settings(parser, recipe.default())
-    return parser
+    parser.add_argument(
+        "--sweep",
+        metavar="FILE",
+        help="a run below --out for each combination of the values that a TOML file lists, and one table",
+    )
+    parser.add_argument(
+        "--dry-run", action="store_const", const=_report, help="show sizes, memory and time per step without training"
+    )
 
 
 def _sources(recipe: Recipe, found: Any) -> Sources:
@@ -204,6 +244,28 @@ def _as_begun(directory: Path, found: Any) -> Sources:
                 "folder with --out"
             )
     return [(begun, str(file))]
+
+
+def _sweep(name: str, recipe: Recipe, config: Any, sources: Sources, found: Any) -> int:
+    from seqnets.cli.sweep import points, sweep
+
+    given = getattr(config, recipe.source)
+    if "-" in ([given] if isinstance(given, str) else given):
+        raise UserError("a sweep reads its data once per run, and standard input can be read only once; give a file")
+    if found.resume != "auto":
+        raise UserError(f"--sweep continues or skips each run as it is, so --resume {found.resume} does not fit; leave one out")
+
+    def given_with(values: Mapping[str, Any]) -> dict[str, Any]:
+        varied = [*sources, (values, found.sweep)]
+        at_home(recipe.completed(_config(recipe, varied)))  # all settings are checked before the first run begins
+        return {"task": name, **_merged(varied)}
+
+    runs = points(found.sweep, given_with)
+    directory = found.out or f"{_folder(recipe, config, found.config)}-{Path(found.sweep).stem}"
+    if found.dry_run:
+        print("\n".join(f"{directory}/{run.name}" for run in runs))
+        return 0
+    return sweep(runs, directory, name, ["--restarts", str(found.restarts), "--hosts", found.hosts])
 
 
 def _config(recipe: Recipe, sources: Sources) -> Any:

@@ -6,17 +6,21 @@ from seqnets.errors import UserError
 
 
 class Verb(NamedTuple):
-    """A verb: the module with its `main(argv) -> int`, its one-line summary, and its group."""
+    """A verb: the module with its `main(argv) -> int`, its one-line summary, its group, and whether a task may follow it."""
 
     module: str
     summary: str
     group: str = ""
+    takes_tasks: bool = False
 
 
 VERBS = {
-    "train": Verb("seqnets.cli.train", "train a model on your own data, or continue an interrupted run", "runs"),
+    "train": Verb("seqnets.cli.train", "train a model on your own data, or continue an interrupted run", "runs", True),
+    "find-rate": Verb("seqnets.cli.find_rate", "find a learning rate for the same arguments as train", "runs", True),
+    "compare": Verb("seqnets.cli.compare", "compare runs: what differs in their settings, and their results", "runs"),
     "verify": Verb("seqnets.cli.verify", "check that the files of a run are undamaged", "runs"),
     "push": Verb("seqnets.cli.push", "publish a run on Hugging Face", "runs"),
+    "completion": Verb("seqnets.cli.completion", "write a script that completes commands in bash, zsh or fish", "runs"),
     "sample": Verb("seqnets.cli.sample", "write text with a trained model", "text"),
     "evaluate": Verb("seqnets.cli.evaluate", "score a text: nats, bits per character, perplexity", "text"),
     "predict": Verb("seqnets.cli.predict", "classify, label or translate texts with a trained model", "text"),
@@ -32,8 +36,11 @@ VERBS = {
 
 _OTHERS = {
     "train": "fit finetune fine-tune resume continue retrain learn",
+    "find-rate": "lr-find lr-finder find-lr learning-rate lr range-test",
+    "compare": "diff ls list-runs runs results table",
     "verify": "check fsck validate-run",
     "push": "publish upload share export-run",
+    "completion": "complete-shell completions autocomplete shell-completion",
     "sample": "generate gen write complete",
     "evaluate": "test eval validate perplexity",
     "predict": "infer inference translate label tag run",

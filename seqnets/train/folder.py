@@ -259,6 +259,22 @@ def _locked(directory: Path):
         os.close(handle)
 
 
+def is_locked(directory: Path) -> bool:
+    """Return whether a process is training in a run folder; False where the system has no such locks."""
+    if not (directory / LOCK).is_file():
+        return False
+    try:
+        import fcntl
+
+        with open(directory / LOCK) as file:  # shared, so that two readers do not see each other
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except (ImportError, PermissionError):
+        return False
+    except BlockingIOError:
+        return True
+    return False
+
+
 def _guarded(write: Callable[..., None], *words: Any) -> None:
     try:
         write(*words)

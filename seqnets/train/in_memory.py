@@ -5,6 +5,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import jax
+from flax import nnx
+
 from seqnets import __version__
 from seqnets.named_arrays import host_arrays, replace_arrays
 from seqnets.run import FORMAT, FORMAT_VERSION, weights_digest
@@ -22,6 +25,9 @@ def describe_run(task: Task, config: TrainConfig) -> dict[str, Any]:
         "format_version": FORMAT_VERSION,
         "seqnets_version": __version__,
         "task": task.name,
+        "objective": task.objective,
+        "maximize": task.maximize,
+        "parameters": sum(leaf.size for leaf in jax.tree.leaves(nnx.state(task.model, nnx.Param))),
         "model": task.artifacts().get("model", {}),
         "train": config.to_json(),
         "data": dict(task.fingerprint()),

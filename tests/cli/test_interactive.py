@@ -135,6 +135,7 @@ def test_on_a_terminal_ctrl_c_stops_the_drawing_and_ctrl_d_ends(run_folder):
     seen = b""
 
     def until(wanted: bytes, seconds: float = 120) -> None:
+        """Read up to a text, and drop everything before its end."""
         nonlocal seen
         end = time.monotonic() + seconds
         while wanted not in seen:
@@ -144,6 +145,7 @@ def test_on_a_terminal_ctrl_c_stops_the_drawing_and_ctrl_d_ends(run_folder):
                     seen += os.read(ours, 1 << 16)
                 except OSError:  # the process has ended
                     break
+        seen = seen.partition(wanted)[2]
 
     try:
         until(b"> ")
@@ -151,16 +153,15 @@ def test_on_a_terminal_ctrl_c_stops_the_drawing_and_ctrl_d_ends(run_folder):
         until(b"seven")  # the answer streams, and would go on for a million characters
         os.write(ours, b"\x03")
         until(b"stopped; the text so far is kept")
-        seen = b""
         until(b"> ")
         os.write(ours, b"half a line\x03")  # nothing to stop: the line is left
         until(b"\n> ")
         os.write(ours, b"/temperature 0.25\r/temperature\r")
         until(b"temperature 0.25\r\n")
-        seen = b""
         until(b"> ")
         os.write(ours, b"\x1b[A\r")  # the last line again, from the history
         until(b"temperature 0.25\r\n")
+        until(b"> ")
         os.write(ours, b"\x04")
         assert process.wait(timeout=60) == 0
     finally:
