@@ -107,6 +107,42 @@ class CharLM(nnx.Module):
         self, tokens: Array, carry: Carry, *, resets: Array | None = None, key: Array | None = None
     ) -> tuple[Array, Carry]:
         """Return the last layer's outputs `(B, T, H)` and the carry; arguments as for calling the model."""
+        carry, outputs = self._read(tokens, carry, resets, key)
+        return outputs, carry
+
+    def states(self, tokens: Array, carry: Carry, *, resets: Array | None = None) -> tuple[Array, Carry, Carry]:
+        """Return what the model knows after each character, to look at it.
+
+        Args:
+            tokens: `(B, T)` int32.
+            carry: the state before the window.
+            resets: as for calling the model.
+
+        Returns:
+            Logits `(B, T, V)`, the state of every layer after every character in the structure of the carry with leaves
+            `(B, T, H)`, and the carry after the window.
+
+        Example:
+            >>> from flax import nnx
+            >>> from seqnets.data import Vocabulary
+            >>> model = CharLM(Vocabulary.from_text("abc"), hidden_features=8, rngs=nnx.Rngs(0))
+            >>> logits, states, carry = model.states(jnp.zeros((2, 5), jnp.int32), model.initialize_carry(2))
+            >>> states[0].cell.shape
+            (2, 5, 8)
+        """
+        carry, outputs, states = self._read(tokens, carry, resets, None, return_states=True)
+        return self.logits(outputs), states, carry
+
+    def read_inputs(self, inputs: Array, carry: Carry) -> tuple[Array, Carry]:
+        """Predict from the vectors that the first layer reads, `(B, T, F)`, as `embed` returns them; result as for calling."""
+        carry, outputs = self.rnn(inputs, initial_carry=carry, return_carry=True)
+        return self.logits(outputs), carry
+
+    def embed(self, tokens: Array) -> Array:
+        """Return the vectors that the first layer reads: rows of the embedding, or one-hot vectors; `(...)` -> `(..., F)`."""
+        return self._embed(tokens, None)
+
+    def _read(self, tokens: Array, carry: Carry, resets: Array | None, key: Array | None, **options: Any) -> Any:
         tokens = arguments.tokens_of(tokens, ("batch", "time"))
         carry = None if carry is None else arguments.carries(self._cells(), carry, tokens.shape[0])
         input_key, rnn_key = (None, None) if key is None else jax.random.split(key)
@@ -114,8 +150,7 @@ class CharLM(nnx.Module):
         projected = not raw and not self.config.remat  # which also computes the projection of a chunk again
         inputs = take_rows(self.input_table(), tokens) if projected else self._embed(tokens, input_key)
         noise = {"key": rnn_key, "projected": projected}
-        carry, outputs = self.rnn(inputs, initial_carry=carry, resets=resets, return_carry=True, **noise)
-        return outputs, carry
+        return self.rnn(inputs, initial_carry=carry, resets=resets, return_carry=True, **noise, **options)
 
     def logits(self, outputs: Array, *, key: Array | None = None) -> Array:
         """Turn the last layer's outputs into logits: `(..., H)` -> `(..., V)` float32."""
