@@ -7,6 +7,7 @@ from seqnets.exports import on_demand
 if TYPE_CHECKING:
     from seqnets.viz.alignment import alignment_figure as alignment_figure
     from seqnets.viz.attention import attention_figure as attention_figure
+    from seqnets.viz.findings import findings_figure as findings_figure
     from seqnets.viz.page import Shown as Shown
     from seqnets.viz.page import attention_page as attention_page
 
@@ -15,6 +16,7 @@ if not TYPE_CHECKING:  # a checker that sees `__getattr__` takes every name for 
         __name__,
         {
             "alignment": ["alignment_figure"],
+            "findings": ["findings_figure"],
             "attention": ["attention_figure"],
             "page": ["Shown", "attention_page"],
         },
