@@ -16,7 +16,7 @@ from seqnets.exports import on_demand
 if TYPE_CHECKING:
     from seqnets import data as data
     from seqnets import decode as decode
-    from seqnets import export as export
+    from seqnets import inspect as inspect
     from seqnets import metrics as metrics
     from seqnets import models as models
     from seqnets import nn as nn
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from seqnets import tasks as tasks
     from seqnets import train as train
     from seqnets import viz as viz
+    from seqnets import web as web
     from seqnets import weights as weights
     from seqnets.data import Corpus as Corpus
     from seqnets.data import FeatureStore as FeatureStore
@@ -46,7 +47,6 @@ if TYPE_CHECKING:
     from seqnets.decode import score as score
     from seqnets.decode import stream as stream
     from seqnets.decode import translate as translate
-    from seqnets.export import export_run as export_run
     from seqnets.models import VQA as VQA
     from seqnets.models import Captioner as Captioner
     from seqnets.models import CaptionerConfig as CaptionerConfig
@@ -103,7 +103,6 @@ if not TYPE_CHECKING:  # a checker that sees `__getattr__` takes every name for 
                 "stream",
                 "translate",
             ],
-            "export": ["export_run"],
             "models": [
                 "VQA",
                 "Captioner",
@@ -130,6 +129,6 @@ if not TYPE_CHECKING:  # a checker that sees `__getattr__` takes every name for 
             ],
             "train": ["TrainConfig", "fit", "save_run"],
         },
-        packages=["data", "decode", "export", "metrics", "models", "nn", "ops", "tasks", "train", "viz", "weights"],
+        packages=["data", "decode", "inspect", "metrics", "models", "nn", "ops", "tasks", "train", "viz", "web", "weights"],
         own=["UserError", "__version__"],
     )

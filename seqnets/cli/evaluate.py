@@ -1,7 +1,6 @@
 """`seqnets evaluate RUN [FILE ...]`: how well a trained model predicts a text."""
 
 import argparse
-import dataclasses
 import json
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -14,7 +13,6 @@ from seqnets.cli.trained import add_run, load_trained
 from seqnets.cli.verbs import VERBS
 from seqnets.errors import UserError
 
-STDIN = "-"
 SPLITS = ("validation", "train", "test")
 _EPILOG = """\
 Every character after the first is predicted once, from all characters before it. Without FILE, the run's own validation
@@ -25,6 +23,7 @@ scored; that figure is listed separately, and the run is not changed."""
 def main(argv: Sequence[str]) -> int:
     """Run the arguments after `seqnets evaluate`; see `seqnets evaluate --help`."""
     from seqnets.decode.text.config import DynamicConfig
+    from seqnets.tasks.text.own_text import own_split, text_of
 
     found = _parser(DynamicConfig()).read(argv)
     changes = given_fields(found, DynamicConfig, prefix="dynamic.")
@@ -35,7 +34,12 @@ def main(argv: Sequence[str]) -> int:
         if not found.file and hasattr(found, name):
             raise UserError(f"--{name} is for your own text; give FILE, or leave it out")
     run = load_trained(found.run, "text")
-    text, name, unknown = _text(run, found) if found.file else (*_own_split(run, found.split or SPLITS[0]), 0)
+    if found.file:
+        policy = getattr(found, "unknown", "error")
+        text, unknown = text_of(run, found.file, encoding=getattr(found, "data.encoding", None), unknown=policy)
+    else:
+        text, unknown = own_split(run, found.split or SPLITS[0]), 0
+    name = ", ".join(found.file) or f"{found.split or SPLITS[0]} split"
     _report(_scores(run, text, found, config if found.dynamic or changes else None), name, unknown, found)
     return 0
 
@@ -59,51 +63,6 @@ def _unknown() -> Any:
     from seqnets.data.token_kinds import UnknownPolicy
 
     return UnknownPolicy
-
-
-def _own_split(run: Any, split: str) -> tuple[Any, str]:
-    from seqnets import settings
-    from seqnets.data import read_text
-    from seqnets.run import SETTINGS
-
-    config = _settings(run)
-    if "corpus" not in settings.read(run.directory / SETTINGS):
-        raise UserError(f"'{run.directory}' does not record its text; give the text as FILE")
-    if STDIN in config.corpus and sys.stdin.isatty():
-        raise _unknown_text(run)
-    try:
-        corpus = read_text(*config.corpus, config=config.data, vocabulary=run.vocabulary)
-    except UserError as error:
-        if STDIN in config.corpus:
-            raise _unknown_text(run) from None
-        raise UserError(f"the text that '{run.directory}' was trained on cannot be read again: {error}") from None
-    if corpus.fingerprint()["text"] != run.config["data"].get("text"):
-        raise UserError(f"the text that '{run.directory}' was trained on has changed since; give it as FILE to score it as it is")
-    return getattr(corpus, split), f"{split} split"
-
-
-def _unknown_text(run: Any) -> UserError:
-    return UserError(f"'{run.directory}' was trained on standard input; pipe the same text into this command, or give it as FILE")
-
-
-def _text(run: Any, found: argparse.Namespace) -> tuple[Any, str, int]:
-    from seqnets.data import read_text
-
-    data = _settings(run).data
-    encoding = getattr(found, "data.encoding", data.encoding)
-    config = dataclasses.replace(data, window=1, validation_fraction=0.0, test_fraction=0.0, encoding=encoding)
-    corpus = read_text(*found.file, config=config, vocabulary=run.vocabulary, unknown=getattr(found, "unknown", "error"))
-    return corpus.train, ", ".join(found.file), corpus.unknown
-
-
-def _settings(run: Any) -> Any:
-    from seqnets import settings
-    from seqnets.run import SETTINGS, check_file
-    from seqnets.tasks.text import TextRunConfig
-
-    path = run.directory / SETTINGS
-    check_file(path)
-    return settings.replaced(TextRunConfig(), settings.read(path), str(path))
 
 
 def _scores(run: Any, text: Any, found: argparse.Namespace, dynamic: Any) -> dict[str, Any]:

@@ -18,11 +18,14 @@ VERBS = {
     "train": Verb("seqnets.cli.train", "train a model on your own data, or continue an interrupted run", "runs", True),
     "find-rate": Verb("seqnets.cli.find_rate", "find a learning rate for the same arguments as train", "runs", True),
     "compare": Verb("seqnets.cli.compare", "compare runs: what differs in their settings, and their results", "runs"),
+    "show": Verb("seqnets.cli.show", "open the page of a run: write with it, look inside, watch it train", "runs"),
     "verify": Verb("seqnets.cli.verify", "check that the files of a run are undamaged", "runs"),
     "push": Verb("seqnets.cli.push", "publish a run on Hugging Face", "runs"),
     "completion": Verb("seqnets.cli.completion", "write a script that completes commands in bash, zsh or fish", "runs"),
     "sample": Verb("seqnets.cli.sample", "write text with a trained model", "text"),
     "evaluate": Verb("seqnets.cli.evaluate", "score a text: nats, bits per character, perplexity", "text"),
+    "inspect": Verb("seqnets.cli.inspect", "report what a model has learned: its units, its surprise, its memory", "text"),
+    "serve": Verb("seqnets.cli.serve", "answer programs that speak OpenAI's completions", "text"),
     "predict": Verb("seqnets.cli.predict", "classify, label or translate texts with a trained model", "text"),
     "caption": Verb("seqnets.cli.caption", "describe images, and show where the model looked", "pictures"),
     "score": Verb("seqnets.cli.score", "score captions: BLEU, ROUGE-L, CIDEr", "pictures"),
@@ -30,8 +33,6 @@ VERBS = {
     "classify": Verb("seqnets.cli.classify", "classify images with any of the networks", "pictures"),
     "features": Verb("seqnets.cli.features", "compute features of images and store them on disk", "pictures"),
     "summary": Verb("seqnets.cli.summary", "show a network's layers: shapes, parameters, multiply-adds, memory", "models"),
-    "download": Verb("seqnets.cli.download", "get published weights, data sets and runs by name", "models"),
-    "export": Verb("seqnets.cli.export", "write a trained model as StableHLO, ONNX or arrays for other runtimes", "models"),
 }
 
 _OTHERS = {
@@ -39,19 +40,20 @@ _OTHERS = {
     "find-rate": "lr-find lr-finder find-lr learning-rate lr range-test",
     "compare": "diff ls list-runs runs results table",
     "verify": "check fsck validate-run",
+    "show": "view open page browse dashboard tensorboard ui",
     "push": "publish upload share export-run",
     "completion": "complete-shell completions autocomplete shell-completion",
     "sample": "generate gen write complete",
     "evaluate": "test eval validate perplexity",
+    "inspect": "look neurons explain probe",
+    "serve": "api server deploy",
     "predict": "infer inference translate label tag run",
     "caption": "describe captions",
     "score": "bleu cider coco metrics",
     "answer": "ask vqa question",
     "classify": "recognize recognize classification",
     "features": "extract embed encode",
-    "export": "convert onnx deploy freeze stablehlo savedmodel compile",
     "summary": "summarize info models networks list layers describe-model",
-    "download": "fetch get pull clone datasets weights",
 }
 _VERB_OF = {other: verb for verb, others in _OTHERS.items() for other in others.split()}
 
