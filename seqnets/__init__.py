@@ -16,6 +16,7 @@ from seqnets.exports import on_demand
 if TYPE_CHECKING:
     from seqnets import data as data
     from seqnets import decode as decode
+    from seqnets import export as export
     from seqnets import inspect as inspect
     from seqnets import metrics as metrics
     from seqnets import models as models
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
     from seqnets.decode import score as score
     from seqnets.decode import stream as stream
     from seqnets.decode import translate as translate
+    from seqnets.export import export_run as export_run
     from seqnets.models import VQA as VQA
     from seqnets.models import Captioner as Captioner
     from seqnets.models import CaptionerConfig as CaptionerConfig
@@ -103,6 +105,7 @@ if not TYPE_CHECKING:  # a checker that sees `__getattr__` takes every name for 
                 "stream",
                 "translate",
             ],
+            "export": ["export_run"],
             "models": [
                 "VQA",
                 "Captioner",
@@ -129,6 +132,20 @@ if not TYPE_CHECKING:  # a checker that sees `__getattr__` takes every name for 
             ],
             "train": ["TrainConfig", "fit", "save_run"],
         },
-        packages=["data", "decode", "inspect", "metrics", "models", "nn", "ops", "tasks", "train", "viz", "web", "weights"],
+        packages=[
+            "data",
+            "decode",
+            "export",
+            "inspect",
+            "metrics",
+            "models",
+            "nn",
+            "ops",
+            "tasks",
+            "train",
+            "viz",
+            "web",
+            "weights",
+        ],
         own=["UserError", "__version__"],
     )

@@ -186,6 +186,41 @@ def read_arrays(path: AnyPath, what: str = "") -> "dict[str, np.ndarray]":
             return {name: np.asarray(file[name]) for name in file.files}
 
 
+def read_zip_entry(path: AnyPath, entry: str, what: str = "") -> bytes:
+    """Return the content of one file in a zip file.
+
+    Args:
+        path: the zip file.
+        entry: the file in it.
+        what: as for `reading`.
+
+    Raises:
+        UserError: it cannot be read, lacks the entry, or unpacks to far more than it should.
+    """
+    with reading(path, what), zipfile.ZipFile(path) as archive:
+        if entry not in archive.namelist():
+            raise UserError(f"{named(path, what)} has no '{entry}' in it; it has {_few(archive.namelist())}")
+        refuse_bomb(archive.getinfo(entry).file_size, path)
+        return archive.read(entry)
+
+
+def refuse_bomb(size: int, path: AnyPath) -> None:
+    """Refuse a file whose content is far larger than the file.
+
+    Args:
+        size: bytes of the content, as the file states it.
+        path: the file.
+
+    Raises:
+        UserError: it is more than any real content.
+    """
+    _check_size(size, os.stat(path).st_size, path)
+
+
+def _few(names: list[str]) -> str:
+    return ", ".join(names[:5]) + (", ..." if len(names) > 5 else "") if names else "nothing"
+
+
 def rows_of(text: str, delimiter: str) -> Iterator[tuple[int, list[str]]]:
     r"""Yield the rows of a table that are not empty, each with the number of its first line.
 

@@ -51,16 +51,27 @@ def fetch(address: str, digest: str, path: Path) -> Path:
         return path
     if is_offline():
         raise UserError(by_hand(address, path.name, path.parent, _wrong(path)))
-    from filelock import FileLock
-
     path.parent.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(path.with_name(f".{path.name}.lock"))
-    if not _taken_at_once(lock):
-        _tell(f"another process downloads {path.name}; waiting for it")
-    with lock:
+    with one_at_a_time(path):
         if not (path.is_file() and matches(path, digest)):
             _download(address, digest, path)
     return path
+
+
+@contextmanager
+def one_at_a_time(path: Path) -> Iterator[None]:
+    """Let one process at a time make a file or folder; the others wait, and say so."""
+    from filelock import FileLock, Timeout
+
+    lock = FileLock(path.with_name(f".{path.name}.lock"))
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        _tell(f"another process downloads {path.name}; waiting for it")
+        lock.acquire()
+    with lock:
+        lock.release()  # it counts; the block holds it once
+        yield
 
 
 def matches(path: Path, digest: str) -> bool:
@@ -87,17 +98,6 @@ def by_hand(address: str, what: str, folder: Path, reason: str = "") -> str:
     off = "--offline or SEQNETS_OFFLINE forbids the network" if is_offline() else ""
     reasons = "; ".join(filter(None, [reason, off])) or "there is no answer"
     return f"cannot download {address}: {reasons}; get it by other means and put {what} into '{folder}'"
-
-
-def _taken_at_once(lock: Any) -> bool:
-    from filelock import Timeout
-
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        return False
-    lock.release()
-    return True
 
 
 def _download(address: str, digest: str, path: Path) -> None:

@@ -18,6 +18,10 @@ _SITE = "https://huggingface.co"
 _NO_ACCESS = (401, 403)
 
 
+def _site() -> str:
+    return (os.environ.get("HF_ENDPOINT") or _SITE).rstrip("/")
+
+
 class Repository(NamedTuple):
     """A repository: `OWNER/NAME`, and a branch, tag or commit; None for the main branch."""
 
@@ -43,7 +47,7 @@ class Repository(NamedTuple):
     @property
     def page(self) -> str:
         """Its address in a browser."""
-        return f"{os.environ.get('HF_ENDPOINT', _SITE).rstrip('/')}/{self.name}"
+        return f"{_site()}/{self.name}"
 
 
 def is_repository(name: str | os.PathLike[str]) -> bool:
@@ -77,7 +81,12 @@ def pull(address: str, files: Sequence[str]) -> Path:
     library = _library()
     with _explained(wanted, own, files):
         folder = library.snapshot_download(
-            wanted.name, revision=wanted.revision, cache_dir=cache, allow_patterns=list(files), local_files_only=is_offline()
+            wanted.name,
+            revision=wanted.revision,
+            cache_dir=cache,
+            allow_patterns=list(files),
+            local_files_only=is_offline(),
+            endpoint=_site(),
         )
     return Path(folder)
 
@@ -100,7 +109,7 @@ def push(address: str, files: Mapping[str, bytes], *, private: bool, message: st
     wanted, library = Repository.of(address), _library()
     if is_offline():
         raise UserError(f"cannot write to {wanted.page} without the network; leave out --offline and SEQNETS_OFFLINE")
-    api = library.HfApi(library_name="seqnets")
+    api = library.HfApi(endpoint=_site(), library_name="seqnets")
     operations = [library.CommitOperationAdd(path_in_repo=name, path_or_fileobj=content) for name, content in files.items()]
     with _explained(wanted, None, list(files)):
         api.create_repo(wanted.name, private=private or None, exist_ok=True)

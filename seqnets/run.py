@@ -62,6 +62,7 @@ class Run:
 
 
 PUBLISHED = (CONFIG, SETTINGS, VOCABULARY, WEIGHTS, METRICS, CURVE, CARD)  # what a run on Hugging Face consists of
+LEFT_OUT = "left out"  # what config.json says of its checkpoints
 
 
 def run_folder(name: str | os.PathLike[str]) -> Path:

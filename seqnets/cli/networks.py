@@ -36,8 +36,10 @@ class Chosen(NamedTuple):
 def add_network(parser: Parser) -> None:
     """Add the options and positional arguments that `chosen_network` reads."""
     parser.add_argument("words", nargs="*", metavar="[RUN] IMAGES", help="image files, folders, or patterns such as '*.jpg'")
-    parser.add_argument("--model", metavar="NAME", help="a network such as resnet50; without it the first argument is a run")
-    parser.add_argument("--weights", metavar="PATH", help="its weights: .safetensors, .npz, .pth, or a folder with one of them")
+    parser.add_argument("--model", metavar="NAME", help="a network such as resnet50, or hf:OWNER/NAME; without it the first "
+                        "argument is a run")  # fmt: skip
+    parser.add_argument("--weights", metavar="WEIGHTS", help="its weights: a file or folder (.safetensors, .npz, .pth), "
+                        "torchvision-v1, torchvision-v2, or hf:OWNER/NAME [the latest of torchvision]")  # fmt: skip
     parser.add_argument("--preprocessing", metavar="FILE", help="JSON file of the preprocessing [that of the weights]")
     add_offline(parser)
 
@@ -80,20 +82,21 @@ def read_preprocessing(path: Path) -> "Preprocessing":
 
 
 def _of_registry(found: argparse.Namespace, options: dict[str, Any]) -> Chosen:
-    if not found.weights:
-        raise UserError(f"--model {found.model} needs --weights PATH: a network is useless without its weights")
+    from seqnets.weights.named import class_names, weights_source
+
+    source = weights_source(found.model, found.weights)
     runtime.start()
     from seqnets.models import create_model
 
-    model = create_model(found.model, weights=found.weights, **options)
-    return Chosen(model, found.model, _labels_beside(Path(found.weights)), found.words)
+    model = create_model(source.network, weights=source.path, **options)
+    return Chosen(model, source.network, class_names(source.path), found.words)
 
 
 def _of_run(found: argparse.Namespace) -> Chosen:
     if found.weights:
         raise UserError("--weights needs --model NAME: name the network that the weights belong to")
     if not found.words or not (is_repository(found.words[0]) or Path(found.words[0]).is_dir()):
-        raise UserError("give --model NAME --weights PATH, or a run folder of `seqnets train classifier` as the first argument")
+        raise UserError("give --model NAME, or a run folder of `seqnets train classifier` as the first argument")
     run = load_trained(found.words[0], "classifier", fits=lambda model: _network(model) is not None)
     network = cast("ConvNet", _network(run.model))
     return Chosen(network, Path(found.words[0]).resolve().name, _labels(run), found.words[1:])
@@ -108,12 +111,3 @@ def _network(model: Any) -> "ConvNet | None":
 def _labels(run: Any) -> list[str] | None:
     labels: Sequence[str] | None = run.config["model"].get("labels")
     return list(labels) if labels else None
-
-
-def _labels_beside(weights: Path) -> list[str] | None:
-    from seqnets.data.images.labels import read_labels
-    from seqnets.decoders import read_bytes
-
-    config = (weights if weights.is_dir() else weights.parent) / "config.json"
-    stated = config.is_file() and b'"id2label"' in read_bytes(config)
-    return read_labels(config) if stated else None

@@ -33,6 +33,8 @@ VERBS = {
     "classify": Verb("seqnets.cli.classify", "classify images with any of the networks", "pictures"),
     "features": Verb("seqnets.cli.features", "compute features of images and store them on disk", "pictures"),
     "summary": Verb("seqnets.cli.summary", "show a network's layers: shapes, parameters, multiply-adds, memory", "models"),
+    "download": Verb("seqnets.cli.download", "get published weights, data sets and runs by name", "models"),
+    "export": Verb("seqnets.cli.export", "write a trained model as StableHLO, ONNX or arrays for other runtimes", "models"),
 }
 
 _OTHERS = {
@@ -53,7 +55,9 @@ _OTHERS = {
     "answer": "ask vqa question",
     "classify": "recognize recognize classification",
     "features": "extract embed encode",
+    "export": "convert onnx deploy freeze stablehlo savedmodel compile",
     "summary": "summarize info models networks list layers describe-model",
+    "download": "fetch get pull clone datasets weights",
 }
 _VERB_OF = {other: verb for verb, others in _OTHERS.items() for other in others.split()}
 

@@ -53,13 +53,15 @@ def inspect(folder: Path) -> Iterator[Finding]:
     Raises:
         UserError: it is not a run folder.
     """
-    from seqnets.run import CONFIG, read_config, read_listed
+    from seqnets.run import CHECKPOINTS, CONFIG, LEFT_OUT, read_config, read_listed
 
     listed = read_listed(folder)
     yield Finding(CONFIG, None, bool(listed))
     yield from _described(folder, listed)
-    train = read_config(folder)["train"]
-    saved, newest = _saved(folder) if train else ([], None)  # a model saved without training has no checkpoints
+    config = read_config(folder)
+    train, published = config["train"], config.get(CHECKPOINTS) == LEFT_OUT
+    # a model saved without training has no checkpoints, and neither has a published run
+    saved, newest = _saved(folder) if train and not published else ([], None)
     yield from saved
     unfinished = saved and not _ended(newest, train)
     yield from _learned(folder, newest.record if newest else {}, unfinished=bool(unfinished))

@@ -40,11 +40,14 @@ if TYPE_CHECKING:
     from seqnets.data.images.files import ImageError as ImageError
     from seqnets.data.images.files import find_images as find_images
     from seqnets.data.images.files import open_image as open_image
+    from seqnets.data.images.labels import imagenet_classes as imagenet_classes
     from seqnets.data.images.labels import read_labels as read_labels
     from seqnets.data.images.preprocessing import Preprocessing as Preprocessing
     from seqnets.data.images.sets import ImageSet as ImageSet
     from seqnets.data.images.sets import LabeledImages as LabeledImages
     from seqnets.data.images.sets import read_images as read_images
+    from seqnets.data.public_sets import PUBLIC_SETS as PUBLIC_SETS
+    from seqnets.data.public_sets import download as download
     from seqnets.data.text.config import TextConfig as TextConfig
     from seqnets.data.text.corpus import Corpus as Corpus
     from seqnets.data.text.corpus import read_text as read_text
@@ -91,9 +94,10 @@ if not TYPE_CHECKING:  # a checker that sees `__getattr__` takes every name for 
             "features.writer": ["FeatureWriter"],
             "images.config": ["ImageConfig"],
             "images.files": ["ImageError", "find_images", "open_image"],
-            "images.labels": ["read_labels"],
+            "images.labels": ["imagenet_classes", "read_labels"],
             "images.preprocessing": ["Preprocessing"],
             "images.sets": ["ImageSet", "LabeledImages", "read_images"],
+            "public_sets": ["PUBLIC_SETS", "download"],
             "text.config": ["TextConfig"],
             "text.corpus": ["Corpus", "read_text"],
             "text.streams": ["TextBatch", "TokenStream", "Windows"],

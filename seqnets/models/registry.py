@@ -10,6 +10,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any, cast
 
 from seqnets.errors import UserError
+from seqnets.hub import is_repository
 
 if TYPE_CHECKING:
     from flax import nnx
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 FAMILIES: dict[str, tuple[str, ...]] = {
     "lenet": ("lenet5", "lenet5_relu"),
-    "alexnet": ("alexnet", "alexnet_2012", "zfnet"),
+    "alexnet": ("alexnet", "alexnet_2012", "alexnet_caffe", "caffenet", "zfnet"),
     "nin": ("nin", "nin_cifar"),
     "vgg": ("vgg11", "vgg13", "vgg16", "vgg19", "vgg11_bn", "vgg13_bn", "vgg16_bn", "vgg19_bn"),
     "googlenet": ("googlenet",),
@@ -26,6 +27,7 @@ FAMILIES: dict[str, tuple[str, ...]] = {
     "inception_v4": ("inception_v4",),
     "resnet": (
         *("resnet18", "resnet34", "resnet50", "resnet101", "resnet152", "resnet200"),
+        *("resnet50_v1", "resnet101_v1", "resnet152_v1", "resnet50_caffe", "resnet101_caffe", "resnet152_caffe"),
         *("wide_resnet50_2", "wide_resnet101_2"),
         *("resnext50_32x4d", "resnext101_32x8d", "resnext101_64x4d"),
         *("resnet20", "resnet32", "resnet44", "resnet56", "resnet110", "resnet110_stochastic", "resnext29_8x64d"),
@@ -41,9 +43,11 @@ FAMILIES: dict[str, tuple[str, ...]] = {
     "mobilenet": (
         *("mobilenet_v1", "mobilenet_v1_075", "mobilenet_v1_050", "mobilenet_v1_025"),
         *("mobilenet_v2", "mobilenet_v2_140", "mobilenet_v2_050"),
+        *("mobilenet_v1_same", "mobilenet_v2_same"),
     ),
 }
-_SIDES = {"lenet": 28, "inception_v3": 299, "inception_v4": 299}  # the others take 224, or 32 for CIFAR
+# by network or family; the others take 224, or 32 for CIFAR
+_SIDES = {"lenet": 28, "inception_v3": 299, "inception_v4": 299, "alexnet_caffe": 227, "caffenet": 227}
 
 
 def model_names() -> list[str]:
@@ -69,11 +73,12 @@ def create_model(
     """Make a network by name, with random weights or those of a file.
 
     Args:
-        name: one of `model_names()`.
+        name: one of `model_names()`; or `hf:OWNER/NAME`, a repository on Hugging Face, for its network with its weights.
         classes: size of the logits; that of the published network when None (1000 for ImageNet's, 10 for CIFAR's); 0 for
             the pooled features in their place.
         in_channels: channels of the images; those of the published network when None.
-        weights: a file or folder of weights, as for `seqnets.weights.load_weights`, which also sets `model.preprocessing`.
+        weights: a file or folder of weights, as for `seqnets.weights.load_weights`, which also sets `model.preprocessing`; or
+            `torchvision`, `torchvision-v1`, `torchvision-v2` or `hf:OWNER/NAME`, which are downloaded.
         leave_out: layers that still get random weights: `"logits"` for a head of another size.
         rngs: source of the parameters; `nnx.Rngs(0)` when None.
         **options: options of the family's builder, which override those of the table: `dtype=jnp.bfloat16`, `dropout=0.0`, ...
@@ -90,6 +95,10 @@ def create_model(
     """
     from flax import nnx
 
+    if is_repository(name):
+        from seqnets.weights.named import weights_source
+
+        name, weights = weights_source(name, weights)
     family, module = _family(name)
     build = getattr(module, family)
     given = {"classes": classes, "in_channels": in_channels}
@@ -103,7 +112,9 @@ def create_model(
     import jax
 
     from seqnets.weights.convert import load_weights
+    from seqnets.weights.named import weights_source
 
+    weights = weights_source(name, weights).path
     model = nnx.eval_shape(partial(make, cast(nnx.Rngs, _Keys(jax.random.key(0)))))
     load_weights(model, weights, leave_out=leave_out)
     _draw_the_rest(model, make, (rngs or nnx.Rngs(0)).params())
@@ -143,7 +154,7 @@ def image_shape(name: str) -> tuple[int, int, int]:
     family, module = _family(name)
     defaults = {option: parameter.default for option, parameter in inspect.signature(getattr(module, family)).parameters.items()}
     of_cifar = {**defaults, **module.VARIANTS[name]}["classes"] == 10
-    side = _SIDES.get(family, 32 if of_cifar else 224)
+    side = _SIDES.get(name) or _SIDES.get(family, 32 if of_cifar else 224)
     return side, side, 1 if family == "lenet" else 3
 
 

@@ -31,6 +31,8 @@ class Layer:
     multiply_adds: int = 0
     sight: Sight | None = None
     """Of its output; None if the layer computed nothing."""
+    source: "Layer | None" = None
+    """The layer whose output it was given, with nothing between them."""
 
 
 @contextmanager
@@ -46,8 +48,9 @@ def recorded_layers(model: nnx.Module, calls: list[Layer]) -> Iterator[None]:
     names = {id(module): ".".join(map(str, path)) for path, module in nnx.iter_modules(model) if _is_layer(module)}
     owners = {_owner(type(module)) for _, module in nnx.iter_modules(model) if id(module) in names}
     originals = {owner: owner.__call__ for owner in owners}
+    made: dict[int, tuple[Any, Layer]] = {}
     for owner, call in originals.items():
-        owner.__call__ = _recording(call, names, calls)
+        owner.__call__ = _recording(call, names, calls, made)
     try:
         yield
     finally:
@@ -107,15 +110,18 @@ def _owner(cls: type) -> type:
     return next(base for base in cls.__mro__ if "__call__" in vars(base))
 
 
-def _recording(call: Callable[..., Any], names: dict[int, str], calls: list[Layer]) -> Callable[..., Any]:
+def _recording(
+    call: Callable[..., Any], names: dict[int, str], calls: list[Layer], made: dict[int, tuple[Any, Layer]]
+) -> Callable[..., Any]:
     def recorded(self: nnx.Module, *args: Any, **kwargs: Any) -> Any:
         if id(self) not in names:
             return call(self, *args, **kwargs)
-        layer = Layer(names[id(self)], self, ())
+        layer = Layer(names[id(self)], self, (), source=made[id(args[0])][1] if args and id(args[0]) in made else None)
         calls.append(layer)
         with jax.named_scope(f"{layer.name}@{len(calls) - 1}"):
             output = call(self, *args, **kwargs)
         layer.output_shape = tuple(output.shape) if hasattr(output, "shape") else ()
+        made[id(output)] = output, layer  # the output too, so that its identity is not given to another
         return output
 
     return recorded

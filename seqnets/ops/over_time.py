@@ -1,6 +1,8 @@
 """A recurrence over time: one function, and several backends that differ in speed but not in result."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import cache, partial
 from typing import Any, get_args
 
@@ -16,6 +18,9 @@ from seqnets.ops.backends.names import Backend
 from seqnets.ops.masking import steps_that_count, where_counted
 from seqnets.ops.recurrent import Carry, Recurrence, RecurrentWeights, hidden_of
 from seqnets.ops.timestep import TimeInputs
+
+Run = Callable[[Recurrence, bool, RecurrentWeights, Carry, TimeInputs], tuple[Array, Carry]]
+_replacement: ContextVar[Run | None] = ContextVar("run_by", default=None)
 
 
 def sequence(
@@ -66,8 +71,41 @@ def sequence(
     """
     masks = {"resets": resets, "lengths": lengths, "mask": mask, "zoneout": zoneout, "finite_padding": finite_padding}
     weights, carry, inputs = _checked(recurrence, weights, carry, projected, **masks)
+    replacement = _replacement.get()
+    if replacement is not None:
+        return replacement(recurrence, reverse, weights, carry, inputs)
     run = _runner(_chosen(backend, recurrence, weights, carry, inputs), recurrence, reverse, backend == "auto")
     return divided_by_rows(lambda *held: run(*_varying_alike(held)), weights, carry, inputs)
+
+
+@contextmanager
+def run_by(run: Run) -> Iterator[None]:
+    """Let another function run every recurrence over time in this block, whatever the backend, for programs to be exported.
+
+    Args:
+        run: `run(recurrence, reverse, weights, carry, inputs) -> (outputs, carry)`, such as `portable`.
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> from seqnets.ops.recurrent import VANILLA
+        >>> weights = RecurrentWeights(kernels=(jnp.eye(1),), vectors={})
+        >>> with run_by(portable):
+        ...     outputs, last = sequence(VANILLA["relu"], weights, jnp.zeros((1, 1)), jnp.ones((3, 1, 1)))
+        >>> last.item()
+        3.0
+    """
+    token = _replacement.set(run)
+    try:
+        yield
+    finally:
+        _replacement.reset(token)
+
+
+def portable(
+    recurrence: Recurrence, reverse: bool, weights: RecurrentWeights, carry: Carry, inputs: TimeInputs
+) -> tuple[Array, Carry]:
+    """Run a recurrence over time in operations that every platform has."""
+    return _RUNS["parallel" if recurrence.linear else "scan"](recurrence, reverse, weights, carry, inputs)
 
 
 def all_states(

@@ -140,7 +140,7 @@ class Recipe:
             value = reduce(getattr, name.split("."), config)
             if value:
                 one = isinstance(value, str)
-                path = places.absolute_pattern(value) if one else tuple(map(places.absolute_pattern, value))
+                path = _absolute(value) if one else tuple(map(_absolute, value))
                 config = settings.replaced(config, {section: {setting: path}} if dot else {setting: path})
         return config
 
@@ -165,6 +165,13 @@ def predictions(files: Sequence[str], example: str) -> list[str]:
     """
     text = "your own text" if files else example
     return [f"seqnets predict {{run}} --text {shlex.quote(text)}", "seqnets predict {run} FILE"]
+
+
+def _absolute(path: str) -> str:
+    from seqnets.data.public_sets import is_public_set
+    from seqnets.weights.named import is_name
+
+    return path if is_name(path) or is_public_set(path) else places.absolute_pattern(path)
 
 
 def named_after(sources: Sequence[str], default: str) -> str:

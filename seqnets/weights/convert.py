@@ -14,9 +14,11 @@ from flax import nnx
 from seqnets.data.images.preprocessing import Preprocessing
 from seqnets.errors import UserError
 from seqnets.models.cnn.network import ConvNet
+from seqnets.weights.biases import without_biases
 from seqnets.weights.difference import differences
 from seqnets.weights.files import Arrays, WeightFile, read_weight_file, write_weight_file
 from seqnets.weights.naming import OURS, Naming, Target, targets
+from seqnets.weights.order import GRAPH, in_order
 from seqnets.weights.published import stated_preprocessing
 from seqnets.weights.tables import known_namings
 
@@ -30,6 +32,10 @@ class Match(NamedTuple):
     def overlap(self, names: Iterable[str]) -> int:
         """Count the names in a file that the table knows."""
         return len({target.name for target in self.targets.values()} & set(names))
+
+    def fits(self, arrays: Arrays) -> int:
+        """Count the arrays of a file that have the names and shapes of the table."""
+        return sum(t.name in arrays and arrays[t.name].shape == t.layout.theirs for t in self.targets.values())
 
 
 def load_weights(
@@ -45,8 +51,10 @@ def load_weights(
     Args:
         model: the network; changed in place. Its dtypes are kept: half-precision files are widened.
         path: `.safetensors`, the index of several, `.npz`, torch's `.pth` or `.pt` (read without unpickling code, needs
-            torch), or a folder that holds one of them.
-        names: the library whose names the file uses: "seqnets", "torchvision", "timm", "huggingface", ...; recognized when None.
+            torch), Keras' `.weights.h5`, `.keras` or `.h5` (needs h5py), Caffe's `.caffemodel`, ONNX (needs onnx), Flax'
+            `.msgpack`, or a folder that holds one of them.
+        names: the library whose names the file uses: "seqnets", "torchvision", "timm", "huggingface", "keras", "caffe", ...;
+            recognized when None.
         leave_out: layers, by our names or the file's, that keep their current weights: `"logits"` for a new head.
 
     Raises:
@@ -64,8 +72,14 @@ def load_weights(
     variables = network_variables(model)
     shapes = {name: variable.get_raw_value().shape for name, variable in variables.items()}
     file, match = _recognize(matches(model, shapes, names), file)
+    if file.layers and match.overlap(file.arrays) < len(file.arrays):
+        found = in_order(model, shapes, file)
+        file, match = (found[0], Match(GRAPH, found[1])) if found else (file, match)
+    if objection := match.naming.objection(model):
+        raise UserError(f"the weights in '{file.path}' ({match.naming.source} names) are of another network: {objection}")
     left_out = (leave_out,) if isinstance(leave_out, str) else tuple(leave_out)
-    wanted, given = _without(left_out, match.targets, _without_heads(match, file.arrays))
+    arrays = without_biases(model, match.targets, _without_heads(match, file.arrays))
+    wanted, given = _without(left_out, match.targets, arrays)
     _refuse_differences(file, match.naming, wanted, given)
     for name, target in wanted.items():
         dtype = variables[name].get_raw_value().dtype
@@ -98,6 +112,8 @@ def save_weights(model: ConvNet, path: str | os.PathLike[str], *, names: str = "
     variables = network_variables(model)
     shapes = {name: variable.get_raw_value().shape for name, variable in variables.items()}
     match = matches(model, shapes, names)[0]
+    if objection := match.naming.objection(model):
+        raise UserError(f"{names} has no such network: {objection}")
     arrays = {
         target.name: target.layout.export(np.asarray(variables[name].get_raw_value())) for name, target in match.targets.items()
     }
@@ -144,7 +160,7 @@ def matches(model: ConvNet, shapes: Mapping[str, tuple[int, ...]], names: str | 
 
 def _recognize(candidates: list[Match], file: WeightFile) -> tuple[WeightFile, Match]:
     pairs = [(unwrapped(file.arrays, {target.name for target in match.targets.values()}), match) for match in candidates]
-    arrays, best = max(pairs, key=lambda pair: pair[1].overlap(pair[0]))
+    arrays, best = max(pairs, key=lambda pair: (pair[1].overlap(pair[0]), pair[1].fits(pair[0])))
     return replace(file, arrays=arrays), best
 
 

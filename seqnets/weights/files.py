@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,10 @@ from seqnets.data.images.preprocessing import Preprocessing
 from seqnets.decoders import read_arrays, read_json, reading
 from seqnets.errors import UserError
 from seqnets.files import checksum, replace_file
+from seqnets.weights.formats.caffe import read_caffe
+from seqnets.weights.formats.flax import read_flax
+from seqnets.weights.formats.keras import read_keras
+from seqnets.weights.formats.onnx import GraphLayer, read_onnx
 from seqnets.weights.torch_file import Refused, read_torch_file
 
 Arrays = dict[str, np.ndarray]
@@ -32,15 +36,20 @@ class WeightFile:
         path: the file.
         arrays: by name, as stored.
         facts: metadata written by seqnets; empty for files of other programs.
+        layers: the layers of a graph in their order, each with the names of its arrays; empty for files without a graph.
     """
 
     path: Path
     arrays: Arrays
     facts: Mapping[str, Any] = field(default_factory=dict)
+    layers: Sequence[GraphLayer] = ()
 
 
 def read_weight_file(path: str | os.PathLike[str]) -> WeightFile:
-    """Read `.safetensors` (or the index of several), `.npz`, or torch's `.pth`, `.pt`, `.tar`; or the only such file in a folder.
+    """Read a file of weights, or the only one in a folder.
+
+    The kinds are `.safetensors` (or the index of several), `.npz`, torch's `.pth`, `.pt` and `.tar`, Keras' `.weights.h5`,
+    `.keras` and `.h5`, Caffe's `.caffemodel`, ONNX and Flax' `.msgpack`.
 
     The batch counters of torch's batch norms are left out.
 
@@ -59,10 +68,10 @@ def read_weight_file(path: str | os.PathLike[str]) -> WeightFile:
     file = _weight_file(Path(path))
     for suffixes, read in _READERS.items():
         if file.name.endswith(suffixes):
-            arrays, facts = _guarded(read, file)
+            arrays, *rest = _guarded(read, file)
             # torch counts batches in its batch norms
             counted = {name: array for name, array in arrays.items() if name.rsplit(".")[-1] != "num_batches_tracked"}
-            return WeightFile(file, counted, facts)
+            return WeightFile(file, counted, *rest)
     known = ", ".join(suffix for suffixes in _READERS for suffix in suffixes)
     raise UserError(f"'{file}' is not a kind of weight file that seqnets reads: {known}")
 
@@ -109,7 +118,7 @@ def _weight_file(path: Path) -> Path:
     raise UserError(f"'{path}' holds no weight file ({', '.join(s for suffixes in _READERS for s in suffixes)})")
 
 
-def _guarded(read: Callable[[Path], tuple[Arrays, Any]], file: Path) -> tuple[Arrays, Any]:
+def _guarded(read: Callable[[Path], tuple[Any, ...]], file: Path) -> tuple[Any, ...]:
     with reading(file):
         return read(file)
 
@@ -184,6 +193,11 @@ def _read_torch(path: Path) -> tuple[Arrays, Any]:
     return {str(name): _checked(path, name, tensor) for name, tensor in tensors.items()}, {}
 
 
+def _read_graph(path: Path) -> tuple[Arrays, Any, Sequence[GraphLayer]]:
+    arrays, layers = read_onnx(path)
+    return arrays, {}, layers
+
+
 def _refusal(path: Path, first: str) -> str:
     what = f" (the first is {first})" if first else ""
     return (
@@ -207,9 +221,13 @@ def _checked(path: Path, name: Any, tensor: Any) -> np.ndarray:
 
 
 # the index of a sharded file comes first: a folder that has one holds its shards as well
-_READERS: dict[tuple[str, ...], Callable[[Path], tuple[Arrays, Any]]] = {
+_READERS: dict[tuple[str, ...], Callable[[Path], tuple[Any, ...]]] = {
     (INDEX,): _read_sharded,
     (".safetensors",): _read_safetensors,
     TORCH_SUFFIXES: _read_torch,
     (".npz",): _read_npz,
+    (".h5", ".hdf5", ".keras"): lambda path: (read_keras(path),),
+    (".caffemodel",): lambda path: (read_caffe(path),),
+    (".msgpack",): lambda path: (read_flax(path),),
+    (".onnx",): _read_graph,
 }

@@ -16,6 +16,7 @@ class Layout:
         view: our array with its axes separated: a dense kernel after a flattened image is [H, W, C, out].
         axes: the order of those axes in the file.
         theirs: the shape of the file's array.
+        shift: what is added to their array: a batch norm's variance makes up for another epsilon.
 
     Example:
         >>> layout = torch_layout((3, 3, 16, 32))
@@ -27,15 +28,20 @@ class Layout:
     view: Shape
     axes: Shape
     theirs: Shape
+    shift: float = 0.0
 
     def export(self, array: np.ndarray) -> np.ndarray:
         """Convert our array to their layout."""
-        return np.ascontiguousarray(array.reshape(self.view).transpose(self.axes)).reshape(self.theirs)
+        return _shifted(np.ascontiguousarray(array.reshape(self.view).transpose(self.axes)).reshape(self.theirs), -self.shift)
 
     def take(self, array: np.ndarray) -> np.ndarray:
         """Convert their array to our layout."""
         permuted = array.reshape([self.view[axis] for axis in self.axes])
-        return np.ascontiguousarray(permuted.transpose(np.argsort(self.axes))).reshape(self.ours)
+        return _shifted(np.ascontiguousarray(permuted.transpose(np.argsort(self.axes))).reshape(self.ours), self.shift)
+
+
+def _shifted(array: np.ndarray, shift: float) -> np.ndarray:
+    return (array + np.float64(shift)).astype(array.dtype) if shift else array
 
 
 def same_layout(shape: Shape, grid: Shape = (), convolution: bool = False) -> Layout:
@@ -69,3 +75,22 @@ def torch_layout(shape: Shape, grid: Shape = (), convolution: bool = False) -> L
     view = (height, width, features if image else features // (height * width), out)
     spread = (view[3], view[2], height, width)
     return Layout(shape, view, (3, 2, 0, 1), spread if image or convolution else (out, features))
+
+
+def depthwise_layout(shape: Shape, grid: Shape = (), convolution: bool = False) -> Layout:
+    """Keep arrays as they are, but for depthwise kernels [KH, KW, 1, C], which Keras keeps as [KH, KW, C, 1].
+
+    Args:
+        shape: shape of our array.
+        grid: unused.
+        convolution: whether the file stores this dense kernel as one of a 1 x 1 convolution.
+
+    Example:
+        >>> depthwise_layout((3, 3, 1, 32)).theirs, depthwise_layout((1, 1, 32, 64)).theirs
+        ((3, 3, 32, 1), (1, 1, 32, 64))
+    """
+    if len(shape) == 2 and convolution:
+        return Layout(shape, shape, (0, 1), (1, 1, *shape))
+    if len(shape) != 4 or shape[2] != 1:
+        return same_layout(shape)
+    return Layout(shape, shape, (0, 1, 3, 2), (*shape[:2], shape[3], 1))

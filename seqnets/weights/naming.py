@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Any, NamedTuple
 
@@ -10,11 +10,20 @@ from flax import nnx
 
 from seqnets.data.images.preprocessing import Preprocessing
 from seqnets.models.cnn.network import ConvNet
+from seqnets.nn.batch_norm import BatchNorm
 from seqnets.ops.geometry import pair
 from seqnets.weights.layout import Layout, same_layout, torch_layout
 
 TORCH_LEAVES = {"kernel": "weight", "scale": "weight", "bias": "bias", "mean": "running_mean", "var": "running_var"}
 OUR_LEAVES = {name: name for name in TORCH_LEAVES}
+
+
+_KERAS = {
+    "leaves": {"kernel": "kernel", "bias": "bias"},
+    "norm_leaves": {"scale": "gamma", "bias": "beta", "mean": "moving_mean", "var": "moving_variance"},
+    "separator": "/",
+    "layout": same_layout,
+}
 
 
 class Rule(NamedTuple):
@@ -42,21 +51,48 @@ class Naming:
         source: the library: torchvision, timm, huggingface, ...
         rules: the first rule that matches a layer's path gives its name.
         leaves: our names of a layer's arrays to theirs.
+        norm_leaves: likewise for batch norms, where they differ.
         separator: between the parts of a name.
         layout: how arrays are laid out.
         stages: how many stages these networks have; 0 for any number.
         preprocessing: the preprocessing of the published weights; None where each file states its own.
         auxiliary_heads: names in the file of auxiliary classifiers, which a network without them ignores.
+        epsilon: that of the library's batch norms; None where it is the network's.
+        objection: says why a network with the same arrays computes something else, and what to use in its place; None if it
+            computes the same.
     """
 
     source: str
     rules: tuple[Rule, ...]
     leaves: Mapping[str, str] = field(default_factory=lambda: TORCH_LEAVES)
+    norm_leaves: Mapping[str, str] | None = None
     separator: str = "."
     layout: Callable[..., Layout] = torch_layout
     stages: int = 0
     preprocessing: Preprocessing | None = None
     auxiliary_heads: tuple[str, ...] = ()
+    epsilon: float | None = None
+    objection: Callable[[ConvNet], str | None] = lambda model: None
+
+
+def keras(rules: tuple[Rule, ...], **options: Any) -> Naming:
+    """Return Keras' names: the rules, with its parts of layers and its layouts.
+
+    Example:
+        >>> keras(rules({"logits": "predictions"})).separator
+        '/'
+    """
+    return Naming("keras", rules, **{**_KERAS, **options})
+
+
+def caffe(rules: tuple[Rule, ...], **options: Any) -> Naming:
+    """Return Caffe's names, as `seqnets.weights.formats.caffe` gives them.
+
+    Example:
+        >>> caffe(rules({"logits": "fc8"})).source
+        'caffe'
+    """
+    return Naming("caffe", rules, separator="/", **options)
 
 
 OURS = Naming("seqnets", (), leaves=OUR_LEAVES, layout=same_layout)
@@ -113,13 +149,17 @@ def targets(model: ConvNet, naming: Naming, shapes: Mapping[str, tuple[int, ...]
 
 def _target(model: ConvNet, naming: Naming, name: str, shape: tuple[int, ...], positions: Mapping[str, int]) -> Target | None:
     path, leaf = name.rsplit(".", 1)
+    own = naming.norm_leaves if isinstance(_at(model, path), BatchNorm) else None
+    leaves = naming.leaves if own is None else own
     for rule in naming.rules:
         parts = _match(rule.ours, path)
-        if parts is not None and leaf in naming.leaves:
+        if parts is not None and leaf in leaves:
             theirs = _fill(rule.theirs, parts | _position(path, positions))
             grid = pair(_at(model, _fill(rule.flattens, parts)).size) if rule.flattens else ()
             layout = naming.layout(shape, grid, rule.convolution)
-            return Target(f"{theirs}.{naming.leaves[leaf]}".replace(".", naming.separator), layout)
+            if leaf == "var" and naming.epsilon is not None:
+                layout = replace(layout, shift=naming.epsilon - _at(model, path).epsilon)
+            return Target(f"{theirs}.{leaves[leaf]}".replace(".", naming.separator), layout)
     return None
 
 

@@ -11,19 +11,15 @@ from seqnets.data.images.preprocessing import Preprocessing
 from seqnets.decoders import read_json, read_text, reading
 from seqnets.errors import UserError
 from seqnets.weights.files import TORCH_SUFFIXES, WeightFile
+from seqnets.weights.torchvision import PUBLISHED
+from seqnets.weights.torchvision import TORCHVISION as TORCHVISION
+from seqnets.weights.torchvision import TORCHVISION_INCEPTION_V1 as TORCHVISION_INCEPTION_V1
+from seqnets.weights.torchvision import TORCHVISION_INCEPTION_V3 as TORCHVISION_INCEPTION_V3
 
-TORCHVISION = Preprocessing()
-TORCHVISION_V2 = Preprocessing(resize=232)
-# torchvision converts from ImageNet's mean to these inside its two Inception networks
-TORCHVISION_INCEPTION_V1 = Preprocessing(mean=(0.5,) * 3, std=(0.5,) * 3)
-TORCHVISION_INCEPTION_V3 = replace(TORCHVISION_INCEPTION_V1, resize=342, crop=(299, 299))
 TIMM_INCEPTION_V4 = Preprocessing(resize=341, crop=(299, 299), interpolation="bicubic", mean=(0.5,) * 3, std=(0.5,) * 3)
-# torchvision files with other preprocessing than the rest, by the first 32 bits of their SHA-256, which end their names
+# files of torchvision by the first 32 bits of their SHA-256, which end their names
 _BY_DIGEST = {
-    **dict.fromkeys(["11ad3fa6", "cd907fc2", "f82ba261"], TORCHVISION_V2),  # ResNet-50, 101, 152
-    **dict.fromkeys(["1a0047aa", "110c445d", "173b62eb"], TORCHVISION_V2),  # ResNeXt-50, 101 32x8d, 101 64x4d
-    **dict.fromkeys(["9ba9bcbe", "d733dc28"], TORCHVISION_V2),  # Wide ResNet-50, 101
-    "7ebf99e0": TORCHVISION_V2,  # MobileNet v2
+    **{entry.digest: entry.preprocessing for entry in PUBLISHED},
     "88682ab5": Preprocessing(mean=(0.48235, 0.45882, 0.40784), std=(1 / 255,) * 3),  # VGG-16 of Amdegroot
 }
 _HASHED = 400_000_000  # size limit of a renamed file; larger ones are not among these
@@ -37,6 +33,10 @@ CAFFE_SQUEEZENET = Preprocessing(
     mean=(104.006, 116.669, 122.679),
     std=(1.0,) * 3,
 )
+CAFFE_ALEXNET = replace(CAFFE_SQUEEZENET, resize=(256, 256), crop_rounding="down")
+CAFFE_VGG = Preprocessing(channels="bgr", scale=1.0, mean=(103.939, 116.779, 123.68), std=(1.0,) * 3)
+CAFFE_RESNET = replace(CAFFE_VGG, mean=(103.0626, 115.9029, 123.1516))  # the average of the authors' mean image
+KERAS_CAFFE, KERAS_TF, KERAS_TORCH = CAFFE_VGG, Preprocessing(mean=(0.5,) * 3, std=(0.5,) * 3), TORCHVISION
 
 
 def stated_preprocessing(file: WeightFile) -> Preprocessing | None:

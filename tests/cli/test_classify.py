@@ -88,7 +88,7 @@ def test_what_cannot_be_used_is_one_sentence(seqnets, words, tmp_path, extra, me
 
 
 def test_a_network_without_weights_or_preprocessing_is_refused(seqnets, words):
-    assert "needs --weights" in seqnets("classify", "--model", "lenet5", "images").err
+    assert "torchvision publishes no weights for 'lenet5'" in seqnets("classify", "--model", "lenet5", "images").err
     assert "the preprocessing of these weights is not known" in seqnets(*words[:-2], "images").err
     assert "--weights needs --model" in seqnets("classify", "--weights", "lenet.safetensors", "images").err
     assert "give --model NAME" in seqnets("classify", "images/a.png").err

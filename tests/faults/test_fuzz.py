@@ -27,7 +27,7 @@ from PIL import Image
 import seqnets as sn
 from seqnets import settings
 from seqnets.checkpoint import Checkpoint, Checkpoints
-from seqnets.cli.networks import _labels_beside, read_preprocessing
+from seqnets.cli.networks import read_preprocessing
 from seqnets.cli.sample import _prompt
 from seqnets.cli.verify import inspect
 from seqnets.data.archives import extract_archive
@@ -51,6 +51,7 @@ from seqnets.errors import UserError
 from seqnets.metrics.coco import read_results
 from seqnets.tasks import TASKS
 from seqnets.weights.files import read_weight_file
+from seqnets.weights.named import class_names
 from seqnets.weights.published import stated_preprocessing
 
 SECONDS, MEGABYTES = 10, 2048
@@ -235,7 +236,7 @@ def sharded(path):
 def weights_beside(path):
     (path.parent / "w.safetensors").write_bytes(safetensors())
     stated_preprocessing(read_weight_file(path.parent / "w.safetensors"))
-    return _labels_beside(path.parent / "w.safetensors")
+    return class_names(path.parent / "w.safetensors")
 
 
 def torch_file(zipped=True):

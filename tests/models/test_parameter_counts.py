@@ -40,7 +40,11 @@ TORCHVISION = {  # "num_params" of the weights' meta data, https://docs.pytorch.
 }
 ELSEWHERE = {
     "lenet5": 61_706,  # 156 + 2416 + 48120 + 10164 + 850, LeCun's layers with a full C3 and a linear output
-    "alexnet_2012": 60_965_224,  # Caffe's bvlc_alexnet and CaffeNet
+    **dict.fromkeys(["alexnet_2012", "alexnet_caffe", "caffenet"], 60_965_224),  # Caffe's bvlc_alexnet and CaffeNet
+    # Keras' tables less the biases before and the statistics of the batch norms; the same arrays as torchvision's
+    **dict.fromkeys(["resnet50_v1", "resnet50_caffe"], 25_636_712 - 26_560 - 53_120),
+    **dict.fromkeys(["resnet101_v1", "resnet101_caffe"], 44_707_176 - 52_672 - 105_344),
+    **dict.fromkeys(["resnet152_v1", "resnet152_caffe"], 60_419_944 - 75_712 - 151_424),
     "inception_v3": 23_834_568,  # torchvision without the auxiliary classifier
     "inception_v4": 42_679_816,  # timm results table: 42.68 M
     "resnet200": 64_673_832,  # timm results table: 64.67 M
@@ -51,6 +55,8 @@ ELSEWHERE = {
     "resnet110": 1_727_962,  # Huang et al. 2016 for the same network: 1.7 M
     "wide_resnet28_10": 36_479_194,  # Zagoruyko's README: 36.5 M
     "mobilenet_v1": 4_231_976,  # Keras: 4,253,864 less 21,888 that are not trained
+    "mobilenet_v1_same": 4_231_976,
+    "mobilenet_v2_same": 3_538_984 - 34_112,  # Keras, likewise
     "mobilenet_v1_050": 1_331_592,  # Keras: 1,342,536 less 10,944
     "mobilenet_v1_025": 470_072,  # Keras: 475,544 less 5,472
     "mobilenet_v2_140": 6_108_776,  # timm results table: 6.11 M

@@ -18,6 +18,7 @@ from seqnets.models.registry import create_model
 from seqnets.weights import load_weights, published, save_weights
 from seqnets.weights.convert import network_variables
 from seqnets.weights.published import CAFFE_SQUEEZENET, TORCHVISION, TORCHVISION_INCEPTION_V1
+from seqnets.weights.torchvision import TORCHVISION_V2
 
 SMALL = {"depths": (1, 2), "features": (3, 4), "grid": 2, "hidden_features": 5, "classes": 6}
 
@@ -187,7 +188,10 @@ def test_leaving_out_keeps_the_weights_a_network_has(tmp_path):
     [
         ({"leave_out": "head"}, "leave_out: neither the network nor the file has 'head'; the network has fc6, fc7, logits"),
         ({"leave_out": "fc"}, "leave_out: neither the network nor the file has 'fc'; the network has fc6, fc7, logits"),
-        ({"names": "huggingface"}, "there are no 'huggingface' names for this network; there are seqnets, timm, torchvision"),
+        (
+            {"names": "huggingface"},
+            r"there are no .huggingface. names for this network; there are caffe, keras, seqnets, timm",
+        ),
         ({"names": "timm"}, r"only in the network: pre_logits.fc1 \(our fc6.2\): bias \(5,\), weight \(5, 4, 2, 2\)"),
     ],
 )
@@ -397,5 +401,5 @@ def test_each_published_file_of_torchvision_has_the_resize_it_states(file, tmp_p
 def test_a_renamed_file_is_known_by_its_hash(tmp_path, monkeypatch):
     path = torch_file(tmp_path, "mine.pth", tensors_of(small_vgg(), tmp_path))
     digest = hashlib.sha256(path.read_bytes()).hexdigest()[:8]
-    monkeypatch.setitem(published._BY_DIGEST, digest, published.TORCHVISION_V2)
+    monkeypatch.setitem(published._BY_DIGEST, digest, TORCHVISION_V2)
     assert create_model("vgg11", weights=path, **SMALL).preprocessing.resize == 232

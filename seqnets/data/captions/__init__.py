@@ -1,4 +1,4 @@
-"""Images and what people wrote about them: files of every usual form, splits, and the public sets."""
+"""Images and what people wrote about them: files of every usual form, and splits."""
 
 from typing import TYPE_CHECKING
 
@@ -12,8 +12,6 @@ if TYPE_CHECKING:
     from seqnets.data.captions.forms import form_names as form_names
     from seqnets.data.captions.pictures import Absent as Absent
     from seqnets.data.captions.pictures import with_pictures as with_pictures
-    from seqnets.data.captions.public_sets import PUBLIC_SETS as PUBLIC_SETS
-    from seqnets.data.captions.public_sets import download as download
     from seqnets.data.captions.reading import read_captions as read_captions
     from seqnets.data.captions.reading import read_references as read_references
 
@@ -24,7 +22,6 @@ if not TYPE_CHECKING:  # a checker that sees `__getattr__` takes every name for 
             "caption_set": ["CaptionSet", "image_id", "image_ids"],
             "forms": ["FORMS", "form_names"],
             "pictures": ["Absent", "with_pictures"],
-            "public_sets": ["PUBLIC_SETS", "download"],
             "reading": ["read_captions", "read_references"],
         },
     )

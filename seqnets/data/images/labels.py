@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Mapping
+from importlib.resources import files
 from typing import Any
 
 from seqnets.decoders import json_value, read_text, reading
@@ -26,6 +27,19 @@ def read_labels(path: str | os.PathLike[str]) -> list[str]:
     """
     text = read_text(path, "the file of labels")
     return _from_json(text, path) if text.lstrip()[:1] in ("[", "{") else _lines(text, path)
+
+
+def imagenet_classes() -> list[str]:
+    """Return the names of ImageNet's 1,000 classes in their order, as torchvision spells them.
+
+    Example:
+        >>> imagenet_classes()[:3], len(imagenet_classes())
+        (['tench', 'goldfish', 'great white shark'], 1000)
+
+    References:
+        Russakovsky et al., "ImageNet Large Scale Visual Recognition Challenge", 2015.
+    """
+    return (files("seqnets.data.images") / "imagenet_classes.txt").read_text("utf-8").splitlines()
 
 
 def _lines(text: str, path: str | os.PathLike[str]) -> list[str]:

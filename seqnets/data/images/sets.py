@@ -16,6 +16,7 @@ from seqnets.data.images.array import error_of
 from seqnets.data.images.folder import ImageFile
 from seqnets.data.images.preprocessing import Preprocessing
 from seqnets.data.images.published import IMAGENET_MEAN, IMAGENET_STD
+from seqnets.data.public_sets import located, names_like
 from seqnets.data.read_ahead import read_ahead
 from seqnets.errors import UserError
 
@@ -116,7 +117,7 @@ def read_images(*sources: str | os.PathLike[str]) -> ImageSet:
     Args:
         sources: a folder with a folder of images for each class (or with train/, val/ and test/ of that kind); several
             such folders are combined. Or one folder of CIFAR's binary version, or of MNIST's (Fashion-MNIST's)
-            IDX files, plain or .gz. None for drawn shapes.
+            IDX files, plain or .gz; or mnist, fashion-mnist, cifar10 or cifar100, which are downloaded. None for drawn shapes.
 
     Raises:
         UserError: there is no such folder, nothing in it is known (the message says what was looked for), or no
@@ -135,9 +136,9 @@ def read_images(*sources: str | os.PathLike[str]) -> ImageSet:
 
 
 def _folder(source: str | os.PathLike[str]) -> Path:
-    path = Path(source)
+    path = Path(located(os.fspath(source), "images"))
     if not path.exists():
-        raise UserError(f"there is no folder '{path}'; check the path")
+        raise UserError(f"there is no folder '{path}'; check the path{names_like(os.fspath(source), 'images')}")
     if not path.is_dir():
         raise UserError(f"'{path}' is a file; give a folder with a folder of images for each class, or of CIFAR or MNIST files")
     return path

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
+from seqnets.data.public_sets import located, names_like
 from seqnets.decoders import reading, unpacked
 from seqnets.errors import UserError
 from seqnets.places import expanded_pattern
@@ -69,7 +70,7 @@ def opened(names: Sequence[str | os.PathLike[str]], in_memory: int, spool: Calla
     """Find all named texts, in order, and keep those that can be read only once.
 
     Args:
-        names: files, folders, globs, or "-" for standard input.
+        names: files, folders, globs, "-" for standard input, or names of public texts such as "tiny-shakespeare".
         in_memory: bytes up to which a pipe is held in memory; a longer one is copied to a temporary file.
         spool: gives the folder for temporary files.
 
@@ -144,7 +145,7 @@ def find(names: Iterable[str | os.PathLike[str]]) -> list[str]:
     Raises:
         UserError: as for `opened`.
     """
-    paths = [path for name in names for path in _expanded(expanded_pattern(os.fspath(name)))]
+    paths = [path for name in names for path in _expanded(located(expanded_pattern(os.fspath(name)), "text"))]
     seen: set[str] = set()
     for path in paths:
         place = path if path == "-" else os.path.realpath(path)
@@ -178,7 +179,8 @@ def _mode(name: str) -> int | None:
 
 def _globbed(pattern: str) -> list[str]:
     if not glob.has_magic(pattern):
-        raise UserError(f"there is no file or folder {pattern!r}; check the path (from '{os.getcwd()}')")
+        hint = names_like(pattern, "text")
+        raise UserError(f"there is no file or folder {pattern!r}; check the path (from '{os.getcwd()}'){hint}")
     matches = sorted(glob.glob(pattern, recursive=True), key=lambda match: match.split(os.sep))  # as in a folder
     # ** matches a folder and its files; the files alone are enough
     files = [match for match in matches if not os.path.isdir(match)]

@@ -26,7 +26,7 @@ class CaptionerConfig(CellConfig):
     encoder_layer: str = ""
     """The network's feature map to use, such as stage3; empty for its last map."""
     encoder_weights: str = ""
-    """File of the network's weights."""
+    """The network's weights: a file, torchvision-v1, torchvision-v2 or hf:OWNER/NAME; empty for the latest of torchvision."""
     image_size: Annotated[int, settings.WIDTH] = 64
     """Height and width of the images."""
     encoder_width: Annotated[int, settings.WIDTH] = 32

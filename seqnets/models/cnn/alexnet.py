@@ -1,4 +1,6 @@
-"""AlexNet in its two published shapes, and ZFNet, which improved the first layers after visualizing them.
+"""AlexNet in its published shapes, CaffeNet, and ZFNet, which improved the first layers after visualizing them.
+
+CaffeNet is AlexNet with the pooling before the normalization. Caffe's networks see 227 x 227 pixels and do not pad them.
 
 References:
     Krizhevsky, Sutskever and Hinton, "ImageNet classification with deep convolutional neural networks", 2012.
@@ -25,6 +27,7 @@ POOL = partial(MaxPool, 3, stride=2)
 CEIL_POOL = partial(MaxPool, 3, stride=2, rounding="ceil")
 NORM = partial(LocalResponseNorm, 5)
 C = ConvRow
+GROUPED = [C(384, 3, padding=1), C(384, 3, padding=1, groups=2), C(256, 3, padding=1, groups=2)]
 
 VARIANTS: dict[str, dict[str, Any]] = {
     "alexnet": {
@@ -38,10 +41,21 @@ VARIANTS: dict[str, dict[str, Any]] = {
         "stages": {
             "stem": [C(96, 11, stride=4, padding=2)],
             "stage1": [NORM, POOL, C(256, 5, padding=2, groups=2)],
-            "stage2": [
-                *(NORM, POOL, C(384, 3, padding=1)),
-                *(C(384, 3, padding=1, groups=2), C(256, 3, padding=1, groups=2)),
-            ],
+            "stage2": [NORM, POOL, *GROUPED],
+        },
+    },
+    "alexnet_caffe": {
+        "stages": {
+            "stem": [C(96, 11, stride=4)],
+            "stage1": [NORM, POOL, C(256, 5, padding=2, groups=2)],
+            "stage2": [NORM, POOL, *GROUPED],
+        },
+    },
+    "caffenet": {
+        "stages": {
+            "stem": [C(96, 11, stride=4)],
+            "stage1": [POOL, NORM, C(256, 5, padding=2, groups=2)],
+            "stage2": [POOL, NORM, *GROUPED],
         },
     },
     "zfnet": {
@@ -65,7 +79,7 @@ def alexnet(
     dtype: DTypeLike = jnp.float32,
     rngs: nnx.Rngs,
 ) -> ConvNet:
-    """Build an AlexNet for images of 224 x 224; others are averaged to the same grid before the dense layers.
+    """Build an AlexNet for images of 224 x 224 (227 x 227 for Caffe's); others are averaged to its grid before the dense layers.
 
     Args:
         classes: size of the logits; 0 for the pooled features in their place.

@@ -17,6 +17,7 @@ from seqnets.models.cnn.heads import pooled_head
 from seqnets.models.cnn.network import ConvNet
 from seqnets.nn.chain import Chain
 from seqnets.nn.conv_norm import ConvNorm
+from seqnets.ops.geometry import Padding
 
 
 class Separable(nnx.Module):
@@ -27,6 +28,7 @@ class Separable(nnx.Module):
         features: channels of y.
         stride: of the convolution over space.
         expansion: unused; accepted so that all blocks have the same arguments.
+        padding: of the convolution over space.
         rngs: `params` is used.
 
     Example:
@@ -34,8 +36,17 @@ class Separable(nnx.Module):
         (1, 4, 4, 8)
     """
 
-    def __init__(self, in_features: int, features: int, *, stride: int = 1, expansion: int = 1, rngs: nnx.Rngs):
-        self.depthwise = _depthwise(in_features, stride, rngs)
+    def __init__(
+        self,
+        in_features: int,
+        features: int,
+        *,
+        stride: int = 1,
+        expansion: int = 1,
+        padding: Padding = 1,
+        rngs: nnx.Rngs,
+    ):
+        self.depthwise = _depthwise(in_features, stride, padding, rngs)
         self.pointwise = ConvNorm(in_features, features, 1, activation=jax.nn.relu6, rngs=rngs)
 
     def __call__(self, x: jax.Array, *, train: bool = False, key: jax.Array | None = None) -> jax.Array:
@@ -51,6 +62,7 @@ class InvertedResidual(nnx.Module):
         features: channels of y.
         stride: of the convolution over space.
         expansion: factor by which the middle is wider; 1 leaves out the widening.
+        padding: of the convolution over space.
         rngs: `params` is used.
 
     Example:
@@ -58,11 +70,20 @@ class InvertedResidual(nnx.Module):
         (1, 4, 4, 8)
     """
 
-    def __init__(self, in_features: int, features: int, *, stride: int = 1, expansion: int = 6, rngs: nnx.Rngs):
+    def __init__(
+        self,
+        in_features: int,
+        features: int,
+        *,
+        stride: int = 1,
+        expansion: int = 6,
+        padding: Padding = 1,
+        rngs: nnx.Rngs,
+    ):
         inner = in_features * expansion
         widen = ConvNorm(in_features, inner, 1, activation=jax.nn.relu6, rngs=rngs)
         self.widen = widen if expansion > 1 else Chain([])
-        self.depthwise = _depthwise(inner, stride, rngs)
+        self.depthwise = _depthwise(inner, stride, padding, rngs)
         self.narrow = ConvNorm(inner, features, 1, activation=None, rngs=rngs)
         self.adds = stride == 1 and in_features == features
 
@@ -103,6 +124,8 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "mobilenet_v2": V2,
     "mobilenet_v2_140": {**V2, "width": 1.4},
     "mobilenet_v2_050": {**V2, "width": 0.5},
+    "mobilenet_v1_same": {**V1, "padding": "SAME"},
+    "mobilenet_v2_same": {**V2, "padding": "SAME"},
 }
 
 
@@ -115,6 +138,7 @@ def mobilenet(
     width: float = 1.0,
     last_features: int = 0,
     dropout: float = 0.001,
+    padding: Padding = 1,
     dtype: DTypeLike = jnp.float32,
     rngs: nnx.Rngs,
 ) -> ConvNet:
@@ -128,6 +152,7 @@ def mobilenet(
         width: scales all features, rounded to multiples of 8.
         last_features: of a 1 x 1 convolution before the classifier; 0 for none. It is never scaled down.
         dropout: rate before the classifier.
+        padding: of the 3 x 3 convolutions; "SAME" is that of TensorFlow and Keras, whose strides begin at the first pixel.
         dtype: of the arithmetic.
         rngs: `params` is used.
 
@@ -139,13 +164,13 @@ def mobilenet(
     """
     before = round_features(32 * width)
     layers: dict[str, nnx.Module] = {
-        "stem": ConvNorm(in_channels, before, 3, stride=2, padding=1, activation=jax.nn.relu6, rngs=rngs)
+        "stem": ConvNorm(in_channels, before, 3, stride=2, padding=padding, activation=jax.nn.relu6, rngs=rngs)
     }
     for number, stage in enumerate(stages, 1):
         chain, features = Chain([]), round_features(stage.features * width)
         for position in range(stage.blocks):
             stride = 1 if position else stage.stride
-            chain.append(block(before, features, stride=stride, expansion=stage.expansion, rngs=rngs))
+            chain.append(block(before, features, stride=stride, expansion=stage.expansion, padding=padding, rngs=rngs))
             before = features
         layers[f"stage{number}"] = chain
     if last_features:
@@ -167,5 +192,5 @@ def round_features(features: float) -> int:
     return rounded + 8 if rounded < 0.9 * features else rounded
 
 
-def _depthwise(features: int, stride: int, rngs: nnx.Rngs) -> ConvNorm:
-    return ConvNorm(features, features, 3, stride=stride, padding=1, groups=features, activation=jax.nn.relu6, rngs=rngs)
+def _depthwise(features: int, stride: int, padding: Padding, rngs: nnx.Rngs) -> ConvNorm:
+    return ConvNorm(features, features, 3, stride=stride, padding=padding, groups=features, activation=jax.nn.relu6, rngs=rngs)

@@ -57,7 +57,7 @@ class PadFeatures(nnx.Module):
 
     def __call__(self, x: jax.Array, *, train: bool = False, key: jax.Array | None = None) -> jax.Array:
         """Map [B, H, W, C] to [B, H / stride, W / stride, C + extra]."""
-        x = x[:, :: self.stride, :: self.stride]
+        x = jax.lax.slice(x, (0,) * 4, x.shape, (1, self.stride, self.stride, 1))
         return jnp.pad(x, ((0, 0), (0, 0), (0, 0), (self.before, self.after)))
 
 
@@ -69,6 +69,17 @@ def imagenet_stem(in_channels: int, features: int, *, rngs: nnx.Rngs) -> Chain:
         (1, 8, 8, 8)
     """
     return Chain([ConvNorm(in_channels, features, 7, stride=2, padding=3, rngs=rngs), MaxPool(3, stride=2, padding=1)])
+
+
+def caffe_stem(in_channels: int, features: int, *, rngs: nnx.Rngs) -> Chain:
+    """Make the stem of the authors' Caffe networks, whose pooling has no padding and hangs over the far edges.
+
+    Example:
+        >>> jax.eval_shape(lambda: caffe_stem(3, 8, rngs=nnx.Rngs(0))(jnp.ones((1, 32, 32, 3)))).shape
+        (1, 8, 8, 8)
+    """
+    pool = MaxPool(3, stride=2, rounding="ceil")
+    return Chain([ConvNorm(in_channels, features, 7, stride=2, padding=3, rngs=rngs), pool])
 
 
 def cifar_stem(in_channels: int, features: int, *, rngs: nnx.Rngs) -> Chain:
@@ -165,6 +176,7 @@ class Bottleneck(nnx.Module):
         shortcut: makes the shortcut.
         groups: of the 3 x 3 convolution.
         group_width: features of a group where `features` is 64.
+        stride_first: the first 1 x 1 convolution strides in place of the 3 x 3.
         rngs: `params` is used.
 
     Example:
@@ -182,12 +194,14 @@ class Bottleneck(nnx.Module):
         shortcut: Shortcut = projection_shortcut,
         groups: int = 1,
         group_width: int = 64,
+        stride_first: bool = False,
         rngs: nnx.Rngs,
     ):
         inner, out = features * group_width // 64 * groups, 4 * features
-        self.conv1 = Conv(in_features, inner, 1, use_bias=False, rngs=rngs)
+        first, second = (stride, 1) if stride_first else (1, stride)
+        self.conv1 = Conv(in_features, inner, 1, stride=first, use_bias=False, rngs=rngs)
         self.norm1 = BatchNorm(inner, rngs=rngs)
-        self.conv2 = Conv(inner, inner, 3, stride=stride, padding=1, groups=groups, use_bias=False, rngs=rngs)
+        self.conv2 = Conv(inner, inner, 3, stride=second, padding=1, groups=groups, use_bias=False, rngs=rngs)
         self.norm2 = BatchNorm(inner, rngs=rngs)
         self.conv3 = Conv(inner, out, 1, use_bias=False, rngs=rngs)
         self.norm3 = BatchNorm(out, rngs=rngs)

@@ -2,7 +2,8 @@
 
 References:
     He, Zhang, Ren and Sun, "Deep residual learning for image recognition", 2016; the bottleneck strides in its 3 x 3
-    convolution, as all published weights do (v1.5).
+    convolution, as torch's weights do (v1.5). Those called `_v1` stride in the first 1 x 1, as Keras' weights do, and those
+    called `_caffe` have the pooling of the authors' own weights as well.
     Xie et al., "Aggregated residual transformations for deep neural networks", 2017.
     Zagoruyko and Komodakis, "Wide residual networks", 2016.
     Huang et al., "Deep networks with stochastic depth", 2016.
@@ -22,6 +23,7 @@ from seqnets.models.cnn.residual import (
     BasicBlock,
     Bottleneck,
     Shortcut,
+    caffe_stem,
     cifar_stem,
     imagenet_stem,
     padded_shortcut,
@@ -31,14 +33,16 @@ from seqnets.models.cnn.residual import (
 from seqnets.nn.chain import Chain
 
 SMALL = {"stem": cifar_stem, "classes": 10}
+DEPTHS = {"resnet50": (3, 4, 6, 3), "resnet101": (3, 4, 23, 3), "resnet152": (3, 8, 36, 3)}
+V1 = {"block": partial(Bottleneck, stride_first=True)}
 CIFAR = {"block": BasicBlock, "features": 16, "shortcut": padded_shortcut, **SMALL}
 
 VARIANTS: dict[str, dict[str, Any]] = {
     "resnet18": {"depths": (2, 2, 2, 2), "block": BasicBlock},
     "resnet34": {"depths": (3, 4, 6, 3), "block": BasicBlock},
-    "resnet50": {"depths": (3, 4, 6, 3)},
-    "resnet101": {"depths": (3, 4, 23, 3)},
-    "resnet152": {"depths": (3, 8, 36, 3)},
+    **{name: {"depths": depths} for name, depths in DEPTHS.items()},
+    **{f"{name}_v1": {"depths": depths, **V1} for name, depths in DEPTHS.items()},
+    **{f"{name}_caffe": {"depths": depths, **V1, "stem": caffe_stem} for name, depths in DEPTHS.items()},
     "resnet200": {"depths": (3, 24, 36, 3)},
     "wide_resnet50_2": {"depths": (3, 4, 6, 3), "block": partial(Bottleneck, group_width=128)},
     "wide_resnet101_2": {"depths": (3, 4, 23, 3), "block": partial(Bottleneck, group_width=128)},
@@ -76,7 +80,7 @@ def resnet(
         depths: blocks of each stage.
         block: makes a block: `BasicBlock`, `Bottleneck`, or one of them with its groups set.
         features: of the stem and of the first stage's blocks.
-        stem: makes the first layers: `imagenet_stem` or `cifar_stem`.
+        stem: makes the first layers: `imagenet_stem`, `caffe_stem` or `cifar_stem`.
         shortcut: makes the shortcut of a block.
         drop_path: rate of stochastic depth at the last block, falling linearly to the first.
         dtype: of the arithmetic.

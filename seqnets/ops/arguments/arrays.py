@@ -127,11 +127,8 @@ def is_real(dtype: Any) -> bool:
 
 
 def broadcasts(shape: tuple[int, ...], to: tuple[int, ...]) -> bool:
-    """Return whether one shape broadcasts to another."""
-    try:
-        return np.broadcast_shapes(shape, to) == to
-    except ValueError:
-        return False
+    """Return whether one shape broadcasts to another; sizes may be symbolic, which NumPy does not take."""
+    return len(shape) <= len(to) and all(size in (1, want) for size, want in zip(reversed(shape), reversed(to)))
 
 
 def broadcast(array: Array, shape: tuple[int, ...]) -> Array:

@@ -12,14 +12,12 @@ from seqnets.errors import UserError
 from seqnets.models.captioner.config import PRESETS, CaptionerConfig, preset
 from seqnets.tasks.captioner.learning import CaptionLearning
 from seqnets.tasks.recipe import Recipe, Tell, counted
+from seqnets.tasks.starting_weights import OWN_ENCODERS, named_encoder
 from seqnets.train.config import TrainConfig
 
 if TYPE_CHECKING:
     from seqnets.run import Run
     from seqnets.tasks.captioner.task import CaptionerTask
-
-
-_OWN_ENCODERS = ("small", "features")
 
 
 @dataclass(frozen=True)
@@ -54,7 +52,7 @@ def make(config: CaptionerRunConfig, tell: Tell) -> "CaptionerTask":
     from seqnets.tasks.captioner.sources import drawn_scenes, photographs, read_word_vectors, scene_captioner
     from seqnets.tasks.captioner.task import CaptionerTask
 
-    rngs = nnx.Rngs(config.train.seed)
+    rngs, config = nnx.Rngs(config.train.seed), with_public_set(config, tell)
     if bool(config.images) != bool(config.captions):
         beside = " (if a .txt stands beside each picture, give the same folder twice)"
         raise UserError(f"--images and --captions belong together; give both{beside}, or neither for drawn scenes")
@@ -70,6 +68,17 @@ def make(config: CaptionerRunConfig, tell: Tell) -> "CaptionerTask":
     if config.data.word_vectors:
         read_word_vectors(model, config.data.word_vectors, tell)
     return CaptionerTask(model, splits, config.learning)
+
+
+def with_public_set(config: CaptionerRunConfig, tell: Tell) -> CaptionerRunConfig:
+    """Return the settings with the paths of a public set whose name stands for the captions."""
+    from seqnets.data.public_sets import download, is_public_set
+
+    if not isinstance(config.captions, str) or not is_public_set(config.captions, "captions"):
+        return config
+    found = download(config.captions, tell=tell)
+    lists = {} if config.data.split_lists or not found.lists else {"data": {"split_lists": str(found.lists)}}
+    return settings.replaced(config, {"images": config.images or str(found.data), "captions": str(found.captions), **lists})
 
 
 def as_settings(given: Mapping[str, Any]) -> dict[str, Any]:
@@ -90,9 +99,9 @@ def completed(config: CaptionerRunConfig) -> CaptionerRunConfig:
         >>> completed(settings.replaced(RECIPE.default(), {"model": {"encoder": "squeezenet1_1"}})).train.freeze
         ('encoder',)
     """
-    if config.model.encoder in _OWN_ENCODERS:
+    if config.model.encoder in OWN_ENCODERS:
         return config
-    train = config.train
+    config, train = settings.replaced(config, {"model": named_encoder(config.model)}), config.train
     if config.learning.finetune_after:
         slow = (f"encoder={config.learning.finetune_rate}", *train.rate_multipliers)
         return settings.replaced(config, {"train": {"rate_multipliers": slow}})
@@ -101,7 +110,7 @@ def completed(config: CaptionerRunConfig) -> CaptionerRunConfig:
 
 def shown_captions(run: "Run", config: CaptionerRunConfig) -> list[str]:
     """Return figures and captions of held-out drawn scenes, with a picture of attention; nothing for photographs."""
-    if config.images:
+    if config.captions:
         return []
     from seqnets.tasks.captioner.held_out import scene_lines
 
@@ -116,10 +125,14 @@ def commands(config: CaptionerRunConfig) -> list[str]:
 
 RECIPE = Recipe(
     config=CaptionerRunConfig,
-    usage="--images DIR --captions FILE",
+    usage="--images DIR --captions FILE | --captions NAME",
     words={
         "--images": {"metavar": "DIR", "help": "folder of the images; none for drawn scenes"},
-        "--captions": {"metavar": "FILE", "nargs": "+", "help": f"their captions: {form_names()}; or several files"},
+        "--captions": {
+            "metavar": "FILE",
+            "nargs": "+",
+            "help": f"their captions: {form_names()}; or several files; or flickr8k, coco-val2017 etc. without --images",
+        },
         "--preset": {"choices": tuple(PRESETS), "metavar": "|".join(PRESETS), "help": "a published shape [sat-soft]"},
     },
     source="captions",

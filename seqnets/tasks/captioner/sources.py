@@ -25,6 +25,7 @@ from seqnets.models.captioner import Captioner, CaptionerConfig
 from seqnets.models.captioner.encoder import Backbone
 from seqnets.models.extractor import known_preprocessing
 from seqnets.models.registry import create_model
+from seqnets.weights.torchvision import LATEST
 
 HELD_OUT_SCENES = 500
 Splits = dict[str, CaptionedImages]
@@ -91,7 +92,7 @@ def photographs(
     tell(f"vocabulary: {vocabulary}")
     if config.encoder == "small":
         return _from_pixels(Captioner(vocabulary, config, rngs=rngs), found)
-    network = create_model(config.encoder, weights=config.encoder_weights, rngs=rngs)
+    network = create_model(config.encoder, weights=config.encoder_weights or LATEST, rngs=rngs)
     rule = known_preprocessing(network)
     if rule.image_size is None or rule.image_size[0] != rule.image_size[1]:
         raise UserError(f"a captioner needs square images of one size; the rule of {config.encoder} leaves {rule.image_size}")
@@ -105,8 +106,6 @@ def photographs(
 def _check_encoder(config: CaptionerConfig) -> None:
     if config.encoder == "features":
         raise UserError("model.encoder 'features' is for arrays in Python; name the network, whose features are stored once")
-    if config.encoder != "small" and not config.encoder_weights:
-        raise UserError(f"model.encoder {config.encoder!r} is useless without its weights; give --model.encoder-weights FILE")
 
 
 def _from_pixels(model: Captioner, found: CaptionSet) -> tuple[Captioner, Splits]:

@@ -7,6 +7,7 @@ from seqnets import settings
 from seqnets.data.images.config import ImageConfig
 from seqnets.models.classifier_config import ClassifierConfig
 from seqnets.tasks.recipe import Recipe, Tell
+from seqnets.tasks.starting_weights import with_version
 from seqnets.train.config import TrainConfig
 
 if TYPE_CHECKING:
@@ -63,6 +64,11 @@ def make(config: ClassifierRunConfig, tell: Tell) -> "ClassifierTask":
     return ClassifierTask(model, images, config.data, describes=config.model, label_smoothing=smoothing, tell=tell)
 
 
+def completed(config: ClassifierRunConfig) -> ClassifierRunConfig:
+    """Return the settings with the version of published weights."""
+    return settings.replaced(config, {"model": {"weights": with_version(config.model.name, config.model.weights)}})
+
+
 def measured(run: "Run", config: ClassifierRunConfig) -> list[str]:
     """Return the figures of the held-out splits and the classes most often confused."""
     from seqnets.data.images.sets import read_images
@@ -79,7 +85,7 @@ RECIPE = Recipe.of_files(
     "images",
     metavar="DATA",
     help="a folder with a folder of images for each class (or train/, val/, test/ with such folders), CIFAR's binary "
-    "files, or MNIST's idx files; none for drawn shapes",
+    "files, or MNIST's idx files; or mnist, fashion-mnist, cifar10, cifar100; none for drawn shapes",
     config=ClassifierRunConfig,
     without="shapes",
     suffix="-classifier",
@@ -87,4 +93,5 @@ RECIPE = Recipe.of_files(
     shown=measured,
     commands=lambda config: ["seqnets classify {run} IMAGES"],
     paths=("model.weights",),
+    completed=completed,
 )

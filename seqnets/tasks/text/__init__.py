@@ -157,7 +157,8 @@ def commands(config: TextRunConfig) -> list[str]:
 RECIPE = Recipe.of_files(
     "corpus",
     metavar="CORPUS",
-    help="files (also .gz), folders, globs, or - for standard input; none for the source of Python's standard library",
+    help="files (also .gz), folders, globs, - for standard input, or tiny-shakespeare, sonnets or names; none for the source of "
+    "Python's standard library",
     config=TextRunConfig,
     usage="CORPUS ... [--items lines]",
     words={

@@ -1,9 +1,9 @@
-"""DenseNet: torchvision and timm, and the names with an extra dot in torchvision's published files."""
+"""DenseNet: torchvision and timm, the names with an extra dot in torchvision's published files, and Keras."""
 
 from dataclasses import replace
 
-from seqnets.weights.naming import Naming, Rule, nested, rules
-from seqnets.weights.published import TORCHVISION
+from seqnets.weights.naming import Naming, Rule, keras, nested, rules
+from seqnets.weights.published import KERAS_TORCH, TORCHVISION
 
 LAYERS = {"stage1.{i}": "features.denseblock1.denselayer{i+1}", "stage{s}.{i}": "features.denseblock{s}.denselayer{i}"}
 PARTS = {"norm{n}": "norm{n}", "conv{n}": "conv{n}"}
@@ -16,6 +16,17 @@ REST = {
     "stage{s}.{last}": "features.norm5",
     "logits": "classifier",
 }
+KERAS_LAYERS = {"stage1.{i}": "conv2_block{i+1}", "stage{s}.{i}": "conv{s+1}_block{i}"}
+KERAS_PARTS = {"norm{n}": "{n-1}_bn", "conv{n}": "{n}_conv"}
+KERAS_REST = {
+    "stem.0.conv": "conv1_conv",
+    "stem.0.norm": "conv1_bn",
+    "stage{s}.0.norm": "pool{s}_bn",
+    "stage{s}.0.conv": "pool{s}_conv",
+    "stage{s}.{last}": "bn",
+    "logits": "predictions",
+}
+KERAS = {f"{o}.{i}": f"{KERAS_LAYERS[o]}_{KERAS_PARTS[i]}" for o in KERAS_LAYERS for i in KERAS_PARTS}
 
 
 def _names(parts: dict[str, str]) -> tuple[Rule, ...]:
@@ -28,4 +39,5 @@ NAMINGS = (
     _torchvision,
     replace(_torchvision, source="timm", preprocessing=None),
     replace(_torchvision, rules=_names(OLD_PARTS)),
+    keras(rules(KERAS | KERAS_REST), epsilon=1.001e-5, preprocessing=KERAS_TORCH),
 )

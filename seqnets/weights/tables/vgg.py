@@ -1,9 +1,12 @@
-"""VGG, with and without batch norm: torchvision, and timm, which keeps the dense layers as convolutions."""
+"""VGG: torchvision and timm (which keeps the dense layers as convolutions); without batch norm also Keras and Caffe."""
 
-from seqnets.weights.naming import Naming, Rule, rules
-from seqnets.weights.published import TORCHVISION
+from seqnets.weights.naming import Naming, Rule, caffe, keras, rules
+from seqnets.weights.published import CAFFE_VGG, KERAS_CAFFE, TORCHVISION
 
 FEATURES = rules({"stage{s}.{i}": "features.{at}"})
+
+# without norms every second layer is a convolution, and every stage but the first begins with a pooling
+PLACES = {f"stage{s}.{2 * c - 2 + (s > 1)}": (s, c) for s in range(1, 6) for c in range(1, 5)}
 
 NAMINGS = (
     Naming(
@@ -23,5 +26,20 @@ NAMINGS = (
             Rule("fc7.1", "pre_logits.fc2", convolution=True),
             *rules({"logits": "head.fc"}),
         ),
+    ),
+    keras(
+        rules(
+            {ours: f"block{s}_conv{c}" for ours, (s, c) in PLACES.items()}
+            | {"fc6.2": "fc1", "fc7.1": "fc2", "logits": "predictions"}
+        ),
+        preprocessing=KERAS_CAFFE,
+    ),
+    caffe(
+        (
+            *rules({ours: f"conv{s}_{c}" for ours, (s, c) in PLACES.items()}),
+            Rule("fc6.2", "fc6", flattens="pool.1"),
+            *rules({"fc7.1": "fc7", "logits": "fc8"}),
+        ),
+        preprocessing=CAFFE_VGG,
     ),
 )
