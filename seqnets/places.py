@@ -3,6 +3,7 @@
 import dataclasses
 import glob
 import os
+import shlex
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,13 +11,15 @@ from typing import Any, TypeVar
 
 Record = TypeVar("Record")
 
+IS_WINDOWS = os.name == "nt"
 _USER = os.getuid() if hasattr(os, "getuid") else 0  # Windows has no user numbers, and a temporary folder for each user
 
 
 def user_cache(environment: Mapping[str, str] | None = None) -> Path:
-    """Return the cache folder: $SEQNETS_CACHE, or seqnets in $XDG_CACHE_HOME or ~/.cache.
+    r"""Return the cache folder: $SEQNETS_CACHE, or the one where the system keeps caches.
 
-    Without any of these and without a home, it is inside the system's temporary folder.
+    That is `seqnets` in $XDG_CACHE_HOME or ~/.cache on Linux, ~/Library/Caches/seqnets on macOS, and
+    %LOCALAPPDATA%\seqnets\Cache on Windows. Without a home, it is inside the system's temporary folder.
 
     Example:
         >>> user_cache({"SEQNETS_CACHE": "/scratch/seqnets"}).as_posix()
@@ -25,8 +28,13 @@ def user_cache(environment: Mapping[str, str] | None = None) -> Path:
     environment = os.environ if environment is None else environment
     if chosen := environment.get("SEQNETS_CACHE"):
         return Path(os.path.expanduser(chosen))
-    base = os.path.expanduser(environment.get("XDG_CACHE_HOME") or "~/.cache")
-    return _temporary() if base.startswith("~") else Path(base) / "seqnets"
+    import platformdirs
+
+    try:
+        folder = platformdirs.user_cache_path("seqnets", appauthor=False)
+    except RuntimeError:  # there is no home; older versions return a path with ~
+        return _temporary()
+    return folder if folder.is_absolute() else _temporary()
 
 
 def cache_folder(name: str) -> Path:
@@ -55,8 +63,8 @@ def expanded_pattern(name: str) -> str:
     whole = os.path.expanduser(name)
     if whole == name or os.path.lexists(whole) or not glob.has_magic(name):
         return whole
-    home, separator, rest = name.partition("/")
-    return glob.escape(os.path.expanduser(home)) + separator + rest
+    home = Path(name).parts[0]
+    return glob.escape(os.path.expanduser(home)) + name[len(home) :]
 
 
 def absolute_pattern(name: str) -> str:
@@ -102,11 +110,25 @@ def _at_home(value: Any) -> Any:
     return expanded_pattern(value) if isinstance(value, str) and value.startswith("~") else value
 
 
+def quoted(word: str) -> str:
+    """Return a word of a command as the shell of this system reads it.
+
+    Example:
+        >>> quoted("runs/novel")
+        'runs/novel'
+    """
+    if not IS_WINDOWS:
+        return shlex.quote(word)
+    from subprocess import list2cmdline
+
+    return list2cmdline([word])
+
+
 def is_usable(folder: Path) -> bool:
     """Return whether a folder, made if needed, is writable and, inside the system's temporary folder, can be trusted.
 
     Example:
-        >>> is_usable(Path("/proc/no/such"))
+        >>> is_usable(Path(__file__) / "below a file")
         False
     """
     shared = _temporary()

@@ -33,7 +33,7 @@ def homeless(monkeypatch, tmp_path):
 
 def test_the_cache_is_where_the_variables_say(home, monkeypatch):
     assert user_cache() == home / ".cache" / "seqnets"
-    monkeypatch.setenv("XDG_CACHE_HOME", "~/x")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(home / "x"))
     assert user_cache() == home / "x" / "seqnets"
     monkeypatch.setenv("SEQNETS_CACHE", "~/c")
     assert user_cache() == home / "c"

@@ -5,9 +5,17 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from types import FrameType
+from typing import Any
 
 _SEQNETS = [sys.executable, "-m", "seqnets.cli"]
 ENDED = {0, 2, 3, 130, 143}  # done, bad input, diverged, stopped: a restart would change nothing
+
+# a separate group: Ctrl-C then reaches the process only through us; a second one would mean "exit immediately"
+_APART: dict[str, Any] = {"start_new_session": True}
+_PASSED_ON: dict[int, int] = {}
+if sys.platform == "win32":  # where a separate group has Ctrl-C turned off, and SIGTERM would end it at once
+    _APART = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}
+    _PASSED_ON = dict.fromkeys((signal.SIGINT, signal.SIGTERM), signal.CTRL_BREAK_EVENT)
 
 
 def supervise(words: Sequence[str], restarts: int) -> int:
@@ -42,13 +50,12 @@ def train_aside(words: Sequence[str]) -> int:
 
 
 def _run(command: list[str], stdout: int | None = None) -> int:
-    # a separate group: Ctrl-C then reaches it only through us; a second one would mean "exit immediately"
-    process = subprocess.Popen(command, start_new_session=True, stdout=stdout)
+    process = subprocess.Popen(command, stdout=stdout, **_APART)
     asked: list[int] = []
 
     def pass_on(number: int, frame: FrameType | None) -> None:
         asked.append(number)
-        process.send_signal(number)
+        process.send_signal(_PASSED_ON.get(number, number))
 
     before = {number: signal.signal(number, pass_on) for number in (signal.SIGINT, signal.SIGTERM)}
     try:

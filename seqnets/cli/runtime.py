@@ -15,6 +15,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from seqnets.errors import UserError
+from seqnets.machine import processor
 from seqnets.places import is_usable, user_cache
 
 # Unknown names with the prefix xla_ are ignored by XLA, so that this never stops an older, newer or GPU build from starting.
@@ -115,7 +116,7 @@ def _quiet() -> dict[str, str]:
 def _threads() -> dict[str, str]:
     """Return the container's quota of cores, which XLA ignores: more threads than that only wait for each other."""
     try:
-        quota, period = _CPU_QUOTA.read_text().split()
+        quota, period = _CPU_QUOTA.read_text("utf-8").split()
         return {"NPROC": str(max(1, math.ceil(int(quota) / int(period))))}
     except (OSError, ValueError):  # no cgroup, or no quota ("max")
         return {}
@@ -124,7 +125,7 @@ def _threads() -> dict[str, str]:
 def _compilation_cache(environment: Mapping[str, str]) -> dict[str, str]:
     if environment.get("SEQNETS_COMPILATION_CACHE", "").lower() in _CACHE_OFF:
         return {"JAX_ENABLE_COMPILATION_CACHE": "false"}
-    folder = user_cache(environment) / "compiled" / f"{version('jaxlib')}-{_processor()}"
+    folder = user_cache(environment) / "compiled" / f"{version('jaxlib')}-{hashlib.sha256(processor().encode()).hexdigest()[:12]}"
     if not is_usable(folder):  # a read-only home: compile again each time
         return {}
     return {
@@ -132,13 +133,3 @@ def _compilation_cache(environment: Mapping[str, str]) -> dict[str, str]:
         "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
         "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "0",
     }
-
-
-def _processor() -> str:
-    """Return the kind of processor: its compiled code may not run on another machine that shares the home folder."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-        features = next(line for line in lines if line.startswith(("flags", "Features")))
-    except (OSError, StopIteration):
-        features = platform.processor()
-    return f"{platform.machine()}-{hashlib.sha256(features.encode()).hexdigest()[:8]}"

@@ -2,13 +2,12 @@
 
 import argparse
 import difflib
-import shlex
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, get_args
 
-from seqnets import settings
+from seqnets import places, settings
 from seqnets.cli import runtime
 from seqnets.cli.options import add_settings, chosen
 from seqnets.cli.parser import Parser
@@ -315,7 +314,7 @@ def _refuse_runs(given: Mapping[str, Any]) -> None:
         for path in [value] if isinstance(value, str) else value if isinstance(value, list | tuple) else []:
             file = _settings_file(path) if isinstance(path, str) else Path()
             if _is_of_run(file):
-                advice = f"to continue the run: `seqnets train --config {shlex.quote(str(file))}`"
+                advice = f"to continue the run: `seqnets train --config {places.quoted(str(file))}`"
                 raise UserError(f"'{path}' belongs to a run and is not data; {advice}")
 
 

@@ -2,10 +2,10 @@
 
 import argparse
 import os
-import shlex
 from collections.abc import Callable
 from typing import Any
 
+from seqnets import places
 from seqnets.cli import runtime
 from seqnets.cli.parser import Parser
 from seqnets.errors import UserError
@@ -84,5 +84,5 @@ def wrong_run(directory: str | os.PathLike[str], task: str, *wanted: str) -> Use
     """
     trained = f"a run of `seqnets train {task}`" if task in TASKS else f"a run of another task, {task!r}"
     fits = task in TASKS and task not in wanted
-    try_this = f"try `seqnets {TASKS[task].use.format(run=shlex.quote(str(directory)))}`, or " if fits else ""
+    try_this = f"try `seqnets {TASKS[task].use.format(run=places.quoted(str(directory)))}`, or " if fits else ""
     return UserError(f"'{directory}' is {trained}; {try_this}give a run of `seqnets train {'|'.join(wanted)}`")

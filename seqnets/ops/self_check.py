@@ -79,7 +79,7 @@ def check(backend: str, recurrence: Recurrence = LSTM) -> str | None:
 def _remembered(backend: str, recurrence: Recurrence) -> str | None:
     name, known = f"check-{_fingerprint(backend, recurrence)}.json", {}
     with suppress(OSError, ValueError):
-        known = json.loads((cache_folder("native") / name).read_text())
+        known = json.loads((cache_folder("native") / name).read_text("utf-8"))
     if isinstance(known, dict) and "difference" in known:
         return known["difference"]
     found = check(backend, recurrence)

@@ -1,6 +1,5 @@
 """The data that `seqnets train TASK` needs about a task: the package of each task has one `Recipe`."""
 
-import shlex
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
@@ -147,7 +146,7 @@ class Recipe:
     def closing(self, run: "Run", config: Any, task: "Task") -> str:
         """Return the closing report of training: previews, the best figures, the run's folder, and commands to try next."""
         figures = dict.fromkeys([task.objective, *self.figures.split()]) if self.figures else {}
-        folder = shlex.quote(str(run.directory))
+        folder = places.quoted(str(run.directory))
         return "\n".join([
             *self.shown(run, config),
             *best_figures(run.metrics, list(figures), maximize=task.maximize),
@@ -164,7 +163,7 @@ def predictions(files: Sequence[str], example: str) -> list[str]:
         ["seqnets predict {run} --text 'the 3rd of May 2031'", 'seqnets predict {run} FILE']
     """
     text = "your own text" if files else example
-    return [f"seqnets predict {{run}} --text {shlex.quote(text)}", "seqnets predict {run} FILE"]
+    return [f"seqnets predict {{run}} --text {places.quoted(text)}", "seqnets predict {run} FILE"]
 
 
 def _absolute(path: str) -> str:

@@ -1,7 +1,6 @@
 """The run folder during training; runs without a folder are in in_memory.py."""
 
 import contextlib
-import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from seqnets import manifest
 from seqnets.checkpoint import Checkpoint, Checkpoints
 from seqnets.errors import UserError
 from seqnets.files import json_text, remove_leftovers
+from seqnets.locks import is_held, only_process
 from seqnets.named_arrays import host_arrays, replace_arrays
 from seqnets.run import (
     CHECKPOINTS,
@@ -71,7 +71,8 @@ class InFolder:
             check_unchanged(directory, self.description, config)
         self._trackers = makers(config.every_tracker)
         directory.mkdir(parents=True, exist_ok=True)
-        self._undo.enter_context(_locked(directory))
+        busy = f"another process is training in '{directory}'; wait for it, or give another folder"
+        self._undo.enter_context(only_process(directory / LOCK, busy))
         remove_leftovers(directory)
         self._write_description(task, settings)
         self._checkpoints = self._undo.enter_context(Checkpoints(directory / CHECKPOINTS, config.keep, tell))
@@ -242,37 +243,9 @@ def as_toml(value: Any) -> Any:
     return "none" if value is None else value
 
 
-@contextlib.contextmanager
-def _locked(directory: Path):
-    try:
-        import fcntl
-    except ImportError:  # Windows has no such lock
-        yield
-        return
-    handle = os.open(directory / LOCK, os.O_CREAT | os.O_RDWR, 0o644)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        yield
-    except BlockingIOError:
-        raise UserError(f"another process is training in '{directory}'; wait for it, or give another folder") from None
-    finally:
-        os.close(handle)
-
-
 def is_locked(directory: Path) -> bool:
-    """Return whether a process is training in a run folder; False where the system has no such locks."""
-    if not (directory / LOCK).is_file():
-        return False
-    try:
-        import fcntl
-
-        with open(directory / LOCK) as file:  # shared, so that two readers do not see each other
-            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except (ImportError, PermissionError):
-        return False
-    except BlockingIOError:
-        return True
-    return False
+    """Return whether a process is training in a run folder; False where that cannot be found out."""
+    return is_held(directory / LOCK)
 
 
 def _guarded(write: Callable[..., None], *words: Any) -> None:

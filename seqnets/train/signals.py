@@ -1,4 +1,7 @@
-"""Handles SIGINT and SIGTERM: the first signal asks the loop to save and exit, a second one exits immediately."""
+"""Handles SIGINT and SIGTERM: the first signal asks the loop to save and exit, a second one exits immediately.
+
+Windows has SIGBREAK as well (Ctrl-Break, and what reaches a process of another group); it counts as SIGINT.
+"""
 
 import contextlib
 import os
@@ -11,8 +14,19 @@ from collections.abc import Iterator
 from types import FrameType
 from typing import Any
 
-SIGNALS = (signal.SIGINT, signal.SIGTERM)
+_BREAK = getattr(signal, "SIGBREAK", signal.SIGINT)
+SIGNALS = tuple(dict.fromkeys((signal.SIGINT, signal.SIGTERM, _BREAK)))
 PATIENCE_S = 4.5
+
+
+def exit_code(number: int) -> int:
+    """Return the exit code of a process that a signal stopped.
+
+    Example:
+        >>> exit_code(signal.SIGINT), exit_code(signal.SIGTERM)
+        (130, 143)
+    """
+    return 128 + (signal.SIGINT if number == _BREAK else number)
 
 
 class Interrupted(KeyboardInterrupt):
@@ -24,7 +38,7 @@ class Interrupted(KeyboardInterrupt):
 
     def __init__(self, number: int, message: str = "") -> None:
         super().__init__(message or f"stopped by {signal.Signals(number).name}")
-        self.exit_code = 128 + number
+        self.exit_code = exit_code(number)
 
 
 class StopRequest:
@@ -117,7 +131,7 @@ def _next_signal(ours: socket.socket, timeout: float | None) -> int | None:
 
 def _leave(number: int) -> None:
     _say("stopped immediately; the last checkpoint is kept", before="\x1b[?25h")  # a live display hides the cursor
-    os._exit(128 + number)
+    os._exit(exit_code(number))
 
 
 def _say(sentence: str, before: str = "") -> None:

@@ -3,6 +3,7 @@
 import json
 import os
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -22,6 +23,7 @@ from seqnets.data.features.index import (
     unchanged,
 )  # fmt: skip
 from seqnets.errors import UserError
+from seqnets.locks import only_process
 
 SHARD_BYTES = 1 << 30
 _LOCK, _PARTIAL = ".lock", ".store.json.partial"
@@ -57,7 +59,9 @@ class FeatureWriter:
     def __init__(self, path: str | os.PathLike[str], header: Header, *, wait: bool = False):
         self.directory = Path(path)
         _make_folder(self.directory)
-        self._lock = _locked(self.directory, wait=wait)
+        busy = f"another process is adding to '{self.directory}'; wait for it, or give another folder"
+        self._undo = ExitStack()
+        self._undo.enter_context(only_process(self.directory / _LOCK, busy, wait=wait))
         try:
             self.header = self._prepare(header)
             batches, length = read_index(self.directory)
@@ -81,9 +85,7 @@ class FeatureWriter:
 
     def close(self) -> None:
         """Release the store to other processes."""
-        if self._lock is not None:
-            os.close(self._lock)
-            self._lock = None
+        self._undo.close()
 
     def has(self, digest: str) -> bool:
         """Return whether an image with this content has features."""
@@ -224,17 +226,3 @@ def _flat(value: Mapping[str, Any], prefix: str = "") -> Iterable[tuple[str, Any
 def _short(value: Any) -> str:
     text = "nothing" if value is None else str(value)
     return text if len(text) <= 40 else f"{text[:12]}..."
-
-
-def _locked(directory: Path, *, wait: bool) -> int | None:
-    try:
-        import fcntl
-    except ImportError:  # Windows
-        return None
-    handle = os.open(directory / _LOCK, os.O_CREAT | os.O_RDWR, 0o644)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
-    except OSError:
-        os.close(handle)
-        raise UserError(f"another process is adding to '{directory}'; wait for it, or give another folder") from None
-    return handle

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import jax
 
+from seqnets.machine import processor
 from seqnets.places import cache_folder
 
 SOURCES = Path(__file__).parent
@@ -77,16 +78,8 @@ def _fingerprint(compiler: str) -> str:
     digest = hashlib.sha256(version)
     for source in sorted(SOURCES.glob("*.h")) + sorted(SOURCES.glob("*.cc")):
         digest.update(source.read_bytes())
-    digest.update("\n".join([compiler, *_flags(), jax.lib.__version__, _processor()]).encode())
+    digest.update("\n".join([compiler, *_flags(), jax.lib.__version__, processor()]).encode())
     return digest.hexdigest()[:24]
-
-
-def _processor() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        return platform.machine() + platform.processor()
-    return "\n".join(dict.fromkeys(line for line in lines if line.startswith(("model name", "flags", "Features"))))
 
 
 def _reason(failure: Exception) -> str:

@@ -1,11 +1,10 @@
 """`seqnets train captioner`: sentences for images."""
 
-import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
-from seqnets import settings
+from seqnets import places, settings
 from seqnets.data.captions.config import CaptionDataConfig
 from seqnets.data.captions.forms import form_names
 from seqnets.errors import UserError
@@ -119,7 +118,7 @@ def shown_captions(run: "Run", config: CaptionerRunConfig) -> list[str]:
 
 def commands(config: CaptionerRunConfig) -> list[str]:
     """Return the commands to try next."""
-    folder = shlex.quote(config.images) if config.images else "DIR"
+    folder = places.quoted(config.images) if config.images else "DIR"
     return ["seqnets caption {run} IMAGE", f"seqnets caption {{run}} {folder} --out captions.json"]
 
 
