@@ -10,11 +10,12 @@ from seqnets.cli.options import add_fields, given_fields
 from seqnets.cli.parser import Parser
 from seqnets.cli.sample_items import check_items, write_items
 from seqnets.cli.seed import Seed, add_seed
-from seqnets.cli.trained import add_run, load_trained
+from seqnets.cli.trained import add_run, compile_nothing, load_trained
 from seqnets.cli.verbs import VERBS
 from seqnets.errors import UserError
 
 BETWEEN = f"\n{'-' * 72}\n"
+_SHORT = 20_000  # characters, which the portable backend writes faster than a compiler compiles the kernels
 _OF_BEAMS = ("length", "unknown")
 _EPILOG = """\
 Only the text goes to standard output: the prompt, then exactly the requested new characters, and a final newline only on a
@@ -32,6 +33,8 @@ def main(argv: Sequence[str]) -> int:
     config = SamplingConfig(**given, stop=tuple(unescaped(text, "--stop") for text in found.stop))
     _check(found, given)
     seed = Seed.of(found)
+    if config.length * max(found.samples, found.beam) <= _SHORT:
+        compile_nothing()
     run = load_trained(found.run, "text", fits=lambda model: hasattr(model, "stepper"))
     prompt = _prompt(found, run.vocabulary)
     _say_what_is_unknown(prompt, run.vocabulary, config.unknown)

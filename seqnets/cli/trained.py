@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -36,6 +37,17 @@ class _Offline(argparse.Action):
     def __call__(self, parser: Any, namespace: Any, values: Any, option_string: str | None = None) -> None:
         os.environ["SEQNETS_OFFLINE"] = "1"
         setattr(namespace, self.dest, True)
+
+
+def compile_nothing() -> None:
+    """Let this process use native kernels only if they are compiled already, for work that is shorter than compiling them."""
+    if "jax" in sys.modules:  # the process is not ours
+        return
+    runtime.start()
+    from seqnets.ops.native.build import is_compiled
+
+    if not is_compiled():
+        os.environ.setdefault("SEQNETS_NATIVE", "0")
 
 
 def load_trained(

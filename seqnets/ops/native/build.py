@@ -41,9 +41,26 @@ def library() -> ctypes.CDLL | None:
         return None
 
 
+def is_compiled() -> bool:
+    """Return whether the kernels are there without compiling them now.
+
+    Example:
+        >>> is_compiled() or library() is None or is_compiled()
+        True
+    """
+    try:
+        return _target(_compiler()).exists()
+    except (OSError, subprocess.SubprocessError):
+        return False
+
+
+def _target(compiler: str) -> Path:
+    return cache_folder("native").absolute() / f"{_fingerprint(compiler)}.so"
+
+
 def _compiled() -> Path:
     compiler = _compiler()
-    target = cache_folder("native").absolute() / f"{_fingerprint(compiler)}.so"
+    target = _target(compiler)
     if not target.exists():
         tell(f"compiling the native kernels for this machine, once, into {target.parent}")
         _compile(compiler, target)
