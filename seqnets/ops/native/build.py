@@ -45,7 +45,8 @@ def is_compiled() -> bool:
     """Return whether the kernels are there without compiling them now.
 
     Example:
-        >>> is_compiled() or library() is None or is_compiled()
+        >>> found = library()  # compiles them
+        >>> is_compiled() or found is None
         True
     """
     try:
