@@ -1,10 +1,10 @@
 """Make the runs that are part of seqnets from trained ones.
 
-    seqnets train sonnets.txt tinyshakespeare.txt --config shakespeare --out runs/shakespeare
+    seqnets train sonnets tiny-shakespeare --config shakespeare --out runs/shakespeare
     python scripts/ship_runs.py runs/shakespeare runs/python runs/names runs/scenes
 
 Each becomes seqnets/shipped/NAME: the weights in half precision, the settings without the paths of this machine, the vocabulary,
-the figures of training, a card from scripts/shipped/NAME.md and the licence beside it. Checkpoints stay behind.
+the figures of training, a card from scripts/shipped/NAME.md and the license beside it. Checkpoints stay behind.
 """
 
 import argparse
@@ -32,6 +32,10 @@ from seqnets.run import (
 _ROOT = Path(__file__).parents[1]
 _TARGET, _CARDS = _ROOT / "seqnets" / "shipped", Path(__file__).with_name("shipped")
 _PATHS = ("corpus", "images", "captions")  # settings that are paths of the machine that trained
+_TEXTS = {
+    "shakespeare": {"corpus": ["sonnets", "tiny-shakespeare"]},
+    "names": {"corpus": ["names"]},
+}  # `seqnets download` has them
 
 
 def main() -> None:
@@ -48,7 +52,7 @@ def ship(run: Path, target: Path) -> Path:
     shutil.rmtree(target, ignore_errors=True)
     target.mkdir(parents=True)
     kept = {name: value for name, value in settings.read(run / SETTINGS).items() if name not in _PATHS}
-    texts = {SETTINGS: tomli_w.dumps(kept)}
+    texts = {SETTINGS: tomli_w.dumps({**kept, **_TEXTS.get(run.name, {})})}
     if (run / VOCABULARY).exists():
         texts[VOCABULARY] = (run / VOCABULARY).read_text("utf-8")
     for name, text in texts.items():

@@ -1,4 +1,4 @@
-"""Trained runs that are part of seqnets: a folder for each, with its card, licence and half-precision weights.
+"""Trained runs that are part of seqnets: a folder for each, with its card, license and half-precision weights.
 
 `seqnets/configs` has the settings of their training, and `scripts/ship_runs.py` makes the folders.
 """
