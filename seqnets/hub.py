@@ -3,6 +3,7 @@
 import logging
 import os
 import re
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -87,6 +88,7 @@ def pull(address: str, files: Sequence[str]) -> Path:
             allow_patterns=list(files),
             local_files_only=is_offline(),
             endpoint=_site(),
+            tqdm_class=_bar(library),
         )
     return Path(folder)
 
@@ -125,6 +127,16 @@ def _library() -> Any:
         raise UserError("repositories on Hugging Face need huggingface_hub; install it: pip install 'seqnets[hub]'") from None
     logging.getLogger("huggingface_hub").setLevel(logging.ERROR)  # it logs what `_explained` says
     return huggingface_hub
+
+
+def _bar(library: Any) -> Any:
+    """Return huggingface_hub's progress bar, which shows only on a terminal."""
+
+    class Bar(library.utils.tqdm):
+        def __init__(self, *words: Any, **options: Any) -> None:
+            super().__init__(*words, **{**options, "disable": not sys.stderr.isatty()})
+
+    return Bar
 
 
 @contextmanager

@@ -104,12 +104,17 @@ def class_names(weights: str | os.PathLike[str]) -> list[str] | None:
     """
     path = Path(weights)
     config = (path if path.is_dir() else path.parent) / "config.json"
-    stated = read_json(config) if config.is_file() else {}
-    if isinstance(stated, Mapping) and "id2label" in stated:
+    stated = _stated(config)
+    if "id2label" in stated:
         return read_labels(config)
-    if isinstance(stated, Mapping) and "pretrained_cfg" in stated:
+    if "pretrained_cfg" in stated:
         return _of_timm(stated, config)
     return imagenet_classes() if any(entry.file == path.stem for entry in PUBLISHED) else None
+
+
+def _stated(config: Path) -> Mapping[str, Any]:
+    found = read_json(config) if config.is_file() else {}
+    return found if isinstance(found, Mapping) else {}
 
 
 def _of_timm(stated: Mapping[str, Any], config: Path) -> list[str] | None:
@@ -124,8 +129,8 @@ def _of_timm(stated: Mapping[str, Any], config: Path) -> list[str] | None:
 
 
 def _network(address: str, config: Path) -> str:
-    stated = read_json(config) if config.is_file() else {}
-    named = stated.get("architecture") if isinstance(stated, Mapping) else None
+    stated = _stated(config)
+    named = stated.get("architecture")
     if isinstance(named, str):
         return _TIMM.get(named, named)
     with reading(config):

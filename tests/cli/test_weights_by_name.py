@@ -6,14 +6,16 @@ import json
 import numpy as np
 import pytest
 from PIL import Image
+from safetensors.numpy import load_file, save_file
 
 from file_server import serving
-from seqnets import downloads
+from hub_server import HubServer
+from seqnets import downloads, settings
 from seqnets.data.images.labels import imagenet_classes
 from seqnets.errors import UserError
 from seqnets.models import abstract_model, create_model
+from seqnets.weights import named, torchvision
 from seqnets.weights import published as published_rules
-from seqnets.weights import torchvision
 from seqnets.weights.convert import network_variables, save_weights
 from seqnets.weights.named import class_names, weights_source
 from seqnets.weights.torchvision import PUBLISHED
@@ -23,8 +25,6 @@ from seqnets.weights.torchvision import PUBLISHED
 def squeezenet(tmp_path_factory):
     """A SqueezeNet as a file of torch: its name without .pth, its content; and the same weights as safetensors."""
     torch = pytest.importorskip("torch")
-    from safetensors.numpy import load_file
-
     folder, random, model = tmp_path_factory.mktemp("squeezenet"), np.random.default_rng(0), abstract_model("squeezenet1_1")
     for variable in network_variables(model).values():
         variable.set_value(random.normal(size=variable.get_raw_value().shape, scale=0.1).astype(np.float32))
@@ -92,3 +92,88 @@ def test_a_photograph_is_classified_by_the_name_of_a_network(server, seqnets, tm
     outcome = seqnets("classify", "--model", "squeezenet1_1", "--offline", tmp_path / "a.png")
     assert outcome.code == 2
     assert f"put {server.entry.file}.pth into '{server.entry.path.parent}'" in outcome.err
+
+
+@pytest.fixture
+def hub(seqnets, monkeypatch):
+    pytest.importorskip("huggingface_hub")
+    server = HubServer()
+    monkeypatch.setenv("HF_ENDPOINT", server.url)
+    monkeypatch.delenv("SEQNETS_OFFLINE", raising=False)
+    yield server
+    server.close()
+
+
+def filled(name, **options):
+    model, random = abstract_model(name, **options), np.random.default_rng(0)
+    for variable in network_variables(model).values():
+        variable.set_value(random.uniform(0.1, 0.2, size=variable.get_raw_value().shape).astype(np.float32))
+    return model
+
+
+TIMM = {
+    "architecture": "mobilenetv1_025",
+    "num_classes": 1000,
+    "pretrained_cfg": {"tag": "ra4_in1k", "input_size": [3, 224, 224], "crop_pct": 0.9, "interpolation": "bicubic"},
+}
+
+
+def test_a_repository_of_timm_states_its_network_preprocessing_and_classes(hub, seqnets, tmp_path, monkeypatch):
+    monkeypatch.setitem(named._TIMM, "mobilenetv1_025", "mobilenet_v1_025")
+    expected = filled("mobilenet_v1_025")
+    save_weights(expected, tmp_path / "model.safetensors", names="timm")
+    arrays = load_file(tmp_path / "model.safetensors")
+    save_file(arrays, tmp_path / "model.safetensors")  # as timm writes it, without our metadata
+    hub.repositories["timm/small"] = {
+        "config.json": json.dumps(TIMM).encode(),
+        "model.safetensors": (tmp_path / "model.safetensors").read_bytes(),
+        "pytorch_model.bin": b"not wanted",
+    }
+    for words in ({"name": "hf:timm/small"}, {"name": "mobilenet_v1_025", "weights": "hf:timm/small"}):
+        model = create_model(**words)
+        same(model, expected)
+        assert (model.preprocessing.resize, model.preprocessing.interpolation) == (248, "bicubic")
+    assert class_names(named.repository_source("hf:timm/small").path) == imagenet_classes()
+    Image.fromarray(np.zeros((60, 80, 3), np.uint8)).save(tmp_path / "a.png")
+    outcome = seqnets("classify", "--model", "hf:timm/small", tmp_path / "a.png", "--json", "--offline")
+    assert outcome.code == 0, outcome.err
+    assert {guess["label"] for guess in json.loads(outcome.out)[0]["top"]} <= set(imagenet_classes())
+
+
+@pytest.mark.parametrize(("stated", "network"), [
+    ({"model_type": "resnet", "layer_type": "bottleneck", "depths": [3, 4, 6, 3]}, "resnet50"),
+    ({"model_type": "resnet", "layer_type": "basic", "depths": [2, 2, 2, 2]}, "resnet18"),
+    ({"architecture": "mobilenetv2_100", "pretrained_cfg": {}}, "mobilenet_v2"),
+    ({"architecture": "resnet50", "pretrained_cfg": {}}, "resnet50"),
+    ({"model_type": "vit"}, None),
+    ([], None),
+])  # fmt: skip
+def test_the_network_that_a_repository_states(hub, stated, network):
+    hub.repositories["ann/net"] = {"config.json": json.dumps(stated).encode(), "model.safetensors": b""}
+    if network is not None:
+        assert named.repository_source("hf:ann/net").network == network
+        return
+    with pytest.raises(UserError, match="hf:ann/net does not say which network it holds; name it: --model NETWORK --weights"):
+        named.repository_source("hf:ann/net")
+
+
+def test_the_class_names_of_transformers_and_an_older_repository(hub):
+    config = {"model_type": "resnet", "layer_type": "basic", "depths": [2, 2, 2, 2], "id2label": {"0": "cat", "1": "dog"}}
+    hub.repositories["ann/old"] = {
+        "config.json": json.dumps(config).encode(),
+        "pytorch_model.bin": b"torch",
+        "tf_model.h5": b"tf",
+    }
+    source = named.repository_source("hf:ann/old")
+    assert class_names(source.path) == ["cat", "dog"]
+    assert sorted(path.name for path in source.path.iterdir()) == ["config.json", "pytorch_model.bin"]
+
+
+def test_a_run_states_the_weights_that_it_began_with():
+    from seqnets.tasks import TASKS
+
+    for task, section in (("captioner", {"encoder": "resnet50"}), ("classifier", {"name": "resnet50", "weights": "torchvision"})):
+        recipe = TASKS[task].recipe()
+        config = recipe.completed(settings.replaced(recipe.default(), {"model": section}))
+        kept = recipe.resolved(config).model  # not made a path
+        assert "torchvision-v2" in (getattr(kept, "encoder_weights", ""), getattr(kept, "weights", ""))
