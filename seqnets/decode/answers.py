@@ -54,7 +54,7 @@ def answer_questions(model: Any, image: Picture, questions: Sequence[str]) -> li
     """
     if not questions:
         return []
-    pixels = square(model.config.image_size).pixels(image)
+    pixels = square(model.config.image_size, model.preprocessing).pixels(image)
     tokens = [model.vocabulary.encode(question) for question in questions]
     columns = {
         "tokens": Column(Ragged.of(tokens, np.int32), rounded_width(tokens), model.vocabulary.pad),

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from seqnets import places, settings
+from seqnets.tasks.starting_weights import NO_WEIGHTS
 
 if TYPE_CHECKING:
     from seqnets.run import Run
@@ -137,7 +138,7 @@ class Recipe:
         for name in self.paths:
             section, dot, setting = name.rpartition(".")
             value = reduce(getattr, name.split("."), config)
-            if value:
+            if value and (setting, value) != ("encoder_weights", NO_WEIGHTS):
                 one = isinstance(value, str)
                 path = _absolute(value) if one else tuple(map(_absolute, value))
                 config = settings.replaced(config, {section: {setting: path}} if dot else {setting: path})

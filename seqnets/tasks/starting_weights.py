@@ -5,6 +5,7 @@ from typing import Any
 from seqnets.hub import is_repository
 
 OWN_ENCODERS = ("small", "features")
+NO_WEIGHTS = "none"
 
 
 def named_encoder(config: Any) -> dict[str, str]:

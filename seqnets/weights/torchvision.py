@@ -126,6 +126,16 @@ def published(network: str, weights: str = LATEST) -> Published:
     return chosen[-1]
 
 
+def is_published(network: str) -> bool:
+    """Return whether torchvision publishes weights for a network.
+
+    Example:
+        >>> is_published("resnet50"), is_published("resnet20")
+        (True, False)
+    """
+    return any(entry.network == network for entry in PUBLISHED)
+
+
 def fetch_published(entry: Published) -> Path:
     """Return the file of an entry, downloaded if the cache does not have it, and checked.
 

@@ -3,6 +3,7 @@
 import os
 from collections import Counter, defaultdict
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -37,23 +38,28 @@ class Asked(NamedTuple):
     left_out: list[str]
 
 
-def square(size: int) -> Preprocessing:
+def square(size: int, rule: Preprocessing | None = None) -> Preprocessing:
     """Return the rule that brings every picture to one size.
+
+    Args:
+        size: side of the square.
+        rule: the rule of the network's weights, whose channels and filter are kept.
 
     Example:
         >>> square(8).pixels(np.zeros((4, 6, 3), np.uint8)).shape
         (8, 8, 3)
     """
-    return Preprocessing(resize=(size, size), crop=None)
+    return replace(rule or Preprocessing(), resize=(size, size), crop=None)
 
 
-def look_up(questions: Sequence[Question], folder: str | Path, size: int) -> Asked:
+def look_up(questions: Sequence[Question], folder: str | Path, size: int, rule: Preprocessing | None = None) -> Asked:
     """Find the pictures that questions ask about, and leave out unreadable ones.
 
     Args:
         questions: any number.
         folder: folder of the pictures.
         size: side of the square to which pictures are resized.
+        rule: the rule of the network's weights.
 
     Raises:
         UserError: no picture could be found and read.
@@ -73,7 +79,7 @@ def look_up(questions: Sequence[Question], folder: str | Path, size: int) -> Ask
         raise UserError(f"none of the pictures asked about is in '{folder}': for example, no file there is called {first!r}")
     rows = np.array([row_of[path_of[question.image]] for question in kept], np.int32)
     left_out = [*passed, *_left_out(len(questions) - len(kept), found.shared, list(errors.values()))]
-    return Asked(kept, rows, ImageFiles(readable, square(size)), left_out)
+    return Asked(kept, rows, ImageFiles(readable, square(size, rule)), left_out)
 
 
 def _left_out(missing: int, shared: Sequence[str], errors: Sequence[str]) -> list[str]:

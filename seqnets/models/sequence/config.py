@@ -77,6 +77,8 @@ class VQAConfig(RecurrentConfig):
     """Size of the space in which question and picture are combined."""
     encoder: str = "small"
     """The network that reads the picture: "small", or one of `seqnets summary`."""
+    encoder_weights: str = ""
+    """The network's weights: a file, torchvision-v1, torchvision-v2, hf:OWNER/NAME or none; empty for torchvision's, if any."""
     encoder_layer: str = ""
     """The feature map to use; empty for the last one."""
     encoder_width: Annotated[int, settings.WIDTH] = 16

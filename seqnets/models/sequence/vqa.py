@@ -8,6 +8,7 @@ import jax.numpy as jnp
 from flax import nnx
 from jax import Array
 
+from seqnets.data.images.preprocessing import Preprocessing
 from seqnets.data.words.vocabulary import TokenVocabulary
 from seqnets.errors import UserError
 from seqnets.models.captioner.encoder import as_float, make_encoder
@@ -34,6 +35,7 @@ class VQA(nnx.Module):
         vocabulary: the vocabulary of the questions.
         answers: the answers.
         config: its shape.
+        preprocessing: the rule of the weights of the network that reads pictures; None for pixels scaled to -1 .. 1.
         rngs: source of the initial weights (stream `params`).
 
     Example:
@@ -50,8 +52,17 @@ class VQA(nnx.Module):
         Yang et al., "Stacked Attention Networks for Image Question Answering", 2016; it has no hidden layer after the last.
     """
 
-    def __init__(self, vocabulary: TokenVocabulary, answers: Sequence[str], config: VQAConfig, *, rngs: nnx.Rngs):
+    def __init__(
+        self,
+        vocabulary: TokenVocabulary,
+        answers: Sequence[str],
+        config: VQAConfig,
+        *,
+        preprocessing: Preprocessing | None = None,
+        rngs: nnx.Rngs,
+    ):
         self.vocabulary, self.answers, self.config = vocabulary, tuple(answers), config
+        self.preprocessing = preprocessing
         self.embedding = Embedding(vocabulary, config, rngs=rngs)
         self.reader = RecurrentEncoder(config.embedding_features, config, rngs=rngs)
         self.eye = _eye(config, rngs)
@@ -77,7 +88,7 @@ class VQA(nnx.Module):
         """Score every answer.
 
         Args:
-            images: `(B, H, W, 3)`, uint8, or float32 in [-1, 1].
+            images: `(B, H, W, 3)`, uint8, or float32 as the network that reads pictures takes them.
             tokens: `(B, T)` int32, the questions.
             lengths: `(B,)`; inputs beyond them have no effect.
             train: use and update the statistics of the batch in the picture's network.
@@ -89,6 +100,8 @@ class VQA(nnx.Module):
         tokens = arguments.tokens_of(tokens, ("batch", "time"))
         _, last = self.reader(self.embedding(tokens, subkey(key, 1)), lengths=lengths, key=subkey(key, 2))
         question = jnp.tanh(self.question(last))
+        if self.preprocessing is not None and images.dtype == jnp.uint8:
+            images = self.preprocessing.normalize(images)
         seen = self.eye(as_float(images), train=train, key=subkey(key, 3)).astype(jnp.float32)
         seen = arguments.rows_of(seen, tokens.shape[0], name="images", of="tokens")
         joined, weights = self._multiply(question, seen) if self.config.attention == "none" else self._look(question, seen)
@@ -111,7 +124,8 @@ class VQA(nnx.Module):
 
     def describe(self) -> dict[str, Any]:
         """Return the description that `from_description` reads."""
-        return {"kind": "VQA", "config": asdict(self.config), "answers": list(self.answers)}
+        rule = {} if self.preprocessing is None else {"preprocessing": self.preprocessing.to_json()}
+        return {"kind": "VQA", "config": asdict(self.config), "answers": list(self.answers), **rule}
 
 
 _WHOLE = {
@@ -136,4 +150,6 @@ def from_description(description: Mapping[str, Any], vocabulary: Any) -> VQA:
     """
     with described("VQA"):
         config, answers = stated(description.get("config"), VQAConfig()), names(description.get("answers"), "answers")
-        return VQA(needed(vocabulary, TokenVocabulary), answers, config, rngs=nnx.Rngs(0))
+        rule = description.get("preprocessing")
+        preprocessing = None if rule is None else Preprocessing.from_json(rule)
+        return VQA(needed(vocabulary, TokenVocabulary), answers, config, preprocessing=preprocessing, rngs=nnx.Rngs(0))

@@ -1,18 +1,22 @@
 """`seqnets train vqa`: a model that answers questions about pictures."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
+from seqnets import settings
 from seqnets.data.examples.config import QuestionConfig
 from seqnets.data.examples.questions import forms
 from seqnets.errors import UserError
+from seqnets.hub import is_repository
 from seqnets.models.sequence.config import VQAConfig
 from seqnets.tasks.recipe import Recipe, Tell, counted
+from seqnets.tasks.starting_weights import NO_WEIGHTS, named_encoder
 from seqnets.train.config import TrainConfig
 
 if TYPE_CHECKING:
     from seqnets.data.examples.question_examples import Asked
+    from seqnets.data.images.preprocessing import Preprocessing
     from seqnets.run import Run
     from seqnets.tasks.vqa.task import VQATask
 
@@ -53,18 +57,56 @@ def make(config: VQARunConfig, tell: Tell) -> "VQATask":
     from flax import nnx
 
     from seqnets.data.examples.question_examples import question_examples
+    from seqnets.models.captioner.encoder import Backbone
     from seqnets.models.sequence.vqa import VQA
     from seqnets.tasks.vqa.task import VQATask
 
     if not config.images or not config.questions:
         raise UserError("give the pictures as --images DIR and the questions about them as --questions FILE")
-    asked = _asked(config.images, config.questions, config.annotations, config.model.image_size, tell)
+    network, shape = _encoder(config.model)
+    rule = None if network is None else network.preprocessing
+    asked = _asked(config.images, config.questions, config.annotations, shape.image_size, tell, rule)
     vocabulary, answers, splits = question_examples(asked, config.data)
     for sentence in asked.left_out:
         tell(sentence)
     pictures = f"about {len(asked.pictures):,} pictures, {vocabulary}, {len(answers):,} answers"
     tell(f"{counted(splits, 'questions')} {pictures}")
-    return VQATask(VQA(vocabulary, answers, config.model, rngs=nnx.Rngs(config.train.seed)), splits)
+    model = VQA(vocabulary, answers, shape, preprocessing=rule, rngs=nnx.Rngs(config.train.seed))
+    if network is not None:
+        model.eye = Backbone(network, shape.encoder_layer, image_size=shape.image_size)
+    return VQATask(model, splits)
+
+
+def _encoder(config: VQAConfig) -> tuple[Any, VQAConfig]:
+    """Return the network with weights that reads the pictures, and the shape with the size of its pictures."""
+    if config.encoder == "small" or config.encoder_weights in ("", NO_WEIGHTS):
+        return None, config
+    from seqnets.models.extractor import known_preprocessing
+    from seqnets.models.registry import create_model
+
+    network = create_model(config.encoder, weights=config.encoder_weights)
+    size = known_preprocessing(network).image_size
+    if size is None or size[0] != size[1]:
+        raise UserError(f"questions need square pictures of one size; the rule of {config.encoder} leaves {size}")
+    return network, replace(config, image_size=size[0])
+
+
+def completed(config: VQARunConfig) -> VQARunConfig:
+    """Return the settings with the weights of the network that reads pictures in full; with weights, it is frozen.
+
+    Example:
+        >>> from seqnets import settings
+        >>> found = completed(settings.replaced(RECIPE.default(), {"model": {"encoder": "resnet18"}}))
+        >>> found.model.encoder_weights, found.train.freeze
+        ('torchvision-v1', ('eye',))
+    """
+    from seqnets.weights.torchvision import is_published
+
+    own = config.model.encoder == "small" or config.model.encoder_weights == NO_WEIGHTS
+    if own or not (config.model.encoder_weights or is_repository(config.model.encoder) or is_published(config.model.encoder)):
+        return config
+    freeze = {"freeze": tuple(dict.fromkeys(("eye", *config.train.freeze)))}
+    return settings.replaced(config, {"model": named_encoder(config.model), "train": freeze})
 
 
 def tested(run: "Run", config: VQARunConfig) -> list[str]:
@@ -77,8 +119,8 @@ def tested(run: "Run", config: VQARunConfig) -> list[str]:
     from seqnets.tasks.vqa.task import VQATask
 
     remarks: list[str] = []
-    folder, size = config.test_images or config.images, config.model.image_size
-    asked = _asked(folder, config.test_questions, config.test_annotations, size, remarks.append)
+    folder, size = config.test_images or config.images, run.model.config.image_size
+    asked = _asked(folder, config.test_questions, config.test_annotations, size, remarks.append, run.model.preprocessing)
     rows = np.arange(len(asked.questions))
     examples = encoded(asked, rows, run.model.vocabulary, run.model.answers, config.data.max_length)
     figures = VQATask(run.model, {"train": examples}).figures(run.model, examples)
@@ -86,13 +128,15 @@ def tested(run: "Run", config: VQARunConfig) -> list[str]:
     return [f"test: accuracy {figures['accuracy']:.4f} on {len(rows):,} questions about {len(asked.pictures):,} pictures{more}"]
 
 
-def _asked(folder: str, questions: str, annotations: str, size: int, tell: Tell) -> "Asked":
+def _asked(
+    folder: str, questions: str, annotations: str, size: int, tell: Tell, rule: "Preprocessing | None" = None
+) -> "Asked":
     from seqnets.data.examples.question_examples import look_up
     from seqnets.data.examples.questions import read_questions
 
     if not Path(folder).is_dir():
         raise UserError(f"'{folder}' is not a folder; give the folder of the pictures")
-    return look_up(read_questions(questions, annotations, tell=tell), folder, size)
+    return look_up(read_questions(questions, annotations, tell=tell), folder, size, rule)
 
 
 RECIPE = Recipe(
@@ -113,5 +157,6 @@ RECIPE = Recipe(
     shown=tested,
     commands=lambda config: ['seqnets answer {run} IMAGE "what color is it?"'],
     figures="nats",
-    paths=("images", "questions", "annotations", "test_images", "test_questions", "test_annotations"),
+    paths=("images", "questions", "annotations", "test_images", "test_questions", "test_annotations", "model.encoder_weights"),
+    completed=completed,
 )
