@@ -14,6 +14,7 @@ from seqnets import downloads, settings
 from seqnets.data.images.labels import imagenet_classes
 from seqnets.errors import UserError
 from seqnets.models import abstract_model, create_model
+from seqnets.run import load
 from seqnets.weights import named, torchvision
 from seqnets.weights import published as published_rules
 from seqnets.weights.convert import network_variables, save_weights
@@ -177,3 +178,30 @@ def test_a_run_states_the_weights_that_it_began_with():
         config = recipe.completed(settings.replaced(recipe.default(), {"model": section}))
         kept = recipe.resolved(config).model  # not made a path
         assert "torchvision-v2" in (getattr(kept, "encoder_weights", ""), getattr(kept, "weights", ""))
+
+
+def test_a_model_of_questions_begins_with_published_weights_and_sees_what_they_expect(server, seqnets, tmp_path):
+    random = np.random.default_rng(0)
+    (tmp_path / "pictures").mkdir()
+    lines = ["image,question,answer"]
+    for number in range(12):
+        bright = random.integers(200, 256) if number % 2 else random.integers(0, 56)
+        Image.fromarray(np.full((40, 60, 3), bright, np.uint8)).save(tmp_path / "pictures" / f"{number}.png")
+        lines.append(f"{number}.png,is it bright?,{'yes' if number % 2 else 'no'}")
+    (tmp_path / "q.csv").write_text("\n".join(lines) + "\n")
+    words = ["--images", "pictures", "--questions", "q.csv", "--out", "run", "--train.steps", 2, "--train.batch-size", 2]
+    small = ["--model.encoder", "squeezenet1_1", "--model.encoder-layer", "stage1", "--model.hidden-features", 4]
+    outcome = seqnets("train", "vqa", *words, *small, "--model.joint-features", 4)
+    assert outcome.code == 0, outcome.err
+    stated = json.loads((tmp_path / "run" / "config.json").read_text())
+    assert stated["model"]["config"]["encoder_weights"] == "torchvision-v2"
+    assert stated["model"]["config"]["image_size"] == 224
+    assert stated["model"]["preprocessing"]["resize"] == 232
+    assert stated["train"]["freeze"] == ["eye"]
+    run = load(tmp_path / "run")
+    picture = random.integers(0, 256, (224, 224, 3), np.uint8)
+    network = create_model("squeezenet1_1", weights=server.arrays)
+    seen = network(torchvision.TORCHVISION_V2.normalize(picture[None]))["stage1"]
+    np.testing.assert_allclose(run.model.eye(run.model.preprocessing.normalize(picture[None])), seen, rtol=1e-4, atol=1e-4)
+    answered = seqnets("answer", "run", "pictures/1.png", "is it bright?")
+    assert answered.code == 0, answered.err
