@@ -128,9 +128,7 @@ def tested(run: "Run", config: VQARunConfig) -> list[str]:
     return [f"test: accuracy {figures['accuracy']:.4f} on {len(rows):,} questions about {len(asked.pictures):,} pictures{more}"]
 
 
-def _asked(
-    folder: str, questions: str, annotations: str, size: int, tell: Tell, rule: "Preprocessing | None" = None
-) -> "Asked":
+def _asked(folder: str, questions: str, annotations: str, size: int, tell: Tell, rule: "Preprocessing | None" = None) -> "Asked":
     from seqnets.data.examples.question_examples import look_up
     from seqnets.data.examples.questions import read_questions
 
