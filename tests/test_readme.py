@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from seqnets import settings
+from seqnets.cli import configurations
 from seqnets.cli import main as frame
 from seqnets.cli.main import main
 from seqnets.tasks import TASKS
@@ -90,11 +91,12 @@ def check_configuration(path):
 
 
 def test_the_configurations_named_in_it_exist_and_are_right():
-    for name in sorted(set(re.findall(r"configs/[\w.-]+\.toml", TEXT))):
-        check_configuration(README.parent / name)
+    found = set(re.findall(r"--config ([\w-]+)(?=[ `])", TEXT)) - {"RUN", "FILE"}
+    assert found
+    assert found <= set(configurations.names())
 
 
-@pytest.mark.parametrize("path", sorted((README.parent / "configs").glob("*.toml")), ids=lambda path: path.name)
+@pytest.mark.parametrize("path", sorted((README.parent / "seqnets" / "configs").glob("*.toml")), ids=lambda path: path.name)
 def test_every_configuration_is_right_and_states_its_command(path):
     check_configuration(path)
-    assert re.search(rf"^# .*seqnets train .*configs/{re.escape(path.name)}", path.read_text(), flags=re.MULTILINE)
+    assert re.search(rf"^# .*seqnets train .*--config {re.escape(path.stem)}( |$)", path.read_text(), flags=re.MULTILINE)

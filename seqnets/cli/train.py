@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, get_args
 
 from seqnets import places, settings
-from seqnets.cli import runtime
+from seqnets.cli import configurations, runtime
 from seqnets.cli.options import add_settings, chosen
 from seqnets.cli.parser import Parser
 from seqnets.cli.restarts import supervise
@@ -161,7 +161,11 @@ def _parser(name: str, recipe: Recipe, instead: Instead | None) -> Parser:
         usage=f"seqnets {verb} [TASK] [{recipe.usage}] [--config FILE]{out} [--SECTION.NAME VALUE ...]",
     )
     recipe.add_words(parser)
-    parser.add_argument("--config", metavar="FILE", help="settings as TOML; options given here win")
+    parser.add_argument(
+        "--config",
+        metavar="FILE|NAME",
+        help=f"settings as TOML, or one of {', '.join(configurations.names())}; options given here win",
+    )
     if instead:
         instead.add_options(parser)
         parser.set_defaults(sweep=None, out=None, resume="auto", hosts="env", restarts=0)
@@ -291,7 +295,8 @@ def _file_settings(path: str) -> dict[str, Any]:
 
 
 def _settings_file(path: str) -> Path:
-    return Path(path) / _SETTINGS if Path(path).is_dir() else Path(path)
+    found = configurations.find(path)
+    return found / _SETTINGS if found.is_dir() else found
 
 
 def _is_of_run(path: Path) -> bool:
@@ -312,7 +317,7 @@ def _refuse_runs(given: Mapping[str, Any]) -> None:
     """Refuse a run folder as data: a user who names one wants to continue it."""
     for value in given.values():
         for path in [value] if isinstance(value, str) else value if isinstance(value, list | tuple) else []:
-            file = _settings_file(path) if isinstance(path, str) else Path()
+            file = Path(path) / _SETTINGS if isinstance(path, str) else Path()
             if _is_of_run(file):
                 advice = f"to continue the run: `seqnets train --config {places.quoted(str(file))}`"
                 raise UserError(f"'{path}' belongs to a run and is not data; {advice}")
