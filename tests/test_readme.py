@@ -24,6 +24,7 @@ TEXT = "\n".join(page.read_text(encoding="utf-8") for page in PAGES)
 LINES = "ROMEO:\nIt is the east, and JULIET: is the sun.\n\nArise, fair sun, and kill the envious moon!\n\n"
 SMALL = shlex.split("--train.steps 2 --train.batch-size 2 --data.window 8 --model.hidden-features 8 --train.evaluate-every 0")
 SHORT = ["--length", "10"]
+TINY = ["--trials", "3", "--model.hidden-features", "8"]
 
 
 def blocks(language: str) -> list[str]:
@@ -41,6 +42,7 @@ def texts(tmp_path, monkeypatch):
     Path("letters").mkdir()
     for name in ("shakespeare.txt", "diary.txt", "chapter.txt", "letters/one.txt"):
         Path(name).write_text(LINES * 20)
+    Path("sweep.toml").write_text("train.learning_rate = [0.01]")
     Path("names.txt").write_text("anna\nhanna\nnan\nalan\n" * 20)
     Path("diary.txt.gz").write_bytes(gzip.compress(Path("diary.txt").read_bytes()))
 
@@ -55,13 +57,14 @@ def test_the_python_examples_run(texts):
 
 
 def test_the_commands_run_in_order(texts, monkeypatch, capsys):
+    monkeypatch.setattr("seqnets.cli.sweep.train_aside", lambda words: main(["train", *words]))
     found = commands()
     assert len(found) >= 10
     for command in found:
         words, _, source = command.partition("<")
         verb, *rest = shlex.split(words)[1:]
         monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(Path(source.strip()).read_bytes() if source else b"")))
-        extra = {"train": SMALL, "sample": SHORT}.get(verb, [])
+        extra = {"train": SMALL, "sample": SHORT, "find-rate": TINY}.get(verb, [])
         code = main([verb, *rest, *extra])  # of an option given twice the last counts
         assert code == 0, (command, capsys.readouterr().err)
 

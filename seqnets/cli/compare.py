@@ -30,7 +30,7 @@ def main(argv: Sequence[str]) -> int:
     parser = Parser("seqnets compare", VERBS["compare"].summary, epilog=_EPILOG)
     parser.add_argument("runs", nargs="+", metavar="RUN", help="run folders")
     parser.add_argument("--json", action="store_true", help="write a JSON list: settings that differ, and results")
-    parser.add_argument("--figure", metavar="FILE", help="also draw the validation figures (.png, .svg, .pdf, .jpg or .webp)")
+    parser.add_argument("--figure", metavar="FILE", help="also draw the curves (.png, .svg, .pdf, .jpg or .webp)")
     found = parser.read(argv)
     check_figure(found.figure)
     runtime.start()
@@ -131,7 +131,11 @@ def _as_json(result: "Results", settings: Sequence[str]) -> dict[str, Any]:
 def _draw(results: "Sequence[Results]", path: Path) -> None:
     from seqnets.viz.lines import line_figure
 
-    curves = {result.run: result.curve() for result in results if result.state != "unreadable"}
-    names = {result.objective for result in results if result.objective}
-    write_figure(line_figure(curves, x="step", y=f"validation {names.pop()}" if len(names) == 1 else "figure"), path)
+    readable = [result for result in results if result.state != "unreadable"]
+    # a run that is evaluated only at its end has no curve of validation figures
+    name = "validation" if any(len(result.curve("validation")) > 1 for result in readable) else "loss"
+    objectives = {result.objective for result in readable}
+    title = f"validation {objectives.pop()}" if name == "validation" and len(objectives) == 1 else f"{name} figure"
+    curves = {result.run: result.curve(name) for result in readable}
+    write_figure(line_figure(curves, x="step", y="training loss" if name == "loss" else title), path)
     print(f"seqnets: the figure is in '{path}'", file=sys.stderr)

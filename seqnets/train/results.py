@@ -50,13 +50,10 @@ class Results:
     parameters: int | None = None
     metrics: list[dict[str, Any]] = field(default_factory=list, repr=False)
 
-    def curve(self) -> list[tuple[float, float]]:
-        """Return the validation figures over the steps, or the training losses where there are none."""
-        for name in (f"validation_{self.objective}", "loss"):
-            points = [(line["step"], line[name]) for line in self.metrics if line.get(name) is not None]
-            if points:
-                return points
-        return []
+    def curve(self, name: str) -> list[tuple[float, float]]:
+        """Return a figure of metrics.jsonl over the steps; "validation" is the objective's."""
+        name = f"validation_{self.objective}" if name == "validation" else name
+        return [(line["step"], line[name]) for line in self.metrics if line.get(name) is not None]
 
 
 def _unknown_objective(task: str) -> tuple[str, bool]:

@@ -1,9 +1,11 @@
 """Trackers as plug-ins, with a package that is not installed: its entry points are given by hand."""
 
 import math
+import re
 import sys
 from importlib import metadata
-from types import ModuleType
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
 
 import pytest
 
@@ -140,3 +142,60 @@ def test_tensorboard_without_its_package_says_what_to_install(tmp_path, monkeypa
     monkeypatch.setitem(sys.modules, "tensorboardX", None)
     with pytest.raises(UserError, match="needs tensorboardX: pip install 'seqnets\\[viz\\]'"):
         trained(tmp_path / "run", trackers=("tensorboard",))
+
+
+DOCUMENT = Path(__file__).parents[2] / "docs" / "runs.md"
+
+
+class Stub(ModuleType):
+    """A module of another tracker that keeps every call."""
+
+    def __init__(self, name):
+        super().__init__(name)
+        self.calls = []
+
+    def __getattr__(self, name):
+        if name.startswith("__"):
+            raise AttributeError(name)
+
+        def call(*words, **options):
+            self.calls.append((name, words, options))
+            return SimpleNamespace(
+                log=lambda line, step: self.calls.append(("log", (line,), {"step": step})),
+                finish=lambda: self.calls.append(("finish", (), {})),
+                info=SimpleNamespace(run_id="f00d"),
+            )
+
+        return call
+
+
+@pytest.mark.parametrize(
+    ("tracker", "module", "begin", "log", "end"),
+    [
+        ("WandB", "wandb", "init", "log", "finish"),
+        ("MLflow", "mlflow", "start_run", "log_metrics", "end_run"),
+        ("Trackio", "trackio", "init", "log", "finish"),
+    ],
+)
+def test_the_examples_of_the_documents_track_a_run_and_its_continuation(tmp_path, monkeypatch, tracker, module, begin, log, end):
+    [block] = re.findall(r"```py\n(.*?)```", DOCUMENT.read_text("utf-8"), flags=re.DOTALL)
+    names: dict = {}
+    exec(compile(block, str(DOCUMENT), "exec"), names)
+    from seqnets.train import trackers
+
+    monkeypatch.setattr(trackers, "makers", lambda wanted: {tracker: names[tracker]} if wanted else {})
+    monkeypatch.setattr("seqnets.train.folder.makers", trackers.makers)
+    begun = []
+    for steps in (14, 28):
+        stub = Stub(module)
+        monkeypatch.setitem(sys.modules, module, stub)
+        _, said = trained(tmp_path / "run", steps=steps, trackers=(module,))
+        assert [sentence for sentence in said if "failed" in sentence] == []
+        calls = {name: [(words, options) for other, words, options in stub.calls if other == name] for name, *_ in stub.calls}
+        logged = [words[0] for words, _ in calls[log]]
+        assert [options["step"] for (_, options), line in zip(calls[log], logged) if "loss" in line] == [steps - 7, steps]
+        assert (len(calls[begin]), len(calls[end])) == (1, 1)
+        begun.append(calls[begin][0][1])
+    same = {"WandB": "id", "MLflow": "run_name", "Trackio": "name"}[tracker]
+    assert [options[same] for options in begun] == ["run", "run"]
+    assert tracker != "MLflow" or [options["run_id"] for options in begun] == [None, "f00d"]
