@@ -34,6 +34,7 @@ html_math_renderer = "mathml"
 
 # What the kernels of the pages inherit: this environment's commands, a CPU, plain lines in the place of progress bars
 os.environ["PATH"] = os.pathsep.join([sysconfig.get_path("scripts"), os.environ.get("PATH", "")])
+os.environ["MATPLOTLIBRC"] = str(HERE / "matplotlibrc")
 os.environ |= {"JAX_PLATFORMS": "cpu", "TERM": "dumb", "NO_COLOR": "1", "COLUMNS": "100"}
 
 # The API reference, from docstrings

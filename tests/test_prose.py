@@ -1,6 +1,7 @@
 """The prose is plain English: no word of the list below in documents, docstrings, comments, help or messages."""
 
 import io
+import json
 import re
 import tokenize
 from collections.abc import Iterator
@@ -10,6 +11,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
+NOTEBOOKS = sorted((ROOT / "docs").rglob("*.ipynb"))
 SOURCES = sorted((ROOT / "seqnets").rglob("*.py"))
 
 FORBIDDEN = {  # what is meant instead
@@ -73,6 +75,13 @@ def _pieces(source: str) -> Iterator[tuple[int, str]]:
 @pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
 def test_documents_are_plain_english(path):
     assert not mistakes(re.sub(r"```.*?```", lambda block: "\n" * block[0].count("\n"), path.read_text(), flags=re.S))
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.name)
+def test_notebooks_are_plain_english_and_begin_with_an_installation(path):
+    cells = [(cell["cell_type"], "".join(cell["source"])) for cell in json.loads(path.read_text())["cells"]]
+    assert not mistakes("\n\n".join(text for kind, text in cells if kind == "markdown"))
+    assert next(text for kind, text in cells if kind == "code").startswith("%pip install -q ")
 
 
 def test_docstrings_comments_help_and_messages_are_plain_english():

@@ -21,6 +21,7 @@ from sphinx.environment import BuildEnvironment
 from sphinx.errors import ExtensionError
 from sphinx.pycode import ModuleAnalyzer
 from sphinx.util import logging
+from sphinx.util.inspect import stringify_signature
 from sphinx.util.nodes import make_refnode
 
 from plain_docstrings import to_rest
@@ -71,6 +72,7 @@ def setup(app: Sphinx) -> dict[str, bool]:
     app.connect("builder-inited", _write)
     app.connect("missing-reference", _by_short_name)
     app.connect("autodoc-process-docstring", _translate, priority=100)
+    app.connect("autodoc-process-signature", _sign)
     app.connect("env-check-consistency", _check)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
 
@@ -186,6 +188,15 @@ def _entry_of() -> dict[str, Entry]:
 
 def _translate(app: Sphinx, what: str, name: str, value: Any, options: Any, lines: list[str]) -> None:
     lines[:] = to_rest("\n".join(lines)).split("\n")
+
+
+def _sign(app: Sphinx, what: str, name: str, value: Any, options: Any, signature: str | None, result: str | None) -> Any:
+    """Give a Flax module the arguments of its `__init__`; its metaclass hides them."""
+    if what != "class" or signature != "(*args, **kwargs)":
+        return None
+    called = inspect.signature(value.__init__)
+    arguments = called.replace(parameters=list(called.parameters.values())[1:])
+    return stringify_signature(arguments, show_annotation=False), result
 
 
 def _check(app: Sphinx, env: BuildEnvironment) -> None:

@@ -3,8 +3,10 @@
 import re
 
 _FORMULA = re.compile(r"^( *)\$\$(.+?)\$\$", re.DOTALL | re.MULTILINE)
-_PIECES = re.compile(r"(``?[^`]+``?(?:_\b)?|\$(?=\S)[^$\n]+?(?<=\S)\$)")
+_REFERENCES = re.compile(r"^( *)References:\n((?:\1 +\S.*\n?)+)", re.MULTILINE)
+_PIECES = re.compile(r"(``?[^`]+``?|\$(?=\S)[^$\n]+?(?<=\S)\$)")
 _STARS_OF_ARGUMENTS = re.compile(r"^(\s*\*{1,2}\w)")
+_SPECIAL = re.compile(r"([\\|*]|_\b(?!\w)|(?<=[A-Z])\.$)")  # the last is a list's "F." to reST, and a size to us
 
 
 def to_rest(text: str) -> str:
@@ -14,11 +16,22 @@ def to_rest(text: str) -> str:
         >>> print(to_rest(r"The norm |x| of `x`, $\sqrt{x}$."))
         The norm \|x\| of `x`, :math:`\sqrt{x}`.
     """
+    text = _REFERENCES.sub(lambda found: f"{found[1]}References:\n{_listed(found[2])}", text)
     blocks, end = [], 0
     for found in _FORMULA.finditer(text):
         blocks += [_lines(text[end : found.start()]), _displayed(found[2], found[1])]
         end = found.end()
     return "".join([*blocks, _lines(text[end:])])
+
+
+def _listed(text: str) -> str:
+    """Make a list item of each work; the next one begins after a line that ends with a period or a parenthesis."""
+    begins, lines = True, []
+    for line in text.splitlines():
+        indent = line[: len(line) - len(line.lstrip())]
+        lines.append(f"{indent}{'- ' if begins else '  '}{line.lstrip()}")
+        begins = line.rstrip().endswith((".", ")"))
+    return "\n".join(lines) + "\n"
 
 
 def _displayed(formula: str, indent: str) -> str:
@@ -45,4 +58,4 @@ def _special(piece: str) -> str:
 def _escaped(text: str, begins: bool) -> str:
     stars = _STARS_OF_ARGUMENTS.match(text) if begins else None
     kept = stars[0] if stars else ""
-    return kept + re.sub(r"([\\|*]|_\b(?!\w))", r"\\\1", text[len(kept) :])
+    return kept + _SPECIAL.sub(r"\\\1", text[len(kept) :])

@@ -1,1 +1,1 @@
-"""Floor 4: the command line, one file per verb."""
+"""The command line, one file per verb."""

@@ -1,4 +1,4 @@
-"""Floor 1: files to arrays. NumPy only; no models."""
+"""Files to arrays. NumPy only; no models."""
 
 from typing import TYPE_CHECKING
 

@@ -1,4 +1,4 @@
-"""Floor 3: sequences from trained models: sampling, beam search, scoring."""
+"""Sequences from trained models: sampling, beam search, scoring."""
 
 from typing import TYPE_CHECKING
 

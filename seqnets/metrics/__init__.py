@@ -1,4 +1,4 @@
-"""Floor 3: metrics of captions and classification. NumPy only."""
+"""Metrics of captions and classification. NumPy only."""
 
 from typing import TYPE_CHECKING
 

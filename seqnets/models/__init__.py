@@ -1,4 +1,4 @@
-"""Floor 2: whole networks made of `seqnets.nn` and `seqnets.ops`, imported when first used."""
+"""Whole networks made of `seqnets.nn` and `seqnets.ops`, imported when first used."""
 
 from typing import TYPE_CHECKING
 

@@ -1,4 +1,4 @@
-"""Floor 1: Flax NNX modules. They hold the weights; `seqnets.ops` does the arithmetic."""
+"""Flax NNX modules. They hold the weights; `seqnets.ops` does the arithmetic."""
 
 from typing import TYPE_CHECKING
 

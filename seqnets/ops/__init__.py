@@ -1,4 +1,4 @@
-"""Floor 0: pure functions on arrays. No parameters, no Flax, no files."""
+"""Pure functions on arrays. No parameters, no Flax, no files."""
 
 from typing import TYPE_CHECKING
 

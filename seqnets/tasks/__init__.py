@@ -1,4 +1,4 @@
-"""Floor 4: the tasks of `seqnets train TASK`, one folder each; the loop itself knows no task.
+"""The tasks of `seqnets train TASK`, one folder each; the loop itself knows no task.
 
 __init__.py     the settings of a run and the `Recipe`, which need no JAX
 task.py         the `Task`: batches, loss, figures

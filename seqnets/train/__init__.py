@@ -1,4 +1,4 @@
-"""Floor 3: one loop trains every task."""
+"""One loop trains every task."""
 
 from typing import TYPE_CHECKING
 

@@ -1,4 +1,4 @@
-"""Floor 3: pictures from trained models."""
+"""Pictures from trained models."""
 
 from typing import TYPE_CHECKING
 

@@ -1,4 +1,4 @@
-"""Floor 2: imports and exports other libraries' weights; nothing is skipped silently.
+"""Imports and exports other libraries' weights; nothing is skipped silently.
 
 `load_weights` and `save_weights` move the weights of a network of `seqnets.models.create_model` between it and a file; the
 folder `tables` holds the names of other libraries, one file per family:
