@@ -2,6 +2,7 @@
 
 import gc
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -9,11 +10,21 @@ import pytest
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 # Half of the suite's time was LLVM's, polishing programs that run once. `XLA_FLAGS= pytest` tests what users run.
 os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")
+# Equal programs are compiled once, by all workers, the processes that tests start, and later runs; --cache-clear forgets them.
+os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(Path(__file__).parent / ".pytest_cache" / "d" / "compiled"))
+os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
 
 import jax
 
 MAPS, MOST_MAPS = Path("/proc/self/maps"), Path("/proc/sys/vm/max_map_count")
 SHARED_DATA = Path(os.environ.get("SEQNETS_SHARED_DATA", Path(__file__).parents[1] / "shared" / "data"))
+
+
+def pytest_configure(config):
+    """Empties the folder of compiled programs when it has grown large."""
+    folder = Path(__file__).parent / ".pytest_cache" / "d" / "compiled"
+    if not hasattr(config, "workerinput") and sum(file.stat().st_size for file in folder.glob("*")) > 2e9:
+        shutil.rmtree(folder)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -40,6 +40,7 @@ def test_a_run_is_trained_continued_sampled_and_verified_without_what_only_posix
     for library in places.cache_folder("native").iterdir():  # need not be compiled again
         (cache / "native" / library.name).symlink_to(library)
     environment = {**os.environ, "SEQNETS_CACHE": str(cache), "PYTHONIOENCODING": "cp1252"}
+    environment.pop("JAX_COMPILATION_CACHE_DIR", None)  # that of all tests
     first = elsewhere(train, cwd=folder, env=environment)
     assert first.returncode == 0, first.stderr.decode()
     (folder / "läufe/checkpoints/4").rename(folder / "läufe/checkpoints/4.deleting")  # as if it had stopped before

@@ -44,6 +44,7 @@ def test_all_that_is_kept_is_kept_in_one_folder(home, monkeypatch):
     from seqnets.data.text.cache import cache_folder as of_texts
 
     monkeypatch.setenv("SEQNETS_CACHE", "~/c")
+    monkeypatch.delenv("JAX_COMPILATION_CACHE_DIR", raising=False)
     environment = dict(os.environ)
     runtime.prepare(environment)
     assert of_texts() == home / "c" / "text"

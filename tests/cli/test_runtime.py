@@ -66,6 +66,7 @@ def test_jax_takes_the_flags_fills_the_cache_and_says_nothing(tmp_path):
         "import jax, jax.numpy as jnp; print(jax.jit(lambda x: x * 2)(jnp.ones(())))"
     )
     environment = {**os.environ, "SEQNETS_CACHE": str(tmp_path), "JAX_PLATFORMS": "cpu"}
+    environment.pop("JAX_COMPILATION_CACHE_DIR", None)  # that of all tests
     # an option that no jaxlib knows: one that goes away must not stop anything
     environment["XLA_FLAGS"] = "--xla_backend_extra_options=xla_cpu_no_such_option"
     command = [sys.executable, "-c", program]

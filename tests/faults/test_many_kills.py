@@ -73,16 +73,10 @@ class Trainings:
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory):
+def server():
     """The process that others are forked from."""
-    settings = {
-        "JAX_COMPILATION_CACHE_DIR": str(tmp_path_factory.mktemp("compiled")),
-        "PYTHONPATH": str(Path(__file__).parents[1]),
-    }
-    settings |= {"JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0"}
     with pytest.MonkeyPatch.context() as environment:
-        for name, value in settings.items():
-            environment.setenv(name, value, prepend=os.pathsep if name == "PYTHONPATH" else None)
+        environment.setenv("PYTHONPATH", str(Path(__file__).parents[1]), prepend=os.pathsep)
         FORKS.set_forkserver_preload(["train.tiny_task", "orbax.checkpoint", "matplotlib.backends.backend_agg"])
         yield
 

@@ -4,7 +4,6 @@ import importlib.util
 import sys
 from pathlib import Path
 
-import jax
 import pytest
 
 TINY = Path(__file__).with_name("tiny_task.py")
@@ -43,23 +42,6 @@ class Recorder:
 
     def close(self):
         self.closed = True
-
-
-@pytest.fixture(scope="package", autouse=True)
-def compile_cache(tmp_path_factory):
-    """Compile the same tiny programs once, in the programs that tests start too."""
-    from jax.experimental.compilation_cache import compilation_cache
-
-    folder = str(tmp_path_factory.mktemp("compiled"))
-    settings = {"jax_compilation_cache_dir": folder, "jax_persistent_cache_min_compile_time_secs": 0.0}
-    before = {name: getattr(jax.config, name) for name in settings}
-    for name, value in settings.items():
-        jax.config.update(name, value)
-    compilation_cache.reset_cache()
-    yield {name.upper(): str(value) for name, value in settings.items()}
-    for name, value in before.items():
-        jax.config.update(name, value)
-    compilation_cache.reset_cache()
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """Processes that are killed, for real: kill -9, SIGTERM, SIGINT, a second SIGINT. Hundreds of kills are in tests/faults."""
 
-import os
 import random
 import re
 import signal
@@ -13,14 +12,14 @@ STEPS = "160"
 
 
 @pytest.fixture
-def start(tiny_program, compile_cache, tmp_path):
+def start(tiny_program, tmp_path):
     """Starts the tiny program on a folder under the temporary one; what still runs at the end is killed."""
     started = []
 
     def begin(name, *words, steps=STEPS):
         with (tmp_path / f"{name}.err").open("a") as errors:
             command = [*tiny_program, str(tmp_path / name), steps, *words]
-            process = subprocess.Popen(command, stderr=errors, env=os.environ | compile_cache)
+            process = subprocess.Popen(command, stderr=errors)
         started.append(process)
         return process
 

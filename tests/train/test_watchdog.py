@@ -16,16 +16,14 @@ WORDS = [
 ]
 
 
-def environment(compile_cache, **more):
-    return {**os.environ, **compile_cache, "JAX_PLATFORMS": "cpu", **more}
+def environment(**more):
+    return {**os.environ, "JAX_PLATFORMS": "cpu", **more}
 
 
-def test_a_training_that_hangs_ends_with_the_stacks_of_its_threads(tmp_path, compile_cache):
+def test_a_training_that_hangs_ends_with_the_stacks_of_its_threads(tmp_path):
     words = [sys.executable, str(PROGRAM), "train", *WORDS, "--out", str(tmp_path / "run")]
     begun = time.monotonic()
-    done = subprocess.run(
-        words, env=environment(compile_cache, HANG_AFTER="25"), capture_output=True, text=True, timeout=120, check=False
-    )
+    done = subprocess.run(words, env=environment(HANG_AFTER="25"), capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 1
     assert "Timeout (0:00:08)!" in done.stderr
     assert "in hanging" in done.stderr  # the thread that waits for the text
@@ -35,11 +33,11 @@ def test_a_training_that_hangs_ends_with_the_stacks_of_its_threads(tmp_path, com
 
 
 @pytest.mark.parametrize("times", ["once", pytest.param("always", marks=pytest.mark.slow)])
-def test_it_is_started_again(tmp_path, compile_cache, times):
+def test_it_is_started_again(tmp_path, times):
     once = {"HANG_ONCE": str(tmp_path / "hung")} if times == "once" else {}
     words = [sys.executable, str(PROGRAM), "train", *WORDS, "--out", str(tmp_path / "run"), "--restarts", "1"]
     done = subprocess.run(
-        words, env=environment(compile_cache, HANG_AFTER="25", **once), capture_output=True, text=True, timeout=180, check=False
+        words, env=environment(HANG_AFTER="25", **once), capture_output=True, text=True, timeout=180, check=False
     )
     assert done.returncode == (0 if times == "once" else 1)
     assert done.stderr.count("Timeout (0:00:08)!") == (1 if times == "once" else 2)
