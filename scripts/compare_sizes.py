@@ -71,11 +71,11 @@ def compare(path: str, sizes: list[str], options: argparse.Namespace) -> list[di
 
 def sized(config: Any, corpus: Any, name: str, seconds: float) -> dict[str, Any]:
     """Train a size for a time; return its results."""
-    length, different = len(corpus.train), len(corpus.vocabulary)
-    config = settings.replaced(config, settings_of(SIZES[name], 1, length, different))
+    length = len(corpus.train)
+    config = settings.replaced(config, settings_of(SIZES[name], 1, length))
     step, units = seconds_per_step(config, corpus), config.train.batch_size * config.data.window
     passes = min(MOST_PASSES, seconds / step * units / length)
-    config = settings.replaced(config, settings_of(SIZES[name], passes, length, different))
+    config = settings.replaced(config, settings_of(SIZES[name], passes, length))
     schedule = schedule_of(seconds, step, evaluation=0.0, most=-(-MOST_PASSES * length // units))
     return trained(settings.replaced(config, schedule), corpus)
 

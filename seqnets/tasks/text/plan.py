@@ -81,7 +81,7 @@ def _sized(
         return min(steps * config.train.batch_size * config.data.window if steps else in_time, MOST_PASSES * length)
 
     name = config.size if config.size in SIZES else largest_fitting(different, read)
-    chosen = settings_of(SIZES[name], read(SIZES[name]) / length, length, different)
+    chosen = settings_of(SIZES[name], read(SIZES[name]) / length, length)
     if KINDS[config.model.cell].module == "minimal":  # such cells have no recurrent weights
         del chosen["model"]["weight_dropout"]
     return settings.replaced(_chosen(config, chosen, given), {"size": name})

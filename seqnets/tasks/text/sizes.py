@@ -13,8 +13,8 @@ Sections = dict[str, dict[str, Any]]
 
 MOST_PASSES = 40  # over the same text: more do not help, even with dropout
 _READ_PER_PARAMETER = 4.0  # characters: with fewer, a smaller model is better after the same time
-_FEW_PASSES, _MANY_PARAMETERS = 6, 2.0  # without dropout up to the first; strong dropout beyond the second, for a character
-_DROPOUT, _STRONG_DROPOUT = (0.2, 0.0), (0.5, 0.3)  # of the outputs, of the recurrent weights
+# passes up to which these rates hold: dropout of the outputs, and of the recurrent weights
+_DROPOUT = ((6, 0.0, 0.0), (12, 0.2, 0.0), (20, 0.3, 0.3), (float("inf"), 0.5, 0.3))
 _MOST_ROWS, _LEAST_ROWS, _ROW = 32, 8, 2048  # rows of a batch, and the characters that each should have to itself
 _EVALUATIONS, _EVALUATION_SHARE = 10, 0.1  # of the time for training
 _EMBEDDING = CharLMConfig.embedding_features
@@ -62,21 +62,19 @@ def largest_fitting(different: int, read: Callable[[Size], float]) -> str:
     return enough[-1] if enough else next(iter(SIZES))
 
 
-def settings_of(size: Size, passes: float, characters: int, different: int) -> Sections:
+def settings_of(size: Size, passes: float, characters: int) -> Sections:
     """Return the settings of a size, by section.
 
     Args:
         size: the size.
         passes: how often training reads the text.
         characters: the length of the text.
-        different: the number of different characters.
 
     Example:
-        >>> settings_of(SIZES["tiny"], passes=30, characters=18_000, different=60)["model"]["dropout"]
+        >>> settings_of(SIZES["tiny"], passes=30, characters=18_000)["model"]["dropout"]
         0.5
     """
-    needed = _STRONG_DROPOUT if size.parameters(different) > _MANY_PARAMETERS * characters else _DROPOUT
-    dropout, of_weights = needed if passes > _FEW_PASSES else (0.0, 0.0)
+    dropout, of_weights = next(rates for most, *rates in _DROPOUT if passes <= most)
     rows = max(_LEAST_ROWS, min(_MOST_ROWS, characters // _ROW))
     shape = {"hidden_features": size.hidden_features, "layers": size.layers}
     return {
