@@ -38,7 +38,7 @@ def add_network(parser: Parser) -> None:
     parser.add_argument("words", nargs="*", metavar="[RUN] IMAGES", help="image files, folders, or patterns such as '*.jpg'")
     parser.add_argument("--model", metavar="NAME", help="a network such as resnet50, or hf:OWNER/NAME; without it the first "
                         "argument is a run")  # fmt: skip
-    parser.add_argument("--weights", metavar="WEIGHTS", help="its weights: a file or folder (.safetensors, .npz, .pth), "
+    parser.add_argument("--weights", metavar="WEIGHTS", help="its weights: a file or folder (.safetensors, .pth, .h5, .onnx, ...), "
                         "torchvision-v1, torchvision-v2, or hf:OWNER/NAME [the latest of torchvision]")  # fmt: skip
     parser.add_argument("--preprocessing", metavar="FILE", help="JSON file of the preprocessing [that of the weights]")
     add_offline(parser)

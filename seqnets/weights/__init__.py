@@ -4,15 +4,15 @@
 folder `tables` holds the names of other libraries, one file per family:
 
 ========================  ==================================================================
-AlexNet (2014)            torchvision
-VGG, with batch norm too  torchvision, timm
+AlexNet                   torchvision (2014), caffe (2012, and CaffeNet)
+VGG, with batch norm too  torchvision, timm; without batch norm keras and caffe
 GoogLeNet                 torchvision, auxiliary heads included
 Inception v3              torchvision and timm, the auxiliary head included
 Inception v4              timm
-ResNet, wide, ResNeXt     torchvision, timm, huggingface; akamaster for those of CIFAR
-DenseNet                  torchvision (old names as well), timm
-SqueezeNet                torchvision, caffe (the authors' model as .npz)
-MobileNet                 torchvision (v2), timm (v1 and v2)
+ResNet, wide, ResNeXt     torchvision, timm, huggingface (torch and Flax), keras, caffe; akamaster for those of CIFAR
+DenseNet                  torchvision (old names as well), timm, keras
+SqueezeNet                torchvision, caffe (the authors' model, also as .npz)
+MobileNet                 torchvision (v2), timm and keras (v1 and v2)
 ========================  ==================================================================
 
 All other networks keep their weights under our own names, which are the paths of their arrays: `stage1.0.conv1.kernel`.

@@ -267,6 +267,51 @@ def frames_file():
     return buffer.getvalue()
 
 
+def keras_file():
+    h5py = pytest.importorskip("h5py")
+    buffer = io.BytesIO()
+    with h5py.File(buffer, "w") as file:
+        group = file.create_group("layers/dense/vars")
+        group["0"], group["1"] = np.ones((3, 4), np.float32), np.ones(4, np.float32)
+        group.attrs["name"] = "fc1"
+        file.create_group("fc2").attrs["weight_names"] = [b"kernel:0"]
+        file["fc2/kernel:0"] = np.ones((2, 2), np.float32)
+    return buffer.getvalue()
+
+
+def keras_archive():
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr("model.weights.h5", keras_file())
+    return buffer.getvalue()
+
+
+def message(number, content):
+    """A field of a protobuf message, of fewer than 128 bytes."""
+    return bytes([number << 3, content]) if isinstance(content, int) else bytes([number << 3 | 2, len(content)]) + content
+
+
+def caffe_file():
+    blobs = [message(7, message(7, message(1, bytes([2, 3]))) + message(5, bytes(24))), message(7, message(5, bytes(4)))]
+    layer = message(1, b"fc1") + message(2, b"InnerProduct") + b"".join(blobs)
+    legacy = message(4, b"fc2") + message(5, 14) + message(6, message(3, 1) + message(4, 3) + message(5, bytes(12)))
+    return b"\xa2\x06" + bytes([len(layer)]) + layer + message(2, legacy)
+
+
+def flax_file():
+    from flax.serialization import to_bytes
+
+    return to_bytes({"params": {"dense": {"kernel": np.ones((3, 4), np.float32)}}, "batch_stats": {"norm": {"mean": np.ones(4)}}})
+
+
+def onnx_file():
+    onnx = pytest.importorskip("onnx")
+    arrays = {"k": np.ones((4, 3, 1, 1), np.float32), "b": np.ones(4, np.float32), "w": np.ones((4, 2), np.float32)}
+    nodes = [onnx.helper.make_node("Conv", ["x", "k", "b"], ["y"]), onnx.helper.make_node("MatMul", ["y", "w"], ["z"])]
+    stored = [onnx.numpy_helper.from_array(array, name) for name, array in arrays.items()]
+    return onnx.helper.make_model(onnx.helper.make_graph(nodes, "g", [], [], stored)).SerializeToString()
+
+
 # name -> (a whole file, its name, what reads it)
 KINDS = {
     "captions-gz": (lambda: gzip.compress(CSV.encode()), "c.csv.gz", read_captions),
@@ -339,6 +384,11 @@ KINDS = {
     "weights-index": (as_json({"weight_map": {"kernel": "a.safetensors"}}), "w.safetensors.index.json", sharded),
     "weights-torch": (torch_file, "w.pth", read_torch),
     "weights-torch-old": (lambda: torch_file(zipped=False), "w.pth", read_torch),
+    "weights-keras": (keras_file, "w.weights.h5", read_weight_file),
+    "weights-keras-archive": (keras_archive, "w.keras", read_weight_file),
+    "weights-caffe": (caffe_file, "w.caffemodel", read_weight_file),
+    "weights-flax": (flax_file, "w.msgpack", read_weight_file),
+    "weights-onnx": (onnx_file, "w.onnx", read_weight_file),
     "weights-config": (as_json({**TIMM, "id2label": {"0": "a"}}), "config.json", weights_beside),
     "weights-run-config": (
         as_json({"format": "seqnets-run", "model": {"preprocessing": Preprocessing().to_json()}}),
