@@ -38,7 +38,7 @@ def add_network(parser: Parser) -> None:
     parser.add_argument("words", nargs="*", metavar="[RUN] IMAGES", help="image files, folders, or patterns such as '*.jpg'")
     parser.add_argument("--model", metavar="NAME", help="a network such as resnet50, or hf:OWNER/NAME; without it the first "
                         "argument is a run")  # fmt: skip
-    parser.add_argument("--weights", metavar="WEIGHTS", help="its weights: a file or folder (.safetensors, .pth, .h5, .onnx, ...), "
+    parser.add_argument("--weights", metavar="WEIGHTS", help="its weights: a file or folder (.safetensors, .pth, .onnx, ...), "
                         "torchvision-v1, torchvision-v2, or hf:OWNER/NAME [the latest of torchvision]")  # fmt: skip
     parser.add_argument("--preprocessing", metavar="FILE", help="JSON file of the preprocessing [that of the weights]")
     add_offline(parser)
@@ -81,15 +81,24 @@ def read_preprocessing(path: Path) -> "Preprocessing":
         return Preprocessing.from_huggingface(value) if of_huggingface else Preprocessing.from_json(value)
 
 
-def _of_registry(found: argparse.Namespace, options: dict[str, Any]) -> Chosen:
+def named_network(name: str, weights: str | None, **options: Any) -> Chosen:
+    """Load the network that --model and --weights name; without images.
+
+    Raises:
+        UserError: there are no such weights, or they do not match the network.
+    """
     from seqnets.weights.named import class_names, weights_source
 
-    source = weights_source(found.model, found.weights)
+    source = weights_source(name, weights)
     runtime.start()
     from seqnets.models import create_model
 
     model = create_model(source.network, weights=source.path, **options)
-    return Chosen(model, source.network, class_names(source.path), found.words)
+    return Chosen(model, source.network, class_names(source.path), [])
+
+
+def _of_registry(found: argparse.Namespace, options: dict[str, Any]) -> Chosen:
+    return named_network(found.model, found.weights, **options)._replace(images=found.words)
 
 
 def _of_run(found: argparse.Namespace) -> Chosen:

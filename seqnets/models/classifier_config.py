@@ -13,7 +13,7 @@ class ClassifierConfig:
     name: str = "resnet20"
     """A network of `seqnets summary --list`, such as lenet5, resnet20, squeezenet1_1 or resnet50."""
     weights: str = ""
-    """Weights to start from: a file or folder (.safetensors, .pth, .h5, .onnx, ...), torchvision or hf:OWNER/NAME; empty for random ones."""
+    """Weights to start from: a file or folder (.safetensors, .h5, ...), torchvision or hf:OWNER/NAME; empty for random ones."""
     dropout: Annotated[float | None, settings.RATE] = None
     """Dropout rate before the classifier, for networks with such a rate; none for the network's own."""
     auxiliary_heads: bool = True

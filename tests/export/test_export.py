@@ -240,4 +240,4 @@ def test_the_verb_exports_runs_and_networks(tmp_path, capsys):
     assert main(words) == 2
     assert "give --image-size" in capsys.readouterr().err
     assert main(["export"]) == 2
-    assert "give the folder of a run, or --model NAME" in capsys.readouterr().err
+    assert "give a run, or --model NAME" in capsys.readouterr().err

@@ -73,7 +73,7 @@ def over_time(graph: Graph, values: list[Value], eqn: Any, body: Any) -> list[Va
 
 
 def _own(
-    graph: Graph, recurrence: Recurrence, weights: RecurrentWeights, carry: Carry, projected: Value, reverse: bool
+    graph: Graph, recurrence: Recurrence, weights: Any, carry: Any, projected: Value, reverse: bool
 ) -> list[Value]:
     own = _OWN[recurrence.name]
     hidden, gates = hidden_of(carry).shape[-1], recurrence.gates

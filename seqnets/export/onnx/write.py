@@ -55,7 +55,7 @@ def _written(graph: Graph, jaxpr: Jaxpr, constants: Sequence[Value], given: Sequ
     known: dict[Any, Value] = dict(zip(jaxpr.constvars, constants)) | dict(zip(jaxpr.invars, given))
 
     def value_of(var: Any) -> Value:
-        return graph.constant(np.asarray(var.val, var.aval.dtype)) if isinstance(var, Literal) else known[var]
+        return known[var] if not isinstance(var, Literal) else graph.constant(np.asarray(var.val, np.result_type(var.val)))
 
     for eqn in jaxpr.eqns:
         results = _step(graph, eqn, [value_of(var) for var in eqn.invars])
