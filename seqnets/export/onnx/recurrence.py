@@ -72,9 +72,7 @@ def over_time(graph: Graph, values: list[Value], eqn: Any, body: Any) -> list[Va
     return _scan(graph, params, values, avals, body)
 
 
-def _own(
-    graph: Graph, recurrence: Recurrence, weights: Any, carry: Any, projected: Value, reverse: bool
-) -> list[Value]:
+def _own(graph: Graph, recurrence: Recurrence, weights: Any, carry: Any, projected: Value, reverse: bool) -> list[Value]:
     own = _OWN[recurrence.name]
     hidden, gates = hidden_of(carry).shape[-1], recurrence.gates
     x, kernel, bias = _inputs(graph, projected)
@@ -130,11 +128,22 @@ def _inputs(graph: Graph, projected: Value) -> tuple[Value, np.ndarray, np.ndarr
         elif node.op_type == "MatMul" and others[0] in constants:
             kernel = constants[others[0]]
             return _replayed(graph, source, chain[::-1], projected, kernel.shape[0]), kernel, bias
+        elif node.op_type == "Gather" and constants.get(source, bias).ndim == 2 and len(constants[source]) < len(bias):
+            table = constants[source]  # a product with one-hot tokens
+            return _replayed(graph, _one_hot(graph, others[0], len(table)), chain[::-1], projected, len(table)), table, bias
         else:
             break
         name = source
     width = projected.shape[-1]
     return projected, np.eye(width, dtype=np.float32), np.zeros(width, np.float32)
+
+
+def _one_hot(graph: Graph, tokens: str, size: int) -> str:
+    from onnx import TensorProto
+
+    wide = graph.node("Cast", [tokens], to=TensorProto.INT64)[0]
+    depth, values = (graph.named(graph.constant(array)) for array in (np.array(size, np.int64), np.array([0, 1], np.float32)))
+    return graph.node("OneHot", [wide, depth, values])[0]
 
 
 def _replayed(graph: Graph, name: str, chain: list[Any], projected: Value, features: int) -> Value:

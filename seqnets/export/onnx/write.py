@@ -55,7 +55,8 @@ def _written(graph: Graph, jaxpr: Jaxpr, constants: Sequence[Value], given: Sequ
     known: dict[Any, Value] = dict(zip(jaxpr.constvars, constants)) | dict(zip(jaxpr.invars, given))
 
     def value_of(var: Any) -> Value:
-        return known[var] if not isinstance(var, Literal) else graph.constant(np.asarray(var.val, np.result_type(var.val)))
+        aval: Any = var.aval
+        return graph.constant(np.asarray(var.val, aval.dtype)) if isinstance(var, Literal) else known[var]
 
     for eqn in jaxpr.eqns:
         results = _step(graph, eqn, [value_of(var) for var in eqn.invars])
