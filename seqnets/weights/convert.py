@@ -71,10 +71,9 @@ def load_weights(
     stated = stated_preprocessing(file)
     variables = network_variables(model)
     shapes = {name: variable.get_raw_value().shape for name, variable in variables.items()}
-    file, match = _recognize(matches(model, shapes, names), file)
-    if file.layers and match.overlap(file.arrays) < len(file.arrays):
-        found = in_order(model, shapes, file)
-        file, match = (found[0], Match(GRAPH, found[1])) if found else (file, match)
+    stored, (file, match) = file, _recognize(matches(model, shapes, names), file)
+    if file.layers and match.overlap(file.arrays) < len(file.arrays) and (found := in_order(model, shapes, stored)):
+        file, match = found[0], Match(GRAPH, found[1])
     if objection := match.naming.objection(model):
         raise UserError(f"the weights in '{file.path}' ({match.naming.source} names) are of another network: {objection}")
     left_out = (leave_out,) if isinstance(leave_out, str) else tuple(leave_out)
