@@ -50,7 +50,7 @@ def fetch(address: str, digest: str, path: Path) -> Path:
     if path.is_file() and matches(path, digest):
         return path
     if is_offline():
-        raise UserError(by_hand(address, path.name, path.parent, _wrong(path)))
+        raise UserError(by_hand(address, f"save it as '{path}'", _wrong(path)))
     path.parent.mkdir(parents=True, exist_ok=True)
     with one_at_a_time(path):
         if not (path.is_file() and matches(path, digest)):
@@ -86,18 +86,17 @@ def matches(path: Path, digest: str) -> bool:
         return hashlib.file_digest(file, kind).hexdigest().startswith(digits)
 
 
-def by_hand(address: str, what: str, folder: Path, reason: str = "") -> str:
+def by_hand(address: str, what: str, reason: str = "") -> str:
     """Return the sentence for a file that cannot be downloaded: why, and where to put it by hand.
 
     Args:
         address: where it is published.
-        what: its name, or its files.
-        folder: where seqnets looks for it.
+        what: what to do with it, such as "save it as 'a.txt'".
         reason: why; by default that the network is switched off, or does not answer.
     """
     off = "--offline or SEQNETS_OFFLINE forbids the network" if is_offline() else ""
     reasons = "; ".join(filter(None, [reason, off])) or "there is no answer"
-    return f"cannot download {address}: {reasons}; get it by other means and put {what} into '{folder}'"
+    return f"cannot download {address}: {reasons}; get it by other means and {what}"
 
 
 def _download(address: str, digest: str, path: Path) -> None:
@@ -109,7 +108,7 @@ def _download(address: str, digest: str, path: Path) -> None:
         _receive(address, path, partial)
     if not matches(partial, digest):
         partial.unlink()
-        raise UserError(by_hand(address, path.name, path.parent, f"what came is another file than the one with {digest}"))
+        raise UserError(by_hand(address, f"save it as '{path}'", f"what came is another file than the one with {digest}"))
     os.replace(partial, path)
 
 
@@ -127,7 +126,7 @@ def _receive(address: str, path: Path, partial: Path) -> None:
             return
         except (_CutError, requests.RequestException) as error:
             if not left or not (isinstance(error, _CutError) or _is_busy(error)):
-                raise UserError(by_hand(address, path.name, path.parent, _reason(error, partial))) from None
+                raise UserError(by_hand(address, f"save it as '{path}'", _reason(error, partial))) from None
         time.sleep(pause)
         pause *= 2
 

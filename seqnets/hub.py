@@ -166,7 +166,8 @@ def _explained(wanted: Repository, own: Path | None, files: Sequence[str]) -> It
 def _out_of_reach(wanted: Repository, own: Path | None, files: Sequence[str]) -> UserError:
     if own is None:
         return UserError(f"{wanted.page} cannot be reached; check the network, and HTTPS_PROXY where there is a proxy")
-    return UserError(by_hand(f"{wanted.page}/tree/{wanted.revision or 'main'}", f"its files ({', '.join(files)})", own))
+    page = f"{wanted.page}/tree/{wanted.revision or 'main'}"
+    return UserError(by_hand(page, f"put its files ({', '.join(files)}) into '{own}'"))
 
 
 def _refusal(wanted: Repository, error: Any, *, writing: bool) -> str:

@@ -80,7 +80,7 @@ def test_any_part_that_is_there_ends_in_the_right_file(server, tmp_path, part):
 def test_another_content_is_refused_and_not_kept(server, tmp_path):
     server.files["a.bin"] = CONTENT[:-1] + b"x"
     for _ in range(2):
-        with pytest.raises(UserError, match=f"what came is another file than the one with {DIGEST}; .*put a.bin into"):
+        with pytest.raises(UserError, match=f"what came is another file than the one with {DIGEST}; .*save it as '.*a.bin'"):
             fetch(f"{server.url}/a.bin", DIGEST, tmp_path / "a.bin")
         assert names(tmp_path) == []
 
@@ -114,7 +114,7 @@ def test_a_server_that_stops_is_left_and_asked_again(server, tmp_path, monkeypat
 
 def test_no_such_file_and_no_server_say_where_to_put_it_and_that_works(server, tmp_path):
     path, address = tmp_path / "a.bin", f"{server.url}/none.bin"
-    says = f"cannot download {address}: the server answers 404 Not Found; get it by other means and put a.bin into '{tmp_path}'"
+    says = f"cannot download {address}: the server answers 404 Not Found; get it by other means and save it as '{path}'"
     with pytest.raises(UserError, match=re.escape(says)):
         fetch(address, DIGEST, path)
     with pytest.raises(UserError, match=r"http://127\.0\.0\.1:9/a\.bin: the server cannot be reached; get it by other means"):

@@ -74,7 +74,7 @@ def test_a_network_by_name_is_downloaded_once_and_complete(server):
 
 def test_a_wrong_file_of_weights_is_not_used(server):
     server.files[f"{server.entry.file}.pth"] += b"x"
-    says = f"another file than the one with sha256:{server.entry.digest}; .* put {server.entry.file}.pth into"
+    says = f"another file than the one with sha256:{server.entry.digest}; .* save it as '.*{server.entry.file}.pth'"
     with pytest.raises(UserError, match=says):
         create_model("squeezenet1_1", weights="torchvision")
     assert not server.entry.path.exists()
@@ -92,7 +92,7 @@ def test_a_photograph_is_classified_by_the_name_of_a_network(server, seqnets, tm
     server.entry.path.unlink()
     outcome = seqnets("classify", "--model", "squeezenet1_1", "--offline", tmp_path / "a.png")
     assert outcome.code == 2
-    assert f"put {server.entry.file}.pth into '{server.entry.path.parent}'" in outcome.err
+    assert f"save it as '{server.entry.path}'" in outcome.err
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ import gzip
 import hashlib
 import io
 import zipfile
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -61,11 +62,9 @@ def test_an_archive_put_there_by_hand_is_unpacked(server, tmp_path, monkeypatch)
     part = part_of(server, "a.zip", content, folder="images")
     monkeypatch.setitem(PUBLIC_SETS, "tiny", PublicSet("images", (part,), "Free.", "images"))
     server.files.clear()
-    with pytest.raises(UserError, match="put a") as caught:
+    with pytest.raises(UserError, match="save it as") as caught:
         download("tiny", tmp_path)
-    folder = str(caught.value).rpartition(" into '")[2].removesuffix("'")
-    (tmp_path / "tiny" / "downloads" / "a.zip").write_bytes(content)
-    assert folder == str(tmp_path / "tiny" / "downloads")
+    Path(str(caught.value).rpartition(" save it as '")[2].removesuffix("'")).write_bytes(content)
     assert (download("tiny", tmp_path).data / "a.txt").read_text() == "a"
 
 
@@ -122,3 +121,22 @@ def test_the_digests_of_files_that_are_here(shared_data, name, path):
 def test_the_table_names_what_people_ask_for():
     asked = {"tiny-shakespeare", "sonnets", "names", "mnist", "cifar10", "cifar100", "flickr8k", "coco-train2014", "coco-val2017"}
     assert asked <= set(public_sets.PUBLIC_SETS)
+
+
+def test_captions_by_name_bring_their_images_and_lists(server, monkeypatch, tmp_path):
+    from seqnets.tasks.captioner import CaptionerRunConfig, with_public_set
+
+    parts = (
+        part_of(server, "text.zip", packed(captions_dot_csv="image,caption\na.jpg,x\n"), folder="text"),
+        part_of(server, "images.zip", packed(a_dot_jpg="jpg"), folder="images"),
+    )
+    monkeypatch.setitem(PUBLIC_SETS, "tiny", PublicSet("captions", parts, "Free.", "images", "text/captions.csv", "text"))
+    told = []
+    found = with_public_set(CaptionerRunConfig(captions="tiny"), told.append)
+    home = tmp_path / "cache" / "data" / "tiny"
+    assert found.captions == str(home / "text" / "captions.csv")
+    assert (found.images, found.data.split_lists) == (str(home / "images"), str(home / "text"))
+    assert told[0] == "tiny: Free."
+    own = CaptionerRunConfig(images="photos", captions="tiny")
+    assert with_public_set(own, told.append).images == "photos"
+    assert with_public_set(CaptionerRunConfig(captions="other.csv"), told.append).captions == "other.csv"
