@@ -614,6 +614,7 @@ NOT_READERS = (
     r"seqnets\.(files|train\.saving):",  # write
     r"seqnets\.train\.resume:check_unchanged",  # a copy of the settings
     r"seqnets\.data\.demo\.|seqnets\.tasks\.recipe:packaged|seqnets\.viz\.|seqnets\.web\.",  # come with Python and with seqnets
+    r"seqnets\.cli\.(download|push):",  # recognize a run, and read one that was checked before
     r"seqnets\.downloads:",  # writes what is downloaded, whose checksum is then compared
     r"seqnets\.tasks\.\w+\.(recipe|__init__):",  # call readers that are in the table
     r"seqnets\.decode\.(captions\.stored:caption_stored|extraction:)",  # open_image and FeatureStore, which are in the table
