@@ -42,11 +42,11 @@ def _check(found: Any) -> None:
 
 
 def _find(task: Any, config: Any, found: Any) -> int:
-    from seqnets.train.rate_range import rate_range, suggested
+    from seqnets.train.rate_trials import rate_range, suggested_rates
 
     options = {name: getattr(found, name) for name in _OPTIONS if hasattr(found, name)}
     trials = list(rate_range(task, config, **options))
-    suggestion = suggested(trials)
+    suggestion = suggested_rates(trials)
     if found.json:
         figures = {"steepest": None, "tenth_of_lowest": None} if suggestion is None else {
             "steepest": suggestion.steepest, "tenth_of_lowest": suggestion.tenth}  # fmt: skip

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from seqnets.decode.text.config import SamplingConfig as SamplingConfig
     from seqnets.decode.text.dynamic import DynamicConfig as DynamicConfig
     from seqnets.decode.text.dynamic import dynamic_score as dynamic_score
+    from seqnets.decode.text.items import Draws as Draws
+    from seqnets.decode.text.items import draw_items as draw_items
     from seqnets.decode.text.sampling import sample as sample
     from seqnets.decode.text.sampling import sample_many as sample_many
     from seqnets.decode.text.sampling import stream as stream
@@ -45,6 +47,7 @@ if not TYPE_CHECKING:  # a checker that sees `__getattr__` takes every name for 
             "step_labels": ["label_sequences"],
             "text.beam": ["Continuation", "beam_search"],
             "text.dynamic": ["DynamicConfig", "dynamic_score"],
+            "text.items": ["Draws", "draw_items"],
             "text.sampling": ["sample", "sample_many", "stream", "stream_many"],
             "text.config": ["SamplingConfig"],
             "text.scoring": ["Score", "score"],

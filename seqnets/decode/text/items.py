@@ -34,7 +34,7 @@ class Draws:
     known: int = 0
     repeated: int = 0
     unfinished: int = 0
-    _seen: set[str] = field(default_factory=set, repr=False)
+    _seen: set[str] = field(default_factory=set, repr=False, init=False)
 
     def __len__(self) -> int:
         return self.found + self.known + self.repeated + self.unfinished

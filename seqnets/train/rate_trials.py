@@ -21,7 +21,7 @@ DIVERGED = 4  # times the best smoothed loss
 _BEGINNING = 10  # one of this many trials is left out of the suggestion: the first smoothed losses mean little
 
 
-class Trial(NamedTuple):
+class RateTrial(NamedTuple):
     """One step of the test.
 
     Args:
@@ -35,7 +35,7 @@ class Trial(NamedTuple):
     smoothed: float
 
 
-class Suggestion(NamedTuple):
+class SuggestedRates(NamedTuple):
     """What a range test suggests.
 
     Args:
@@ -49,7 +49,7 @@ class Suggestion(NamedTuple):
 
 def rate_range(
     task: Task, config: TrainConfig, *, low: float = 1e-6, high: float = 10.0, trials: int = 100, smoothing: float = 0.8
-) -> Iterator[Trial]:
+) -> Iterator[RateTrial]:
     """Train a fresh copy of a model for some steps, each with a higher learning rate than the one before, and yield the losses.
 
         rate(t) = low (high / low)^(t / (trials - 1)),    smoothed(t) = (1 - s) sum_u s^(t - u) loss(u) / (1 - s^(t + 1))
@@ -95,19 +95,19 @@ def rate_range(
         loss = float(metrics["loss"][0])
         mean = smoothing * mean + (1 - smoothing) * loss
         smoothed = mean / (1 - smoothing ** (t + 1))
-        yield Trial(rate, loss, smoothed)
+        yield RateTrial(rate, loss, smoothed)
         best = min(best, smoothed)
         if not math.isfinite(loss) or smoothed - best > (DIVERGED - 1) * abs(best):
             return
 
 
-def suggested(trials: Sequence[Trial]) -> Suggestion | None:
+def suggested_rates(trials: Sequence[RateTrial]) -> SuggestedRates | None:
     """Return the rates that a test suggests; None if no rate lowered the loss.
 
     Example:
         >>> losses = [3.0, 3.0, 2.9, 2.0, 1.5, 1.4, 1.45, 2.0, 6.0]
-        >>> suggested([Trial(10.0 ** (t - 6), loss, loss) for t, loss in enumerate(losses)])
-        Suggestion(steepest=0.001, tenth=0.01)
+        >>> suggested_rates([RateTrial(10.0 ** (t - 6), loss, loss) for t, loss in enumerate(losses)])
+        SuggestedRates(steepest=0.001, tenth=0.01)
     """
     finite = [trial for trial in trials if math.isfinite(trial.smoothed)]
     kept = finite[len(finite) // _BEGINNING :]
@@ -118,7 +118,7 @@ def suggested(trials: Sequence[Trial]) -> Suggestion | None:
     slopes = np.gradient(losses, np.log(rates))[: lowest + 1]
     if lowest == 0 or not slopes.min() < 0:
         return None
-    return Suggestion(float(f"{rates[np.argmin(slopes)]:.3g}"), float(f"{rates[lowest] / 10:.3g}"))
+    return SuggestedRates(float(f"{rates[np.argmin(slopes)]:.3g}"), float(f"{rates[lowest] / 10:.3g}"))
 
 
 def _check(low: float, high: float, trials: int, smoothing: float) -> None:

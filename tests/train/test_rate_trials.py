@@ -9,7 +9,7 @@ import pytest
 
 from seqnets import TrainConfig
 from seqnets.errors import UserError
-from seqnets.train.rate_range import Trial, rate_range, suggested
+from seqnets.train.rate_trials import RateTrial, rate_range, suggested_rates
 
 CONFIG = TrainConfig(optimizer="sgd", momentum=0.0, clip_norm=0.0, batch_size=4, schedule="cosine", warmup_steps=10, steps=50)
 
@@ -62,7 +62,7 @@ def test_a_loss_that_is_not_finite_ends_it(task):
 def test_the_suggestion_for_a_real_task_lowers_its_loss(task):
     from seqnets.train import fit
 
-    found = suggested(list(rate_range(task, CONFIG, low=1e-5, high=100, trials=80)))
+    found = suggested_rates(list(rate_range(task, CONFIG, low=1e-5, high=100, trials=80)))
     errors = {}
     for rate in (found.steepest, found.steepest / 100):
         config = dataclasses.replace(CONFIG, learning_rate=rate, schedule="constant", steps=60)
@@ -71,18 +71,21 @@ def test_the_suggestion_for_a_real_task_lowers_its_loss(task):
 
 
 def curve(losses):
-    return [Trial(10.0 ** (t / 4 - 6), loss, loss) for t, loss in enumerate(losses)]
+    return [RateTrial(10.0 ** (t / 4 - 6), loss, loss) for t, loss in enumerate(losses)]
 
 
 def test_suggestions_of_curves_made_by_hand():
     down = [5.0] * 12 + [4.8, 4.0, 2.0, 1.0, 0.9, 0.95, 3.0]
-    assert suggested(curve(down)) == (pytest.approx(10 ** (14 / 4 - 6), rel=0.01), pytest.approx(10 ** (16 / 4 - 7), rel=0.01))
+    assert suggested_rates(curve(down)) == (
+        pytest.approx(10 ** (14 / 4 - 6), rel=0.01),
+        pytest.approx(10 ** (16 / 4 - 7), rel=0.01),
+    )
     # a fall after the lowest point, and one in the first tenth, do not count
-    assert suggested(curve([9.0, *down])).steepest == pytest.approx(10 ** (15 / 4 - 6), rel=0.01)
-    assert suggested(curve([1.0, 1.1, 1.2, 1.3])) is None
-    assert suggested(curve([1.0] * 20)) is None
-    assert suggested(curve([math.nan] * 5)) is None
-    assert suggested([]) is None
+    assert suggested_rates(curve([9.0, *down])).steepest == pytest.approx(10 ** (15 / 4 - 6), rel=0.01)
+    assert suggested_rates(curve([1.0, 1.1, 1.2, 1.3])) is None
+    assert suggested_rates(curve([1.0] * 20)) is None
+    assert suggested_rates(curve([math.nan] * 5)) is None
+    assert suggested_rates([]) is None
 
 
 @pytest.mark.parametrize(
