@@ -103,16 +103,32 @@ def load(path: str | os.PathLike[str], *, build: Build | None = None) -> Run:
         seqnets.errors.UserError: 'no/such/folder' is not a folder; give the run folder that `seqnets train` made
     """
     directory = run_folder(path)
+    read_config(directory)  # its errors say more than those of missing weights
+    return assembled(directory, read_weights(directory / WEIGHTS), f"'{directory / WEIGHTS}'", build)
+
+
+def assembled(directory: Path, arrays: Mapping[str, np.ndarray], source: str, build: Build | None = None) -> Run:
+    """Return the model of a run folder with given arrays.
+
+    Args:
+        directory: the run folder.
+        arrays: all arrays of the model by name.
+        source: what holds them, for errors.
+        build: as for `load`.
+
+    Raises:
+        UserError: the folder is not a run or is damaged, or the arrays do not fit.
+    """
     config = read_config(directory)
     vocabulary = read_vocabulary(directory / VOCABULARY)
-    builder, arrays = build or _builder(directory, config), read_weights(directory / WEIGHTS)
+    builder = build or _builder(directory, config)
     if build is None:
         _refuse_more_layers(config["model"], arrays)
     try:
         graphdef, state = nnx.split(nnx.eval_shape(lambda: builder(config["model"], vocabulary)))
     except UserError as error:
         raise UserError(str(error)) from error  # without what JAX adds to it
-    weights = replace_arrays(state, _in_full_precision(arrays), source=f"'{directory / WEIGHTS}'")
+    weights = replace_arrays(state, _in_full_precision(arrays), source=source)
     return Run(nnx.merge(graphdef, weights), config, vocabulary, directory, read_lines(directory / METRICS))
 
 

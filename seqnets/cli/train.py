@@ -61,10 +61,26 @@ def main(argv: Sequence[str], instead: Instead | None = None) -> int:
     if found.restarts:
         return supervise(_without_restarts(words, name), found.restarts)
     directory = found.out or str(_folder(recipe, config, found.config))
-    return _run(recipe, config, sources, found, directory)
+    start = _start(config, found, directory) if config.from_run else None
+    if start:
+        sources = [start.settings(recipe, config, sources), *sources]
+        config = at_home(recipe.completed(_config(recipe, sources)))
+    return _run(recipe, config, sources, found, directory, start)
 
 
-def _run(recipe: Recipe, config: Any, sources: Sources, found: Any, directory: str) -> int:
+def _start(config: Any, found: Any, directory: str) -> Any:
+    """Return the run to begin with; if the new run is continued, the new run itself."""
+    if getattr(found, "from_run", None) and found.resume == "must":
+        raise UserError("--from begins a run and --resume must only continues one; leave one of them out")
+    if getattr(found, "size", None):
+        raise UserError("--size is for new models, and the run of --from has its size; leave one of them out")
+    runtime.start()
+    from seqnets.tasks.start import Start
+
+    return Start.of(config.from_run, config.task, Path(directory))
+
+
+def _run(recipe: Recipe, config: Any, sources: Sources, found: Any, directory: str, start: Any) -> int:
     runtime.start()
     from seqnets.train.mesh import request_devices
 
@@ -81,10 +97,10 @@ def _run(recipe: Recipe, config: Any, sources: Sources, found: Any, directory: s
 
         continues(Path(directory), found.resume)  # before a long text is read
         makers(config.train.every_tracker)
-    config, task = recipe.begun(config, _merged(sources), _tell if first else _tell_nobody)
+    config, task = recipe.begun(config, _merged(sources), _tell if first else _tell_nobody, start)
     if found.dry_run:
         return found.dry_run(task, config.train, found)
-    return _train(recipe, config, task, directory, found.resume)
+    return _train(recipe, config, task, start, directory, found.resume)
 
 
 def _with_mesh(config: Any, recipe: Recipe, processes: int) -> Any:
@@ -96,11 +112,12 @@ def _with_mesh(config: Any, recipe: Recipe, processes: int) -> Any:
     return settings.replaced(config, {"train": {"mesh": AUTO}})
 
 
-def _train(recipe: Recipe, config: Any, task: Any, directory: str, resume: Any) -> int:
+def _train(recipe: Recipe, config: Any, task: Any, start: Any, directory: str, resume: Any) -> int:
     from seqnets.train import fit
 
     text = settings.dumps(recipe.resolved(config))
-    run = fit(task, config.train, directory=directory, resume=resume, settings=text)
+    origin = start.origin(task) if start else None
+    run = fit(task, config.train, directory=directory, resume=resume, settings=text, origin=origin)
     if run.directory:  # only the first of several processes has it
         print(recipe.closing(run, config, task))
     return 0
@@ -178,6 +195,9 @@ def _parser(name: str, recipe: Recipe, instead: Instead | None) -> Parser:
 def _add_options_of_runs(parser: Parser) -> None:
     parser.add_argument("--out", metavar="RUN", help="the run folder [runs/NAME, named after the data or the configuration]")
     parser.add_argument(
+        "--from", dest="from_run", metavar="RUN", help="begin with the weights of another run of this task: its folder or name"
+    )
+    parser.add_argument(
         "--resume",
         choices=("auto", "never", "must"),
         default="auto",
@@ -214,7 +234,8 @@ def _add_options_of_runs(parser: Parser) -> None:
 def _sources(recipe: Recipe, found: Any) -> Sources:
     """Return the given settings, those that win last."""
     sources = [(_file_settings(found.config), found.config)] if found.config else []
-    return [*sources, (recipe.given(found), "command line"), (chosen(found), "command line")]
+    given = {**recipe.given(found), **({"from_run": found.from_run} if getattr(found, "from_run", None) else {})}
+    return [*sources, (given, "command line"), (chosen(found), "command line")]
 
 
 def _merged(sources: Sources) -> dict[str, Any]:

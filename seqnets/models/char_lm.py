@@ -79,6 +79,12 @@ class CharLM(nnx.Module):
         """Return the model's description in config.json."""
         return {"kind": "CharLM", "config": asdict(self.config)}
 
+    def labeled_axes(self) -> dict[str, tuple[str, int]]:
+        """Return the arrays with an axis of tokens: by name, the list that the axis follows, and the axis."""
+        reading = "embedding" if self.config.embedding_features else "rnn.layers.0.cell.kernel"
+        axes = {reading: 0, "output_bias": 0, **({} if self.config.tied else {"output_kernel": 1})}
+        return {name: ("vocabulary", axis) for name, axis in axes.items()}
+
     def initialize_carry(self, batch_size: int) -> Carry:
         """Return the carry before the first character: zeros, a tuple with one entry per layer, leaves `(B, H)`."""
         return tuple(cell.initialize_carry((batch_size, cell.in_features)) for cell in self._cells())

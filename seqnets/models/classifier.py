@@ -62,6 +62,18 @@ def head_layers(name: str, **options: Any) -> list[str]:
     return sorted({path.rpartition(".")[0] for path in two if two[path].shape != three[path].shape})
 
 
+def labeled_axes(model: ConvNet) -> dict[str, tuple[str, int]]:
+    """Return the arrays with an axis of classes: by name, the list that the axis follows, and the axis.
+
+    Example:
+        >>> model = make_classifier(ClassifierConfig("lenet5"), ["odd", "even"], None, in_channels=1, rngs=nnx.Rngs(0))
+        >>> labeled_axes(model)
+        {'logits.kernel': ('labels', -1), 'logits.bias': ('labels', -1)}
+    """
+    layers = head_layers(model.config.name, **_options(model.config), in_channels=model.in_channels)
+    return {f"{layer}.{part}": ("labels", -1) for layer in layers for part in ("kernel", "bias")}
+
+
 def describe(model: ConvNet, config: ClassifierConfig) -> dict[str, Any]:
     """Return a classifier's description in config.json."""
     rule = model.preprocessing
@@ -89,15 +101,31 @@ def from_description(description: Mapping[str, Any], vocabulary: Any = None) -> 
         ('odd', 'even')
     """
     with described("Classifier"):
-        said = dict(description["config"])
-        in_channels, rule = said.pop("in_channels"), description["preprocessing"]
-        config, labels = stated(said, ClassifierConfig()), names(description.get("labels"), "labels")
+        said, rule = description["config"], description["preprocessing"]
+        in_channels = said["in_channels"]
+        config, labels = config_of(said), names(description.get("labels"), "labels")
         if in_channels not in (1, 3):
             raise UserError(f"section 'model' of config.json: in_channels must be 1 or 3, not {str(in_channels)[:40]}")
-        # as in training: with weights there were no auxiliary heads
-        config = replace(config, auxiliary_heads=config.auxiliary_heads and not config.weights, weights="")
         preprocessing = None if rule is None else Preprocessing.from_json(rule)
         return make_classifier(config, labels, preprocessing, in_channels=in_channels, rngs=nnx.Rngs(0))
+
+
+def config_of(said: Mapping[str, Any]) -> ClassifierConfig:
+    """Return the settings of a network that is made as it was after training, without the weights that it began with.
+
+    Args:
+        said: `config` in section `model` of config.json.
+
+    Raises:
+        UserError: a setting is unknown or has the wrong type.
+
+    Example:
+        >>> config_of({"name": "lenet5", "weights": "lenet5.npz", "in_channels": 1}).auxiliary_heads
+        False
+    """
+    config = stated({name: value for name, value in said.items() if name != "in_channels"}, ClassifierConfig())
+    # as in training: with weights there were no auxiliary heads
+    return replace(config, auxiliary_heads=config.auxiliary_heads and not config.weights, weights="")
 
 
 def _quiet(model: ConvNet, layers: Sequence[str]) -> None:

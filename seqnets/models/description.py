@@ -15,6 +15,12 @@ Config = TypeVar("Config")
 
 _SECTION = "section 'model' of config.json"
 
+# settings that do not change what a model computes after training: a run that begins with another's weights may change them
+TRAINING_ONLY = {
+    *("dropout", "locked_dropout", "weight_dropout", "input_dropout", "feature_dropout", "context_dropout", "unknown_rate"),
+    *("activation_penalty", "slowness_penalty", "forget_bias", "carry_bias", "remat", "dtype", "backend"),
+}
+
 
 @contextmanager
 def described(kind: str) -> Iterator[None]:

@@ -1,7 +1,7 @@
 """The data that `seqnets train TASK` needs about a task: the package of each task has one `Recipe`."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import reduce
 from importlib.resources import files
 from pathlib import Path
@@ -12,6 +12,7 @@ from seqnets.tasks.starting_weights import NO_WEIGHTS
 
 if TYPE_CHECKING:
     from seqnets.run import Run
+    from seqnets.tasks.start import Start
     from seqnets.train.task import Task
 
 Tell = Callable[[str], None]
@@ -19,6 +20,12 @@ Tell = Callable[[str], None]
 
 def _as_they_are(given: Any) -> Any:
     return given
+
+
+def _stated_shape(description: Mapping[str, Any], default: Any) -> Any:
+    from seqnets.models.description import stated
+
+    return stated(description["config"], type(default)())
 
 
 def _nothing(*_: Any) -> tuple[str, ...]:
@@ -45,15 +52,18 @@ class Recipe:
         source: the setting that names the data, which gives a run its name.
         without: the name of a run on embedded data.
         suffix: the end of a run's name.
-        make: `(config, tell) -> Task`: reads the data and makes the model.
+        make: `(config, tell, start) -> Task`: reads the data and makes the model, or takes that of another run, a `Start`.
         leaves_open: `(config, given) -> whether` settings are to be chosen by what is found in the data.
-        begin: `(config, given, tell) -> (config, Task)`: like `make`, and chooses such settings; `given` ones stay.
+        begin: `(config, given, tell, start) -> (config, Task)`: like `make`, and chooses such settings; `given` ones stay.
         commands: `config -> commands` to try next, with {run} for the folder; other braces stay.
         figures: the validation figures shown at the end besides the objective, separated by spaces; none if empty.
         shown: `(run, config) -> lines` to show before those figures.
         paths: settings that are paths, as `name` or `section.name`.
         as_settings: turns the given arguments into settings.
         completed: fills in settings that depend on others.
+        of_vocabulary: settings of the section data that follow from a vocabulary, with its attributes: a run that begins with
+            another one gets that one's.
+        shape: `(section model of config.json, default) -> settings of the section model`, for a run that begins with another one.
         prefers_mesh: whether one CPU device per core is faster than one for all cores.
     """
 
@@ -62,7 +72,7 @@ class Recipe:
     words: Mapping[str, Mapping[str, Any]]
     source: str
     without: str
-    make: Callable[[Any, Tell], "Task"]
+    make: Callable[[Any, Tell, "Start | None"], "Task"]
     commands: Callable[[Any], Sequence[str]]
     suffix: str = ""
     figures: str = ""
@@ -71,7 +81,9 @@ class Recipe:
     as_settings: Callable[[Mapping[str, Any]], Mapping[str, Any]] = _as_they_are
     completed: Callable[[Any], Any] = _as_they_are
     leaves_open: Callable[[Any, Mapping[str, Any]], bool] = _never
-    begin: Callable[[Any, Mapping[str, Any], Tell], tuple[Any, "Task"]] | None = None
+    begin: Callable[[Any, Mapping[str, Any], Tell, "Start | None"], tuple[Any, "Task"]] | None = None
+    of_vocabulary: Mapping[str, str] = field(default_factory=dict)
+    shape: Callable[[Mapping[str, Any], Any], Any] = _stated_shape
     prefers_mesh: Callable[[Any], bool] = _never
 
     @classmethod
@@ -116,11 +128,13 @@ class Recipe:
         names = [name.lstrip("-").replace("-", "_") for name in self.words]
         return self.as_settings({name: getattr(found, name) for name in names if getattr(found, name) not in (None, [])})
 
-    def begun(self, config: Any, given: Mapping[str, Any], tell: Tell) -> tuple[Any, "Task"]:
+    def begun(
+        self, config: Any, given: Mapping[str, Any], tell: Tell, start: "Start | None" = None
+    ) -> tuple[Any, "Task"]:
         """Return the settings, complete, and the task."""
         if self.begin is not None and self.leaves_open(config, given):
-            return self.begin(config, given, tell)
-        return config, self.make(config, tell)
+            return self.begin(config, given, tell, start)
+        return config, self.make(config, tell, start)
 
     def run_name(self, config: Any) -> str:
         """Return the name of a run's folder.
@@ -142,6 +156,8 @@ class Recipe:
                 one = isinstance(value, str)
                 path = _absolute(value) if one else tuple(map(_absolute, value))
                 config = settings.replaced(config, {section: {setting: path}} if dot else {setting: path})
+        if config.from_run and Path(config.from_run).expanduser().is_dir():  # else it is a name
+            config = settings.replaced(config, {"from_run": places.absolute(config.from_run)})
         return config
 
     def closing(self, run: "Run", config: Any, task: "Task") -> str:
@@ -208,12 +224,17 @@ def best_figures(metrics: Sequence[Mapping[str, Any]], names: Sequence[str], *, 
         >>> best_figures([{"step": 9, "validation_top1": 0.5}], ["top1"], maximize=True)
         ['validation: top1 0.5000 at step 9']
     """
-    lines = [line for line in metrics if names and line.get(f"validation_{names[0]}") is not None]
-    if not lines:
+    best = best_line(metrics, names[0], maximize=maximize) if names else None
+    if best is None:
         return []
-    best = (max if maximize else min)(lines, key=lambda line: line[f"validation_{names[0]}"])
     shown = ", ".join(f"{name.replace('_', ' ')} {_shown(best.get(f'validation_{name}'))}" for name in names)
     return [f"validation: {shown} at step {best['step']:,}"]
+
+
+def best_line(metrics: Sequence[Mapping[str, Any]], name: str, *, maximize: bool) -> Mapping[str, Any] | None:
+    """Return the first line with the best validation figure of a name; None without such figures."""
+    lines = [line for line in metrics if line.get(f"validation_{name}") is not None]
+    return (max if maximize else min)(lines, key=lambda line: line[f"validation_{name}"]) if lines else None
 
 
 def _shown(figure: float | None) -> str:

@@ -38,6 +38,7 @@ def model_card(run: Run, best: Mapping[str, Any] | None, curve: str | None) -> s
         "Model": _table({"parameters": f"{_parameters(run):,}", **_flat(run.config["model"])}),
         "Data": _table({**_flat(run.config["data"]), **_vocabulary(run)}),
         "Training": _table(run.config["train"]),
+        **({"Begun with": _table(_flat(run.config["from"]))} if run.config.get("from") else {}),
         "Made by": _made_by("fit" if run.config["train"] else "save_run"),
     }
     front = f"---\nlibrary_name: seqnets\ntags: [jax, {run.config['task']}]\n---\n\n# {name}\n"

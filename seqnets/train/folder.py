@@ -24,6 +24,7 @@ from seqnets.run import (
     WEIGHTS,
     check_file,
     damage_of_metrics,
+    read_config,
     read_lines,
     read_listed,
     read_weights,
@@ -62,13 +63,21 @@ class InFolder:
     """
 
     def __init__(
-        self, directory: Path, task: Task, config: TrainConfig, resume: Resume, settings: str | None, tell: Tell
+        self,
+        directory: Path,
+        task: Task,
+        config: TrainConfig,
+        resume: Resume,
+        settings: str | None,
+        tell: Tell,
+        origin: Mapping[str, Any] | None = None,
     ) -> None:
-        self.directory, self.description = directory, describe_run(task, config)
+        self.directory, self.description = directory, describe_run(task, config, origin)
         self._tell, self._undo = tell, contextlib.ExitStack()
         self._continues = continues(directory, resume)
         if self._continues:
             check_unchanged(directory, self.description, config)
+            self.description |= {"from": begun} if (begun := read_config(directory).get("from")) else {}
         self._trackers = makers(config.every_tracker)
         directory.mkdir(parents=True, exist_ok=True)
         busy = f"another process is training in '{directory}'; wait for it, or give another folder"
@@ -256,12 +265,18 @@ def _guarded(write: Callable[..., None], *words: Any) -> None:
 
 
 def open_store(
-    directory: Any, task: Task, config: TrainConfig, resume: Resume, settings: str | None, tell: Tell
+    directory: Any,
+    task: Task,
+    config: TrainConfig,
+    resume: Resume,
+    settings: str | None,
+    tell: Tell,
+    origin: Mapping[str, Any] | None = None,
 ) -> InFolder | InMemory:
     """Return the store of a run: a folder, or memory if the directory is None."""
     if directory is None:
-        return InMemory(task, config)
-    return InFolder(Path(directory), task, config, resume, settings, tell)
+        return InMemory(task, config, origin)
+    return InFolder(Path(directory), task, config, resume, settings, tell, origin)
 
 
 def weights_of(params: Any, rest: Any) -> Any:

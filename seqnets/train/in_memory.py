@@ -18,8 +18,8 @@ from seqnets.train.task import Task
 Record = dict[str, Any]
 
 
-def describe_run(task: Task, config: TrainConfig) -> dict[str, Any]:
-    """Return the content of a run's config.json."""
+def describe_run(task: Task, config: TrainConfig, origin: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """Return the content of a run's config.json; `origin` is what it began with."""
     description = {
         "format": FORMAT,
         "format_version": FORMAT_VERSION,
@@ -31,6 +31,7 @@ def describe_run(task: Task, config: TrainConfig) -> dict[str, Any]:
         "model": task.artifacts().get("model", {}),
         "train": config.to_json(),
         "data": dict(task.fingerprint()),
+        **({"from": dict(origin)} if origin else {}),
     }
     return json.loads(json.dumps(description))  # in the form in which it is read back: tuples become lists
 
@@ -40,8 +41,8 @@ class InMemory:
 
     directory: Path | None = None
 
-    def __init__(self, task: Task, config: TrainConfig) -> None:
-        self.description, self.metrics = describe_run(task, config), []
+    def __init__(self, task: Task, config: TrainConfig, origin: Mapping[str, Any] | None = None) -> None:
+        self.description, self.metrics = describe_run(task, config, origin), []
         self._weights: Any = None
 
     def restore(self, state: TrainState) -> tuple[TrainState, Record]:

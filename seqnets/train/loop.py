@@ -3,7 +3,7 @@
 import contextlib
 import math
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, Literal, NoReturn
 
 import jax
@@ -55,6 +55,7 @@ def fit(
     resume: Resume = "auto",
     progress: Progress | Literal["auto"] | None = "auto",
     settings: str | None = None,
+    origin: Mapping[str, Any] | None = None,
 ) -> Run:
     """Train a task and return the model with the best validation figure.
 
@@ -68,6 +69,8 @@ def fit(
         resume: "auto" continues the run of that folder or begins one; "never" only begins; "must" only continues.
         progress: where to report; "auto" for a live line or plain lines on standard error, None for no output.
         settings: the text of config.toml; made from the task and the configuration by default.
+        origin: what the model began with, such as {"run": "runs/novel"}: kept in config.json, with JSON values, and shown in the
+            card.
 
     Raises:
         UserError: the folder cannot be used, or its run had other settings, another model or other data.
@@ -86,7 +89,7 @@ def fit(
         shown = default_progress() if wanted == "auto" else wanted or Silent()
         stack.callback(shown.close)
         stop = stack.enter_context(StopRequest()) if directory is not None else StopRequest()
-        store = open_store(directory if layout.is_primary else None, task, config, resume, settings, shown.tell)
+        store = open_store(directory if layout.is_primary else None, task, config, resume, settings, shown.tell, origin)
         stack.callback(store.close)
         check_alike(gathered(store.description))
         stack.enter_context(layout.threads())

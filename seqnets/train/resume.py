@@ -68,9 +68,9 @@ def check_unchanged(directory: Path, description: Mapping[str, Any], config: Tra
     stored["train"] = {**json.loads(json.dumps(TrainConfig().to_json())), **stored["train"]}  # some settings are newer than it
     bound = {"steps"} if _rates(stored["train"]) != _rates(description["train"]) else set()
     bound |= {"evaluate_every"} if config.schedule == "plateau" else set()
-    for section in _SECTIONS:
+    for section in (*_SECTIONS, *({"from"} & description.keys())):
         free = FREE - bound if section == "train" else set()
-        difference = _difference(section, stored[section], description[section], free)
+        difference = _difference(section, stored.get(section), description[section], free)
         if difference:
             raise UserError(f"'{directory}' cannot be continued: {_changed(*difference, config)}; {_ADVICE}")
 

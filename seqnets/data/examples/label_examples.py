@@ -7,17 +7,20 @@ import numpy as np
 from seqnets.data.examples.examples import Column, Examples, Ragged, column
 from seqnets.data.examples.held_out import held_out
 from seqnets.data.examples.labeled_sequences import IGNORED, Frames, Labeled
-from seqnets.data.examples.texts import SequenceConfig, Splits, split, text_column
+from seqnets.data.examples.texts import SequenceConfig, Splits, extended, split, text_column
 from seqnets.data.words.token_table import TokenTable
 from seqnets.errors import UserError
 
 
-def token_examples(sequences: Sequence[Labeled], config: SequenceConfig) -> tuple[TokenTable, tuple[str, ...], Splits]:
+def token_examples(
+    sequences: Sequence[Labeled], config: SequenceConfig, *, extends: TokenTable | None = None
+) -> tuple[TokenTable, tuple[str, ...], Splits]:
     """Split and encode labeled sequences of tokens; the table of tokens comes from the training part.
 
     Args:
         sequences: tokens and labels of each.
         config: how; `vocabulary` has no effect, since the text is already cut into tokens.
+        extends: a table to which the tokens that it lacks are added, such as a trained model's.
 
     Returns:
         The tokens, the distinct labels in sorted order, and examples with the columns `inputs` and `labels` by split.
@@ -34,7 +37,8 @@ def token_examples(sequences: Sequence[Labeled], config: SequenceConfig) -> tupl
     if len(names) < 2:
         raise UserError(f"a tagger needs at least two different labels; these sequences have only {', '.join(names)!r}")
     held = held_out(["\x1f".join(tokens) for tokens, _ in sequences], config.validation_fraction)
-    table = TokenTable.of([tokens for (tokens, _), out in zip(sequences, held) if not out], min_count=config.min_count)
+    found = TokenTable.of([tokens for (tokens, _), out in zip(sequences, held) if not out], min_count=config.min_count)
+    table = extended(extends, found)
     number_of = {name: number for number, name in enumerate(names)}
 
     def examples(rows: np.ndarray) -> Examples:

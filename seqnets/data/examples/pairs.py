@@ -8,7 +8,7 @@ import numpy as np
 from seqnets.data.examples.examples import Examples
 from seqnets.data.examples.held_out import held_out
 from seqnets.data.examples.tables import Tell, read_table
-from seqnets.data.examples.texts import SequenceConfig, Splits, split, text_column
+from seqnets.data.examples.texts import SequenceConfig, Splits, extended, split, text_column
 from seqnets.data.words.vocabulary import TokenVocabulary, token_vocabulary
 from seqnets.errors import UserError
 
@@ -35,12 +35,15 @@ def read_pairs(sources: Sequence[str | Path], *, tell: Tell | None = None) -> li
     return [(row[0], row[1]) for table in tables for row in table]
 
 
-def pair_examples(pairs: Sequence[Pair], config: SequenceConfig) -> tuple[tuple[TokenVocabulary, TokenVocabulary], Splits, int]:
+def pair_examples(
+    pairs: Sequence[Pair], config: SequenceConfig, *, extends: Sequence[TokenVocabulary | None] = (None, None)
+) -> tuple[tuple[TokenVocabulary, TokenVocabulary], Splits, int]:
     """Split pairs and encode them; the vocabularies come from the training part.
 
     Args:
         pairs: sources and targets.
         config: how; pairs with a side longer than `max_length` are left out, since a cut target has no end.
+        extends: vocabularies of sources and targets to which what they lack is added, such as a trained model's.
 
     Returns:
         The vocabularies of sources and targets; examples with the columns `source` and `target`, which ends with the end
@@ -56,7 +59,8 @@ def pair_examples(pairs: Sequence[Pair], config: SequenceConfig) -> tuple[tuple[
         (True, 1)
     """
     held = held_out([source for source, _ in pairs], config.validation_fraction)
-    kinds = [_vocabulary([pair[side] for pair, out in zip(pairs, held) if not out], config) for side in (0, 1)]
+    seen = [pair for pair, out in zip(pairs, held) if not out]
+    kinds = [extended(extends[side], _vocabulary([pair[side] for pair in seen], config)) for side in (0, 1)]
     encoded = [(kinds[0].encode(source), np.append(kinds[1].encode(target), kinds[1].end)) for source, target in pairs]
     short = np.array([max(len(source), len(target) - 1) <= config.max_length and len(source) > 0 for source, target in encoded])
     if not short[~held].any():

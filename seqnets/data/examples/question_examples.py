@@ -13,7 +13,7 @@ from seqnets.data.examples.config import QuestionConfig
 from seqnets.data.examples.examples import Examples
 from seqnets.data.examples.held_out import held_out
 from seqnets.data.examples.questions import Question
-from seqnets.data.examples.texts import split, text_column
+from seqnets.data.examples.texts import extended, split, text_column
 from seqnets.data.images.array import ImageFiles, damaged
 from seqnets.data.images.files import find_images
 from seqnets.data.images.names import match_names
@@ -98,12 +98,13 @@ class Encoded(NamedTuple):
     splits: dict[str, Examples]
 
 
-def question_examples(asked: Asked, config: QuestionConfig) -> Encoded:
+def question_examples(asked: Asked, config: QuestionConfig, *, extends: TokenVocabulary | None = None) -> Encoded:
     """Split questions by picture and encode them.
 
     Args:
         asked: questions and pictures.
         config: how.
+        extends: a vocabulary to which what it lacks is added, such as a trained model's.
 
     Returns:
         The vocabulary of questions, the answers (most frequent first), and examples with the columns `image`, `tokens` and
@@ -124,7 +125,8 @@ def question_examples(asked: Asked, config: QuestionConfig) -> Encoded:
     answers = _frequent_answers([question.answer for question in training], config.answers)
     if len(answers) < 2:
         raise UserError(f"the questions to train on have only the answer {', '.join(answers)!r}; at least two are needed")
-    vocabulary = token_vocabulary([question.text for question in training], config.vocabulary, min_count=config.min_count)
+    found = token_vocabulary([question.text for question in training], config.vocabulary, min_count=config.min_count)
+    vocabulary = extended(extends, found)
     plain = {plain_answer(answer) for answer in answers}
     known = np.array([plain_answer(question.answer) in plain for question in asked.questions])
 

@@ -1,20 +1,23 @@
 """Texts and their labels, and pairs of texts, as examples to train on."""
 
 from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 import numpy as np
 
 from seqnets.data.examples.config import SequenceConfig
 from seqnets.data.examples.examples import Column, Examples, Ragged
 from seqnets.data.examples.held_out import held_out
+from seqnets.data.words.token_table import TokenTable
 from seqnets.data.words.vocabulary import TokenVocabulary, token_vocabulary
 from seqnets.errors import UserError
 
 Splits = dict[str, Examples]
+Vocabulary = TypeVar("Vocabulary", bound=TokenVocabulary | TokenTable)
 
 
 def text_examples(
-    texts: Sequence[str], labels: Sequence[str], config: SequenceConfig
+    texts: Sequence[str], labels: Sequence[str], config: SequenceConfig, *, extends: TokenVocabulary | None = None
 ) -> tuple[TokenVocabulary, tuple[str, ...], Splits]:
     """Split labeled texts and encode them; the vocabulary comes from the training part.
 
@@ -22,6 +25,7 @@ def text_examples(
         texts: N of them.
         labels: N names of classes.
         config: how.
+        extends: a vocabulary to which what it lacks is added, such as a trained model's.
 
     Returns:
         The vocabulary, the distinct labels in sorted order, and examples with columns `tokens` and `label` by split.
@@ -39,7 +43,7 @@ def text_examples(
         raise UserError(f"a classifier needs at least two different labels; these texts have only {', '.join(names) or 'none'}")
     held = held_out(texts, config.validation_fraction)
     seen = [text for text, out in zip(texts, held) if not out]
-    vocabulary = token_vocabulary(seen, config.vocabulary, min_count=config.min_count)
+    vocabulary = extended(extends, token_vocabulary(seen, config.vocabulary, min_count=config.min_count))
     numbers = np.array([names.index(label) for label in labels], np.int32)
 
     def examples(rows: np.ndarray) -> Examples:
@@ -47,6 +51,17 @@ def text_examples(
         return Examples({"tokens": text_column(tokens, config.max_length, vocabulary.pad), "label": numbers[rows]})
 
     return vocabulary, names, split(held, examples)
+
+
+def extended(known: Vocabulary | None, found: Vocabulary) -> Vocabulary:
+    """Return a known vocabulary with what it lacks of one that was found; without a known one, the one that was found.
+
+    Example:
+        >>> from seqnets.data import WordVocabulary
+        >>> extended(WordVocabulary(("dog",)), WordVocabulary(("a", "dog"))).words
+        ('dog', 'a')
+    """
+    return found if known is None else known.grown(found)  # pyright: ignore[reportArgumentType]
 
 
 def text_column(sequences: Sequence[np.ndarray], max_length: int, pad: int) -> Column:

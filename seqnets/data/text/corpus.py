@@ -3,7 +3,7 @@
 import hashlib
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -18,7 +18,9 @@ from seqnets.data.text.normal_form import normalized
 from seqnets.data.text.sources import Progress, Source, opened
 from seqnets.data.text.splits import check_long_enough, split_bounds
 from seqnets.data.text.streams import TokenStream
-from seqnets.data.text.vocabulary import UnknownPolicy, Vocabulary, bytes_vocabulary
+from seqnets.data.text.text_vocabulary import TextVocabulary
+from seqnets.data.text.vocabulary import Vocabulary, bytes_vocabulary
+from seqnets.data.token_kinds import UnknownPolicy
 from seqnets.errors import UserError
 
 
@@ -91,6 +93,7 @@ def read_text(
     config: TextConfig | None = None,
     vocabulary: Vocabulary | None = None,
     unknown: UnknownPolicy = "error",
+    extends: TextVocabulary | None = None,
     progress: Progress | None = None,
 ) -> Corpus:
     """Read texts, one after the other, into a corpus.
@@ -108,6 +111,8 @@ def read_text(
         vocabulary: the vocabulary to encode with, such as a trained model's; collected from the text by default.
         unknown: what to do with characters that the given vocabulary lacks: "error", "skip" or "replace"; the corpus counts
             them.
+        extends: a vocabulary, such as a trained model's, to which the characters of the text that it lacks are added; it also
+            decides about the kind and the normal form.
         progress: called from time to time with the stored bytes read so far and in total (over all passes; a total of 0 if
             unknown).
 
@@ -125,11 +130,13 @@ def read_text(
         '\"\"\"A text as a corpus'
     """
     config = config or TextConfig()
+    if extends is not None:
+        config = replace(config, vocabulary=extends.kind, normalize=extends.normalize)
     wanted = vocabulary or (bytes_vocabulary() if config.vocabulary == "bytes" else None)
     limit = config.in_memory_megabytes << 20
     with opened(sources or standard_library(), limit, lambda: cache.cache_folder(config.cache_directory)) as texts:
         _check_not_empty(texts)
-        reading = _Reading(texts, config, wanted, unknown, progress)
+        reading = _Reading(texts, config, wanted, unknown, extends, progress)
         encoded = reading.in_memory(limit) or reading.cached()
     return _split_up(encoded, config, tuple(text.name for text in texts))
 
@@ -140,6 +147,7 @@ class _Reading:
     config: TextConfig
     vocabulary: Vocabulary | None
     unknown: UnknownPolicy
+    extends: TextVocabulary | None
     progress: Progress | None
 
     def in_memory(self, limit: int) -> cache.CachedTokens | None:
@@ -178,14 +186,17 @@ class _Reading:
 
     def _collected(self, meter: Meter) -> Vocabulary:
         separator = self.config.separator_text
-        vocabulary = self.vocabulary or collect_vocabulary(
-            self.texts,
-            encoding=self.config.encoding,
-            separator=separator,
-            meter=meter,
-            normalize=self.config.normalize,
-            items=self.config.items,
-        )
+        vocabulary = self.vocabulary
+        if vocabulary is None:
+            vocabulary = collect_vocabulary(
+                self.texts,
+                encoding=self.config.encoding,
+                separator=separator,
+                meter=meter,
+                normalize=self.config.normalize,
+                items=self.config.items,
+            )
+            vocabulary = self.extends.grown(vocabulary) if self.extends else vocabulary
         if vocabulary.kind == "chars" and set(normalized(separator, vocabulary.normalize)) - set(vocabulary.characters):
             raise UserError(f"the separator {separator!r} does not occur in the text; set --data.separator to one that does")
         return vocabulary
@@ -206,6 +217,7 @@ class _Reading:
             "items": self.config.items,
             "vocabulary": self.vocabulary.digest if self.vocabulary else "",
             "unknown": self.unknown,
+            "extends": self.extends.digest if self.extends else "",
         }
 
     def _check_unchanged(self, identity: dict[str, Any]) -> None:

@@ -10,7 +10,8 @@ import numpy as np
 
 from seqnets.errors import UserError
 
-_SIGNS = 2
+_NAMES = ("<pad>", "<unknown>")
+_SIGNS = len(_NAMES)
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,25 @@ class TokenTable:
 
     def __str__(self) -> str:
         return f"{len(self.tokens):,} different {'characters' if self.is_of_characters else 'tokens'}"
+
+    @property
+    def entries(self) -> Sequence[str]:
+        """The two special tokens and the tokens of the table."""
+        return (*_NAMES, *self.tokens)
+
+    def lacking(self, other: "TokenTable") -> list[str]:
+        """Return the tokens of another table that this one lacks, in its order."""
+        known = set(self.tokens)
+        return [token for token in other.tokens if token not in known]
+
+    def grown(self, other: "TokenTable") -> "TokenTable":
+        """Return this table with the tokens at its end that only another one has.
+
+        Example:
+            >>> TokenTable(("a", "b")).grown(TokenTable(("c", "a"))).tokens
+            ('a', 'b', 'c')
+        """
+        return TokenTable((*self.tokens, *self.lacking(other)))
 
     @cached_property
     def is_of_characters(self) -> bool:

@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain, islice, takewhile
@@ -45,6 +45,25 @@ class TokenVocabulary(ABC):
     @abstractmethod
     def encode(self, text: str) -> np.ndarray:
         """Return the tokens of a caption, int32 of shape (T,), without begin and end; never an error."""
+
+    @property
+    @abstractmethod
+    def entries(self) -> Sequence[Any]:
+        """What the tokens stand for, the special tokens first."""
+
+    @abstractmethod
+    def grown(self, other: "TokenVocabulary") -> Any:
+        """Return this vocabulary with the entries at its end that only another one of its kind has."""
+
+    @property
+    def unit(self) -> str:
+        """What a token is: "words", "chars" or "bytes"."""
+        return self.kind.removeprefix("caption-")
+
+    def lacking(self, other: "TokenVocabulary") -> list[Any]:
+        """Return the entries of another vocabulary that this one lacks, in its order."""
+        known = set(self.entries)
+        return [entry for entry in other.entries if entry not in known]
 
     @abstractmethod
     def pieces(self, tokens: Any) -> list[str]:
@@ -149,6 +168,21 @@ class WordVocabulary(TokenVocabulary):
     def _token_of(self) -> dict[str, int]:
         return {word: _FIRST + i for i, word in enumerate(self.words)}
 
+    @property
+    def entries(self) -> Sequence[Any]:
+        """The special tokens and the words."""
+        return (*SIGNS, *self.words)
+
+    def grown(self, other: TokenVocabulary) -> "WordVocabulary":
+        """Return this vocabulary with the words at its end that only another one has.
+
+        Example:
+            >>> WordVocabulary(("a", "dog")).grown(WordVocabulary(("a", "cat"))).words
+            ('a', 'dog', 'cat')
+        """
+        _check_kind(self, other)
+        return WordVocabulary((*self.words, *self.lacking(other)), self.punctuation)
+
     def encode(self, text: str) -> np.ndarray:
         """Return the tokens of a caption, int32 of shape (T,), without begin and end; never an error."""
         words = [word for word in word_tokens(text) if self.punctuation or _is_word(word)]
@@ -201,6 +235,16 @@ class CharacterVocabulary(TokenVocabulary):
 
     def __str__(self) -> str:
         return str(self.letters)
+
+    @property
+    def entries(self) -> Sequence[Any]:
+        """The special tokens and the characters or bytes."""
+        return (*SIGNS, *self.letters.entries)
+
+    def grown(self, other: TokenVocabulary) -> "CharacterVocabulary":
+        """Return this vocabulary with the characters at its end that only another one has."""
+        _check_kind(self, other)
+        return CharacterVocabulary(self.letters.grown(other.letters))  # pyright: ignore[reportAttributeAccessIssue]
 
     def encode(self, text: str) -> np.ndarray:
         """Return the tokens of a caption, int32 of shape (T,), without begin and end; never an error."""
@@ -264,6 +308,11 @@ def token_vocabulary(
     if unit == "chars":
         return CharacterVocabulary.from_captions(captions, min_count=min_count, max_size=max_size)
     return WordVocabulary.from_captions(captions, min_count=min_count, max_size=max_size, punctuation=punctuation)
+
+
+def _check_kind(first: TokenVocabulary, second: TokenVocabulary) -> None:
+    if first.kind != second.kind:
+        raise UserError(f"a vocabulary of {first.unit} cannot grow by {second.unit}")
 
 
 def _frequent(counts: Mapping[str, int], min_count: int, max_size: int | None) -> tuple[str, ...]:

@@ -114,6 +114,11 @@ class Captioner(nnx.Module):
         preprocessing = None if self.preprocessing is None else self.preprocessing.to_json()
         return {"kind": "Captioner", "config": asdict(self.config), "preprocessing": preprocessing}
 
+    def labeled_axes(self) -> dict[str, tuple[str, int]]:
+        """Return the arrays with an axis of tokens: by name, the list that the axis follows, and the axis."""
+        axes = {"decoder.embedding": 0, "decoder.output.kernel": 1, "decoder.output.bias": 0}
+        return {name: ("vocabulary", axis) for name, axis in axes.items()}
+
     def initialize_carry(self, annotations: Annotations) -> Carry:
         """Return the state before the first word; leaves `(B, H)`."""
         return self.decoder.initialize_carry(annotations)

@@ -78,6 +78,10 @@ class Tagger(nnx.Module):
         mean, deviation = (jnp.asarray(numbers, jnp.float32).reshape(1, 1, -1) for numbers in self.scale)
         return (inputs - mean) / deviation
 
+    def labeled_axes(self) -> dict[str, tuple[str, int]]:
+        """Return the arrays with an axis of tokens or classes: by name, the list that the axis follows, and the axis."""
+        return {"embedding.table": ("vocabulary", 0), "output.kernel": ("labels", 1), "output.bias": ("labels", 0)}
+
     def describe(self) -> dict[str, Any]:
         """Return the description that `from_description` reads."""
         frames = {} if self.scale is None else {"frames": {name: list(part) for name, part in self.scale._asdict().items()}}

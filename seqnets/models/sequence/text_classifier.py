@@ -63,6 +63,10 @@ class TextClassifier(nnx.Module):
         pooled = self.pool(outputs, last, lengths)
         return self.output(dropout(pooled, self.config.dropout, subkey(key, 3))).astype("float32")
 
+    def labeled_axes(self) -> dict[str, tuple[str, int]]:
+        """Return the arrays with an axis of tokens or classes: by name, the list that the axis follows, and the axis."""
+        return {"embedding.table": ("vocabulary", 0), "output.kernel": ("labels", 1), "output.bias": ("labels", 0)}
+
     def describe(self) -> dict[str, Any]:
         """Return the description that `from_description` reads."""
         return {"kind": "TextClassifier", "config": asdict(self.config), "labels": list(self.labels)}

@@ -151,6 +151,11 @@ class Translator(nnx.Module):
     def _parts(self) -> int:
         return sum(cell.carry_parts for cell in self.cells)
 
+    def labeled_axes(self) -> dict[str, tuple[str, int]]:
+        """Return the arrays with an axis of tokens: by name, the list that the axis follows, and the axis."""
+        target = {"embedding.table": 0, "output.kernel": 1, "output.bias": 0}
+        return {"source_embedding.table": ("source", 0), **{name: ("vocabulary", axis) for name, axis in target.items()}}
+
     def describe(self) -> dict[str, Any]:
         """Return the description that `from_description` reads."""
         return {"kind": "Translator", "config": asdict(self.config), "source": self.source.to_json()}

@@ -122,6 +122,10 @@ class VQA(nnx.Module):
             weights.append(looked)
         return question, jnp.stack(weights, axis=1)
 
+    def labeled_axes(self) -> dict[str, tuple[str, int]]:
+        """Return the arrays with an axis of tokens or answers: by name, the list that the axis follows, and the axis."""
+        return {"embedding.table": ("vocabulary", 0), "output.kernel": ("answers", 1), "output.bias": ("answers", 0)}
+
     def describe(self) -> dict[str, Any]:
         """Return the description that `from_description` reads."""
         rule = {} if self.preprocessing is None else {"preprocessing": self.preprocessing.to_json()}

@@ -17,6 +17,7 @@ from seqnets.train.config import TrainConfig
 if TYPE_CHECKING:
     from seqnets.run import Run
     from seqnets.tasks.captioner.task import CaptionerTask
+    from seqnets.tasks.start import Start
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,8 @@ class CaptionerRunConfig:
 
     task: Literal["captioner"] = "captioner"
     """The task."""
+    from_run: str = ""
+    """The run whose weights to begin with: its folder or name; empty for random weights."""
     images: str = ""
     """Folder of the images; empty for drawn scenes."""
     captions: str | tuple[str, ...] = ""
@@ -44,7 +47,7 @@ class CaptionerRunConfig:
     """The training."""
 
 
-def make(config: CaptionerRunConfig, tell: Tell) -> "CaptionerTask":
+def make(config: CaptionerRunConfig, tell: Tell, start: "Start | None" = None) -> "CaptionerTask":
     """Read or draw the images and make the model."""
     from flax import nnx
 
@@ -57,12 +60,12 @@ def make(config: CaptionerRunConfig, tell: Tell) -> "CaptionerTask":
         raise UserError(f"--images and --captions belong together; give both{beside}, or neither for drawn scenes")
     if not config.images:
         splits = drawn_scenes(config.data.scenes)
-        model = scene_captioner(splits, config.data, config.model, rngs=rngs)
+        model = scene_captioner(splits, config.data, config.model, tell=tell, rngs=rngs, start=start)
         tell(f"{counted(splits, 'drawn scenes')}, {model.vocabulary}; validation and test have other combinations")
     else:
         finetune = config.learning.finetune_after > 0
         model, splits = photographs(
-            config.images, config.captions, config.data, config.model, finetune=finetune, tell=tell, rngs=rngs
+            config.images, config.captions, config.data, config.model, finetune=finetune, tell=tell, rngs=rngs, start=start
         )
     if config.data.word_vectors:
         read_word_vectors(model, config.data.word_vectors, tell)
@@ -144,4 +147,5 @@ RECIPE = Recipe(
     paths=("captions", "images", "model.encoder_weights", "data.split_lists", "data.word_vectors"),
     as_settings=as_settings,
     completed=completed,
+    of_vocabulary={"unit": "unit"},
 )

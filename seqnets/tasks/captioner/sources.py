@@ -12,6 +12,7 @@ from seqnets.data.captions import CaptionSet, read_captions, with_pictures
 from seqnets.data.captions.captioned_images import CaptionedImages
 from seqnets.data.captions.config import CaptionDataConfig
 from seqnets.data.demo.scenes import SIDE, Scenes
+from seqnets.data.examples.texts import extended
 from seqnets.data.features.array import StoredFeatures
 from seqnets.data.images.array import ImageFiles
 from seqnets.data.text.cache import cache_folder
@@ -25,6 +26,7 @@ from seqnets.models.captioner import Captioner, CaptionerConfig
 from seqnets.models.captioner.encoder import Backbone
 from seqnets.models.extractor import known_preprocessing
 from seqnets.models.registry import create_model
+from seqnets.tasks.start import Start
 from seqnets.weights.torchvision import LATEST
 
 HELD_OUT_SCENES = 500
@@ -43,15 +45,29 @@ def drawn_scenes(count: int) -> Splits:
     return {split: _drawn(list(Scenes(split, size))) for split, size in sizes.items()}
 
 
-def scene_captioner(splits: Splits, data: CaptionDataConfig, config: CaptionerConfig, *, rngs: nnx.Rngs) -> Captioner:
-    """Make a captioner of drawn scenes.
+def scene_captioner(
+    splits: Splits,
+    data: CaptionDataConfig,
+    config: CaptionerConfig,
+    *,
+    tell: Tell,
+    rngs: nnx.Rngs,
+    start: Start | None = None,
+) -> Captioner:
+    """Make a captioner of drawn scenes, or take that of another run.
 
     Raises:
-        UserError: its encoder is not the small one.
+        UserError: its encoder is not the small one, or that of the other run reads larger images.
     """
     if config.encoder != "small":
         raise UserError(f"drawn scenes are learned with model.encoder 'small', not {config.encoder!r}; give --images for others")
     vocabulary = _vocabulary(splits["train"].captions, data)
+    if start:
+        if config.image_size != SIDE:
+            raise UserError(
+                f"'{start.name}' reads images of {config.image_size} pixels, and drawn scenes have {SIDE}; give --images"
+            )
+        return start.grown(config, tell, rngs=rngs, vocabulary=extended(start.vocabulary, vocabulary))
     return Captioner(vocabulary, replace(config, image_size=SIDE), rngs=rngs)
 
 
@@ -64,6 +80,7 @@ def photographs(
     finetune: bool,
     tell: Tell,
     rngs: nnx.Rngs,
+    start: Start | None = None,
 ) -> tuple[Captioner, Splits]:
     """Read images and captions and make a captioner of them.
 
@@ -78,6 +95,7 @@ def photographs(
         finetune: whether the encoder will also be trained.
         tell: called with messages for people.
         rngs: source of the initial weights.
+        start: the run whose captioner to begin with.
 
     Raises:
         UserError: something cannot be read, or does not match.
@@ -89,7 +107,13 @@ def photographs(
     for remark in (str(found), *found.remarks):
         tell(remark)
     vocabulary = _vocabulary(found.split("train").captions, data, tell)
+    vocabulary = extended(start.vocabulary if start else None, vocabulary)
     tell(f"vocabulary: {vocabulary}")
+    if start:
+        model = start.grown(config, tell, rngs=rngs, vocabulary=vocabulary)
+        if finetune or config.encoder == "small":
+            return _from_pixels(model, found)
+        return _from_features(model, _network_of(model), model.encoder.stage_names[-1], found, data, tell)
     if config.encoder == "small":
         return _from_pixels(Captioner(vocabulary, config, rngs=rngs), found)
     network = create_model(config.encoder, weights=config.encoder_weights or LATEST, rngs=rngs)
@@ -101,6 +125,16 @@ def photographs(
     if finetune:
         return _from_pixels(model, found)
     return _from_features(model, network, backbone.stage_names[-1], found, data, tell)
+
+
+def _network_of(model: Captioner) -> Any:
+    """Return the network whose first stages are a captioner's encoder; the others have arbitrary weights."""
+    backbone: Any = model.encoder
+    network = create_model(model.config.encoder, rngs=nnx.Rngs(0))
+    for name in backbone.stage_names:
+        setattr(network, name, getattr(backbone, name))
+    network.preprocessing = model.preprocessing
+    return network
 
 
 def _check_encoder(config: CaptionerConfig) -> None:

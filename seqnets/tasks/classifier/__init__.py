@@ -1,7 +1,8 @@
 """`seqnets train classifier`: a network that finds the class of an image."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from seqnets import settings
 from seqnets.data.images.config import ImageConfig
@@ -13,6 +14,7 @@ from seqnets.train.config import TrainConfig
 if TYPE_CHECKING:
     from seqnets.run import Run
     from seqnets.tasks.classifier.task import ClassifierTask
+    from seqnets.tasks.start import Start
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,8 @@ class ClassifierRunConfig:
 
     task: Literal["classifier"] = "classifier"
     """The task."""
+    from_run: str = ""
+    """The run whose weights to begin with: its folder or name; empty for random weights."""
     images: tuple[str, ...] = ()
     """Folders: with a folder of images for each class, CIFAR's binary files, or MNIST's; none for drawn shapes."""
     data: ImageConfig = field(default_factory=ImageConfig)
@@ -50,16 +54,22 @@ class ClassifierRunConfig:
     """The training."""
 
 
-def make(config: ClassifierRunConfig, tell: Tell) -> "ClassifierTask":
+def make(config: ClassifierRunConfig, tell: Tell, start: "Start | None" = None) -> "ClassifierTask":
     """Read the images and make the network."""
+    from flax import nnx
+
     from seqnets.data.images.sets import read_images
-    from seqnets.tasks.classifier.network import make_network
+    from seqnets.tasks.classifier.network import fitted, make_network
     from seqnets.tasks.classifier.task import ClassifierTask
 
     images = read_images(*config.images).with_validation(config.data.validation_fraction)
     for remark in (str(images), *images.remarks):
         tell(remark)
-    model = make_network(config.model, config.data, images, seed=config.train.seed, tell=tell)
+    if start:
+        model = start.grown(config.model, tell, rngs=nnx.Rngs(config.train.seed), labels=images.classes)
+        model = fitted(model, config.model, config.data, tell=tell)
+    else:
+        model = make_network(config.model, config.data, images, seed=config.train.seed, tell=tell)
     smoothing = config.loss.label_smoothing
     return ClassifierTask(model, images, config.data, describes=config.model, label_smoothing=smoothing, tell=tell)
 
@@ -67,6 +77,13 @@ def make(config: ClassifierRunConfig, tell: Tell) -> "ClassifierTask":
 def completed(config: ClassifierRunConfig) -> ClassifierRunConfig:
     """Return the settings with the version of published weights."""
     return settings.replaced(config, {"model": {"weights": with_version(config.model.name, config.model.weights)}})
+
+
+def shape(description: Mapping[str, Any], default: ClassifierConfig) -> ClassifierConfig:
+    """Return the settings of a classifier from its description; a run that begins with it needs no other weights."""
+    from seqnets.models.classifier import config_of
+
+    return config_of(description["config"])
 
 
 def measured(run: "Run", config: ClassifierRunConfig) -> list[str]:
@@ -92,6 +109,7 @@ RECIPE = Recipe.of_files(
     make=make,
     shown=measured,
     commands=lambda config: ["seqnets classify {run} IMAGES"],
+    shape=shape,
     paths=("model.weights",),
     completed=completed,
 )

@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Callable
+from typing import cast
 
 from flax import nnx
 
@@ -27,9 +28,26 @@ def make_network(
     model = make_classifier(config, images.classes, rule, in_channels=channels, rngs=nnx.Rngs(seed))
     if rule is None:
         own = images.preprocessing(data.size, "rgb" if channels == 3 else "gray")
-        model.preprocessing = rule = _of_weights(model.preprocessing, data.size) if model.preprocessing else own
-    _check_size(config.name, model, rule.image_size or (0, 0), channels)
-    tell(f"{config.name} on {rule.channels} images of {' x '.join(map(str, rule.image_size or ()))}")
+        model.preprocessing = _of_weights(model.preprocessing, data.size) if model.preprocessing else own
+    return _checked(config.name, model, tell)
+
+
+def fitted(model: ConvNet, config: ClassifierConfig, data: ImageConfig, *, tell: Callable[[str], None]) -> ConvNet:
+    """Return the network of another run with its own preprocessing, for images of the size in the settings if there is one.
+
+    Raises:
+        UserError: it cannot take images of this size.
+    """
+    if model.preprocessing is None:
+        raise UserError("the run to begin with has no preprocessing, so its images are not known; begin with another one")
+    model.preprocessing = _of_weights(model.preprocessing, data.size)
+    return _checked(config.name, model, tell)
+
+
+def _checked(name: str, model: ConvNet, tell: Callable[[str], None]) -> ConvNet:
+    rule = cast(Preprocessing, model.preprocessing)
+    _check_size(name, model, rule.image_size or (0, 0), model.in_channels)
+    tell(f"{name} on {rule.channels} images of {' x '.join(map(str, rule.image_size or ()))}")
     return model
 
 

@@ -10,6 +10,7 @@ from seqnets.tasks.recipe import Recipe, Tell, counted, predictions
 from seqnets.train.config import TrainConfig
 
 if TYPE_CHECKING:
+    from seqnets.tasks.start import Start
     from seqnets.tasks.tagger.task import TaggerTask
 
 
@@ -24,6 +25,8 @@ class TaggerRunConfig:
 
     task: Literal["tagger"] = "tagger"
     """The task."""
+    from_run: str = ""
+    """The run whose weights to begin with: its folder or name; empty for random weights."""
     sequences: tuple[str, ...] = ()
     """Files of labeled tokens, or one .npz file of frames; none for the source of Python's standard library."""
     data: SequenceConfig = field(default_factory=SequenceConfig)
@@ -37,17 +40,22 @@ class TaggerRunConfig:
 PIECES = 12_000
 
 
-def make(config: TaggerRunConfig, tell: Tell) -> "TaggerTask":
+def make(config: TaggerRunConfig, tell: Tell, start: "Start | None" = None) -> "TaggerTask":
     """Read the sequences and make the model."""
     from flax import nnx
 
     from seqnets.models.sequence.tagger import FrameScale, Tagger
     from seqnets.tasks.tagger.task import TaggerTask
 
-    reads, labels, splits = (_frames if _is_numeric(config) else _tokens)(config)
+    reads, labels, splits = (_frames if _is_numeric(config) else _tokens)(config, start)
     kind = f"{len(reads.mean)} features per frame" if isinstance(reads, FrameScale) else str(reads)
     tell(f"{counted(splits, 'sequences')}, {kind}, {len(labels)} labels: {', '.join(labels)[:200]}")
-    return TaggerTask(Tagger(reads, labels, config.model, rngs=nnx.Rngs(config.train.seed)), splits)
+    if start:
+        tokens = {} if isinstance(reads, FrameScale) else {"vocabulary": reads}
+        model = start.grown(config.model, tell, rngs=nnx.Rngs(config.train.seed), labels=labels, **tokens)
+    else:
+        model = Tagger(reads, labels, config.model, rngs=nnx.Rngs(config.train.seed))
+    return TaggerTask(model, splits)
 
 
 def commands(config: TaggerRunConfig) -> list[str]:
@@ -62,26 +70,41 @@ def _is_numeric(config: TaggerRunConfig) -> bool:
     return bool(numeric)
 
 
-def _tokens(config: TaggerRunConfig) -> Any:
+def _tokens(config: TaggerRunConfig, start: "Start | None") -> Any:
     from seqnets.data.demo.python_source import library_chunks
     from seqnets.data.examples.label_examples import token_examples
     from seqnets.data.examples.labeled_sequences import read_labeled_sequences
 
+    if start and start.vocabulary is None:
+        raise UserError(f"'{start.name}' labels numeric frames, and these sequences are of tokens; begin with a tagger of tokens")
     if config.sequences:
-        return token_examples(read_labeled_sequences(config.sequences), config.data)
-    chunks = zip(*library_chunks(config.data.max_length, PIECES))
-    return token_examples([(list(text), kinds) for text, kinds in chunks], config.data)
+        sequences = read_labeled_sequences(config.sequences)
+    else:
+        sequences = [(list(text), kinds) for text, kinds in zip(*library_chunks(config.data.max_length, PIECES))]
+    return token_examples(sequences, config.data, extends=start.vocabulary if start else None)
 
 
-def _frames(config: TaggerRunConfig) -> Any:
+def _frames(config: TaggerRunConfig, start: "Start | None") -> Any:
     from seqnets.data.examples.label_examples import frame_examples, frame_scale
     from seqnets.data.examples.labeled_sequences import read_frames
     from seqnets.models.sequence.tagger import FrameScale
 
     frames = read_frames(config.sequences[0])
     splits = frame_examples(frames, config.data)
+    if start:
+        return _scale_of(start, frames.inputs.shape[-1]), frames.names, splits
     mean, deviation = frame_scale(splits["train"])
     return FrameScale(tuple(mean.tolist()), tuple(deviation.tolist())), frames.names, splits
+
+
+def _scale_of(start: "Start", features: int) -> Any:
+    """Return the scale of the frames that a tagger has learned from, which its weights expect."""
+    known = "tokens" if start.vocabulary is not None else f"frames of {len(start.model.scale.mean)} features"
+    if known != f"frames of {features} features":
+        raise UserError(
+            f"'{start.name}' labels {known}, and this file holds frames of {features} features; begin with another run"
+        )
+    return start.model.scale
 
 
 RECIPE = Recipe.of_files(

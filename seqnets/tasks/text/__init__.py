@@ -15,6 +15,7 @@ from seqnets.train.config import TrainConfig
 if TYPE_CHECKING:
     from seqnets.data.text.corpus import Corpus
     from seqnets.run import Run
+    from seqnets.tasks.start import Start
     from seqnets.tasks.text.task import CharLMTask
 
 
@@ -42,6 +43,8 @@ class TextRunConfig:
 
     task: Literal["text"] = "text"
     """The task."""
+    from_run: str = ""
+    """The run whose weights to begin with: its folder or name; empty for random weights."""
     corpus: tuple[str, ...] = ()
     """Files, folders, globs, or "-" for standard input; none for the source of Python's standard library."""
     size: SizeName | None = None
@@ -78,11 +81,11 @@ def prefers_mesh(config: TextRunConfig) -> bool:
     return is_portable and config.model.hidden_features <= MOST_DIVIDED_UNITS
 
 
-def make(config: TextRunConfig, tell: Tell) -> "CharLMTask":
+def make(config: TextRunConfig, tell: Tell, start: "Start | None" = None) -> "CharLMTask":
     """Read the text and make the model."""
     from seqnets.tasks.text.plan import task_of
 
-    return task_of(config, _read(config, tell))
+    return task_of(config, _read(config, tell, start), tell, start)
 
 
 def leaves_open(config: TextRunConfig, given: Mapping[str, Any]) -> bool:
@@ -95,20 +98,23 @@ def leaves_open(config: TextRunConfig, given: Mapping[str, Any]) -> bool:
     return config.size is not None or config.minutes is not None or "model" not in given
 
 
-def begin(config: TextRunConfig, given: Mapping[str, Any], tell: Tell) -> "tuple[TextRunConfig, CharLMTask]":
+def begin(
+    config: TextRunConfig, given: Mapping[str, Any], tell: Tell, start: "Start | None" = None
+) -> "tuple[TextRunConfig, CharLMTask]":
     """Read the text, choose what is left open, and make the model."""
     from seqnets.tasks.text import plan
 
-    return plan.begin(config, given, _read(config, tell), tell)
+    return plan.begin(config, given, _read(config, tell, start), tell, start)
 
 
-def _read(config: TextRunConfig, tell: Tell) -> "Corpus":
+def _read(config: TextRunConfig, tell: Tell, start: "Start | None") -> "Corpus":
     from seqnets.data import read_text
     from seqnets.data.text.normal_form import spelled_twice
     from seqnets.tasks.text.reading import reading
 
     with reading() as progress:
-        corpus = read_text(*config.corpus, config=config.data, progress=progress)
+        extends = start.vocabulary if start else None
+        corpus = read_text(*config.corpus, config=config.data, extends=extends, progress=progress)
     parts = ", ".join(f"{len(stream):,} for {name}" for name, stream in corpus.splits.items())
     items = f"{len(corpus.items):,} items, {len(corpus.items.known):,} of them different; " if corpus.items else ""
     tell(f"{_source(config)}: {items}{len(corpus):,} characters ({parts}), {len(corpus.vocabulary)} different")
@@ -182,5 +188,6 @@ RECIPE = Recipe.of_files(
     shown=a_sample,
     commands=commands,
     figures="bits_per_char",
+    of_vocabulary={"vocabulary": "kind", "normalize": "normalize"},
     prefers_mesh=prefers_mesh,
 )

@@ -18,6 +18,7 @@ from seqnets.tasks.text.task import CharLMTask
 from seqnets.train.pace import operations_per_second, pace_of
 
 if TYPE_CHECKING:
+    from seqnets.tasks.start import Start
     from seqnets.tasks.text import TextRunConfig
 
 MINUTES = 2.0
@@ -27,7 +28,9 @@ _SCORING = 0.5  # of the time of training on a text: what validation on it takes
 _BESIDE_S = 3.0  # the measurement, the last checkpoint, the card and the sample
 
 
-def begin(config: "TextRunConfig", given: Mapping[str, Any], corpus: Corpus, tell: Tell) -> "tuple[TextRunConfig, CharLMTask]":
+def begin(
+    config: "TextRunConfig", given: Mapping[str, Any], corpus: Corpus, tell: Tell, start: "Start | None" = None
+) -> "tuple[TextRunConfig, CharLMTask]":
     """Return the settings, with a size and a length that fit the text, the machine and the time, and the task.
 
     Args:
@@ -35,18 +38,19 @@ def begin(config: "TextRunConfig", given: Mapping[str, Any], corpus: Corpus, tel
         given: the settings that were given, by section, and stay as they are; `minutes` says how long to train.
         corpus: the text.
         tell: called with one sentence about what was chosen.
+        start: the run whose model to begin with.
 
     Raises:
         UserError: several processes train together: each would measure another speed.
     """
     if jax.process_count() > 1:
-        return _together(config, given), task_of(config, corpus)
+        return _together(config, given), task_of(config, corpus, tell, start)
     began = time.monotonic()
     steps = given.get("train", {}).get("steps")
     minutes = None if steps else given.get("minutes") or MINUTES
     if config.size is not None or "model" not in given:
         config = _sized(config, given, corpus, steps, (minutes or 0) * 60)
-    task = task_of(config, corpus)
+    task = task_of(config, corpus, tell, start)
     config = settings.replaced(config, {"minutes": minutes or given.get("minutes")})
     if minutes:
         config = _timed(config, given, task, minutes * 60 - (time.monotonic() - began))
@@ -54,9 +58,13 @@ def begin(config: "TextRunConfig", given: Mapping[str, Any], corpus: Corpus, tel
     return config, task
 
 
-def task_of(config: "TextRunConfig", corpus: Corpus) -> CharLMTask:
-    """Return the task with a fresh model."""
-    model = CharLM(corpus.vocabulary, config.model, rngs=nnx.Rngs(config.train.seed))
+def task_of(config: "TextRunConfig", corpus: Corpus, tell: Tell = print, start: "Start | None" = None) -> CharLMTask:
+    """Return the task with a fresh model, or with that of another run."""
+    rngs = nnx.Rngs(config.train.seed)
+    if start:
+        model = start.grown(config.model, tell, rngs=rngs, vocabulary=corpus.vocabulary)
+    else:
+        model = CharLM(corpus.vocabulary, config.model, rngs=rngs)
     return CharLMTask(model, corpus, window=config.data.window)
 
 

@@ -9,6 +9,7 @@ from seqnets.tasks.recipe import Recipe, Tell, counted, predictions
 from seqnets.train.config import TrainConfig
 
 if TYPE_CHECKING:
+    from seqnets.tasks.start import Start
     from seqnets.tasks.text_classifier.task import TextClassifierTask
 
 
@@ -23,6 +24,8 @@ class TextClassifierRunConfig:
 
     task: Literal["text-classifier"] = "text-classifier"
     """The task."""
+    from_run: str = ""
+    """The run whose weights to begin with: its folder or name; empty for random weights."""
     texts: tuple[str, ...] = ()
     """Tables, or folders or files with one class each; none for lines of Python's standard library."""
     data: LabeledTextConfig = field(default_factory=LabeledTextConfig)
@@ -36,7 +39,7 @@ class TextClassifierRunConfig:
 LINES_PER_CLASS = 8000
 
 
-def make(config: TextClassifierRunConfig, tell: Tell) -> "TextClassifierTask":
+def make(config: TextClassifierRunConfig, tell: Tell, start: "Start | None" = None) -> "TextClassifierTask":
     """Read the texts and make the model."""
     from flax import nnx
 
@@ -47,9 +50,12 @@ def make(config: TextClassifierRunConfig, tell: Tell) -> "TextClassifierTask":
     from seqnets.tasks.text_classifier.task import TextClassifierTask
 
     texts, labels = read_labeled_texts(config.texts, config.data, tell=tell) if config.texts else library_lines(LINES_PER_CLASS)
-    vocabulary, names, splits = text_examples(texts, labels, config.data)
+    vocabulary, names, splits = text_examples(texts, labels, config.data, extends=start.vocabulary if start else None)
     tell(f"{counted(splits, 'texts')}, {vocabulary}, {len(names)} labels: {', '.join(names)[:200]}")
-    model = TextClassifier(vocabulary, names, config.model, rngs=nnx.Rngs(config.train.seed))
+    if start:
+        model = start.grown(config.model, tell, rngs=nnx.Rngs(config.train.seed), vocabulary=vocabulary, labels=names)
+    else:
+        model = TextClassifier(vocabulary, names, config.model, rngs=nnx.Rngs(config.train.seed))
     return TextClassifierTask(model, splits)
 
 
@@ -63,4 +69,5 @@ RECIPE = Recipe.of_files(
     make=make,
     commands=lambda config: predictions(config.texts, "return the number of bytes"),
     figures="macro_f1",
+    of_vocabulary={"vocabulary": "unit"},
 )

@@ -9,6 +9,7 @@ from seqnets.tasks.recipe import Recipe, Tell, counted, predictions
 from seqnets.train.config import TrainConfig
 
 if TYPE_CHECKING:
+    from seqnets.tasks.start import Start
     from seqnets.tasks.translator.task import TranslatorTask
 
 
@@ -23,6 +24,8 @@ class TranslatorRunConfig:
 
     task: Literal["translator"] = "translator"
     """The task."""
+    from_run: str = ""
+    """The run whose weights to begin with: its folder or name; empty for random weights."""
     pairs: tuple[str, ...] = ()
     """Files of sources and targets; none for dates in many forms, to be written in ISO 8601."""
     data: SequenceConfig = field(default_factory=SequenceConfig)
@@ -36,7 +39,7 @@ class TranslatorRunConfig:
 DATES = 20_000
 
 
-def make(config: TranslatorRunConfig, tell: Tell) -> "TranslatorTask":
+def make(config: TranslatorRunConfig, tell: Tell, start: "Start | None" = None) -> "TranslatorTask":
     """Read the pairs and make the model."""
     from flax import nnx
 
@@ -46,10 +49,15 @@ def make(config: TranslatorRunConfig, tell: Tell) -> "TranslatorTask":
     from seqnets.tasks.translator.task import TranslatorTask
 
     pairs = read_pairs(config.pairs, tell=tell) if config.pairs else dates(DATES)
-    (source, target), splits, left_out = pair_examples(pairs, config.data)
+    extends = (start.model.source, start.vocabulary) if start else (None, None)
+    (source, target), splits, left_out = pair_examples(pairs, config.data, extends=extends)
     longer = f"; {left_out:,} empty or longer than {config.data.max_length} are left out" if left_out else ""
     tell(f"{counted(splits, 'pairs')}{longer}, {source} in sources, {target} in targets")
-    return TranslatorTask(Translator(source, target, config.model, rngs=nnx.Rngs(config.train.seed)), splits)
+    if start:
+        model = start.grown(config.model, tell, rngs=nnx.Rngs(config.train.seed), source=source, vocabulary=target)
+    else:
+        model = Translator(source, target, config.model, rngs=nnx.Rngs(config.train.seed))
+    return TranslatorTask(model, splits)
 
 
 RECIPE = Recipe.of_files(
@@ -62,4 +70,5 @@ RECIPE = Recipe.of_files(
     make=make,
     commands=lambda config: predictions(config.pairs, "the 3rd of May 2031"),
     figures="exact_match bleu4",
+    of_vocabulary={"vocabulary": "unit"},
 )

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from seqnets.data.examples.question_examples import Asked
     from seqnets.data.images.preprocessing import Preprocessing
     from seqnets.run import Run
+    from seqnets.tasks.start import Start
     from seqnets.tasks.vqa.task import VQATask
 
 
@@ -32,6 +33,8 @@ class VQARunConfig:
 
     task: Literal["vqa"] = "vqa"
     """The task."""
+    from_run: str = ""
+    """The run whose weights to begin with: its folder or name; empty for random weights."""
     images: str = ""
     """The folder of pictures."""
     questions: str = ""
@@ -52,7 +55,7 @@ class VQARunConfig:
     """The training."""
 
 
-def make(config: VQARunConfig, tell: Tell) -> "VQATask":
+def make(config: VQARunConfig, tell: Tell, start: "Start | None" = None) -> "VQATask":
     """Read the questions and the pictures and make the model."""
     from flax import nnx
 
@@ -63,17 +66,20 @@ def make(config: VQARunConfig, tell: Tell) -> "VQATask":
 
     if not config.images or not config.questions:
         raise UserError("give the pictures as --images DIR and the questions about them as --questions FILE")
-    network, shape = _encoder(config.model)
-    rule = None if network is None else network.preprocessing
+    network, shape = (None, config.model) if start else _encoder(config.model)
+    rule = start.model.preprocessing if start else None if network is None else network.preprocessing
     asked = _asked(config.images, config.questions, config.annotations, shape.image_size, tell, rule)
-    vocabulary, answers, splits = question_examples(asked, config.data)
+    vocabulary, answers, splits = question_examples(asked, config.data, extends=start.vocabulary if start else None)
     for sentence in asked.left_out:
         tell(sentence)
     pictures = f"about {len(asked.pictures):,} pictures, {vocabulary}, {len(answers):,} answers"
     tell(f"{counted(splits, 'questions')} {pictures}")
-    model = VQA(vocabulary, answers, shape, preprocessing=rule, rngs=nnx.Rngs(config.train.seed))
-    if network is not None:
-        model.eye = Backbone(network, shape.encoder_layer, image_size=shape.image_size)
+    if start:
+        model = start.grown(config.model, tell, rngs=nnx.Rngs(config.train.seed), vocabulary=vocabulary, answers=answers)
+    else:
+        model = VQA(vocabulary, answers, shape, preprocessing=rule, rngs=nnx.Rngs(config.train.seed))
+        if network is not None:
+            model.eye = Backbone(network, shape.encoder_layer, image_size=shape.image_size)
     return VQATask(model, splits)
 
 
@@ -157,4 +163,5 @@ RECIPE = Recipe(
     figures="nats",
     paths=("images", "questions", "annotations", "test_images", "test_questions", "test_annotations", "model.encoder_weights"),
     completed=completed,
+    of_vocabulary={"vocabulary": "unit"},
 )
