@@ -31,6 +31,7 @@ class TokenVocabulary(ABC):
         end: what a decoder writes last.
         unknown: stands for a piece that the vocabulary lacks.
         kind: the name of the class in `to_json`.
+        punctuation: whether a vocabulary of words reads punctuation.
     """
 
     pad: ClassVar[int] = 0
@@ -38,6 +39,7 @@ class TokenVocabulary(ABC):
     end: ClassVar[int] = 2
     unknown: ClassVar[int] = 3
     kind: str
+    punctuation: bool = False
 
     @abstractmethod
     def __len__(self) -> int: ...

@@ -147,5 +147,5 @@ RECIPE = Recipe(
     paths=("captions", "images", "model.encoder_weights", "data.split_lists", "data.word_vectors"),
     as_settings=as_settings,
     completed=completed,
-    of_vocabulary={"unit": "unit"},
+    of_vocabulary={"unit": "unit", "punctuation": "punctuation"},
 )

@@ -50,8 +50,8 @@ def scene_captioner(
     data: CaptionDataConfig,
     config: CaptionerConfig,
     *,
-    tell: Tell,
     rngs: nnx.Rngs,
+    tell: Tell = print,
     start: Start | None = None,
 ) -> Captioner:
     """Make a captioner of drawn scenes, or take that of another run.
