@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-VocabularyKind = Literal["chars", "bytes"]
+VocabularyKind = Literal["chars", "bytes", "words", "bpe"]
 """The tokens of a character model: code points of Unicode, or bytes of UTF-8."""
 CaptionUnit = Literal["words", "chars", "bytes"]
 NormalForm = Literal["none", "nfc", "nfd"]

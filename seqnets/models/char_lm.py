@@ -10,7 +10,7 @@ from flax import nnx
 from jax import Array
 
 from seqnets import settings
-from seqnets.data.text.vocabulary import Vocabulary
+from seqnets.data.text.text_vocabulary import TextVocabulary
 from seqnets.models.char_lm_config import CharLMConfig
 from seqnets.models.description import described, needed, stated
 from seqnets.models.recurrent_layers import drop_steps, make_stack
@@ -61,7 +61,7 @@ class CharLM(nnx.Module):
         Merity, Keskar, Socher, "Regularizing and Optimizing LSTM Language Models", 2018 (penalties, weight dropout, tying).
     """
 
-    def __init__(self, vocabulary: Vocabulary, config: CharLMConfig | None = None, *, rngs: nnx.Rngs, **overrides: Any):
+    def __init__(self, vocabulary: TextVocabulary, config: CharLMConfig | None = None, *, rngs: nnx.Rngs, **overrides: Any):
         config = settings.replaced(config or CharLMConfig(), overrides, "CharLM")
         self.vocabulary = vocabulary
         self.config = config
@@ -243,7 +243,7 @@ class CharLM(nnx.Module):
         return self.config.residual and width == self.config.hidden_features
 
 
-def from_description(description: Mapping[str, Any], vocabulary: Vocabulary | None) -> CharLM:
+def from_description(description: Mapping[str, Any], vocabulary: TextVocabulary | None) -> CharLM:
     """Make the model that a run folder's config.json describes, with arbitrary weights.
 
     Args:
@@ -255,4 +255,4 @@ def from_description(description: Mapping[str, Any], vocabulary: Vocabulary | No
     """
     with described("CharLM"):
         config = stated(description.get("config"), CharLMConfig())
-        return CharLM(needed(vocabulary, Vocabulary), config, rngs=nnx.Rngs(0))
+        return CharLM(needed(vocabulary, TextVocabulary), config, rngs=nnx.Rngs(0))

@@ -14,7 +14,8 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from seqnets import places
-from seqnets.data.text.vocabulary import Vocabulary
+from seqnets.data.text.text_vocabulary import TextVocabulary
+from seqnets.data.words.kinds import vocabulary_from_json
 from seqnets.decoders import reading
 from seqnets.errors import UserError
 from seqnets.files import is_leftover, whole_file
@@ -31,9 +32,10 @@ class CachedTokens:
     """The content of a cache file: memory-mapped tokens, their vocabulary, their SHA-256, the number of unknown characters."""
 
     tokens: np.ndarray
-    vocabulary: Vocabulary
+    vocabulary: TextVocabulary
     digest: str
     unknown: int = 0
+    stops: tuple[int, ...] = ()  # where the parts of the text end, for a vocabulary whose tokens are longer than characters
 
 
 def cache_folder(setting: str = "") -> Path:
@@ -66,7 +68,8 @@ def load(path: Path, identity: Mapping[str, Any]) -> CachedTokens | None:
             if trailer is None or trailer["identity"] != json.loads(json.dumps(identity)):
                 return None
             tokens = _mapped(path, trailer["dtype"], trailer["count"])
-            return CachedTokens(tokens, Vocabulary.from_json(trailer["vocabulary"]), trailer["sha256"], trailer["unknown"])
+            vocabulary: Any = vocabulary_from_json(trailer["vocabulary"])
+            return CachedTokens(tokens, vocabulary, trailer["sha256"], trailer["unknown"], tuple(trailer.get("stops", ())))
     except UserError:
         return None
 
@@ -93,13 +96,13 @@ def _read_trailer(file: BinaryIO) -> dict[str, Any] | None:
 def store(
     path: Path,
     identity: Mapping[str, Any],
-    vocabulary: Vocabulary,
+    vocabulary: TextVocabulary,
     blocks: Iterable[np.ndarray],
-    unknown: Callable[[], int] = lambda: 0,
+    counts: Callable[[], Mapping[str, Any]] = dict,
 ) -> None:
     """Write blocks of tokens to a cache file, which appears only when it is complete.
 
-    `unknown` is asked after the last block for the number of characters that the vocabulary lacks.
+    `counts` is asked after the last block for `unknown` and `stops` of `CachedTokens`.
 
     Raises:
         UserError: the folder cannot be written to, or is full.
@@ -107,13 +110,17 @@ def store(
     _remove_abandoned(path)
     try:
         with whole_file(path) as file:
-            _write(file, identity, vocabulary, blocks, unknown)
+            _write(file, identity, vocabulary, blocks, counts)
     except OSError as error:
         raise _not_writable(path.parent, error) from None
 
 
 def _write(
-    file: BinaryIO, identity: Mapping[str, Any], vocabulary: Vocabulary, blocks: Iterable[np.ndarray], unknown: Callable[[], int]
+    file: BinaryIO,
+    identity: Mapping[str, Any],
+    vocabulary: TextVocabulary,
+    blocks: Iterable[np.ndarray],
+    counts: Callable[[], Mapping[str, Any]],
 ) -> None:
     count, digest = 0, hashlib.sha256()
     for block in filter(len, blocks):
@@ -122,7 +129,7 @@ def _write(
         digest.update(data)
         count += len(block)
     trailer = {"identity": identity, "dtype": vocabulary.dtype.str, "count": count, "sha256": digest.hexdigest()}
-    ending = json.dumps({**trailer, "unknown": unknown(), "vocabulary": vocabulary.to_json()}).encode()
+    ending = json.dumps({**trailer, "unknown": 0, **counts(), "vocabulary": vocabulary.to_json()}).encode()
     file.write(ending + _LENGTH.pack(len(ending)) + _MARK)
 
 

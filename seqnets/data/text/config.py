@@ -10,6 +10,7 @@ from seqnets.data.text.escapes import unescaped
 from seqnets.data.token_kinds import ItemKind, NormalForm, VocabularyKind
 from seqnets.errors import UserError
 
+VOCABULARY_SIZE = 2048
 ITEM_SEPARATORS = {"lines": "\n", "paragraphs": "\n\n"}
 
 
@@ -26,7 +27,10 @@ class TextConfig:
     """
 
     vocabulary: VocabularyKind = "chars"
-    """What a token is: a character (Unicode code point) of the text, or a byte, which fits every text."""
+    """What a token is: a character (Unicode code point) of the text; a byte, which fits every text; a frequent word (words), or a
+    piece found by byte pair encoding (bpe), both learned from the training part, with bytes for all else."""
+    vocabulary_size: Annotated[int, settings.Range(least=256, most=1 << 16)] = VOCABULARY_SIZE
+    """The most tokens of a vocabulary of words or pieces, the 256 bytes included."""
     window: Annotated[int, settings.POSITIVE] = 128
     """The number of tokens that the gradient flows back through; the state continues from window to window."""
     validation_fraction: Annotated[float, settings.RATE] = 0.1
@@ -67,6 +71,10 @@ class TextConfig:
             raise UserError("data.normalize has no effect on data.vocabulary 'bytes'; leave one of them out")
         if self.items != "none" and self.separator:
             raise UserError(f"data.items {self.items!r} has a separator of its own; leave data.separator out")
+        if self.vocabulary in ("chars", "bytes") and self.vocabulary_size != VOCABULARY_SIZE:
+            raise UserError(f"data.vocabulary_size has no effect on data.vocabulary {self.vocabulary!r}; leave one of them out")
+        if self.items != "none" and self.vocabulary in ("words", "bpe"):
+            raise UserError(f"data.items needs data.vocabulary 'chars' or 'bytes', not {self.vocabulary!r}")
         _ = self.separator_text
 
 

@@ -5,16 +5,18 @@ import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any
+from itertools import groupby, pairwise
+from typing import Any, cast
 
 import numpy as np
 
 from seqnets.data.demo.library_text import standard_library
 from seqnets.data.text import cache
 from seqnets.data.text.config import TextConfig
-from seqnets.data.text.encoding import Meter, collect_vocabulary, encode_blocks
+from seqnets.data.text.encoding import Meter, collect_vocabulary, encode_blocks, in_parts, normal_texts
 from seqnets.data.text.items import Items, ItemStream
 from seqnets.data.text.normal_form import normalized
+from seqnets.data.text.pieces import PIECES, PieceVocabulary, TextSubwords, safe_blocks
 from seqnets.data.text.sources import Progress, Source, opened
 from seqnets.data.text.splits import check_long_enough, split_bounds
 from seqnets.data.text.streams import TokenStream
@@ -38,7 +40,7 @@ class Corpus:
         items: where the items are, if the text is a list of them.
     """
 
-    vocabulary: Vocabulary
+    vocabulary: TextVocabulary
     tokens: np.ndarray = field(repr=False)
     splits: dict[str, TokenStream] = field(repr=False)
     separator: tuple[int, ...] = ()
@@ -91,7 +93,7 @@ class Corpus:
 def read_text(
     *sources: str | os.PathLike[str],
     config: TextConfig | None = None,
-    vocabulary: Vocabulary | None = None,
+    vocabulary: TextVocabulary | None = None,
     unknown: UnknownPolicy = "error",
     extends: TextVocabulary | None = None,
     progress: Progress | None = None,
@@ -136,7 +138,8 @@ def read_text(
     limit = config.in_memory_megabytes << 20
     with opened(sources or standard_library(), limit, lambda: cache.cache_folder(config.cache_directory)) as texts:
         _check_not_empty(texts)
-        reading = _Reading(texts, config, wanted, unknown, extends, progress)
+        of_pieces = isinstance(wanted, PieceVocabulary) or (wanted is None and config.vocabulary in PIECES)
+        reading = (_PieceReading if of_pieces else _Reading)(texts, config, wanted, unknown, extends, progress)
         encoded = reading.in_memory(limit) or reading.cached()
     return _split_up(encoded, config, tuple(text.name for text in texts))
 
@@ -145,7 +148,7 @@ def read_text(
 class _Reading:
     texts: list[Source]
     config: TextConfig
-    vocabulary: Vocabulary | None
+    vocabulary: TextVocabulary | None
     unknown: UnknownPolicy
     extends: TextVocabulary | None
     progress: Progress | None
@@ -161,7 +164,8 @@ class _Reading:
             held += len(block)
             if held > limit:  # a compressed text can be far longer than its file
                 return None
-        return cache.CachedTokens(np.concatenate([np.empty(0, vocabulary.dtype), *blocks]), vocabulary, "", meter.unknown)
+        tokens = np.concatenate([np.empty(0, vocabulary.dtype), *blocks])
+        return cache.CachedTokens(tokens, vocabulary, "", meter.unknown, self.stops)
 
     def cached(self) -> cache.CachedTokens:
         identity = self._identity()
@@ -170,12 +174,18 @@ class _Reading:
         if found is None:
             meter = self._meter()
             vocabulary = self._collected(meter)
-            cache.store(path, identity, vocabulary, self._blocks(vocabulary, meter), lambda: meter.unknown)
+            counts = lambda: {"unknown": meter.unknown, "stops": self.stops}  # noqa: E731
+            cache.store(path, identity, vocabulary, self._blocks(vocabulary, meter), counts)
             self._check_unchanged(identity)
             found = cache.load(path, identity)
         if found is None:
             raise UserError(f"the encoded text at '{path}' vanished or was replaced while it was written; start again")
         return found
+
+    @property
+    def stops(self) -> tuple[int, ...]:
+        """Where each part of the text ends, once all tokens are read; none if the number of tokens decides."""
+        return ()
 
     @property
     def _stored(self) -> int:
@@ -186,7 +196,7 @@ class _Reading:
 
     def _collected(self, meter: Meter) -> Vocabulary:
         separator = self.config.separator_text
-        vocabulary = self.vocabulary
+        vocabulary: Any = self.vocabulary
         if vocabulary is None:
             vocabulary = collect_vocabulary(
                 self.texts,
@@ -217,6 +227,7 @@ class _Reading:
             "items": self.config.items,
             "vocabulary": self.vocabulary.digest if self.vocabulary else "",
             "unknown": self.unknown,
+            "size": self.config.vocabulary_size,
             "extends": self.extends.digest if self.extends else "",
         }
 
@@ -224,6 +235,53 @@ class _Reading:
         for text, before in zip(self.texts, identity["state"]):
             if _state(text) != before:
                 raise UserError(f"{text.name!r} changed while it was read; start again when it is complete")
+
+
+class _PieceReading(_Reading):
+    """Reads a text as words or pieces: its parts are cut by characters, so that they are the same text for every vocabulary."""
+
+    _borders: list[int]  # of characters, between the parts
+    _ends: list[int]  # of tokens
+
+    @property
+    def stops(self) -> tuple[int, ...]:
+        return tuple(self._ends)
+
+    def _meter(self) -> Meter:
+        return Meter(self.progress, self._stored * ((1 if self.vocabulary else 2) + (len(split_bounds(0, self.config)) > 1)))
+
+    def _collected(self, meter: Meter) -> Any:
+        bounds = split_bounds(0, self.config)
+        if len(bounds) > 1:
+            size = sum(map(len, self._texts(meter)))
+            bounds = split_bounds(size, self.config)
+        object.__setattr__(self, "_borders", [stop for _, stop in bounds.values()][:-1])
+        if self.vocabulary is not None:
+            return self.vocabulary
+        if self.extends is not None and self.extends.kind == "bpe":  # it knows every text
+            return cast(TextSubwords, self.extends).separated(self.config.separator_text)
+        separator, kind = self.config.separator_text, PIECES[self.config.vocabulary]
+        training = safe_blocks((text for part, text in in_parts(self._texts(meter), self._borders) if part == 0), separator)
+        found = kind.from_texts(training, self.config.vocabulary_size, normalize=self.config.normalize, separator=separator)
+        return found if self.extends is None else self.extends.grown(found)
+
+    def _texts(self, meter: Meter) -> Iterator[str]:
+        config = self.config
+        form = self.vocabulary.normalize if self.vocabulary else config.normalize
+        return normal_texts(self.texts, encoding=config.encoding, separator=config.separator_text, meter=meter, normalize=form)
+
+    def _blocks(self, vocabulary: Any, meter: Meter) -> Iterator[np.ndarray]:
+        object.__setattr__(self, "_ends", [])
+        count = 0
+        for _, parts in groupby(in_parts(self._texts(meter), self._borders), key=lambda found: found[0]):
+            for text in safe_blocks((text for _, text in parts), vocabulary.separator):
+                tokens = vocabulary.encode(text).astype(vocabulary.dtype)
+                count += len(tokens)
+                yield tokens
+            self._ends.append(count)
+
+    def _identity(self) -> dict[str, Any]:
+        return {**super()._identity(), "shares": [self.config.validation_fraction, self.config.test_fraction]}
 
 
 def _state(text: Source) -> list[Any]:
@@ -241,11 +299,28 @@ def _split_up(encoded: cache.CachedTokens, config: TextConfig, sources: tuple[st
     separator = tuple(vocabulary.encode(config.separator_text).tolist())
     if config.items != "none":
         return _split_items(encoded, config, separator, sources)
+    if isinstance(vocabulary, PieceVocabulary):
+        return _split_pieces(encoded, config, separator, sources)
     check_long_enough(len(tokens), config, _named(sources), "byte" if vocabulary.kind == "bytes" else "character")
     splits = {
         name: TokenStream(tokens[start:stop], separator) for name, (start, stop) in split_bounds(len(tokens), config).items()
     }
     return Corpus(vocabulary, tokens, splits, separator, sources, encoded.digest, encoded.unknown)
+
+
+def _split_pieces(
+    encoded: cache.CachedTokens, config: TextConfig, separator: tuple[int, ...], sources: tuple[str, ...]
+) -> Corpus:
+    names, tokens = list(split_bounds(0, config)), encoded.tokens
+    bounds = dict(zip(names, pairwise([0, *encoded.stops])))
+    short = [name for name in names if name not in bounds or bounds[name][1] - bounds[name][0] < 2]
+    if short or bounds["train"][1] <= config.window:
+        raise UserError(
+            f"{_named(sources)} has {len(tokens):,} tokens, too few for one window of {config.window:,} to train on and 2 in "
+            "each part that is held out; give a longer text, or lower --data.window"
+        )
+    splits = {name: TokenStream(tokens[start:stop], separator) for name, (start, stop) in bounds.items()}
+    return Corpus(encoded.vocabulary, tokens, splits, separator, sources, encoded.digest, encoded.unknown)
 
 
 def _split_items(encoded: cache.CachedTokens, config: TextConfig, separator: tuple[int, ...], sources: tuple[str, ...]) -> Corpus:

@@ -1,7 +1,7 @@
 """Encodes blocks of bytes as blocks of tokens, without holding a whole text."""
 
 import codecs
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
@@ -76,6 +76,46 @@ def _tokens_of(
         meter.unknown += vocabulary.count_unknown(text) if unknown != "error" else 0
         tokens = vocabulary.encode(text, unknown=unknown, name=repr(source.name), offset=offset, encoding=encoding)
         yield tokens.astype(vocabulary.dtype)
+
+
+def normal_texts(
+    sources: Sequence[Source], *, encoding: str, separator: str, meter: Meter, normalize: NormalForm
+) -> Iterator[str]:
+    """Yield the text of all sources in a normal form; a separator goes between two sources.
+
+    Raises:
+        UserError: a source cannot be read or decoded.
+    """
+    between, tail = normalized(separator, normalize), ""
+    for source in sources:
+        if tail and between and not tail.endswith(between):
+            yield between
+        for text, _ in normalized_blocks(_decoded_blocks(source, encoding, separator, meter), normalize):
+            tail = (tail + text)[-max(1, len(between)) :]
+            yield text
+
+
+def in_parts(texts: Iterable[str], stops: Sequence[int]) -> Iterator[tuple[int, str]]:
+    """Yield the pieces of a text, cut where its parts stop, each with the number of its part.
+
+    Args:
+        texts: the text in pieces.
+        stops: the characters after which each part but the last stops.
+
+    Example:
+        >>> list(in_parts(["abc", "def"], [2, 5]))
+        [(0, 'ab'), (1, 'c'), (1, 'de'), (2, 'f')]
+    """
+    part, read = 0, 0
+    for text in texts:
+        while part < len(stops) and read + len(text) >= stops[part]:
+            head, text = text[: stops[part] - read], text[stops[part] - read :]
+            if head:
+                yield part, head
+            part, read = part + 1, read + len(head)
+        if text:
+            yield part, text
+        read += len(text)
 
 
 def collect_vocabulary(

@@ -3,12 +3,15 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from seqnets.data.text.pieces import TextSubwords, TextWords, VocabularyOfPieces
 from seqnets.data.text.vocabulary import Vocabulary
 from seqnets.data.words.token_table import TokenTable
 from seqnets.data.words.vocabulary import CharacterVocabulary, TokenVocabulary, words_from_json
 
+AnyVocabulary = Vocabulary | VocabularyOfPieces | TokenVocabulary | TokenTable
 
-def vocabulary_from_json(fields: Any) -> Vocabulary | TokenVocabulary | TokenTable:
+
+def vocabulary_from_json(fields: Any) -> AnyVocabulary:
     """Return the vocabulary, of text or of captions, whose `to_json` wrote these fields.
 
     Raises:
@@ -29,7 +32,9 @@ def _letters(fields: Mapping[str, Any]) -> CharacterVocabulary:
     return CharacterVocabulary(Vocabulary.from_json(text))
 
 
-_READERS: dict[str, Callable[[Any], Vocabulary | TokenVocabulary | TokenTable]] = {
+_READERS: dict[str, Callable[[Any], AnyVocabulary]] = {
+    "text-words": TextWords.from_json,
+    "bpe": TextSubwords.from_json,
     "tokens": TokenTable.from_json,
     "words": words_from_json,
     "caption-chars": _letters,

@@ -108,7 +108,7 @@ def begin(
 
 
 def _read(config: TextRunConfig, tell: Tell, start: "Start | None") -> "Corpus":
-    from seqnets.data import read_text
+    from seqnets.data import Vocabulary, read_text
     from seqnets.data.text.normal_form import spelled_twice
     from seqnets.tasks.text.reading import reading
 
@@ -117,8 +117,11 @@ def _read(config: TextRunConfig, tell: Tell, start: "Start | None") -> "Corpus":
         corpus = read_text(*config.corpus, config=config.data, extends=extends, progress=progress)
     parts = ", ".join(f"{len(stream):,} for {name}" for name, stream in corpus.splits.items())
     items = f"{len(corpus.items):,} items, {len(corpus.items.known):,} of them different; " if corpus.items else ""
-    tell(f"{_source(config)}: {items}{len(corpus):,} characters ({parts}), {len(corpus.vocabulary)} different")
-    twice = spelled_twice(corpus.vocabulary.characters)
+    if isinstance(corpus.vocabulary, Vocabulary):
+        what, twice = f"characters ({parts}), {len(corpus.vocabulary)} different", spelled_twice(corpus.vocabulary.characters)
+    else:
+        what, twice = f"tokens ({parts}) of {corpus.vocabulary}", None
+    tell(f"{_source(config)}: {items}{len(corpus):,} {what}")
     if twice:
         tell(f"the text has both {twice!r} and its separate parts, so a letter may have two spellings; see --data.normalize nfc")
     return corpus

@@ -11,6 +11,7 @@ import optax
 
 from seqnets.data.text.config import TextConfig
 from seqnets.data.text.corpus import Corpus
+from seqnets.data.text.pieces import PieceVocabulary
 from seqnets.data.text.streams import TextBatch, Windows
 from seqnets.errors import UserError
 from seqnets.models.char_lm import CharLM
@@ -23,8 +24,8 @@ PREVIEW_CHARACTERS = 240
 class CharLMTask:
     """A character model and a corpus, trained by truncated back-propagation through time.
 
-    The loss is the mean of -ln p(next character) over the batch, plus the model's penalty on its outputs; the carry
-    flows from one window to the next. Validation is the exact pass of `seqnets.score` over the whole split.
+    The loss is the mean of -ln p(next token) over the batch, plus the model's penalty on its outputs; the carry
+    flows from one window to the next. The figures are per character, also where a token is a word. Validation is the exact pass of `seqnets.score` over the whole split.
 
     Args:
         model: the model to train; its vocabulary is the corpus's.
@@ -44,7 +45,7 @@ class CharLMTask:
         ['step', 'validation_bits_per_char', 'validation_nats']
     """
 
-    name, objective, maximize, units = "text", "nats", False, "characters"
+    name, objective, maximize = "text", "nats", False
 
     def __init__(self, model: CharLM, corpus: Corpus, *, window: int = TextConfig.window) -> None:
         difference = model.vocabulary.difference(corpus.vocabulary, ("the model's vocabulary", "the corpus's"))
@@ -53,12 +54,17 @@ class CharLMTask:
         self.model, self.corpus, self.window = model, corpus, window
         self.vocabulary = corpus.vocabulary
 
+    @property
+    def units(self) -> str:
+        """What a batch is counted in."""
+        return "tokens" if isinstance(self.vocabulary, PieceVocabulary) else "characters"
+
     def batches(self, batch_size: int, seed: int, rows: slice | np.ndarray = slice(None)) -> Windows:
         """Return the windows of some streams of the training split."""
         return Windows(self.corpus.train, batch_size=batch_size, window=self.window, seed=seed, rows=rows)
 
     def units_per_step(self, batch_size: int) -> int:
-        """Return B T, the characters in a step."""
+        """Return B T, the tokens in a step."""
         return batch_size * self.window
 
     def initial_carry(self, batch_size: int) -> Carry:
@@ -69,8 +75,15 @@ class CharLMTask:
         """Return the mean loss of a window, its carry and its figures."""
         outputs, carry = model.features(batch.inputs, carry, resets=batch.resets, key=key)
         logits = model.logits(outputs, key=key)
-        nats = jnp.mean(optax.losses.softmax_cross_entropy_with_integer_labels(logits, batch.targets))
-        return nats + model.penalty(outputs), (carry, {"nats": nats, "bits_per_char": nats / math.log(2)})
+        loss = jnp.mean(optax.losses.softmax_cross_entropy_with_integer_labels(logits, batch.targets))
+        nats = loss / self._units(batch.targets)
+        return loss + model.penalty(outputs), (carry, {"nats": nats, "bits_per_char": nats / math.log(2)})
+
+    def _units(self, targets: Any) -> Any:
+        """Return how many characters a token has on average."""
+        if isinstance(self.vocabulary, PieceVocabulary):
+            return jnp.maximum(jnp.mean(jnp.asarray(self.vocabulary.units_in)[targets].astype(jnp.float32)), 1e-9)
+        return 1.0
 
     def evaluate(self, model: Any, split: str) -> dict[str, float]:
         """Return nats and bits per character of a whole split; empty if the corpus has no such split."""
