@@ -128,9 +128,7 @@ class Recipe:
         names = [name.lstrip("-").replace("-", "_") for name in self.words]
         return self.as_settings({name: getattr(found, name) for name in names if getattr(found, name) not in (None, [])})
 
-    def begun(
-        self, config: Any, given: Mapping[str, Any], tell: Tell, start: "Start | None" = None
-    ) -> tuple[Any, "Task"]:
+    def begun(self, config: Any, given: Mapping[str, Any], tell: Tell, start: "Start | None" = None) -> tuple[Any, "Task"]:
         """Return the settings, complete, and the task."""
         if self.begin is not None and self.leaves_open(config, given):
             return self.begin(config, given, tell, start)

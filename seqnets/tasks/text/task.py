@@ -25,7 +25,8 @@ class CharLMTask:
     """A character model and a corpus, trained by truncated back-propagation through time.
 
     The loss is the mean of -ln p(next token) over the batch, plus the model's penalty on its outputs; the carry
-    flows from one window to the next. The figures are per character, also where a token is a word. Validation is the exact pass of `seqnets.score` over the whole split.
+    flows from one window to the next. The figures are per character, also where a token is a word.
+    Validation is the exact pass of `seqnets.score` over the whole split.
 
     Args:
         model: the model to train; its vocabulary is the corpus's.
