@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from importlib import import_module
 from typing import Any, ClassVar
 
 import numpy as np
@@ -364,10 +365,9 @@ def _parts(text: str) -> Iterator[str]:
 def _library() -> Any:
     try:
         import tokenizers
-        import tokenizers.decoders
-        import tokenizers.models
-        import tokenizers.pre_tokenizers
-        import tokenizers.trainers
+
+        for part in ("decoders", "models", "pre_tokenizers", "trainers"):
+            import_module(f"tokenizers.{part}")
     except ImportError:
         raise UserError("a vocabulary of kind 'bpe' needs tokenizers; install it: pip install 'seqnets[bpe]'") from None
     return tokenizers
