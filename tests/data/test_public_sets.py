@@ -140,3 +140,5 @@ def test_captions_by_name_bring_their_images_and_lists(server, monkeypatch, tmp_
     own = CaptionerRunConfig(images="photos", captions="tiny")
     assert with_public_set(own, told.append).images == "photos"
     assert with_public_set(CaptionerRunConfig(captions="other.csv"), told.append).captions == "other.csv"
+    with pytest.raises(UserError, match="there is no file 'flikr8k'; did you mean the public set of captions 'flickr8k'"):
+        with_public_set(CaptionerRunConfig(captions="flikr8k"), told.append)

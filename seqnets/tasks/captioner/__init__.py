@@ -1,5 +1,6 @@
 """`seqnets train captioner`: sentences for images."""
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
@@ -73,10 +74,18 @@ def make(config: CaptionerRunConfig, tell: Tell, start: "Start | None" = None) -
 
 
 def with_public_set(config: CaptionerRunConfig, tell: Tell) -> CaptionerRunConfig:
-    """Return the settings with the paths of a public set whose name stands for the captions."""
-    from seqnets.data.public_sets import download, is_public_set
+    """Return the settings with the paths of a public set whose name stands for the captions.
 
-    if not isinstance(config.captions, str) or not is_public_set(config.captions, "captions"):
+    Raises:
+        UserError: the set cannot be downloaded, or the name is almost that of a set.
+    """
+    from seqnets.data.public_sets import download, is_public_set, names_like
+
+    if not isinstance(config.captions, str) or os.path.lexists(config.captions):
+        return config
+    if not is_public_set(config.captions, "captions"):
+        if hint := names_like(config.captions, "captions"):
+            raise UserError(f"there is no file {config.captions!r}{hint}")
         return config
     found = download(config.captions, tell=tell)
     lists = {} if config.data.split_lists or not found.lists else {"data": {"split_lists": str(found.lists)}}
