@@ -2,8 +2,8 @@
 
     python scripts/compare_two_layer.py            # a table in Markdown: microseconds per step
 
-Each line is timed in turns, round after round, so that a busy machine slows all of them alike; the figure is the median of the
-rounds, with the range. Compilation comes before the first round and has its own column.
+Each line is timed in turns, round after round; the figures are medians, with the range. Processor time adds up all threads and
+hardly depends on what else the machine does; the clock does. Compilation comes before the first round and has its own column.
 """
 
 import argparse
@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from statistics import median
+from typing import NamedTuple
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "examples" / "two_layer"))
 
@@ -70,23 +71,37 @@ def _torch(steps: int) -> dict[str, Callable[[], object]]:
     }
 
 
+class Took(NamedTuple):
+    """Seconds of processor and of clock."""
+
+    processor: float
+    clock: float
+
+    @classmethod
+    def by(cls, work: Callable[[], object]) -> "Took":
+        """Time one call."""
+        processor, clock = time.process_time(), time.perf_counter()
+        work()
+        return cls(time.process_time() - processor, time.perf_counter() - clock)
+
+
 def main(options: argparse.Namespace) -> None:
     """Time everything and print the table."""
     named = works(options.steps)
-    first = {name: _seconds(work) for name, work in named.items()}
-    rounds = {name: [] for name in named}
+    first = {name: Took.by(work) for name, work in named.items()}
+    rounds: dict[str, list[Took]] = {name: [] for name in named}
     for _ in range(options.rounds):
         for name, work in named.items():
-            rounds[name].append(1e6 * _seconds(work) / options.steps)
-    print(f"| {options.steps} steps, {jax.devices()[0].platform} | first call, s | microseconds per step |\n| --- | --- | --- |")
+            rounds[name].append(Took.by(work))
+    print(f"{options.steps} steps, {options.rounds} rounds, {jax.devices()[0].device_kind}; microseconds per step\n")
+    print("| | first call, s | processor | clock |\n| --- | --- | --- | --- |")
     for name, times in rounds.items():
-        print(f"| {name} | {first[name]:.2f} | {median(times):,.0f} ({min(times):,.0f} to {max(times):,.0f}) |")
+        processor, clock = (_figure([1e6 * value / options.steps for value in values]) for values in zip(*times))
+        print(f"| {name} | {first[name].processor:.2f} | {processor} | {clock} |")
 
 
-def _seconds(work: Callable[[], object]) -> float:
-    begin = time.perf_counter()
-    work()
-    return time.perf_counter() - begin
+def _figure(values: list[float]) -> str:
+    return f"{median(values):,.0f} ({min(values):,.0f} to {max(values):,.0f})"
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """The text of figures: a font for every script, no formulas, and no text wider than its place (extra [viz])."""
 
+import io
 import math
 import textwrap
 import unicodedata
@@ -202,6 +203,11 @@ def _figure_class() -> Any:
         def savefig(self, *arguments: Any, **options: Any) -> None:
             with _quietly():
                 super().savefig(*arguments, **options)
+
+        def _repr_png_(self) -> bytes:  # notebooks show figures of pyplot by themselves, others only so
+            buffer = io.BytesIO()
+            self.savefig(buffer, format="png")
+            return buffer.getvalue()
 
     return QuietFigure
 

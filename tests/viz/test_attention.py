@@ -73,7 +73,7 @@ def test_the_file_is_a_picture_and_equal_each_time():
         file = io.BytesIO()
         caption().attention_figure(columns=2).savefig(file)
         contents.append(file.getvalue())
-    assert contents[0] == contents[1]
+    assert contents[0] == contents[1] == caption().attention_figure(columns=2)._repr_png_()  # what a notebook shows
     assert Image.open(io.BytesIO(contents[0])).format == "PNG"
 
 
