@@ -1,0 +1,48 @@
+"""A pytest plugin that writes down which modules of seqnets had a function run, one path per line (Python 3.12 or newer).
+
+`python .ci/touched.py FOLDER` lists the modules that have functions and are in none of the files in that folder.
+"""
+
+import ast
+import os
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+
+
+def pytest_configure():
+    package, seen = f"{ROOT / 'seqnets'}{os.sep}", set()
+
+    def started(code, _):
+        if code.co_name != "<module>" and code.co_filename.startswith(package):
+            seen.add(code.co_filename)
+        return sys.monitoring.DISABLE  # once is enough
+
+    events = sys.monitoring
+    events.use_tool_id(events.COVERAGE_ID, "touched")
+    events.register_callback(events.COVERAGE_ID, events.events.PY_START, started)
+    events.set_events(events.COVERAGE_ID, events.events.PY_START)
+    _configured.append(seen)
+
+
+_configured: list[set[str]] = []
+
+
+def pytest_unconfigure():
+    folder = Path(os.environ["SEQNETS_TOUCHED"])
+    folder.mkdir(exist_ok=True)
+    names = (str(Path(name).relative_to(ROOT)) for name in _configured.pop())
+    (folder / str(os.getpid())).write_text("\n".join(sorted(names)))
+
+
+def has_functions(path: Path) -> bool:
+    return any(isinstance(node, ast.FunctionDef) for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
+
+
+if __name__ == "__main__":
+    touched = {line for file in Path(sys.argv[1]).iterdir() for line in file.read_text().splitlines()}
+    modules = {str(path.relative_to(ROOT)): path for path in (ROOT / "seqnets").rglob("*.py")}
+    missed = sorted(name for name, path in modules.items() if name not in touched and has_functions(path))
+    print(*(f"{name}: no test of .ci/third.txt runs it" for name in missed), sep="\n", end="\n" if missed else "")
+    sys.exit(bool(missed))
