@@ -22,7 +22,7 @@ def map_examples(function: Callable[[Any, Any], Any], model: nnx.Module, example
             module, since the compiled program is cached by the function.
         model: the model.
         examples: N of them.
-        rows: B, the rows of one device call.
+        rows: B, the most rows of one device call; fewer examples take the next power of two.
 
     Returns:
         The pytree as NumPy arrays with the leading axis N.
@@ -37,7 +37,7 @@ def map_examples(function: Callable[[Any, Any], Any], model: nnx.Module, example
         [0.0, 2.0, 4.0, 6.0, 8.0]
     """
     graphdef, state = nnx.split(model_of(model))
-    rows = min(rows, len(examples))
+    rows = min(rows, 1 << (len(examples) - 1).bit_length())  # few values, so that few programs are compiled
     parts = []
     for batch, count in in_order(examples, rows):
         result = jax.device_get(_run(function, graphdef, state, batch))

@@ -1,6 +1,8 @@
-"""Computes chosen features of batches of images, compiled once per image size."""
+"""Computes chosen features of batches of images, compiled once per network and image size."""
 
 from collections.abc import Sequence
+from functools import partial
+from typing import Any
 
 import jax
 import numpy as np
@@ -38,9 +40,7 @@ class Extractor:
         self.preprocessing = known_preprocessing(model, preprocessing)
         self.layers = _known_layers(model, layers)
         self.batch_size = settings.whole("batch_size", batch_size, settings.POSITIVE)
-        self.traces = 0
         self._structure, self._state = nnx.split(model)
-        self._compiled = jax.jit(self._run)
 
     def __call__(self, pixels: np.ndarray) -> dict[str, np.ndarray]:
         """Return the features of a batch.
@@ -53,20 +53,23 @@ class Extractor:
         """
         missing = self.batch_size - len(pixels)
         full = np.concatenate([pixels, np.zeros((missing, *pixels.shape[1:]), np.uint8)]) if missing else pixels
-        features = jax.device_get(self._compiled(self._state, full))
+        features = jax.device_get(self._run(self._state, full))
         return {name: features[name][: len(pixels)] for name in self.layers}
 
     def shapes(self, height: int, width: int) -> dict[str, tuple[int, ...]]:
         """Return the shape of each layer for one image, without computing anything."""
         image = jax.ShapeDtypeStruct((1, height, width, self.preprocessing.channel_count), np.uint8)
-        traces, found = self.traces, jax.eval_shape(self._run, self._state, image)
-        self.traces = traces
+        found = jax.eval_shape(self._run, self._state, image)
         return {name: found[name].shape[1:] for name in self.layers}
 
-    def _run(self, state: nnx.State, pixels: jax.Array) -> dict[str, jax.Array]:
-        self.traces += 1
-        features = nnx.merge(self._structure, state)(self.preprocessing.normalize(pixels))
-        return {name: features[name] for name in self.layers}
+    def _run(self, state: Any, pixels: Any) -> dict[str, jax.Array]:
+        return _features(self._structure, self.preprocessing, self.layers, state, pixels)
+
+
+@partial(jax.jit, static_argnums=(0, 1, 2))  # shared by all extractors of a network: a server may make one for each request
+def _features(structure: Any, rule: Preprocessing, layers: tuple[str, ...], state: Any, pixels: Any) -> dict[str, jax.Array]:
+    features = nnx.merge(structure, state)(rule.normalize(pixels))
+    return {name: features[name] for name in layers}
 
 
 def known_preprocessing(model: ConvNet, preprocessing: Preprocessing | None = None) -> Preprocessing:

@@ -92,8 +92,8 @@ def beam_search(
     split = Split.of(model)
     ending = known_stop(split.vocabulary, stop)
     read = [prompt_tokens(split.vocabulary, text, unknown=unknown, separator=separator) for text in prompts]
-    rules = _Rules(length, width, ending, tuple(separator), split.vocabulary.spelled, split.vocabulary.spelling is not None)
-    beams = _search(split.graph, rules, split.values, _starts(split, rules, read), jnp.float32(length_penalty))
+    rules = _Rules(width, ending, tuple(separator), split.vocabulary.spelled, split.vocabulary.spelling is not None)
+    beams = _search(split.graph, rules, split.values, _starts(split, rules, read, length), length, jnp.float32(length_penalty))
     found = [_continuations(split, rules, beams, row, length_penalty) for row in range(len(prompts))]
     return found[0] if isinstance(prompt, str) else found
 
@@ -102,7 +102,6 @@ def beam_search(
 class _Rules:
     """The static settings of the search."""
 
-    length: int
     width: int
     stop: str
     separator: tuple[int, ...]
@@ -119,12 +118,12 @@ class _Beams(NamedTuple):
     size: Array  # (P, W), tokens written
     ended: Array  # (P, W), whether the stop string came
     found: Array  # (P, W), bytes of the stop string that the continuation ends with
-    written: Array  # (P, W, length), -1 after the end
+    written: Array  # (P, W, L), -1 after the end; L is the power of two that holds the length
     recent: Array  # (P, W, S), as long as the separator, including the prompt
     utf8: Array  # (P, W)
 
 
-def _starts(split: Split, rules: _Rules, prompts: list[np.ndarray]) -> _Beams:
+def _starts(split: Split, rules: _Rules, prompts: list[np.ndarray], length: int) -> _Beams:
     rows, width = len(prompts), rules.width
     carries = [read_prompt(split, tokens, rules.separator) for tokens in prompts]
     window = len(rules.separator)
@@ -141,25 +140,24 @@ def _starts(split: Split, rules: _Rules, prompts: list[np.ndarray]) -> _Beams:
         size=jnp.zeros((rows, width), jnp.int32),
         ended=jnp.zeros((rows, width), bool),
         found=jnp.zeros((rows, width), jnp.int32),
-        written=jnp.full((rows, width, rules.length), -1, jnp.int32),
+        written=jnp.full((rows, width, max(32, 1 << (length - 1).bit_length())), -1, jnp.int32),
         recent=per_beam([tokens[len(tokens) - window :] for tokens in padded]),
         utf8=per_beam(states),
     )
 
 
 @partial(jax.jit, static_argnums=(0, 1))
-def _search(graph: Any, rules: _Rules, values: Any, beams: _Beams, penalty: Array) -> _Beams:
+def _search(graph: Any, rules: _Rules, values: Any, beams: _Beams, length: Any, penalty: Array) -> _Beams:
     model = nnx.merge(graph, values)
     read = model.stepper(model.pack())
 
-    def step(beams: _Beams, t: Array) -> tuple[_Beams, None]:
+    def step(t: Array, beams: _Beams) -> _Beams:
         logits, carry = read(beams.token.reshape(-1), _reset_after(rules.separator, beams))
         log_probs = jax.nn.log_softmax(logits).reshape(*beams.token.shape, -1)
         parents, tokens, log_prob = _best(_candidates(rules, beams, log_probs), beams, penalty)
-        return _extended(rules, _chosen(beams._replace(carry=carry), parents), tokens, log_prob, t), None
+        return _extended(rules, _chosen(beams._replace(carry=carry), parents), tokens, log_prob, t)
 
-    beams, _ = jax.lax.scan(step, beams, jnp.arange(rules.length))
-    return beams
+    return jax.lax.fori_loop(0, length, step, beams)  # any length of one power of two is the same program
 
 
 def _candidates(rules: _Rules, beams: _Beams, log_probs: Array) -> Array:

@@ -7,6 +7,7 @@ import pytest
 from flax import nnx
 
 from seqnets.decode import beam_search, score
+from seqnets.decode.text.beam import _search
 from seqnets.errors import UserError
 
 
@@ -87,6 +88,14 @@ def test_log_prob_is_that_of_scoring(tiny):
 def test_bytes_end_in_whole_characters(byte_model):
     for found in beam_search(byte_model, "né", length=9, width=6):
         assert "\ufffd" not in found.text
+
+
+def test_all_lengths_up_to_a_power_of_two_share_a_program(tiny):
+    beam_search(tiny, "a", length=33, width=2)
+    compiled = _search._cache_size()
+    found = [beam_search(tiny, "a", length=length, width=2)[0].text for length in (34, 50, 64)]
+    assert [len(text) for text in found] == [34, 50, 64]
+    assert _search._cache_size() == compiled
 
 
 def test_no_prompts_find_nothing(tiny):
