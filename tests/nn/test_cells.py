@@ -8,7 +8,7 @@ from flax import nnx
 from jax.test_util import check_grads
 
 import seqnets.nn as snn
-from cell_table import CASES, CORE, CORE_IDS, IDS
+from cell_table import CASES, CORE, CORE_IDS, CORE_NAMES, IDS
 from numerics import assert_close
 from oracles import recurrent as oracle
 from seqnets.errors import UserError
@@ -74,7 +74,14 @@ def test_equals_naive_loop(case, backend, setting):
     assert_close(named(carry), last, "float64")
 
 
-@pytest.mark.parametrize("case", CASES, ids=IDS)
+# norms and zoneout add no recurrence of their own: one cell with both is enough in the usual suite
+GRADIENTS = [
+    pytest.param(case, id=case.name, marks=() if case.name in (*CORE_NAMES, "lstm", "mingru") else pytest.mark.slow)
+    for case in CASES
+]
+
+
+@pytest.mark.parametrize("case", GRADIENTS)
 def test_scan_gradients_equal_reference(case):
     def loss(params, x, carry, backend):
         layer = snn.RNN(nnx.merge(graph, params), backend=backend, return_carry=True)
@@ -110,7 +117,7 @@ def test_chunked_equals_whole(case):
     assert_close(carry, last, "float64")
 
 
-@pytest.mark.parametrize("reverse", [False, True])
+@pytest.mark.parametrize("reverse", [False, pytest.param(True, marks=pytest.mark.slow)])  # the naive loop has both at once
 @pytest.mark.parametrize("case", CORE, ids=CORE_IDS)
 def test_lengths_equal_unpadded(case, reverse):
     layer = snn.RNN(build(case), return_carry=True, reverse=reverse)

@@ -74,7 +74,7 @@ def test_every_combination_of_keywords_is_that_of_flax(name, where):
         assert_close(found[1], counted(wanted[1], lengths, options["time_major"]))
 
 
-@pytest.mark.parametrize("name", CELLS)
+@pytest.mark.parametrize("name", [name if name in ("nnx.LSTMCell", "nnx.GRUCell", "LSTMCell") else slow(name) for name in CELLS])
 @pytest.mark.parametrize("batch", [(), (3,), (2, 3)], ids=str)
 @pytest.mark.parametrize("settings", [{}, slow({"reverse": True}), slow({"time_major": True})], ids=str)
 def test_any_number_of_batch_axes(name, batch, settings):

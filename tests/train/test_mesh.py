@@ -56,7 +56,9 @@ def test_what_cannot_be_divided_is_refused():
         Layout("data=64", batch_size=64)
 
 
-def test_a_batch_that_the_devices_cannot_share_evenly_is_refused():
+@pytest.fixture(scope="module")
+def layouts():
+    """What the layouts of four devices say, from one process."""
     body = """
         from seqnets.errors import UserError
         from seqnets.train.mesh import Layout
@@ -67,19 +69,19 @@ def test_a_batch_that_the_devices_cannot_share_evenly_is_refused():
             except UserError as error:
                 return str(error)
 
-        print(json.dumps([said(size) for size in (8, 4, 6, 2)]))
-    """
-    sentence = "train.batch_size ({}) must be a multiple of the mesh's data axis (4)"
-    assert program(body) == [8, 4, sentence.format(6), sentence.format(2)]
-
-
-def test_auto_takes_as_many_devices_as_divide_the_batch():
-    body = """
-        from seqnets.train.mesh import Layout
         meshes = [Layout("auto", batch_size=size).mesh for size in (8, 6, 1)]
-        print(json.dumps([mesh and mesh.shape["data"] for mesh in meshes]))
+        print(json.dumps([[said(size) for size in (8, 4, 6, 2)], [mesh and mesh.shape["data"] for mesh in meshes]]))
     """
-    assert program(body) == [4, 3, None]
+    return program(body)
+
+
+def test_a_batch_that_the_devices_cannot_share_evenly_is_refused(layouts):
+    sentence = "train.batch_size ({}) must be a multiple of the mesh's data axis (4)"
+    assert layouts[0] == [8, 4, sentence.format(6), sentence.format(2)]
+
+
+def test_auto_takes_as_many_devices_as_divide_the_batch(layouts):
+    assert layouts[1] == [4, 3, None]
 
 
 def test_the_threads_of_a_mesh_are_given_back(monkeypatch):
