@@ -8,7 +8,7 @@ from jax.extend.core import Primitive
 
 from seqnets.export.onnx.graph import Graph, Value
 from seqnets.ops.linear import multiply
-from seqnets.ops.recurrent import Carry, Recurrence, RecurrentWeights, hidden_of
+from seqnets.ops.recurrent import Carry, LSTMState, Recurrence, RecurrentWeights, hidden_of
 from seqnets.ops.timestep import TimeInputs, advance
 
 # a whole recurrence as one operation of a traced program: arrays of (weights, carry, inputs) to outputs and the last carry
@@ -86,7 +86,7 @@ def _own(graph: Graph, recurrence: Recurrence, weights: Any, carry: Any, project
         return np.ascontiguousarray(np.concatenate([blocks[place] for place in own.gates], axis=-1).T)[None]
 
     both = np.concatenate([theirs(bias), theirs(second)], axis=-1)
-    states = [carry.hidden, carry.cell] if isinstance(carry, tuple) else [carry]
+    states: list[Any] = [carry.hidden, carry.cell] if isinstance(carry, LSTMState) else [carry]
     first = [graph.named(graph.reshaped(state, (1, *state.shape))) for state in states]
     constants = [graph.named(graph.constant(array)) for array in (theirs(kernel), theirs(recurrent), both)]
     direction = "reverse" if reverse else "forward"
