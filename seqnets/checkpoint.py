@@ -87,7 +87,7 @@ class Checkpoints:
             self._saving = self._thread.submit(self._write, checkpoint._replace(record=record))
 
     def poll(self) -> bool:
-        """Report a save that has failed, without waiting; return whether none has."""
+        """Report a failed save without waiting; return whether all saves have succeeded so far."""
         return self.wait() if self._saving and self._saving.done() else True
 
     def wait(self) -> bool:

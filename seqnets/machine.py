@@ -1,4 +1,4 @@
-"""What machine this is."""
+"""The processor of this machine."""
 
 import platform
 from functools import cache

@@ -60,7 +60,7 @@ class FilterConfig:
 
     @property
     def looks_back(self) -> int:
-        """How many tokens the filters that are on look back at."""
+        """The number of past tokens that the active filters read."""
         return self.repetition_window if self.repetition_penalty is not None else 0
 
 

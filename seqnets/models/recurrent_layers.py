@@ -67,7 +67,7 @@ def make_stack(config: CellConfig, in_features: int, *, bidirectional: bool = Fa
 
 
 def drop_steps(config: CellConfig, x: Array, rate: float, key: Array | None) -> Array:
-    """Drop features of `(B, T, F)`: at every step others, or with `locked_dropout` the same ones at all.
+    """Drop features of `(B, T, F)`: other ones at every step, or the same ones at all steps with `locked_dropout`.
 
     Example:
         >>> x = drop_steps(CellConfig(locked_dropout=True), jnp.ones((1, 3, 8)), 0.5, jax.random.key(0))

@@ -1,4 +1,4 @@
-"""Settings from TOML and as TOML."""
+"""Reads settings from TOML and writes them as TOML."""
 
 import os
 from typing import Any

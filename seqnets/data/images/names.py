@@ -1,4 +1,4 @@
-"""Which image file a name means: an image is identified by its path as given, and names match the ends of paths."""
+"""Finds the image file that a name refers to: an image is identified by its path as given; a name matches the end of a path."""
 
 import re
 import unicodedata

@@ -1,4 +1,4 @@
-"""The texts to look at a trained character model with: a split of its own text, or files."""
+"""The texts on which a trained character model is examined: a split of its own text, or files."""
 
 import dataclasses
 import sys
