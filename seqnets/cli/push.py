@@ -58,6 +58,7 @@ def published_files(folder: Path) -> dict[str, bytes]:
         CHECKPOINTS,
         CONFIG,
         LEFT_OUT,
+        METRICS,
         PUBLISHED,
         SETTINGS,
         VOCABULARY,
@@ -77,7 +78,7 @@ def published_files(folder: Path) -> dict[str, bytes]:
     if CARD in files:
         files[CARD] = _IN_TEXT.sub(r"\1", files[CARD].decode("utf-8")).encode()
     said = {name: value for name, value in json.loads(files[CONFIG]).items() if name not in ("files", "checksum")}
-    listed = {name: [manifest.figures(files[name])] for name in (SETTINGS, VOCABULARY) if name in files}
+    listed = {name: [manifest.figures(files[name])] for name in (SETTINGS, VOCABULARY, METRICS) if name in files}
     files[CONFIG] = manifest.sealed_json({**_without_paths(said), CHECKPOINTS: LEFT_OUT, "files": listed}).encode()
     _refuse_home(files)
     return files

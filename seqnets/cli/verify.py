@@ -103,7 +103,7 @@ def _ended(newest: Any, train: Mapping[str, Any]) -> bool:
 
 
 def _learned(folder: Path, record: Mapping[str, Any], *, unfinished: bool) -> Iterator[Finding]:
-    from seqnets.run import METRICS, WEIGHTS, damage_of_metrics, read_weights, weights_digest
+    from seqnets.run import METRICS, WEIGHTS, check_file, damage_of_metrics, read_listed, read_weights, weights_digest
 
     best = record.get("best") or {}
 
@@ -115,6 +115,7 @@ def _learned(folder: Path, record: Mapping[str, Any], *, unfinished: bool) -> It
             )
 
     def check_metrics(path: Path) -> None:
+        check_file(path)  # of a published run
         damage = damage_of_metrics(path, record) if record else None
         if damage or not path.is_file():
             raise UserError(damage or f"'{path}' is missing")
@@ -122,7 +123,8 @@ def _learned(folder: Path, record: Mapping[str, Any], *, unfinished: bool) -> It
 
     if not unfinished or (folder / WEIGHTS).exists():
         yield _tried(WEIGHTS, check_weights, folder / WEIGHTS)[0]
-    yield _tried(METRICS, check_metrics, folder / METRICS, checksum="metrics_checksum" in record)[0]
+    has_checksum = "metrics_checksum" in record or METRICS in read_listed(folder)
+    yield _tried(METRICS, check_metrics, folder / METRICS, checksum=has_checksum)[0]
 
 
 def _tried(part: str, read: Callable[[Any], Any], argument: Any, *, checksum: bool = True) -> tuple[Finding, Any]:

@@ -61,12 +61,25 @@ def test_a_run_is_published_and_used_by_its_name(seqnets, server, run, trained):
     assert theirs.out == ours.out
     verified = seqnets("verify", "hf:ann/numbers")
     assert verified.code == 0, verified.err
-    assert "whole" in verified.out
+    assert {line.split()[-1] for line in verified.out.splitlines()} == {"whole"}
     assert seqnets("evaluate", "hf:ann/numbers", trained / "numbers.txt", "--offline").code == 0
     assert sn.load("hf:ann/numbers").config["task"] == "text"
     pulled = seqnets("download", "hf:ann/numbers")
     assert pulled.code == 0, pulled.err
     assert Path(pulled.out.strip().partition(": ")[2], "model.safetensors").is_file()
+
+
+def test_a_change_of_a_published_file_is_found(seqnets, server, run):
+    assert seqnets("push", run, "hf:ann/numbers").code == 0
+    files = server.repositories["ann/numbers"]
+    for name, part in {"metrics.jsonl": b"0", "config.toml": b"o", "vocabulary.json": b"o", "config.json": b"lstm"}.items():
+        whole = files[name]
+        files[name] = whole.replace(part, bytes([part[0] + 1]) + part[1:], 1)
+        verified = seqnets("verify", "hf:ann/numbers")
+        assert verified.code == 2, name
+        assert "damaged" in verified.out + verified.err
+        files[name] = whole
+    assert seqnets("verify", "hf:ann/numbers").code == 0
 
 
 def test_the_wrong_verb_names_the_right_one(seqnets, server, run):
