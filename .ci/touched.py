@@ -1,4 +1,4 @@
-"""A pytest plugin that writes down which modules of seqnets had a function run, one path per line (Python 3.12 or newer).
+"""A pytest plugin that writes down the modules of seqnets of which a function ran, one path per line (Python 3.12 or newer).
 
 `python .ci/touched.py FOLDER` lists the modules that have functions and are in none of the files in that folder.
 """
@@ -19,10 +19,10 @@ def pytest_configure():
             seen.add(code.co_filename)
         return sys.monitoring.DISABLE  # once is enough
 
-    events = sys.monitoring
-    events.use_tool_id(events.COVERAGE_ID, "touched")
-    events.register_callback(events.COVERAGE_ID, events.events.PY_START, started)
-    events.set_events(events.COVERAGE_ID, events.events.PY_START)
+    monitoring, calls = sys.monitoring, sys.monitoring.events.PY_START
+    monitoring.use_tool_id(monitoring.COVERAGE_ID, "touched")
+    monitoring.register_callback(monitoring.COVERAGE_ID, calls, started)
+    monitoring.set_events(monitoring.COVERAGE_ID, calls)
     _configured.append(seen)
 
 
@@ -44,5 +44,6 @@ if __name__ == "__main__":
     touched = {line for file in Path(sys.argv[1]).iterdir() for line in file.read_text().splitlines()}
     modules = {str(path.relative_to(ROOT)): path for path in (ROOT / "seqnets").rglob("*.py")}
     missed = sorted(name for name, path in modules.items() if name not in touched and has_functions(path))
-    print(*(f"{name}: no test of .ci/third.txt runs it" for name in missed), sep="\n", end="\n" if missed else "")
+    for name in missed:
+        print(f"{name}: no test of .ci/third.txt runs it")
     sys.exit(bool(missed))
