@@ -51,6 +51,8 @@ if TYPE_CHECKING:
     from seqnets.data.text.config import TextConfig as TextConfig
     from seqnets.data.text.corpus import Corpus as Corpus
     from seqnets.data.text.corpus import read_text as read_text
+    from seqnets.data.text.pieces import TextSubwords as TextSubwords
+    from seqnets.data.text.pieces import TextWords as TextWords
     from seqnets.data.text.streams import TextBatch as TextBatch
     from seqnets.data.text.streams import TokenStream as TokenStream
     from seqnets.data.text.streams import Windows as Windows
@@ -100,6 +102,7 @@ if not TYPE_CHECKING:  # a checker that sees `__getattr__` takes every name for 
             "public_sets": ["PUBLIC_SETS", "download"],
             "text.config": ["TextConfig"],
             "text.corpus": ["Corpus", "read_text"],
+            "text.pieces": ["TextSubwords", "TextWords"],
             "text.streams": ["TextBatch", "TokenStream", "Windows"],
             "text.text_vocabulary": ["Decoder", "TextVocabulary"],
             "text.vocabulary": ["UnknownPolicy", "Vocabulary", "VocabularyKind", "bytes_vocabulary"],

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from seqnets.models.char_lm import CharLMConfig as CharLMConfig
     from seqnets.models.classifier import ClassifierConfig as ClassifierConfig
     from seqnets.models.classifier import make_classifier as make_classifier
+    from seqnets.models.growth import grown as grown
     from seqnets.models.pattern import pattern_network as pattern_network
     from seqnets.models.registry import abstract_model as abstract_model
     from seqnets.models.registry import create_model as create_model
@@ -44,6 +45,7 @@ if not TYPE_CHECKING:  # a checker that sees `__getattr__` takes every name for 
             "captioner": ["Captioner", "CaptionerConfig"],
             "char_lm": ["CharLM", "CharLMConfig"],
             "classifier": ["ClassifierConfig", "make_classifier"],
+            "growth": ["grown"],
             "pattern": ["pattern_network"],
             "registry": ["abstract_model", "create_model", "model_names"],
             "sequence.tagger": ["FrameScale", "Tagger"],
