@@ -74,6 +74,8 @@ def _print_table(trials: Sequence[Any], suggestion: Any, config: Any) -> None:
     if suggestion is None:
         print("no learning rate lowered the loss; try more --trials, a higher --high, or another --train.optimizer")
         return
+    if trials[-1].smoothed == min(trial.smoothed for trial in trials):
+        print("the loss was still falling at the last rate, so the suggestions are too low or chance: raise --high or --trials")
     rate, tenth = f"{suggestion.steepest:.3g}", f"{suggestion.tenth:.3g}"
     print(f"the loss fell fastest at {rate}; a tenth of the rate with the lowest loss is {tenth}")
     print(f"the learning rate of these settings is {config.learning_rate:g}; to change it: --train.learning-rate {rate}")

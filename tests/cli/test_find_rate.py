@@ -22,6 +22,11 @@ def test_a_table_a_suggestion_a_figure_and_no_run(seqnets, corpus, tmp_path):
     assert not (tmp_path / "runs").exists()
 
 
+def test_a_test_that_ends_too_early_says_so(seqnets, corpus):
+    outcome = seqnets("find-rate", corpus, *SMALL, "--trials", 12, "--high", 0.01)
+    assert "the loss was still falling at the last rate" in outcome.out
+
+
 def test_json(seqnets, corpus):
     found = json.loads(seqnets("find-rate", corpus, *SMALL, "--trials", 5, "--high", 1e-4, "--json").out)
     assert [trial["rate"] for trial in found["trials"]] == pytest.approx([1e-6, 10**-5.5, 1e-5, 10**-4.5, 1e-4])
