@@ -41,9 +41,9 @@ class Size(NamedTuple):
 
 SIZES = {
     "tiny": Size(128, 1, 1.4e-2),
-    "small": Size(256, 1, 1.2e-2),
-    "medium": Size(512, 1, 8e-3),
-    "large": Size(1024, 1, 4e-3),
+    "small": Size(256, 1, 8e-3),
+    "medium": Size(512, 1, 6e-3),
+    "large": Size(1024, 1, 3e-3),
 }
 
 
