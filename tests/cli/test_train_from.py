@@ -55,7 +55,20 @@ def test_a_second_text_continues_with_the_weights_of_the_first(seqnets, trained,
 
 def test_a_stopped_run_continues_exactly_without_its_source(seqnets, trained, letters, tmp_path):
     def train(out, steps, *words):
-        found = seqnets("train", letters, "--out", out, *QUICK, "--train.steps", steps, "--train.save-every", 2, *words)
+        found = seqnets(
+            "train",
+            letters,
+            "--out",
+            out,
+            *QUICK,
+            "--train.steps",
+            steps,
+            "--train.save-every",
+            2,
+            "--train.evaluate-every",
+            2,
+            *words,
+        )
         assert found.code == 0, found.err
         return found
 

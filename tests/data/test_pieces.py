@@ -91,6 +91,16 @@ def test_growth_keeps_old_tokens(kind):
     assert len(new.encode(" moon")) == (1 if kind == "words" else len(old.encode(" moon")))
 
 
+def test_a_second_text_may_bring_a_separator(kind, tmp_path):
+    (tmp_path / "a.txt").write_text(TEXT)
+    old = made(kind)
+    corpus = read_text(tmp_path / "a.txt", config=TextConfig(window=2, separator="dog\n"), extends=old)
+    assert corpus.vocabulary.spelling[: len(old)] == old.spelling
+    assert len(corpus.separator) == 1
+    assert corpus.vocabulary.decode(corpus.tokens) == TEXT
+    assert np.count_nonzero(corpus.tokens == corpus.separator[0]) == TEXT.count("dog\n")
+
+
 @pytest.mark.parametrize("megabytes", [0, 64])
 def test_the_parts_of_a_text_are_those_of_its_characters(kind, megabytes, tmp_path):
     rng = random.Random(3)

@@ -13,7 +13,7 @@ from seqnets.data.examples.examples import shuffled
 from seqnets.data.text.config import TextConfig
 from seqnets.data.text.splits import split_bounds
 from seqnets.data.text.streams import TokenStream
-from seqnets.data.text.vocabulary import Vocabulary
+from seqnets.data.text.text_vocabulary import TextVocabulary
 from seqnets.decoders import read_bytes, reading
 from seqnets.errors import UserError
 
@@ -92,10 +92,11 @@ class Items:
     hashes: np.ndarray
 
     @classmethod
-    def of(cls, tokens: np.ndarray, separator: tuple[int, ...], vocabulary: Vocabulary) -> "Items":
+    def of(cls, tokens: np.ndarray, separator: tuple[int, ...], vocabulary: TextVocabulary) -> "Items":
         r"""Find the items of a text in the form of `item_blocks`.
 
         Example:
+            >>> from seqnets.data import Vocabulary
             >>> vocabulary = Vocabulary.from_text("\nab")
             >>> Items.of(vocabulary.encode("ab\nb\n"), (0,), vocabulary).starts.tolist()
             [0, 3, 5]

@@ -202,7 +202,7 @@ class TextSubwords(PieceVocabulary):
     Args:
         tokenizer: the tokenizer as the library tokenizers writes it, a byte-level BPE.
         normalize: see `TextVocabulary`.
-        separator: see `PieceVocabulary`; if it has several bytes, the last token.
+        separator: see `PieceVocabulary`; the last token, if it is none of the pieces.
 
     Raises:
         UserError: tokenizers is not installed, or the tokenizer is of another kind.
@@ -276,7 +276,8 @@ class TextSubwords(PieceVocabulary):
         byte_of = {letter: byte for byte, letter in _letters().items()}
         known = sorted(self._tokenizer.get_vocab().items(), key=lambda entry: entry[1])
         pieces = tuple(bytes(byte_of[letter] for letter in piece) for piece, _ in known)
-        return (*pieces, self.separator.encode()) if len(self.separator.encode()) > 1 else pieces
+        separator = self.separator.encode()
+        return pieces if len(separator) < 2 or separator in pieces else (*pieces, separator)
 
     def _tokens(self, text: str, name: str) -> Iterator[Sequence[int]]:
         text = utf8_bytes(text, name).decode("utf-8", "replace")
@@ -285,12 +286,18 @@ class TextSubwords(PieceVocabulary):
 
     def grown(self, other: TextVocabulary) -> "TextSubwords":
         """Return this vocabulary, since it knows every text; with the separator of another one, if it has none."""
-        if self.kind != other.kind or self.normalize != other.normalize:
-            self.check_kind(other)
-        separator = other.separator  # pyright: ignore[reportAttributeAccessIssue]
-        if self.separator and separator != self.separator:
+        self.check_kind(other)
+        return self.separated(other.separator)  # pyright: ignore[reportAttributeAccessIssue]
+
+    def separated(self, separator: str) -> "TextSubwords":
+        """Return this vocabulary with a separator.
+
+        Raises:
+            UserError: it has another one.
+        """
+        if self.separator and separator and separator != self.separator:
             raise UserError(f"this vocabulary has the separator {self.separator!r}, not {separator!r}; use the same one")
-        return replace(self, separator=separator)
+        return replace(self, separator=separator or self.separator)
 
     def to_json(self) -> dict[str, Any]:
         """Return the fields that `from_json` reads, for `json.dump`."""
