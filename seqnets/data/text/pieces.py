@@ -202,7 +202,7 @@ class TextSubwords(PieceVocabulary):
     Args:
         tokenizer: the tokenizer as the library tokenizers writes it, a byte-level BPE.
         normalize: see `TextVocabulary`.
-        separator: see `PieceVocabulary`; the last token, if it is none of the pieces.
+        separator: see `PieceVocabulary`; the last token if it is not among the pieces.
 
     Raises:
         UserError: tokenizers is not installed, or the tokenizer is of another kind.
