@@ -57,7 +57,7 @@ class Start:
             )
         if any(path.name.isdigit() for path in (directory / CHECKPOINTS).glob("[0-9]*")):
             began = (read_config(directory).get("from") or {}).get("run", "random weights")
-            if began != _lasting(name):
+            if began not in (name, os.path.abspath(os.path.expanduser(name))):  # the run may be gone
                 raise UserError(f"the run in '{directory}' began with {began}, not with '{name}'; give another folder with --out")
             return cls(name, directory, continues=True)
         found = cls(name, folder)
