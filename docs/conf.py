@@ -28,7 +28,8 @@ myst_enable_extensions = ["amsmath", "colon_fence", "deflist", "dollarmath"]
 myst_heading_anchors = 3
 nb_execution_mode = "force"
 nb_execution_raise_on_error = True
-nb_execution_timeout = 120
+nb_execution_in_temp = True
+nb_execution_timeout = 600  # seconds per cell, for busy machines; each takes a few on an idle one
 nb_merge_streams = True
 html_math_renderer = "mathml"
 
