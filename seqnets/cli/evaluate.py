@@ -23,7 +23,6 @@ scored; that figure is listed separately, and the run is not changed."""
 def main(argv: Sequence[str]) -> int:
     """Run the arguments after `seqnets evaluate`; see `seqnets evaluate --help`."""
     from seqnets.decode.text.config import DynamicConfig
-    from seqnets.tasks.text.own_text import own_split, text_of
 
     found = _parser(DynamicConfig()).read(argv)
     changes = given_fields(found, DynamicConfig, prefix="dynamic.")
@@ -34,6 +33,8 @@ def main(argv: Sequence[str]) -> int:
         if not found.file and hasattr(found, name):
             raise UserError(f"--{name} is for your own text; give FILE, or leave it out")
     run = load_trained(found.run, "text")
+    from seqnets.tasks.text.own_text import own_split, text_of
+
     if found.file:
         policy = getattr(found, "unknown", "error")
         text, unknown = text_of(run, found.file, encoding=getattr(found, "data.encoding", None), unknown=policy)

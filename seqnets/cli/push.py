@@ -8,7 +8,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from seqnets import manifest
 from seqnets.cli.parser import Parser
 from seqnets.cli.trained import add_run
 from seqnets.cli.verbs import VERBS
@@ -53,6 +52,7 @@ def published_files(folder: Path) -> dict[str, bytes]:
     Raises:
         UserError: it is not a run, is unfinished or damaged, or a text in it still holds the path of the home folder.
     """
+    from seqnets import manifest  # which loads NumPy
     from seqnets.run import (
         CARD,
         CHECKPOINTS,
