@@ -41,18 +41,18 @@ def test_without_a_model_setting_the_size_fits_the_text(seqnets, corpus):
     assert "size tiny, one layer of 128 units; 2 steps, " in outcome.err
     found = kept()
     assert (found["size"], found["minutes"], found["train"]["steps"]) == ("tiny", "none", 2)
-    assert (found["model"]["hidden_features"], found["train"]["learning_rate"]) == (128, SIZES["tiny"].learning_rate)
+    assert (found["model"]["hidden_features"], found["train"]["learning_rate"]) == (128, SIZES["tiny"].learning_rate / 2)
 
 
 @pytest.mark.parametrize(
     ("words", "size", "units", "rate"),
     [
         (["--model.layers", "1"], "none", 256, 5e-3),  # nothing is chosen
-        (["--size", "small"], "small", 256, SIZES["small"].learning_rate),
+        (["--size", "small"], "small", 256, SIZES["small"].learning_rate / 2),
         (["--size", "small", "--model.hidden-features", "8", "--train.learning-rate", "0.1"], "small", 8, 0.1),
-        (["--size", "auto", "--model.cell", "gru"], "tiny", 128, SIZES["tiny"].learning_rate),
+        (["--size", "auto", "--model.cell", "gru"], "tiny", 128, SIZES["tiny"].learning_rate / 2),
         (["--config", "narrow.toml"], "none", 6, 5e-3),
-        (["--config", "narrow.toml", "--size", "tiny"], "tiny", 6, SIZES["tiny"].learning_rate),
+        (["--config", "narrow.toml", "--size", "tiny"], "tiny", 6, SIZES["tiny"].learning_rate / 2),
         (["--config", "slow.toml"], "tiny", 128, 0.25),
     ],
 )

@@ -15,13 +15,14 @@ MOST_PASSES = 40  # over the same text: more do not help, even with dropout
 _READ_PER_PARAMETER = 4.0  # characters: with fewer, a smaller model is better after the same time
 # passes up to which these rates hold: dropout of the outputs, and of the recurrent weights
 _DROPOUT = ((6, 0.0, 0.0), (12, 0.2, 0.0), (20, 0.3, 0.3), (float("inf"), 0.5, 0.3))
+_SEVERAL_PASSES, _LONG_TEXT_RATE = 2, 0.5  # the factor of the learning rate where a text is read less often than that
 _MOST_ROWS, _LEAST_ROWS, _ROW = 32, 8, 2048  # rows of a batch, and the characters that each should have to itself
 _EVALUATIONS, _EVALUATION_SHARE = 10, 0.1  # of the time for training
 _EMBEDDING = CharLMConfig.embedding_features
 
 
 class Size(NamedTuple):
-    """The shape of a model, and the learning rate that suits it."""
+    """The shape of a model, and the learning rate that suits it where a text is read several times."""
 
     hidden_features: int
     layers: int
@@ -41,7 +42,7 @@ class Size(NamedTuple):
 
 SIZES = {
     "tiny": Size(128, 1, 1.4e-2),
-    "small": Size(256, 1, 8e-3),
+    "small": Size(256, 1, 1.2e-2),
     "medium": Size(512, 1, 6e-3),
     "large": Size(1024, 1, 3e-3),
 }
@@ -76,10 +77,11 @@ def settings_of(size: Size, passes: float, characters: int) -> Sections:
     """
     dropout, of_weights = next(rates for most, *rates in _DROPOUT if passes <= most)
     rows = max(_LEAST_ROWS, min(_MOST_ROWS, characters // _ROW))
+    rate = size.learning_rate * (_LONG_TEXT_RATE if passes < _SEVERAL_PASSES else 1)
     shape = {"hidden_features": size.hidden_features, "layers": size.layers}
     return {
         "model": {**shape, "dropout": dropout, "weight_dropout": of_weights},
-        "train": {"learning_rate": size.learning_rate, "batch_size": rows, "beta2": 0.99, "clip_norm": 1.0},
+        "train": {"learning_rate": rate, "batch_size": rows, "beta2": 0.99, "clip_norm": 1.0},
     }
 
 
