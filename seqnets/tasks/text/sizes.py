@@ -56,7 +56,7 @@ def largest_fitting(different: int, read: Callable[[Size], float]) -> str:
         read: size -> the characters that training reads, those of every pass counted.
 
     Example:
-        >>> largest_fitting(65, lambda size: 1e5), largest_fitting(65, lambda size: 5e6), largest_fitting(65, lambda size: 1e9)
+        >>> largest_fitting(65, lambda size: 1e5), largest_fitting(65, lambda size: 3e6), largest_fitting(65, lambda size: 1e9)
         ('tiny', 'small', 'large')
     """
     enough = [name for name, size in SIZES.items() if read(size) >= _READ_PER_PARAMETER * size.parameters(different)]
