@@ -17,7 +17,9 @@ TINY = ("--train.steps", 2, "--train.batch-size", 2, "--data.window", 8, "--mode
 def asked(monkeypatch):
     """Note the recipe and the folder that would be trained."""
     calls = []
-    monkeypatch.setattr(train, "_run", lambda recipe, *others: calls.append((recipe, others[-1])) or 0)
+    monkeypatch.setattr(
+        train, "_run", lambda recipe, config, sources, found, directory, start: calls.append((recipe, directory)) or 0
+    )
     return calls
 
 
