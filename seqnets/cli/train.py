@@ -316,8 +316,11 @@ def _file_settings(path: str) -> dict[str, Any]:
 
 
 def _settings_file(path: str) -> Path:
-    found = configurations.find(path)
-    return found / _SETTINGS if found.is_dir() else found
+    return _in_folder(configurations.find(path))
+
+
+def _in_folder(path: str | Path) -> Path:
+    return Path(path) / _SETTINGS if Path(path).is_dir() else Path(path)
 
 
 def _is_of_run(path: Path) -> bool:
@@ -338,7 +341,7 @@ def _refuse_runs(given: Mapping[str, Any]) -> None:
     """Refuse a run folder as data: a user who names one wants to continue it."""
     for value in given.values():
         for path in [value] if isinstance(value, str) else value if isinstance(value, list | tuple) else []:
-            file = Path(path) / _SETTINGS if isinstance(path, str) else Path()
+            file = _in_folder(path) if isinstance(path, str) else Path()
             if _is_of_run(file):
                 advice = f"to continue the run: `seqnets train --config {places.quoted(str(file))}`"
                 raise UserError(f"'{path}' belongs to a run and is not data; {advice}")
