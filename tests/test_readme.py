@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from seqnets import settings
 from seqnets.cli import configurations
@@ -40,10 +41,11 @@ def texts(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("SEQNETS_CACHE", str(tmp_path / ".cache"))
     Path("letters").mkdir()
-    for name in ("shakespeare.txt", "diary.txt", "chapter.txt", "letters/one.txt"):
+    for name in ("shakespeare.txt", "diary.txt", "chapter.txt", "letters.txt", "letters/one.txt"):
         Path(name).write_text(LINES * 20)
     Path("sweep.toml").write_text("train.learning_rate = [0.01]")
     Path("names.txt").write_text("anna\nhanna\nnan\nalan\n" * 20)
+    Image.new("RGB", (64, 64)).save("drawing.png")
     Path("diary.txt.gz").write_bytes(gzip.compress(Path("diary.txt").read_bytes()))
 
 
@@ -64,7 +66,8 @@ def test_the_commands_run_in_order(texts, monkeypatch, capsys):
         words, _, source = command.partition("<")
         verb, *rest = shlex.split(words)[1:]
         monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(Path(source.strip()).read_bytes() if source else b"")))
-        extra = {"train": SMALL, "sample": SHORT, "find-rate": TINY}.get(verb, [])
+        small = [*SMALL[2:], "--minutes", "0.01"] if "--minutes" in rest else SMALL
+        extra = {"train": small, "sample": SHORT, "find-rate": TINY}.get(verb, [])
         code = main([verb, *rest, *extra])  # of an option given twice the last counts
         assert code == 0, (command, capsys.readouterr().err)
 
@@ -94,7 +97,7 @@ def check_configuration(path):
 
 
 def test_the_configurations_named_in_it_exist_and_are_right():
-    found = set(re.findall(r"--config ([\w-]+)(?=[ `])", TEXT)) - {"RUN", "FILE"}
+    found = set(re.findall(r"--config ([\w-]+)(?=[ `])", TEXT)) - {"RUN", "FILE", "NAME"}
     assert found
     assert found <= set(configurations.names())
 

@@ -54,7 +54,7 @@ def document(
         >>> model = CharLM(Vocabulary.from_text("abc"), hidden_features=8, rngs=nnx.Rngs(0))
         >>> run = Run(model, {"model": model.describe(), "train": {}}, model.vocabulary, None, [])
         >>> page = document(run)
-        >>> page.startswith("<!doctype html>"), "http" in page.split("</style>")[0]
+        >>> page.startswith("<!doctype html>"), "://" in page.split("</style>")[0]
         (True, False)
     """
     runs = [run] if isinstance(run, Run) else list(run)

@@ -34,7 +34,7 @@ def network(model: Any, precision: Precision = "float16") -> dict[str, Any]:
         >>> from seqnets.data import Vocabulary
         >>> from seqnets.models.char_lm import CharLM
         >>> found = network(CharLM(Vocabulary.from_text("abc"), hidden_features=8, rngs=nnx.Rngs(0)))
-        >>> found["cell"], len(found["layers"]), found["embedding"] is None
+        >>> found["cell"], len(found["layers"]), found["table"] is None
         ('lstm', 1, True)
     """
     config, cells = model.config, [layer.cell for layer in model.rnn.layers]

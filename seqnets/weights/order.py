@@ -70,7 +70,7 @@ def called_layers(model: ConvNet) -> list[Layer]:
     Example:
         >>> from seqnets.models import create_model
         >>> [layer.name for layer in called_layers(create_model("lenet5"))][:3]
-        ['stage1.0', 'stage1.2', 'stage2.0']
+        ['stage1.0', 'stage2.0', 'stage2.1']
     """
     structure, state = nnx.split(model)  # whose arrays may be shapes only
     for side in _SIDES:

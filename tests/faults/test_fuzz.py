@@ -619,7 +619,11 @@ NOT_READERS = (
     r"seqnets\.tasks\.\w+\.(recipe|__init__):",  # call readers that are in the table
     r"seqnets\.decode\.(captions\.stored:caption_stored|extraction:)",  # open_image and FeatureStore, which are in the table
     r"seqnets\.data\.text\.(sources:(_pipe|_held|_files_in|_looks_like_text|_is_run)|vocabulary:|corpus:)",  # bytes as they are
-    r"seqnets\.models\.",  # other functions of such names
+    r"seqnets\.models\.|seqnets\.data\.text\.pieces:|seqnets\.decode\.text\.automata:",  # other functions of such names
+    r"seqnets\.cli\.(export|show|sweep):|seqnets\.tasks\.(start|text\.own_text):",  # call readers that are in the table
+    r"seqnets\.data\.images\.labels:imagenet_classes|seqnets\.machine:",  # come with seqnets and with the system
+    r"seqnets\.data\.text\.items:read_known",  # a file of the run, compared with its checksum first
+    r"seqnets\.train\.trackers:|seqnets\.weights\.named:",  # entry points; configurations of repositories, read by `read_json`
 )
 OPENING = {"open", "fdopen", "read_text", "read_bytes", "memmap", "fromfile", "frombuffer", "loadtxt", "genfromtxt", "decompress"}
 OPENING |= {"GzipFile", "BZ2File", "LZMAFile", "ZipFile", "safe_open", "deserialize", "load_file", "loads", "load", "is_zipfile"}

@@ -219,4 +219,4 @@ def test_every_network_is_pinned():
 
 def test_the_registry_names_what_the_tables_hold():
     for family, names in FAMILIES.items():
-        assert tuple(import_module(f"seqnets.models.cnn.{family}").VARIANTS) == names
+        assert tuple(import_module(f"seqnets.models.cnn.{family}").VARIANTS) == names, family

@@ -9,6 +9,7 @@ import pytest
 from orbax.checkpoint import Checkpointer
 
 from seqnets.errors import UserError
+from seqnets.locks import only_process
 from seqnets.train import folder
 from seqnets.train.folder import NotSaved
 from seqnets.train.progress import Silent
@@ -206,10 +207,8 @@ def weights_of(trained, directory, monkeypatch, **settings):
 
 
 def test_two_processes_do_not_train_in_one_folder(trained, tmp_path):
-    from seqnets.train.folder import _locked
-
     (tmp_path / "run").mkdir()
-    with _locked(tmp_path / "run"), pytest.raises(UserError, match="another process is training in"):
+    with only_process(tmp_path / "run" / ".lock", ""), pytest.raises(UserError, match="another process is training in"):
         trained(tmp_path / "run")
 
 

@@ -40,7 +40,7 @@ PUBLISHED = {
     },
     ("squeezenet1_0", "torchvision"): {"features.12.expand3x3.weight": (256, 64, 3, 3)},
     ("squeezenet1_1", "torchvision"): {"features.12.squeeze.weight": (64, 512, 1, 1), "classifier.1.bias": (1000,)},
-    ("squeezenet1_0", "caffe"): {"fire9/expand3x3/weight": (3, 3, 64, 256), "fire5/squeeze1x1/bias": (32,)},
+    ("squeezenet1_0", "caffe"): {"fire9/expand3x3/weight": (256, 64, 3, 3), "fire5/squeeze1x1/bias": (32,)},
     ("mobilenet_v2", "torchvision"): {
         "features.1.conv.1.weight": (16, 32, 1, 1),
         "features.17.conv.3.running_var": (320,),

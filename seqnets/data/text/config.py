@@ -29,8 +29,6 @@ class TextConfig:
     vocabulary: VocabularyKind = "chars"
     """What a token is: a character (Unicode code point) of the text; a byte, which fits every text; a frequent word (words), or a
     piece found by byte pair encoding (bpe), both learned from the training part, with bytes for all else."""
-    vocabulary_size: Annotated[int, settings.Range(least=256, most=1 << 16)] = VOCABULARY_SIZE
-    """The most tokens of a vocabulary of words or pieces, the 256 bytes included."""
     window: Annotated[int, settings.POSITIVE] = 128
     """The number of tokens that the gradient flows back through; the state continues from window to window."""
     validation_fraction: Annotated[float, settings.RATE] = 0.1
@@ -62,6 +60,9 @@ class TextConfig:
             True
         """
         return ITEM_SEPARATORS.get(self.items) or unescaped(self.separator, "data.separator")
+
+    vocabulary_size: Annotated[int, settings.Range(least=256, most=1 << 16)] = VOCABULARY_SIZE
+    """The most tokens of a vocabulary of words or pieces, the 256 bytes included."""
 
     def __post_init__(self) -> None:
         settings.settle(self, "data")

@@ -223,7 +223,7 @@ def test_one_distinct_character_is_a_text(tmp_path, kind):
         ({"validation_fraction": float("nan")}, "data.validation_fraction must be"),
         ({"validation_fraction": 0.5, "test_fraction": 0.5}, "leave nothing to train on"),
         ({"window": 0}, "data.window must be"),
-        ({"vocabulary": "words"}, "data.vocabulary must be"),
+        ({"vocabulary": "letters"}, "data.vocabulary must be"),
         ({"encoding": "klingon"}, "data.encoding 'klingon' is unknown"),
         ({"encoding": "base64"}, "data.encoding 'base64' is unknown"),
         ({"encoding": "latin-1", "vocabulary": "bytes"}, "no effect"),
