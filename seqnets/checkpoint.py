@@ -201,8 +201,8 @@ def _quiet() -> Iterator[None]:
     log = logging.getLogger("absl")
     level = log.level
     log.setLevel(logging.CRITICAL)
-    sys.unraisablehook = lambda told: None if "Event loop is closed" in str(told.exc_value) else unraisable(told)
-    threading.excepthook = lambda told: None if _is_of_orbax(told.exc_traceback) else in_thread(told)
+    sys.unraisablehook = lambda raised: None if "Event loop is closed" in str(raised.exc_value) else unraisable(raised)
+    threading.excepthook = lambda raised: None if _is_of_orbax(raised.exc_traceback) else in_thread(raised)
     try:
         yield
     except Exception:

@@ -19,5 +19,5 @@ def processor() -> str:
         lines = Path("/proc/cpuinfo").read_text("utf-8").splitlines()
     except OSError:  # not Linux
         lines = []
-    told = dict.fromkeys(line for line in lines if line.startswith(_TELLING))
-    return "\n".join([platform.machine(), *(told or [platform.processor()])])
+    named = dict.fromkeys(line for line in lines if line.startswith(_TELLING))
+    return "\n".join([platform.machine(), *(named or [platform.processor()])])

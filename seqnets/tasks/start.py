@@ -163,8 +163,8 @@ def _classes(what: str, old: Sequence[str], new: Sequence[str]) -> str:
     if not added and not gone:
         return f"the {what} are the same, and the output layer is kept"
     parts = [f"new {what}: {listed(added, SHOWN)}"] if added else []
-    parts += [f"{gone:,} old {what} are left out"] if gone else []
-    return f"{len(known):,} {what} keep their rows of the output layer, {', '.join(parts)}"
+    parts += [f"old {what} left out: {gone:,}"] if gone else []
+    return ", ".join([f"rows of the output layer are kept for {len(known):,} of {len(new):,} {what}", *parts])
 
 
 def _lasting(name: str) -> str:

@@ -144,6 +144,6 @@ def test_a_tagger_begins_with_another_one(seqnets, tmp_path):
     assert seqnets("train", "tagger", "first.conll", "--out", "one", *small).code == 0
     found = seqnets("train", "tagger", "second.conll", "--from", "one", "--out", "two", *small[2:])
     assert found.code == 0, found.err
-    assert "1 labels keep their rows of the output layer, new labels: 'A', 1 old labels are left out" in found.err
+    assert "rows of the output layer are kept for 1 of 2 labels, new labels: 'A', old labels left out: 1" in found.err
     assert re.search(r"the vocabulary grows by 2: 'w\d', 'w8'", found.err)  # one was held out of the first
     assert json.loads((tmp_path / "two" / "config.json").read_text())["model"]["labels"] == ["A", "V"]

@@ -43,13 +43,13 @@ def test_a_set_of_archives(server, tmp_path, monkeypatch):
     )
     found = PublicSet("captions", parts, "Free for all.", "images", "text/captions.csv")
     monkeypatch.setitem(PUBLIC_SETS, "tiny", found)
-    told = []
+    messages = []
     assert not is_here("tiny", tmp_path)
-    got = download("tiny", tmp_path, tell=told.append)
+    got = download("tiny", tmp_path, tell=messages.append)
     assert got.captions.read_text() == "image,caption\na.jpg,x\n"
     assert (got.data / "deep" / "a.jpg").read_text() == "jpg"
     assert got.lists is None
-    assert told == ["tiny: Free for all.", "unpacking text.zip", "unpacking images.zip"]
+    assert messages == ["tiny: Free for all.", "unpacking text.zip", "unpacking images.zip"]
     assert is_here("tiny", tmp_path)
     count = len(server.requests)
     assert download("tiny", tmp_path) == got
@@ -131,14 +131,14 @@ def test_captions_by_name_bring_their_images_and_lists(server, monkeypatch, tmp_
         part_of(server, "images.zip", packed(a_dot_jpg="jpg"), folder="images"),
     )
     monkeypatch.setitem(PUBLIC_SETS, "tiny", PublicSet("captions", parts, "Free.", "images", "text/captions.csv", "text"))
-    told = []
-    found = with_public_set(CaptionerRunConfig(captions="tiny"), told.append)
+    messages = []
+    found = with_public_set(CaptionerRunConfig(captions="tiny"), messages.append)
     home = tmp_path / "cache" / "data" / "tiny"
     assert found.captions == str(home / "text" / "captions.csv")
     assert (found.images, found.data.split_lists) == (str(home / "images"), str(home / "text"))
-    assert told[0] == "tiny: Free."
+    assert messages[0] == "tiny: Free."
     own = CaptionerRunConfig(images="photos", captions="tiny")
-    assert with_public_set(own, told.append).images == "photos"
-    assert with_public_set(CaptionerRunConfig(captions="other.csv"), told.append).captions == "other.csv"
+    assert with_public_set(own, messages.append).images == "photos"
+    assert with_public_set(CaptionerRunConfig(captions="other.csv"), messages.append).captions == "other.csv"
     with pytest.raises(UserError, match="there is no file 'flikr8k'; did you mean the public set of captions 'flickr8k'"):
-        with_public_set(CaptionerRunConfig(captions="flikr8k"), told.append)
+        with_public_set(CaptionerRunConfig(captions="flikr8k"), messages.append)

@@ -29,7 +29,7 @@ class Size(NamedTuple):
     learning_rate: float
 
     def parameters(self, different: int) -> int:
-        """Return the number of parameters of an LSTM of this size for a text with so many different characters.
+        """Return the number of parameters of an LSTM of this size for a text with this many different characters.
 
         Example:
             >>> SIZES["small"].parameters(65)
