@@ -92,8 +92,11 @@ def _neuron_lines(found: Any) -> list[str]:
 
 def _surprise_lines(found: Any) -> list[str]:
     bits = found.nats / 0.6931471805599453
-    head = f"{found.nats:.4f} nats, {bits:.4f} bits per token over {len(found.bits) - 1:,} tokens; the most surprising passages:"
-    return [head, *(f"{passage.bits:5.2f} bits  {passage.text!r}" for passage in found.worst())]
+    head = f"{found.nats:.4f} nats, {bits:.4f} bits per {found.unit} over {found.count:,} {found.unit}s"
+    return [
+        f"{head}; the most surprising passages, in bits per token:",
+        *(f"{passage.bits:5.2f} bits  {passage.text!r}" for passage in found.worst()),
+    ]
 
 
 def _memory_lines(found: Any) -> list[str]:
@@ -111,7 +114,7 @@ def _flow_lines(found: Any) -> list[str]:
 
 
 def _surprise_json(found: Any) -> dict[str, Any]:
-    return {"nats": found.nats, "tokens": len(found.bits) - 1, "worst": [passage._asdict() for passage in found.worst()]}
+    return {"nats": found.nats, f"{found.unit}s": found.count, "worst": [passage._asdict() for passage in found.worst()]}
 
 
 def _memory_json(found: Any) -> dict[str, Any]:

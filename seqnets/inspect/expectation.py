@@ -33,17 +33,21 @@ class Surprise:
         bits: float64 `(N,)`: -log2 p of every token given all before it; NaN for the first.
         expected: for every token the likeliest ones in its place, with their probabilities: `(token, p)`, likeliest first.
         names: what to call every token of the vocabulary.
+        count: the characters (bytes, for a model of bytes) that were predicted, of which a word or a piece has several.
+        unit: "character" or "byte".
     """
 
     texts: list[str]
     bits: np.ndarray
     expected: list[list[tuple[int, float]]]
     names: list[str]
+    count: int
+    unit: str
 
     @property
     def nats(self) -> float:
-        """Mean nats per predicted token, the figure of `seqnets evaluate`."""
-        return float(np.nanmean(self.bits) * np.log(2))
+        """Mean nats per predicted character or byte, the figure of `seqnets evaluate`."""
+        return float(np.nansum(self.bits) * np.log(2) / self.count)
 
     def worst(self, count: int = 5, length: int = 40) -> list[Passage]:
         """Return the passages with the most bits per character that do not overlap, worst first.
@@ -94,4 +98,13 @@ def surprise(model: Any, tokens: Any, *, separator: tuple[int, ...] = (), likeli
         [(int(token), float(p)) for token, p in zip(found, probabilities) if p > 0]
         for found, probabilities in zip(read.likeliest, read.probabilities)
     ]
-    return Surprise(token_texts(model.vocabulary, read.tokens), read.bits, expected, token_names(model.vocabulary))
+    names = token_names(model.vocabulary)
+    count = int(model.vocabulary.units_in[read.tokens[1:]].sum())
+    return Surprise(
+        token_texts(model.vocabulary, read.tokens),
+        read.bits,
+        expected,
+        token_names(model.vocabulary),
+        count,
+        model.vocabulary.unit,
+    )

@@ -64,7 +64,7 @@ def _surprise(axes: Any, found: Any, tell: Tell) -> None:
     axes.set_axis_off()
     axes.set_xlim(0, _COLUMNS)
     axes.set_ylim(_LINES, 0)
-    axes.set_title(f"surprise: {found.nats / np.log(2):.3f} bits per token; darker cost more")
+    axes.set_title(f"surprise: {found.nats / np.log(2):.3f} bits per {found.unit}; darker cost more")
     fonts = font_families("".join(found.texts[: _COLUMNS * _LINES]), tell) or ["monospace"]
     row = column = 0
     for text, bits in zip(found.texts, found.bits):

@@ -98,8 +98,8 @@ def _surprise(subject: Subject) -> dict[str, Any] | None:
     rows = [row + [(0, 0.0)] * (width - len(row)) for row in found.expected[shown]]
     return {
         "nats": found.nats,
-        "unit": getattr(subject.run.vocabulary, "unit", "character"),
-        "predicted": len(subject.tokens) - 1,
+        "unit": found.unit,
+        "predicted": found.count,
         "source": subject.source,
         "tokens": subject.tokens[shown].tolist(),
         "bits": packed(np.nan_to_num(found.bits[shown]), "float32"),

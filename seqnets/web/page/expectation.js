@@ -24,7 +24,7 @@ panels.surprise = (data, page, section) => {
   section.append(
     make("p", {}, `${data.nats.toFixed(4)} nats, ${(data.nats / Math.LN2).toFixed(4)} bits per ${data.unit} over ${data.predicted.toLocaleString("en")} ${data.unit}s of ${data.source}. The darker a character, the more bits it cost.`),
     view.element, offers, make("h3", {}, "Where it cost most"),
-    table(["Passage", `Bits per ${data.unit}`], data.worst.map(passage => [
+    table(["Passage", "Bits per token"], data.worst.map(passage => [
       make("button", { type: "button", onclick: () => go(passage), disabled: passage.start >= data.tokens.length }, passage.text.replaceAll("\n", "↵")), passage.bits.toFixed(2)]), "The most surprising passages"));
 };
 
