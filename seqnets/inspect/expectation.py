@@ -98,7 +98,6 @@ def surprise(model: Any, tokens: Any, *, separator: tuple[int, ...] = (), likeli
         [(int(token), float(p)) for token, p in zip(found, probabilities) if p > 0]
         for found, probabilities in zip(read.likeliest, read.probabilities)
     ]
-    names = token_names(model.vocabulary)
     count = int(model.vocabulary.units_in[read.tokens[1:]].sum())
     return Surprise(
         token_texts(model.vocabulary, read.tokens),
