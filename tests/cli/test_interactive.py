@@ -156,11 +156,15 @@ def test_on_a_terminal_ctrl_c_stops_the_drawing_and_ctrl_d_ends(run_folder):
         until(b"> ")
         os.write(ours, b"half a line\x03")  # nothing to stop: the line is left
         until(b"\n> ")
-        os.write(ours, b"/temperature 0.25\r/temperature\r")
-        until(b"temperature 0.25\r\n")
+        # one line at a time, each after its own prompt: between two prompts the terminal is the shell's, which would keep ctrl-d
+        os.write(ours, b"/temperature 0.25\r")
+        until(b"/temperature 0.25\r\n")  # the echo; the command itself prints nothing
+        until(b"> ")
+        os.write(ours, b"/temperature\r")
+        until(b"\r\ntemperature 0.25\r\n")
         until(b"> ")
         os.write(ours, b"\x1b[A\r")  # the last line again, from the history
-        until(b"temperature 0.25\r\n")
+        until(b"\r\ntemperature 0.25\r\n")
         until(b"> ")
         os.write(ours, b"\x04")
         assert process.wait(timeout=60) == 0
