@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from seqnets.models.sequence.vqa import VQA as VQA
     from seqnets.models.sequence.vqa import VQAConfig as VQAConfig
     from seqnets.models.summary import summarize as summarize
+    from seqnets.models.taps import Taps as Taps
+    from seqnets.models.taps import layer_names as layer_names
 
 # the kinds of model in config.json of a run folder, and where `from_description(description, vocabulary)` makes one of each
 KINDS = {
@@ -54,5 +56,6 @@ if not TYPE_CHECKING:  # a checker that sees `__getattr__` takes every name for 
             "sequence.translator": ["Translator", "TranslatorConfig"],
             "sequence.vqa": ["VQA", "VQAConfig"],
             "summary": ["summarize"],
+            "taps": ["Taps", "layer_names"],
         },
     )

@@ -12,6 +12,7 @@ from seqnets import settings
 from seqnets.data.images.preprocessing import Preprocessing
 from seqnets.errors import UserError
 from seqnets.models.cnn.network import ConvNet
+from seqnets.models.taps import known_layers, tapped
 
 
 class Extractor:
@@ -19,12 +20,12 @@ class Extractor:
 
     Args:
         model: the network; its weights are read now, and later changes have no effect.
-        layers: the features wanted, by name.
+        layers: the features wanted, by name or by path, as for `seqnets.models.taps.Taps`.
         batch_size: images at once; a smaller last batch is padded with black images, whose results are removed.
         preprocessing: the rule; the model's own when None. Its last step, normalization, runs in the compiled function.
 
     Raises:
-        UserError: the network has no such feature, or no preprocessing is known.
+        UserError: the network has no such layer, or no preprocessing is known.
 
     Example:
         >>> from seqnets.models import create_model
@@ -38,7 +39,7 @@ class Extractor:
         self, model: ConvNet, layers: Sequence[str], *, batch_size: int = 32, preprocessing: Preprocessing | None = None
     ):
         self.preprocessing = known_preprocessing(model, preprocessing)
-        self.layers = _known_layers(model, layers)
+        self.layers = known_layers(model, layers)
         self.batch_size = settings.whole("batch_size", batch_size, settings.POSITIVE)
         self._structure, self._state = nnx.split(model)
 
@@ -68,8 +69,7 @@ class Extractor:
 
 @partial(jax.jit, static_argnums=(0, 1, 2))  # shared by all extractors of a network: a server may make one for each request
 def _features(structure: Any, rule: Preprocessing, layers: tuple[str, ...], state: Any, pixels: Any) -> dict[str, jax.Array]:
-    features = nnx.merge(structure, state)(rule.normalize(pixels))
-    return {name: features[name] for name in layers}
+    return tapped(structure, layers, state, rule.normalize(pixels))
 
 
 def known_preprocessing(model: ConvNet, preprocessing: Preprocessing | None = None) -> Preprocessing:
@@ -93,10 +93,3 @@ def known_preprocessing(model: ConvNet, preprocessing: Preprocessing | None = No
     if rule.channel_count != model.in_channels:
         raise UserError(f"the preprocessing gives {rule.channels} images, but the network takes {model.in_channels} channel(s)")
     return rule
-
-
-def _known_layers(model: ConvNet, layers: Sequence[str]) -> tuple[str, ...]:
-    for layer in layers:
-        if layer not in model.feature_names:
-            raise UserError(f"the network has no feature {layer!r}; it has {', '.join(model.feature_names)}")
-    return tuple(dict.fromkeys(layers))
