@@ -53,8 +53,8 @@ def _parser() -> Parser:
     parser = Parser("seqnets features", VERBS["features"].summary, epilog=_EPILOG, usage=_USAGE)
     add_network(parser)
     parser.add_argument("--out", required=True, metavar="STORE", help="the folder of the store, new or to be added to")
-    parser.add_argument("--layer", action="append", default=[], metavar="NAME", help="a feature or a path in the network, such as "
-                        "stage4, pool or stage2.0.conv1; may be given several times [the last stage]")  # fmt: skip
+    parser.add_argument("--layer", action="append", default=[], metavar="NAME", help="a layer, such as stage4, pool or "
+                        "stage2.0.conv1; may be given several times [the last stage]")  # fmt: skip
     parser.add_argument("--pooled", action="store_true", help="keep the mean over the locations of a grid: [D], not [L, D]")
     parser.add_argument("--dtype", choices=DTYPES, default="float32", help="type of the numbers in the store [float32]")
     parser.add_argument("--compute-dtype", choices=["float32", "bfloat16"], help="precision of the network [float32]")

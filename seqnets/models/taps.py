@@ -6,7 +6,6 @@ from functools import partial
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 from flax import nnx
 
 from seqnets.errors import UserError
@@ -113,7 +112,7 @@ def tapped(structure: Any, layers: Sequence[str], state: Any, x: Any) -> dict[st
 _compiled = jax.jit(tapped, static_argnums=(0, 1))
 
 
-class _HeardAll(Exception):  # noqa: N818  not an error: the rest of the network is not needed
+class _HeardAll(Exception):
     pass
 
 
