@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from seqnets.cli.parser import Parser
-from seqnets.cli.show import text_to_look_at
+from seqnets.cli.show import separator_of, to_look_at
 from seqnets.cli.trained import add_run, load_trained
 from seqnets.cli.verbs import VERBS
 from seqnets.errors import UserError
@@ -27,8 +27,9 @@ def main(argv: Sequence[str]) -> int:
     if unknown := [name for name in what if name not in WHAT]:
         raise UserError(f"--only takes {', '.join(WHAT)}, joined by commas; not {unknown[0]!r}")
     run = load_trained(found.run, "text", fits=lambda model: hasattr(model, "stepper"))
-    tokens, source, separator = text_to_look_at(run, found.file)
-    if len(tokens) < 2:
+    tokens, source = to_look_at(run, found.file)
+    separator = separator_of(run)
+    if tokens is None or len(tokens) < 2:
         raise UserError("there is no text to look at; give one as FILE")
     findings = {name: _FINDERS[name](run, tokens, separator) for name in what}
     if found.figure is not None:

@@ -78,40 +78,37 @@ def _run(directory: str) -> Any:
 
 def _page(runs: Sequence[Any], found: argparse.Namespace, live: str | None) -> str:
     from seqnets.web import document
+    from seqnets.web.material import check_options
 
     first = runs[0]
-    if not hasattr(first.model, "stepper"):
-        if found.text is not None:
-            raise UserError("--text is for runs of `seqnets train text`; leave it out")
-        return document(runs, live=live)
-    tokens, source, separator = text_to_look_at(first, found.text)
-    return document(runs, tokens, source=source, separator=separator, precision=found.weights, live=live)
+    given = check_options(first, {name: getattr(found, name) for name in ("text",)})
+    material, source = to_look_at(first, given)
+    return document(runs, material, source=source, separator=separator_of(first), precision=found.weights, live=live)
 
 
-def text_to_look_at(run: Any, file: str | None) -> tuple[Any, str, tuple[int, ...]]:
-    """Return a text that a run did not learn from: its tokens, what to call it, and the run's separator.
+def to_look_at(run: Any, given: str | None) -> tuple[Any, str]:
+    """Return data that a run did not learn from, and what to call it.
 
-    Without one, there are no tokens, and a message on standard error says why.
+    Without any, there is None, and a message on standard error says why.
+
+    Raises:
+        UserError: what is given cannot be read.
     """
-    from seqnets.tasks.text.own_text import own_split, settings_of, text_of
-    from seqnets.web.panels import ANALYZED
+    from seqnets.web.material import held_out
 
-    separator = _separator(run)
-    if file is not None:
-        text, _ = text_of(run, [file], unknown="skip")
-        return text.read(0, min(len(text), ANALYZED)), file, separator
     try:
-        split = "test" if settings_of(run).data.test_fraction else "validation"
-        text, why = own_split(run, split), "the run held none out; give one"
-        if len(text) > 1:
-            return text.read(0, min(len(text), ANALYZED)), f"the {split} split", separator
+        return held_out(run, given)
     except UserError as error:
-        why = str(error)
-    print(f"seqnets: there are no findings about a text: {why}", file=sys.stderr)
-    return (), "", separator
+        if given is not None:
+            raise
+        print(f"seqnets: there are no findings about held-out data: {error}", file=sys.stderr)
+    return None, ""
 
 
-def _separator(run: Any) -> tuple[int, ...]:
+def separator_of(run: Any) -> tuple[int, ...]:
+    """Return the tokens between documents of a character model; none for other runs."""
+    if not hasattr(run.model, "stepper"):
+        return ()
     return tuple(run.vocabulary.encode(run.config["data"].get("separator", "")).tolist())
 
 
@@ -129,12 +126,11 @@ def _served(runs: Sequence[Any], found: argparse.Namespace) -> int:
     port = listening.getsockname()[1]
     shown = "127.0.0.1" if found.host in ("0.0.0.0", "::") else found.host
     hosts = {"127.0.0.1", "localhost", "[::1]", found.host, *_names(found.host)}
-    separator = _separator(runs[0]) if hasattr(runs[0].model, "stepper") else ()
     making = _in_background(lambda: _page(runs, found, live="events"))
-    app = application(runs, making, hosts=sorted(hosts), separator=separator)
+    app = application(runs, making, hosts=sorted(hosts), separator=separator_of(runs[0]))
     address = f"http://{shown}:{port}/{app.state.token}/"
     print(address, flush=True)
-    if separator is not None and hasattr(runs[0].model, "stepper"):
+    if hasattr(runs[0].model, "stepper"):
         print(f"completions: base_url=http://{shown}:{port}/v1 api_key={app.state.token}", file=sys.stderr, flush=True)
     if not found.no_browser:
         import webbrowser

@@ -4,29 +4,25 @@ import base64
 import hashlib
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from importlib.resources import files
 from string import Template
 from typing import Any
 
-import numpy as np
-
 from seqnets.errors import UserError
 from seqnets.run import Run
 from seqnets.web.network import network
 from seqnets.web.packing import Precision
-from seqnets.web.panels import ANALYZED, OF_RUNS, OF_TEXTS, Subject
-
-SCRIPTS = [f"{name}.js" for name in ("view", "arrays", "text", "network", "sampling")]  # what the panels use
-SCRIPTS += [f"{name}.js" for name in ("write", "neurons", "expectation", "live", "runs", "start")]
+from seqnets.web.panels import Panel, function, panels_of, task_of
+from seqnets.web.panels.subject import Subject
 
 
 def document(
     run: Run | Sequence[Run],
-    tokens: Any = (),
+    material: Any = None,
     *,
-    source: str = "the held-out text",
+    source: str = "the held-out data",
     separator: tuple[int, ...] = (),
     start: int | None = None,
     precision: Precision = "float16",
@@ -36,10 +32,10 @@ def document(
 
     Args:
         run: a run; of several, the panels about one model are about the first.
-        tokens: a text that the model did not learn from, with the model's tokens; the first 20,000 are used. Without it, the
-            page has no findings.
-        source: what to call that text.
-        separator: tokens of the document separator.
+        material: what the model did not learn from, as `seqnets.web.held_out` returns it: of a character model, a text
+            with the model's tokens, of which the first 20,000 are used. Without it, the page has no findings.
+        source: what to call it.
+        separator: tokens of the document separator of a character model.
         start: the token that a text without a beginning starts from; that of `seqnets sample` if None.
         precision: of the weights in the page: "float16", "int8" for half of that, or "float32".
         live: the address from which the page gets new lines of the metrics; None for a page that loads nothing.
@@ -61,34 +57,38 @@ def document(
     if not runs:
         raise UserError("there is no run to show; give at least one")
     first = runs[0]
-    is_text = hasattr(first.model, "stepper")
+    is_text = task_of(first) == "text" and first.model is not None
     if start is None and is_text:
         from seqnets.decode.text.prompt import prompt_tokens
 
         start = int(prompt_tokens(first.vocabulary, "", separator=separator)[-1])
-    analyzed = np.asarray(tokens[:ANALYZED], np.int32)
-    subject = Subject(runs, analyzed, source, separator, start or 0, precision)
-    shown = [(panel, panel.prepare(subject)) for panel in [*(OF_TEXTS if is_text else []), *OF_RUNS]]
-    data = {
-        "panels": [
-            {"name": panel.name, "title": panel.title, "about": panel.about, "data": found}
-            for panel, found in shown
-            if found is not None
-        ],
-        "network": network(first.model, precision) if is_text else None,
-        "vocabulary": _spelling(first.vocabulary) if is_text else None,
-        "live": live,
-    }
+    subject = Subject(runs, material, source, separator, start or 0, precision, served=live is not None)
+    shared = {"network": network(first.model, precision), "vocabulary": _spelling(first.vocabulary)} if is_text else {}
+    prepared = [(panel, function(panel.prepare)(subject)) for panel in panels_of(first)]
     names = [one.directory.name if one.directory else "a model" for one in runs]
-    return assembled(", ".join(names), f"A page of seqnets: {_about(first)}", data)
+    return assembled(", ".join(names), f"A page of seqnets: {_about(first)}", prepared, {**shared, "live": live})
 
 
-def assembled(title: str, subtitle: str, data: Any) -> str:
-    """Put a page together: the template, the style, the code, and the data as JSON that cannot end its element."""
+def assembled(title: str, subtitle: str, prepared: Iterable[tuple[Panel, Any]], shared: Mapping[str, Any] | None = None) -> str:
+    """Put a page together: the template, the style, the code, and the data as JSON that cannot end its element.
+
+    Args:
+        title: the heading.
+        subtitle: a line below it.
+        prepared: panels and their data; a panel whose data is None is left out.
+        shared: what several panels use.
+    """
+    shown, data = [(panel, found) for panel, found in prepared if found is not None], dict(shared or {})
+    data["panels"] = [
+        {"name": panel.name, "title": panel.title, "about": panel.about, "draw": panel.draw or panel.name, "data": found}
+        for panel, found in shown
+    ]
     page = files("seqnets.web").joinpath("page")
-    style, script = page.joinpath("page.css").read_text("utf-8"), _script()
+    live = ["live"] if data.get("live") else []
+    scripts = dict.fromkeys(["view", "arrays", *(name for panel, _ in shown for name in panel.scripts), *live, "start"])
+    style, script = page.joinpath("page.css").read_text("utf-8"), _script(scripts)
     allowed = {"default-src": "'none'", "img-src": "data:", "style-src": _hash(style), "script-src": _hash(script)}
-    allowed |= {"base-uri": "'none'", "form-action": "'none'"} | ({"connect-src": "'self'"} if data.get("live") else {})
+    allowed |= {"base-uri": "'none'", "form-action": "'none'"} | ({"connect-src": "'self'"} if live else {})
     policy = "; ".join(f"{name} {sources}" for name, sources in allowed.items())
     return Template(page.joinpath("page.html").read_text("utf-8")).substitute(
         title=escape(title), subtitle=escape(subtitle), policy=policy, style=style, script=script, data=as_json(data)
@@ -115,9 +115,9 @@ def _finite(value: Any) -> Any:
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
-def _script() -> str:
+def _script(names: Iterable[str]) -> str:
     page = files("seqnets.web").joinpath("page")
-    parts = [page.joinpath(name).read_text("utf-8").replace('"use strict";\n', "", 1) for name in SCRIPTS]
+    parts = [page.joinpath(f"{name}.js").read_text("utf-8").replace('"use strict";\n', "", 1) for name in names]
     return '"use strict";\n' + "\n".join(parts)
 
 

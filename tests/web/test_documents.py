@@ -5,6 +5,7 @@ import hashlib
 import json
 import re
 from html.parser import HTMLParser
+from importlib.resources import files
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ from seqnets.errors import UserError
 from seqnets.web import document
 from seqnets.web.documents import as_json
 from seqnets.web.packing import packed, rounded
-from seqnets.web.panels import OF_RUNS, OF_TEXTS
+from seqnets.web.panels import PANELS, function
 from web.conftest import HOSTILE, named
 
 
@@ -39,7 +40,9 @@ class Outline(HTMLParser):
 def test_the_page_has_every_panel_and_loads_nothing(page):
     outline = Outline(page)
     data = json.loads(outline.scripts[0])
-    assert [panel["name"] for panel in data["panels"]] == [panel.name for panel in [*OF_TEXTS, *OF_RUNS]]
+    assert [panel["name"] for panel in data["panels"]] == [
+        panel.name for panel in PANELS if not panel.tasks or "text" in panel.tasks
+    ]
     assert not [value for name, value in outline.attributes if name in ("src", "href") and not value.startswith(("data:", "#"))]
     assert "img" not in outline.tags
     assert "fetch(" not in page
@@ -68,6 +71,15 @@ def test_hostile_names_and_texts_stay_text(run, tokens, tmp_path):
     assert hostile.count("</script") == plain.count("</script")
     data = json.loads(Outline(hostile).scripts[0])
     assert next(panel for panel in data["panels"] if panel["name"] == "surprise")["data"]["source"] == HOSTILE
+
+
+@pytest.mark.parametrize("panel", PANELS, ids=lambda panel: panel.name)
+def test_the_table_names_what_exists(panel):
+    page = files("seqnets.web").joinpath("page")
+    scripts = "".join(page.joinpath(f"{name}.js").read_text("utf-8") for name in panel.scripts)
+    assert f"panels.{panel.draw or panel.name} = " in scripts
+    assert callable(function(panel.prepare))
+    assert not panel.answer or callable(function(panel.answer))
 
 
 @pytest.mark.parametrize("value", [HOSTILE, "\u2028\u2029", "<!-- <script>", float("nan"), {"</script>": [float("inf"), -0.0]}])

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from seqnets.tasks.text import TextRunConfig
 
 STDIN = "-"
+LOOKED_AT = 20_000  # tokens that the findings of a page are computed on
 
 
 def own_split(run: "Run", split: str) -> Any:
@@ -37,6 +38,26 @@ def own_split(run: "Run", split: str) -> Any:
     if corpus.fingerprint()["text"] != run.config["data"].get("text"):
         raise UserError(f"the text that {name} was trained on has changed since; give it as FILE to score it as it is")
     return getattr(corpus, split)
+
+
+def held_out(run: "Run", file: str | None = None) -> tuple[Any, str]:
+    """Return the beginning of a text that a run did not learn from, as tokens, and what to call it.
+
+    Args:
+        run: a run of `seqnets train text`.
+        file: another text; the run's test split, or else its validation split, if None.
+
+    Raises:
+        UserError: the text cannot be read, or the run holds none out.
+    """
+    if file is not None:
+        text, _ = text_of(run, [file], unknown="skip")
+        return text.read(0, min(len(text), LOOKED_AT)), file
+    split = "test" if settings_of(run).data.test_fraction else "validation"
+    text = own_split(run, split)
+    if len(text) < 2:
+        raise UserError("the run held none out; give one")
+    return text.read(0, min(len(text), LOOKED_AT)), f"the {split} split"
 
 
 def text_of(run: "Run", files: Sequence[str], *, encoding: str | None = None, unknown: str = "error") -> tuple[Any, int]:

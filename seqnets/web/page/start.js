@@ -7,13 +7,13 @@
   if (given.network) page.network = new Network(unpackAll(given.network));
   if (given.vocabulary) page.spelling = new Spelling(given.vocabulary);
   const main = document.querySelector("main"), links = document.querySelector("nav ul");
-  for (const { name, title, about, data } of given.panels) {
+  for (const { name, title, about, draw, data } of given.panels) {
     const section = make("section", { id: name, "aria-labelledby": `${name}-title` });
     const body = make("div", {});
     section.append(make("h2", { id: `${name}-title` }, title), ...(about ? [make("p", { class: "about" }, about)] : []), body);
     main.append(section);
     links.append(make("li", {}, make("a", { href: `#${name}` }, title)));
-    try { panels[name](unpackAll(data), page, body); }
+    try { panels[draw](unpackAll(data), page, body); }
     catch (error) { body.append(make("p", { class: "fault", role: "alert" }, `This panel cannot be shown: ${error.message}`)); console.error(error); }
   }
   globalThis.seqnetsPage = page;

@@ -1,0 +1,121 @@
+"""The panels of pages, as a table: which runs have each, what prepares its data, what draws it, and what answers it."""
+
+from collections.abc import Callable, Mapping
+from importlib import import_module
+from typing import Any, NamedTuple
+
+from seqnets.run import Run
+
+
+class Panel(NamedTuple):
+    """A panel of a page.
+
+    Attributes:
+        name: its name in the page, and in the addresses of the server.
+        title: its heading.
+        about: a sentence about it; may be empty.
+        tasks: whose runs have it; empty for every run.
+        prepare: `module.function` below this package: `Subject -> data` as JSON, or None where there is nothing to show.
+        scripts: the modules of page/ that it needs, besides view and arrays, which every page has.
+        draw: the function in `panels` of the JavaScript that draws it; the name if empty.
+        answer: `module.function` below this package: `(run, body, settings) -> answer` as JSON, to what the page sends to the
+            server; empty if it sends nothing.
+    """
+
+    name: str
+    title: str
+    about: str
+    tasks: tuple[str, ...]
+    prepare: str
+    scripts: tuple[str, ...]
+    draw: str = ""
+    answer: str = ""
+
+
+_TEXT = ("text", "network")
+PANELS = (
+    Panel(
+        "write",
+        "Write",
+        "The model runs in this page. Click a character that it wrote to see what else was likely.",
+        ("text",),
+        "text.write",
+        (*_TEXT, "sampling", "write"),
+    ),
+    Panel(
+        "neurons",
+        "Neurons",
+        "What single units follow (Karpathy, Johnson, Li, 2015).",
+        ("text",),
+        "text.neurons",
+        (*_TEXT, "neurons"),
+    ),
+    Panel(
+        "search",
+        "Search like this",
+        "Other places where the same units are on (Strobelt et al., LSTMVis, 2018).",
+        ("text",),
+        "text.search",
+        (*_TEXT, "neurons"),
+    ),
+    Panel(
+        "surprise",
+        "Surprise",
+        "Where the model was surprised, and what it expected instead.",
+        ("text",),
+        "text.surprise",
+        (*_TEXT, "expectation"),
+    ),
+    Panel(
+        "memory",
+        "Memory",
+        "Which earlier characters a prediction depends on (Madsen, 2019).",
+        ("text",),
+        "text.memory",
+        (*_TEXT, "expectation"),
+    ),
+    Panel(
+        "flow",
+        "Gradient flow",
+        "Whether gradients explode or vanish on their way back (Pascanu et al., 2013).",
+        ("text",),
+        "text.flow",
+        (*_TEXT, "expectation"),
+    ),
+    Panel("curves", "Curves", "The figures of training.", (), "runs.curves", ("runs",)),
+    Panel("model", "Model", "", (), "runs.model", ("runs",)),
+)
+"""All panels, in the order of the page."""
+
+
+def task_of(run: Run) -> str:
+    """Return the task whose panels a run has: "text" for everything that writes character by character.
+
+    Example:
+        >>> task_of(Run(None, {"task": "captioner"}, None, None, []))
+        'captioner'
+    """
+    return "text" if hasattr(run.model, "stepper") else run.config.get("task", "")
+
+
+def panels_of(run: Run) -> list[Panel]:
+    """Return the panels that a run may have; one without weights has only those of every run.
+
+    Example:
+        >>> [panel.name for panel in panels_of(Run(None, {"task": "captioner"}, None, None, []))]
+        ['curves', 'model']
+    """
+    task = task_of(run)
+    return [panel for panel in PANELS if not panel.tasks or (run.model is not None and task in panel.tasks)]
+
+
+def function(path: str) -> Callable[..., Any]:
+    """Return a function of the table."""
+    module, _, name = path.rpartition(".")
+    return getattr(import_module(f"{__name__}.{module}"), name)
+
+
+def answer(run: Run, name: str, body: bytes, settings: Mapping[str, str]) -> dict[str, Any] | None:
+    """Return what a panel answers to what the page sends; None where the run has no such panel."""
+    found = next((panel for panel in panels_of(run) if panel.name == name and panel.answer), None)
+    return None if found is None else function(found.answer)(run, body, settings)
