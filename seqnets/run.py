@@ -7,10 +7,12 @@ items.safetensors   hashes of the items of a text of items, so that new ones can
 model.safetensors   the weights with the best validation figure (the last ones where there is no validation)
 metrics.jsonl       the figures of training: the same file, byte for byte, in every run of the same seed
 timing.jsonl        speed and memory, which differ in every run
+samples.jsonl       what the model wrote at each evaluation, for tasks that preview
 checkpoints/        what `fit` continues from
 curve.png README.md
 """
 
+import contextlib
 import json
 import os
 from collections.abc import Callable, Mapping
@@ -35,9 +37,8 @@ from seqnets.shipped import shipped_runs
 FORMAT, FORMAT_VERSION = "seqnets-run", 2  # format 1 had no checksums in config.json
 CONFIG, SETTINGS, VOCABULARY, WEIGHTS = "config.json", "config.toml", "vocabulary.json", "model.safetensors"
 ITEMS = "items.safetensors"
-METRICS, TIMING, CHECKPOINTS, CURVE, CARD, LOCK = (
-    "metrics.jsonl", "timing.jsonl", "checkpoints", "curve.png", "README.md", ".lock"
-)  # fmt: skip
+METRICS, TIMING, SAMPLES = "metrics.jsonl", "timing.jsonl", "samples.jsonl"
+CHECKPOINTS, CURVE, CARD, LOCK = "checkpoints", "curve.png", "README.md", ".lock"
 
 Build = Callable[[Mapping[str, Any], Any], nnx.Module]
 
@@ -59,6 +60,16 @@ class Run:
     vocabulary: Any
     directory: Path | None
     metrics: list[dict[str, Any]]
+
+    @property
+    def samples(self) -> list[dict[str, Any]]:
+        """What the model wrote at each evaluation of its training so far: `step` and `text`; empty for a run in memory."""
+        return read_samples(self.directory) if self.directory else []
+
+    def _repr_html_(self) -> str:
+        from seqnets.notebook import run_html
+
+        return run_html(self)
 
 
 PUBLISHED = (CONFIG, SETTINGS, VOCABULARY, WEIGHTS, METRICS, CURVE, CARD)  # what a run on Hugging Face consists of
@@ -289,6 +300,24 @@ def read_lines(path: Path) -> list[dict[str, Any]]:
     """Return the objects of a JSON-lines file; a last line cut short is left out."""
     lines = read_text(path).split("\n")[:-1] if path.exists() else []
     return [json_value(line, path, line=number) for number, line in enumerate(lines, start=1)]
+
+
+def read_samples(directory: Path) -> list[dict[str, Any]]:
+    """Return the lines of samples.jsonl in a run folder: `step` and `text`; damaged lines are left out, as nothing needs them.
+
+    Example:
+        >>> read_samples(Path("no/such/run"))
+        []
+    """
+    path, found = directory / SAMPLES, []
+    for line in read_bytes(path).split(b"\n")[:-1] if path.is_file() else []:
+        with contextlib.suppress(UserError):
+            found.append(json_value(line, path))
+    return [line for line in found if _is_sample(line)]
+
+
+def _is_sample(line: Any) -> bool:
+    return isinstance(line, dict) and isinstance(line.get("step"), int) and isinstance(line.get("text"), str)
 
 
 def damage_of_metrics(path: Path, record: Mapping[str, Any]) -> str | None:

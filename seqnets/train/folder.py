@@ -1,6 +1,7 @@
 """The run folder during training; runs without a folder are in in_memory.py."""
 
 import contextlib
+import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from seqnets.run import (
     CHECKPOINTS,
     LOCK,
     METRICS,
+    SAMPLES,
     SETTINGS,
     TIMING,
     VOCABULARY,
@@ -27,6 +29,7 @@ from seqnets.run import (
     read_config,
     read_lines,
     read_listed,
+    read_samples,
     read_weights,
     replace_file,
     weights_digest,
@@ -62,6 +65,8 @@ class InFolder:
         UserError: the folder cannot be used; see `continues` and `check_unchanged`.
     """
 
+    keeps_samples = True
+
     def __init__(
         self,
         directory: Path,
@@ -86,6 +91,7 @@ class InFolder:
         self._write_description(task, settings)
         self._checkpoints = self._undo.enter_context(Checkpoints(directory / CHECKPOINTS, config.keep, tell))
         self._held: dict[str, Any] | None = None
+        self._samples: JsonLines | None = None  # opened with the first one: most tasks have none
 
     def restore(self, state: TrainState) -> tuple[TrainState, Record]:
         """Return the state and record of the newest complete checkpoint, or the given state, and open the metrics there."""
@@ -94,11 +100,13 @@ class InFolder:
             raise UserError(f"every checkpoint of '{self.directory}' is damaged; start again in another folder")
         if checkpoint is None:
             self._open_metrics(0, 0)
+            self._drop_samples(after=0)
             return state, {}
         record = checkpoint.record
         self._checkpoints.best_step = (record["best"] or {}).get("step")
         self._check_metrics(record, checkpoint.step)
         self._open_metrics(record["metrics_bytes"], checkpoint.step)
+        self._drop_samples(after=record.get("evaluated", 0))
         source = f"the checkpoint of step {checkpoint.step:,}"
         self._mend_weights(state, (record["best"] or {}).get("weights"))
         return replace_arrays(state, checkpoint.arrays, source=source), record
@@ -111,6 +119,13 @@ class InFolder:
     def time(self, line: Mapping[str, Any]) -> None:
         """Write a line of timing."""
         _guarded(self._timing.append, line)
+
+    def keep_sample(self, step: int, text: str) -> None:
+        """Write what the model wrote at an evaluation."""
+        if self._samples is None:
+            self._samples = JsonLines(self.directory / SAMPLES)
+            self._undo.callback(self._samples.close)
+        _guarded(self._samples.append, {"step": step, "text": text})
 
     def save(self, step: int, state: TrainState, record: Record, *, best: bool = False) -> None:
         """Save a checkpoint in the background."""
@@ -218,6 +233,13 @@ class InFolder:
         for name, make in self._trackers.items():
             self._writers.append(Guarded(name, make, run, self._tell))
             self._undo.callback(self._writers[-1].close)
+
+    def _drop_samples(self, *, after: int) -> None:
+        """Keep the samples up to a step: those of later ones are written again."""
+        path = self.directory / SAMPLES
+        kept = [line for line in read_samples(self.directory) if line["step"] <= after]
+        if path.exists():
+            replace_file(path, "".join(f"{json.dumps(line)}\n" for line in kept))
 
     def _write_description(self, task: Task, settings: str | None) -> None:
         texts = self._texts(task, settings)

@@ -40,6 +40,7 @@ class InMemory:
     """Keeps the metrics and the best weights, and nothing on disk."""
 
     directory: Path | None = None
+    keeps_samples = False
 
     def __init__(self, task: Task, config: TrainConfig, origin: Mapping[str, Any] | None = None) -> None:
         self.description, self.metrics = describe_run(task, config, origin), []
@@ -55,6 +56,9 @@ class InMemory:
 
     def time(self, line: Mapping[str, Any]) -> None:
         """Drop a line of timing."""
+
+    def keep_sample(self, step: int, text: str) -> None:
+        """Drop a sample."""
 
     def save(self, step: int, state: TrainState, record: Record, *, best: bool = False) -> None:
         """Save nothing."""

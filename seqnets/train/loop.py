@@ -238,7 +238,8 @@ class Training:
         model = nnx.merge(self.graphdef, *self._evaluated_weights())
         with self.stop.interruptible() if self.layout.processes == 1 else contextlib.nullcontext():
             figures = self.task.evaluate(model, "validation") if self.layout.is_primary else {}
-            preview = self.task.preview(model, self.config.seed) if self.progress.wants_preview else ""
+            wanted = self.progress.wants_preview or self.store.keeps_samples
+            preview = self.task.preview(model, self.config.seed) if wanted else ""
         self.evaluated = self.step
         # one process reads the split, and all get its figures
         figures = self.layout.shared_json({name: float(value) for name, value in figures.items()})
@@ -257,7 +258,9 @@ class Training:
             digest = self.store.export(weights_of(*self._evaluated_weights()))
             self.best = {"step": self.step, "value": value, "weights": digest}
         self.progress.validated(self.step, figures, best)
-        self.progress.preview(preview)
+        if preview:
+            self.store.keep_sample(self.step, preview)
+            self.progress.preview(preview)
         return best
 
     def _save(self, *, best: bool = False) -> None:

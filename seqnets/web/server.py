@@ -9,6 +9,7 @@ import asyncio
 import json
 import secrets
 from collections.abc import AsyncIterator, Callable, Sequence
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, R
 from starlette.routing import Route
 
 from seqnets.errors import UserError
-from seqnets.run import METRICS, Run, read_lines
+from seqnets.run import METRICS, Run, read_lines, read_samples
 from seqnets.web import completions
 
 MOST_BYTES = 4 << 20  # of a request
@@ -74,8 +75,8 @@ def application(
             return PlainTextResponse(f"there is no page of this run: {error}\n", 500, headers=_HEADERS)
 
     async def events(request: Request) -> Response:
-        paths = [run.directory / METRICS for run in runs if run.directory]
-        return refused(request) or StreamingResponse(_news(paths), media_type="text/event-stream", headers=_HEADERS)
+        folders = [run.directory for run in runs if run.directory]
+        return refused(request) or StreamingResponse(_news(folders), media_type="text/event-stream", headers=_HEADERS)
 
     async def models(request: Request) -> Response:
         name = runs[0].directory.name if runs[0].directory else "model"
@@ -140,22 +141,25 @@ async def _held(free: asyncio.Semaphore, first: str, rest: Any) -> AsyncIterator
             yield event
 
 
-async def _news(paths: Sequence[Path]) -> AsyncIterator[str]:
-    """Yield what changed in the metrics of the runs: the first changed line of each, and all from there on."""
-    known: list[list[Any]] = [[] for _ in paths]
+_FOLLOWED = {"metrics": lambda folder: read_lines(folder / METRICS), "samples": read_samples}
+
+
+async def _news(folders: Sequence[Path]) -> AsyncIterator[str]:
+    """Yield what changed in the metrics and samples of the runs: the first changed line of each, and all from there on."""
+    known: dict[tuple[int, str], list[Any]] = {}
     yield "retry: 2000\n\n"
     while True:
-        for number, path in enumerate(paths):
+        for (number, folder), (what, read) in product(enumerate(folders), _FOLLOWED.items()):
             try:
-                lines = await run_in_threadpool(read_lines, path)
+                lines = await run_in_threadpool(read, folder)
             except (OSError, UserError):
                 continue  # it is being replaced
-            before = known[number]
+            before = known.get((number, what), [])
             shared = min(len(before), len(lines))
             same = next((i for i in range(shared) if before[i] != lines[i]), shared)
             if same < max(len(before), len(lines)):
-                known[number] = lines
-                yield f"data: {json.dumps({'run': number, 'from': same, 'lines': lines[same:]})}\n\n"
+                known[number, what] = lines
+                yield f"data: {json.dumps({'run': number, 'what': what, 'from': same, 'lines': lines[same:]})}\n\n"
         yield ": still here\n\n"
         await asyncio.sleep(_SECONDS)
 

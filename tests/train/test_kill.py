@@ -42,7 +42,7 @@ def wait_for_checkpoint(process, directory, after, patience=120.0):
 
 
 def assert_same_run(one, other):
-    for name in ("metrics.jsonl", "model.safetensors", "config.json"):
+    for name in ("metrics.jsonl", "samples.jsonl", "model.safetensors", "config.json"):
         assert (one / name).read_bytes() == (other / name).read_bytes(), name
 
 

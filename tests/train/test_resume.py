@@ -36,7 +36,7 @@ def interrupted(trained, tiny, directory, monkeypatch, step=15, **settings):
 
 
 def assert_same_run(one, other):
-    for name in ("metrics.jsonl", "model.safetensors", "config.json"):
+    for name in ("metrics.jsonl", "samples.jsonl", "model.safetensors", "config.json"):
         assert (one / name).read_bytes() == (other / name).read_bytes(), name
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from seqnets.decode import sample
 from seqnets.web import document
-from web.conftest import TEXT
+from web.conftest import HOSTILE, TEXT, named
 
 CHROMIUM, DRIVER = (
     next(filter(None, map(shutil.which, names)), None) for names in (("chromium", "chromium-browser"), ("chromedriver",))
@@ -116,6 +116,29 @@ def test_every_panel(open_page, page, run, tokens):
     assert driver.execute_script("return document.querySelectorAll('#curves svg path.curve').length") == 2
     assert [entry for entry in driver.get_log("browser") if entry["level"] in ("SEVERE", "WARNING")] == []
     assert requests_of(driver) == []
+
+
+def test_samples_along_the_curve(open_page, run, tmp_path):
+    (tmp_path / "config.toml").write_text("")
+    lines = [{"step": step, "text": f"at {step} {HOSTILE}"} for step in (2, 4, 8)]
+    (tmp_path / "samples.jsonl").write_text("".join(f"{json.dumps(line)}\n" for line in lines))
+    driver = open_page(document(named(run, tmp_path)))
+
+    def shown(number):
+        wanted = json.dumps(lines[number]["text"])  # as ASCII: a driver takes no lone surrogate
+        return driver.execute_script(f"return {wanted} === document.querySelector('#curves pre.sample').textContent")
+
+    assert shown(2)
+    from selenium.webdriver.common.keys import Keys
+
+    driver.find_element("css selector", "#curves input[type=range]").send_keys(Keys.ARROW_LEFT)
+    assert shown(1)
+    places = driver.find_elements("css selector", "#curves path.place")
+    assert [place.get_attribute("class") for place in places] == ["place", "place chosen", "place"]
+    places[0].click()  # on the curve
+    assert shown(0)
+    assert driver.find_element("css selector", "#curves input[type=range]").get_attribute("aria-valuetext") == "step 2"
+    assert not driver.find_elements("css selector", "#curves pre *")
 
 
 @pytest.mark.parametrize("width", [1280, 380])

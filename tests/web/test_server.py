@@ -187,7 +187,7 @@ def test_news_are_the_lines_that_changed(tmp_path, monkeypatch):
     path.write_text('{"step": 1}\n{"step": 2}\n')
 
     async def heard():
-        found, news = [], server._news([path])
+        found, news = [], server._news([tmp_path])
         async for event in news:
             if not event.startswith("data: "):
                 continue
@@ -196,15 +196,18 @@ def test_news_are_the_lines_that_changed(tmp_path, monkeypatch):
                 path.write_text('{"step": 1}\n{"step": 2}\n{"step": 3}\n')
             elif len(found) == 2:  # training was killed, and continues from step 1
                 path.write_text('{"step": 1}\n{"step": 2, "loss": 1}\n')
+            elif len(found) == 3:
+                (tmp_path / "samples.jsonl").write_text('{"step": 2, "text": "a"}\n')
             else:
                 await news.aclose()
                 return found
         return found
 
-    first, second, third = asyncio.run(heard())
-    assert first == {"run": 0, "from": 0, "lines": [{"step": 1}, {"step": 2}]}
-    assert second == {"run": 0, "from": 2, "lines": [{"step": 3}]}
-    assert third == {"run": 0, "from": 1, "lines": [{"step": 2, "loss": 1}]}
+    first, second, third, fourth = asyncio.run(heard())
+    assert first == {"run": 0, "what": "metrics", "from": 0, "lines": [{"step": 1}, {"step": 2}]}
+    assert second == {"run": 0, "what": "metrics", "from": 2, "lines": [{"step": 3}]}
+    assert third == {"run": 0, "what": "metrics", "from": 1, "lines": [{"step": 2, "loss": 1}]}
+    assert fourth == {"run": 0, "what": "samples", "from": 0, "lines": [{"step": 2, "text": "a"}]}
 
 
 def test_requests_are_read():

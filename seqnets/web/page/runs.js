@@ -6,26 +6,53 @@ panels.curves = (data, page, section) => {
   const names = [...new Set(data.runs.flatMap(run => run.metrics.flatMap(line => Object.keys(line))))].filter(name => name !== "step");
   const known = name => data.runs.some(run => run.metrics.some(line => Number.isFinite(line[name])));
   const pick = make("select", {}, ...names.filter(known).map(name => make("option", { value: name }, name.replaceAll("_", " "))));
-  if (page.live) followRuns(page.live, data, () => draw());
+  if (page.live) followRuns(page.live, data, () => { samples.renew(); draw(); });
   const pairs = { loss: "validation_" + data.objective };
   const draw = () => {
     const name = pick.value, both = [name, pairs[name]].filter(Boolean);
     const series = data.runs.flatMap(run => both.map(one => ({ name: both.length > 1 || data.runs.length > 1 ? `${run.name}${one === name ? "" : ", validation"}` : one, dashed: one !== name, points: run.metrics.filter(line => Number.isFinite(line[one])).map(line => [line.step, line[one]]) }))).filter(one => one.points.length);
-    host.replaceChildren(chart(series, { x: "step", y: name.replaceAll("_", " "), logX: log.checked, label: `${name.replaceAll("_", " ")} during training` }));
+    host.replaceChildren(chart(series, { x: "step", y: name.replaceAll("_", " "), logX: log.checked, marks: samples.marks(), label: `${name.replaceAll("_", " ")} during training` }));
   };
   pick.addEventListener("change", draw);
   log.addEventListener("change", draw);
   section.append(make("div", { class: "fields" }, field("Figure", pick), field("Steps on a logarithmic axis", log)), host);
   if (data.differences.length) section.append(make("h3", {}, "What differs"), table(["Setting", ...data.runs.map(run => run.name)], data.differences, "Settings in which the runs differ"));
-  if (data.samples && data.samples.length) {
-    const text = make("pre", { class: "sample", tabindex: "0", role: "group", "aria-label": "a sample" }, data.samples[data.samples.length - 1].text);
-    const slider = make("input", { type: "range", min: 0, max: data.samples.length - 1, value: data.samples.length - 1 });
-    const heading = make("h3", {}, `A sample at step ${data.samples[data.samples.length - 1].step}`);
-    slider.addEventListener("input", () => { const sample = data.samples[slider.value]; text.textContent = sample.text; heading.textContent = `A sample at step ${sample.step}`; });
-    section.append(heading, field("Samples along the curve", slider), text);
-  }
+  const samples = samplesAlong(data, () => draw());
+  section.append(samples.element);
   draw();
 };
+
+// What the models wrote at each evaluation: a step is chosen on the curve, or with the arrow keys in the field.
+function samplesAlong(data, changed) {
+  const slider = make("input", { type: "range", min: 0, step: 1 }), heading = make("h3", {}), texts = make("div", { "aria-live": "polite" });
+  const element = make("div", { class: "samples" }, heading, field("Step of the sample", slider), texts);
+  let steps = [];
+  const chosen = () => steps[Number(slider.value)];
+  const show = () => {
+    element.hidden = !steps.length;
+    if (!steps.length) return;
+    heading.textContent = `What the model wrote at step ${chosen().toLocaleString("en")}`;
+    slider.setAttribute("aria-valuetext", `step ${chosen()}`);
+    texts.replaceChildren(...data.runs.flatMap(run => {
+      const sample = run.samples.findLast(one => one.step <= chosen());
+      if (!sample) return [];
+      const name = data.runs.length > 1 ? `${run.name}, step ${sample.step.toLocaleString("en")}` : "";
+      return [name ? make("h4", {}, name) : null, make("pre", { class: "sample", tabindex: "0", role: "group", "aria-label": name || "what the model wrote" }, sample.text)].filter(Boolean);
+    }));
+  };
+  const choose = step => { slider.value = String(steps.indexOf(step)); show(); changed(); };
+  // New samples came: stay at the chosen step, or at the last one if that was chosen.
+  const renew = () => {
+    const before = chosen(), last = !steps.length || Number(slider.value) === steps.length - 1;
+    steps = [...new Set(data.runs.flatMap(run => run.samples.map(sample => sample.step)))].sort((a, b) => a - b);
+    slider.max = String(Math.max(0, steps.length - 1));
+    slider.value = String(last || !steps.includes(before) ? steps.length - 1 : steps.indexOf(before));
+    show();
+  };
+  slider.addEventListener("input", () => { show(); changed(); });
+  renew();
+  return { element, renew, marks: () => (steps.length ? { at: steps, chosen: chosen(), pick: choose } : null) };
+}
 
 panels.model = (data, page, section) => {
   section.append(table(["What", "Value"], data.facts), make("h3", {}, "The command that made it"), make("pre", { tabindex: "0", role: "group", "aria-label": "command" }, data.command));

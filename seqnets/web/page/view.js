@@ -154,7 +154,8 @@ function table(headings, rows, caption = "") {
 
 // Curves: series of {name, points: [[x, y], ...]}; logarithmic axes on request.
 const SERIES = ["var(--series-1)", "var(--series-2)", "var(--series-3)", "var(--series-4)", "var(--series-5)", "var(--series-6)"];
-function chart(series, { x = "", y = "", logX = false, logY = false, label = "" } = {}) {
+// Marks are places on the x axis that can be chosen: {at: [x, ...], chosen, pick: x => nothing}; arrow keys need a field beside them.
+function chart(series, { x = "", y = "", logX = false, logY = false, label = "", marks = null } = {}) {
   const width = 640, height = 300, left = 56, bottom = 40, top = 26, right = 12;
   const usable = series.map(one => ({ ...one, points: one.points.filter(([a, b]) => Number.isFinite(a) && Number.isFinite(b) && (!logX || a > 0) && (!logY || b > 0)) }));
   const all = usable.flatMap(one => one.points);
@@ -175,12 +176,26 @@ function chart(series, { x = "", y = "", logX = false, logY = false, label = "" 
     drawing.append(make("path", { d: path, class: "curve", stroke: SERIES[i % SERIES.length], "stroke-dasharray": one.dashed ? "5 4" : null }));
     if (one.points.length < 40) for (const [a, b] of one.points) drawing.append(make("circle", { cx: across.at(a), cy: up.at(b), r: 2.5, fill: SERIES[i % SERIES.length] }));
   });
+  if (marks) markPlaces(drawing, marks, { across, width, top, floor: height - bottom, low: Math.min(...all.map(p => p[0])), high: Math.max(...all.map(p => p[0])) });
   const legend = usable.length > 1 ? make("ul", { class: "legend" }, ...usable.map((one, i) => {
     const mark = make("span", { class: "mark" });
     mark.style.backgroundColor = SERIES[i % SERIES.length];
     return make("li", {}, mark, one.name);
   })) : null;
   return make("figure", { class: "chart" }, drawing, legend);
+}
+
+function markPlaces(drawing, { at, chosen, pick }, { across, width, top, floor, low, high }) {
+  const places = at.filter(place => place >= low && place <= high).map(place => ({ place, x: across.at(place) }));
+  for (const { place, x } of places) {
+    if (place === chosen) drawing.append(make("line", { x1: x, x2: x, y1: top, y2: floor, class: "chosen" }));
+    drawing.append(make("path", { d: `M${x} ${floor - 9}l6 9h-12z`, class: place === chosen ? "place chosen" : "place" }));
+  }
+  drawing.classList.add("pickable");
+  drawing.addEventListener("click", event => {
+    const box = drawing.getBoundingClientRect(), x = (event.clientX - box.left) / box.width * width;
+    if (places.length) pick(places.reduce((best, one) => (Math.abs(one.x - x) < Math.abs(best.x - x) ? one : best)).place);
+  });
 }
 
 function ticks(low, high, log) {

@@ -12,9 +12,9 @@ from seqnets.web.panels.subject import Subject
 
 def curves(subject: Subject) -> dict[str, Any] | None:
     """Return the figures of training, and the settings in which runs differ."""
-    if not any(run.metrics for run in subject.runs):
+    if not (subject.served or any(run.metrics for run in subject.runs)):  # a server may get some later
         return None
-    runs = [{"name": _name(run), "metrics": run.metrics} for run in subject.runs]
+    runs = [{"name": _name(run), "metrics": run.metrics, "samples": run.samples} for run in subject.runs]
     return {"runs": runs, "objective": "nats", "differences": _differences(subject.runs)}
 
 
