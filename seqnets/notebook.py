@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 WIDTH, HEIGHT, EDGE = 320, 90, 4
 MOST_POINTS = 300  # of a curve
-_BLUE, _ORANGE = "#0072b2", "#d55e00"  # color-blind people can tell them apart (Okabe, Ito)
+_BLUE, _ORANGE = "#0072b2", "#d55e00"  # safe for color-blind people (Okabe, Ito)
 
 Points = list[tuple[float, float]]
 
