@@ -9,6 +9,14 @@ if TYPE_CHECKING:
     from seqnets.ops.attention import dot_scores as dot_scores
     from seqnets.ops.attention import masked_softmax as masked_softmax
     from seqnets.ops.attention import weighted_sum as weighted_sum
+    from seqnets.ops.boxes import areas as areas
+    from seqnets.ops.boxes import clip as clip
+    from seqnets.ops.boxes import decode as decode
+    from seqnets.ops.boxes import encode as encode
+    from seqnets.ops.boxes import generalized_overlap as generalized_overlap
+    from seqnets.ops.boxes import intersection_over_union as intersection_over_union
+    from seqnets.ops.boxes import match as match
+    from seqnets.ops.boxes import match_overlaps as match_overlaps
     from seqnets.ops.columns import conv2d_im2col as conv2d_im2col
     from seqnets.ops.columns import im2col as im2col
     from seqnets.ops.conv import add_bias as add_bias
@@ -41,12 +49,39 @@ if TYPE_CHECKING:
     from seqnets.ops.recurrent import Recurrence as Recurrence
     from seqnets.ops.recurrent import RecurrentWeights as RecurrentWeights
     from seqnets.ops.recurrent import highway as highway
+    from seqnets.ops.regions import position_sensitive_align as position_sensitive_align
+    from seqnets.ops.regions import position_sensitive_pool as position_sensitive_pool
+    from seqnets.ops.regions import region_align as region_align
+    from seqnets.ops.regions import region_max_pool as region_max_pool
+    from seqnets.ops.regions import region_pyramid as region_pyramid
+    from seqnets.ops.regions import warp_regions as warp_regions
+    from seqnets.ops.suppress import Kept as Kept
+    from seqnets.ops.suppress import suppress as suppress
 
 if not TYPE_CHECKING:  # a checker that sees `__getattr__` takes every name for one that exists
     __getattr__, __dir__, __all__ = on_demand(
         __name__,
         {
             "attention": ["additive_scores", "dot_scores", "masked_softmax", "weighted_sum"],
+            "boxes": [
+                "areas",
+                "clip",
+                "decode",
+                "encode",
+                "generalized_overlap",
+                "intersection_over_union",
+                "match",
+                "match_overlaps",
+            ],
+            "regions": [
+                "position_sensitive_align",
+                "position_sensitive_pool",
+                "region_align",
+                "region_max_pool",
+                "region_pyramid",
+                "warp_regions",
+            ],
+            "suppress": ["Kept", "suppress"],
             "conv": ["add_bias", "conv2d", "conv_transpose2d", "locally_connected2d"],
             "derivatives": ["differentiable"],
             "columns": ["conv2d_im2col", "im2col"],
