@@ -9,10 +9,10 @@ if TYPE_CHECKING:
     from seqnets.ops.attention import dot_scores as dot_scores
     from seqnets.ops.attention import masked_softmax as masked_softmax
     from seqnets.ops.attention import weighted_sum as weighted_sum
-    from seqnets.ops.boxes import areas as areas
-    from seqnets.ops.boxes import clip as clip
-    from seqnets.ops.boxes import decode as decode
-    from seqnets.ops.boxes import encode as encode
+    from seqnets.ops.boxes import box_areas as box_areas
+    from seqnets.ops.boxes import clip_boxes as clip_boxes
+    from seqnets.ops.boxes import decode_boxes as decode_boxes
+    from seqnets.ops.boxes import encode_boxes as encode_boxes
     from seqnets.ops.boxes import generalized_overlap as generalized_overlap
     from seqnets.ops.boxes import intersection_over_union as intersection_over_union
     from seqnets.ops.boxes import match as match
@@ -55,8 +55,8 @@ if TYPE_CHECKING:
     from seqnets.ops.regions import region_max_pool as region_max_pool
     from seqnets.ops.regions import region_pyramid as region_pyramid
     from seqnets.ops.regions import warp_regions as warp_regions
-    from seqnets.ops.suppress import Kept as Kept
-    from seqnets.ops.suppress import suppress as suppress
+    from seqnets.ops.suppression import Kept as Kept
+    from seqnets.ops.suppression import suppress as suppress
 
 if not TYPE_CHECKING:  # a checker that sees `__getattr__` takes every name for one that exists
     __getattr__, __dir__, __all__ = on_demand(
@@ -64,10 +64,10 @@ if not TYPE_CHECKING:  # a checker that sees `__getattr__` takes every name for 
         {
             "attention": ["additive_scores", "dot_scores", "masked_softmax", "weighted_sum"],
             "boxes": [
-                "areas",
-                "clip",
-                "decode",
-                "encode",
+                "box_areas",
+                "clip_boxes",
+                "decode_boxes",
+                "encode_boxes",
                 "generalized_overlap",
                 "intersection_over_union",
                 "match",
@@ -81,7 +81,7 @@ if not TYPE_CHECKING:  # a checker that sees `__getattr__` takes every name for 
                 "region_pyramid",
                 "warp_regions",
             ],
-            "suppress": ["Kept", "suppress"],
+            "suppression": ["Kept", "suppress"],
             "conv": ["add_bias", "conv2d", "conv_transpose2d", "locally_connected2d"],
             "derivatives": ["differentiable"],
             "columns": ["conv2d_im2col", "im2col"],

@@ -16,7 +16,7 @@ Weights = tuple[float, float, float, float]
 KeepBest = bool | Literal["own"]
 
 
-def areas(boxes: jax.Array) -> jax.Array:
+def box_areas(boxes: jax.Array) -> jax.Array:
     """Return the areas of boxes; 0 where the corners are swapped.
 
     Args:
@@ -26,7 +26,7 @@ def areas(boxes: jax.Array) -> jax.Array:
         [...], square pixels.
 
     Example:
-        >>> areas(jnp.array([[0.0, 0.0, 3.0, 2.0], [2.0, 0.0, 1.0, 5.0]])).tolist()
+        >>> box_areas(jnp.array([[0.0, 0.0, 3.0, 2.0], [2.0, 0.0, 1.0, 5.0]])).tolist()
         [6.0, 0.0]
     """
     return jnp.prod(jnp.maximum(boxes[..., 2:] - boxes[..., :2], 0), -1)
@@ -76,7 +76,7 @@ def generalized_overlap(boxes: jax.Array, others: jax.Array) -> jax.Array:
     return _ratio(shared, union) - _ratio(hull - union, hull)
 
 
-def clip(boxes: jax.Array, size: tuple[int, int]) -> jax.Array:
+def clip_boxes(boxes: jax.Array, size: tuple[int, int]) -> jax.Array:
     """Cut boxes off at the border of a picture.
 
     Args:
@@ -87,14 +87,14 @@ def clip(boxes: jax.Array, size: tuple[int, int]) -> jax.Array:
         [..., 4].
 
     Example:
-        >>> clip(jnp.array([-3.0, 2.0, 9.0, 4.0]), (10, 8)).tolist()
+        >>> clip_boxes(jnp.array([-3.0, 2.0, 9.0, 4.0]), (10, 8)).tolist()
         [0.0, 2.0, 8.0, 4.0]
     """
     height, width = size
     return jnp.clip(boxes, 0, _row([width, height, width, height], boxes))
 
 
-def encode(boxes: jax.Array, anchors: jax.Array, weights: Weights = (1.0, 1.0, 1.0, 1.0)) -> jax.Array:
+def encode_boxes(boxes: jax.Array, anchors: jax.Array, weights: Weights = (1.0, 1.0, 1.0, 1.0)) -> jax.Array:
     r"""Describe boxes by their offsets from anchors.
 
     $$ t = \left( w_x \frac{x - x_a}{W_a},\; w_y \frac{y - y_a}{H_a},\; w_w \ln \frac{W}{W_a},\; w_h \ln \frac{H}{H_a} \right) $$
@@ -110,7 +110,7 @@ def encode(boxes: jax.Array, anchors: jax.Array, weights: Weights = (1.0, 1.0, 1
         [..., 4].
 
     Example:
-        >>> encode(jnp.array([1.0, 0.0, 3.0, 2.0]), jnp.array([0.0, 0.0, 2.0, 2.0])).tolist()
+        >>> encode_boxes(jnp.array([1.0, 0.0, 3.0, 2.0]), jnp.array([0.0, 0.0, 2.0, 2.0])).tolist()
         [0.5, 0.0, 0.0, 0.0]
 
     References:
@@ -121,20 +121,20 @@ def encode(boxes: jax.Array, anchors: jax.Array, weights: Weights = (1.0, 1.0, 1
     return parts * _row(weights, parts)
 
 
-def decode(offsets: jax.Array, anchors: jax.Array, weights: Weights = (1.0, 1.0, 1.0, 1.0)) -> jax.Array:
-    """Return the boxes that `encode` described; a side grows at most by the factor 1000 / 16.
+def decode_boxes(offsets: jax.Array, anchors: jax.Array, weights: Weights = (1.0, 1.0, 1.0, 1.0)) -> jax.Array:
+    """Return the boxes that `encode_boxes` described; a side grows at most by the factor 1000 / 16.
 
     Args:
-        offsets: [..., 4], as `encode` gives them.
+        offsets: [..., 4], as `encode_boxes` gives them.
         anchors: [..., 4], pixels.
-        weights: as for `encode`.
+        weights: as for `encode_boxes`.
 
     Returns:
         [..., 4], pixels.
 
     Example:
         >>> anchor = jnp.array([0.0, 0.0, 2.0, 2.0])
-        >>> decode(jnp.array([0.5, 0.0, 0.0, 0.0]), anchor).tolist()
+        >>> decode_boxes(jnp.array([0.5, 0.0, 0.0, 0.0]), anchor).tolist()
         [1.0, 0.0, 3.0, 2.0]
     """
     center, side = _centered(anchors)
@@ -235,7 +235,7 @@ def _shared_union_hull(boxes: jax.Array, others: jax.Array) -> tuple[jax.Array, 
     low, high = jnp.maximum(one[..., :2], other[..., :2]), jnp.minimum(one[..., 2:], other[..., 2:])
     shared = jnp.prod(jnp.maximum(high - low, 0), -1)
     around = jnp.maximum(one[..., 2:], other[..., 2:]) - jnp.minimum(one[..., :2], other[..., :2])
-    union = areas(boxes)[..., :, None] + areas(others)[..., None, :] - shared
+    union = box_areas(boxes)[..., :, None] + box_areas(others)[..., None, :] - shared
     return shared, union, jnp.prod(jnp.maximum(around, 0), -1)
 
 

@@ -5,7 +5,7 @@ import pytest
 
 from seqnets.errors import UserError
 from seqnets.ops import boxes as ops
-from seqnets.ops.suppress import suppress
+from seqnets.ops.suppression import suppress
 
 
 @pytest.fixture(scope="module")
@@ -49,22 +49,22 @@ def test_overlaps_are_torchvisions(golden):
 def test_offsets_are_torchvisions(golden, name, weights):
     boxes, anchors = golden["boxes"][:50], golden["boxes"][50:100]
     offsets = golden[f"encode_{name}"]
-    np.testing.assert_allclose(ops.encode(boxes, anchors, weights), offsets, rtol=1e-5, atol=1e-5)
-    np.testing.assert_allclose(ops.decode(1.1 * offsets, anchors, weights), golden[f"decode_{name}"], rtol=1e-5, atol=1e-5)
-    np.testing.assert_allclose(ops.decode(ops.encode(boxes, anchors, weights), anchors, weights), boxes, atol=1e-4)
+    np.testing.assert_allclose(ops.encode_boxes(boxes, anchors, weights), offsets, rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(ops.decode_boxes(1.1 * offsets, anchors, weights), golden[f"decode_{name}"], rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(ops.decode_boxes(ops.encode_boxes(boxes, anchors, weights), anchors, weights), boxes, atol=1e-4)
 
 
 def test_clipping_is_torchvisions(golden):
     height, width = golden["clipped"][:, 3].max(), golden["clipped"][:, 2].max()
-    np.testing.assert_array_equal(ops.clip(golden["boxes"], (height, width)), golden["clipped"])
+    np.testing.assert_array_equal(ops.clip_boxes(golden["boxes"], (height, width)), golden["clipped"])
 
 
 def test_a_box_without_area_gives_neither_infinity_nor_nan():
     empty, box = jnp.array([[3.0, 3.0, 3.0, 3.0]]), jnp.array([[0.0, 0.0, 4.0, 4.0]])
-    value, gradient = jax.value_and_grad(lambda a: ops.encode(a, box).sum() + ops.intersection_over_union(a, a).sum())(empty)
+    value, gradient = jax.value_and_grad(lambda a: ops.encode_boxes(a, box).sum() + ops.intersection_over_union(a, a).sum())(empty)
     assert jnp.isfinite(value)
     assert jnp.isfinite(gradient).all()
-    assert jnp.isfinite(ops.decode(jnp.full((1, 4), 1e9), box)[0, 2:]).all()
+    assert jnp.isfinite(ops.decode_boxes(jnp.full((1, 4), 1e9), box)[0, 2:]).all()
 
 
 def test_matches_are_torchvisions(golden):

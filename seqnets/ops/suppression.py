@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from seqnets.ops.boxes import areas
+from seqnets.ops.boxes import box_areas
 
 
 class Kept(NamedTuple):
@@ -31,7 +31,7 @@ def suppress(
     groups: jax.Array | None = None,
     is_box: jax.Array | None = None,
 ) -> Kept:
-    """Keep the box with the best score, drop those that overlap it by more than a threshold, and go on with the rest.
+    """Keep the box with the best score, drop those that overlap it by more than a threshold, and repeat this with the rest.
 
     It takes `keep` steps of N overlaps each. A score that is not a number never wins.
 
@@ -68,7 +68,7 @@ def _of_one(
     order = jnp.argsort(jnp.where(alive, -scores, jnp.inf), stable=True).astype(jnp.int32)
     boxes, groups, alive = boxes[order], groups[order], alive[order]
     left, top, right, bottom = boxes.T
-    sizes = areas(boxes)
+    sizes = box_areas(boxes)
 
     def next_best(alive: jax.Array, _: None) -> tuple[jax.Array, tuple[jax.Array, jax.Array]]:
         best = jnp.argmax(alive)  # the first one that is left
