@@ -61,7 +61,11 @@ def test_clipping_is_torchvisions(golden):
 
 def test_a_box_without_area_gives_neither_infinity_nor_nan():
     empty, box = jnp.array([[3.0, 3.0, 3.0, 3.0]]), jnp.array([[0.0, 0.0, 4.0, 4.0]])
-    value, gradient = jax.value_and_grad(lambda a: ops.encode_boxes(a, box).sum() + ops.intersection_over_union(a, a).sum())(empty)
+
+    def total(a):
+        return ops.encode_boxes(a, box).sum() + ops.intersection_over_union(a, a).sum()
+
+    value, gradient = jax.value_and_grad(total)(empty)
     assert jnp.isfinite(value)
     assert jnp.isfinite(gradient).all()
     assert jnp.isfinite(ops.decode_boxes(jnp.full((1, 4), 1e9), box)[0, 2:]).all()
