@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from seqnets.models.registry import abstract_model as abstract_model
     from seqnets.models.registry import create_model as create_model
     from seqnets.models.registry import model_names as model_names
+    from seqnets.models.rewiring import rewired as rewired
     from seqnets.models.sequence.recurrent import RecurrentConfig as RecurrentConfig
     from seqnets.models.sequence.tagger import FrameScale as FrameScale
     from seqnets.models.sequence.tagger import Tagger as Tagger
@@ -50,6 +51,7 @@ if not TYPE_CHECKING:  # a checker that sees `__getattr__` takes every name for 
             "growth": ["grown"],
             "pattern": ["pattern_network"],
             "registry": ["abstract_model", "create_model", "model_names"],
+            "rewiring": ["rewired"],
             "sequence.tagger": ["FrameScale", "Tagger"],
             "sequence.recurrent": ["RecurrentConfig"],
             "sequence.text_classifier": ["TextClassifier", "TextClassifierConfig"],

@@ -31,6 +31,7 @@ class Taps:
         UserError: the network has no such layer; the message lists layers with similar names.
 
     Example:
+        >>> import jax.numpy as jnp
         >>> from seqnets.models import create_model
         >>> taps = Taps(create_model("lenet5"), ["stage1.0", "stage2", "logits"])
         >>> {name: array.shape for name, array in taps(jnp.zeros((2, 28, 28, 1))).items()}
