@@ -24,7 +24,8 @@ output, one per line: for one image only the caption, for several the file, a ta
 read is reported on standard error and left out; the exit code is 2 if no image could be read.
 
 --out writes COCO's results form, which `seqnets score` reads: image_id is the number in a name such as
-COCO_val2014_000000391895.jpg, else the path as given. --figure and --html show, for every word, where the model looked.
+COCO_val2014_000000391895.jpg, else the path as given. --figure and --html show, for every word, where the model looked;
+the page also filters and edits captions and saves them as CSV.
 An option of drawing (--temperature, --top-k, ...) draws captions instead of searching for the likeliest ones.
 
 examples:
@@ -68,7 +69,7 @@ def _parser(default: Any) -> Parser:
     parser.add_argument("--out", metavar="FILE", help="write the best captions in COCO's results form")
     parser.add_argument("--json", action="store_true", help="print a JSON list of {file, image_id, captions} instead")
     parser.add_argument("--figure", metavar="FILE", help="write a picture, word by word; FILE-NAME for each of several images")
-    parser.add_argument("--html", metavar="FILE", help="a page where every word shows where the model looked; works offline")
+    parser.add_argument("--html", metavar="FILE", help="a page of the captions, to look at, filter and edit; one file")
     parser.add_argument("--features", metavar="STORE", help="feature store with the images, for a captioner of stored features")
     parser.add_argument("--batch-size", type=parser.value(int), default=16, metavar="N", help="images at once [16]")
     add_seed(parser, "the captions drawn")
@@ -100,8 +101,8 @@ def _captions(model: Any) -> bool:
 
 
 def _check_attention(model: Any, found: argparse.Namespace) -> None:
-    if (found.figure or found.html) and model.config.attention == "none":
-        raise UserError("this captioner has no attention to show; leave out --figure and --html")
+    if found.figure and model.config.attention == "none":
+        raise UserError("this captioner has no attention to show; leave out --figure")
 
 
 def _captioned(model: Any, paths: Sequence[Path], config: Any, seed: int, found: argparse.Namespace) -> Iterator[Any]:
@@ -171,7 +172,6 @@ def _write_figures(captioned: Sequence[Captioned], path: Path) -> None:
 
 def _write_page(captioned: Sequence[Captioned], path: Path) -> None:
     from seqnets.run import replace_file
-    from seqnets.viz.page import Shown, attention_page
+    from seqnets.web import Shown, captions_page
 
-    page = attention_page([Shown(str(each.path), each.captions[0].image, each.captions) for each in captioned])
-    replace_file(path, page)
+    replace_file(path, captions_page([Shown(str(each.path), each.captions[0].image, each.captions) for each in captioned]))

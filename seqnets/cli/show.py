@@ -46,6 +46,7 @@ def _parser(verb: str, epilog: str) -> Parser:
         parser.add_argument("runs", metavar="RUN", nargs="+", help="runs; the panels about one model are about the first")
         parser.add_argument("--html", metavar="FILE", help="write the page as one file, and start no server")
         parser.add_argument("--no-browser", action="store_true", help="do not open a browser")
+        parser.add_argument("--images", metavar="FOLDER", help="the pictures to look at [the run's held-out ones]")
     else:
         parser.add_argument("runs", metavar="RUN", help="a run of `seqnets train text`")
     parser.add_argument("--text", metavar="FILE", help="the text for the findings [the run's held-out text]")
@@ -81,7 +82,7 @@ def _page(runs: Sequence[Any], found: argparse.Namespace, live: str | None) -> s
     from seqnets.web.material import check_options
 
     first = runs[0]
-    given = check_options(first, {name: getattr(found, name) for name in ("text",)})
+    given = check_options(first, {name: getattr(found, name, None) for name in ("text", "images")})
     material, source = to_look_at(first, given)
     return document(runs, material, source=source, separator=separator_of(first), precision=found.weights, live=live)
 

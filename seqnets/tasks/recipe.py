@@ -134,6 +134,26 @@ class Recipe:
             return self.begin(config, given, tell, start)
         return config, self.make(config, tell, start)
 
+    def settings_of(self, run: "Run") -> Any:
+        """Return the settings that a run was trained with; a run in memory has the defaults.
+
+        Raises:
+            UserError: config.toml is damaged.
+
+        Example:
+            >>> from seqnets.run import load
+            >>> from seqnets.tasks.captioner import RECIPE
+            >>> RECIPE.settings_of(load("scenes")).data.scenes
+            5000
+        """
+        from seqnets.run import SETTINGS, check_file
+
+        if run.directory is None:
+            return self.config()
+        path = run.directory / SETTINGS
+        check_file(path)
+        return settings.replaced(self.config(), settings.read(path), str(path))
+
     def run_name(self, config: Any) -> str:
         """Return the name of a run's folder.
 

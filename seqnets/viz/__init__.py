@@ -8,8 +8,6 @@ if TYPE_CHECKING:
     from seqnets.viz.alignment import alignment_figure as alignment_figure
     from seqnets.viz.attention import attention_figure as attention_figure
     from seqnets.viz.findings import findings_figure as findings_figure
-    from seqnets.viz.page import Shown as Shown
-    from seqnets.viz.page import attention_page as attention_page
 
 if not TYPE_CHECKING:  # a checker that sees `__getattr__` takes every name for one that exists
     __getattr__, __dir__, __all__ = on_demand(
@@ -18,6 +16,5 @@ if not TYPE_CHECKING:  # a checker that sees `__getattr__` takes every name for 
             "alignment": ["alignment_figure"],
             "findings": ["findings_figure"],
             "attention": ["attention_figure"],
-            "page": ["Shown", "attention_page"],
         },
     )

@@ -16,6 +16,7 @@ from seqnets.web.network import network
 from seqnets.web.packing import Precision
 from seqnets.web.panels import Panel, function, panels_of, task_of
 from seqnets.web.panels.subject import Subject
+from seqnets.web.uploads import MOST_BYTES
 
 
 def document(
@@ -66,7 +67,7 @@ def document(
     shared = {"network": network(first.model, precision), "vocabulary": _spelling(first.vocabulary)} if is_text else {}
     prepared = [(panel, function(panel.prepare)(subject)) for panel in panels_of(first)]
     names = [one.directory.name if one.directory else "a model" for one in runs]
-    return assembled(", ".join(names), f"A page of seqnets: {_about(first)}", prepared, {**shared, "live": live})
+    return assembled(", ".join(names), f"A page of seqnets: {_about(first)}", prepared, {**shared, "live": live, "upload": MOST_BYTES})
 
 
 def assembled(title: str, subtitle: str, prepared: Iterable[tuple[Panel, Any]], shared: Mapping[str, Any] | None = None) -> str:
@@ -91,8 +92,13 @@ def assembled(title: str, subtitle: str, prepared: Iterable[tuple[Panel, Any]], 
     allowed |= {"base-uri": "'none'", "form-action": "'none'"} | ({"connect-src": "'self'"} if live else {})
     policy = "; ".join(f"{name} {sources}" for name, sources in allowed.items())
     return Template(page.joinpath("page.html").read_text("utf-8")).substitute(
-        title=escape(title), subtitle=escape(subtitle), policy=policy, style=style, script=script, data=as_json(data)
+        title=_plain(title), subtitle=_plain(subtitle), policy=policy, style=style, script=script, data=as_json(data)
     )
+
+
+def _plain(text: str) -> str:
+    """Escape a text; a name of a file that is no Unicode gets question marks."""
+    return escape(text.encode("utf-8", "replace").decode())
 
 
 def as_json(data: Any) -> str:

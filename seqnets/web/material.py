@@ -20,7 +20,10 @@ class Source(NamedTuple):
     read: str
 
 
-SOURCES = {"text": Source("text", "text.own_text.held_out")}
+SOURCES = {
+    "text": Source("text", "text.own_text.held_out"),
+    "captioner": Source("images", "captioner.held_out.held_out"),
+}
 """The sources by task."""
 
 
@@ -35,7 +38,7 @@ def held_out(run: Run, given: str | None = None) -> tuple[Any, str]:
         UserError: it cannot be read, or the run holds nothing out.
 
     Example:
-        >>> held_out(Run(None, {"task": "captioner"}, None, None, []))
+        >>> held_out(Run(None, {"task": "another"}, None, None, []))
         (None, '')
     """
     source = SOURCES.get(task_of(run))

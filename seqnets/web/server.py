@@ -1,8 +1,8 @@
 """The page of a run from a small local server, live while the run trains, and completions for other programs.
 
 What protects it: it listens on 127.0.0.1 unless asked otherwise; every address holds a secret that is drawn at the start; the
-names of host and origin are checked, so that no other page of the browser can reach it; bodies have a limit; only a few texts
-are drawn at once; no path of the file system comes from a request.
+names of host and origin are checked, so that no other page of the browser can reach it; bodies have a limit, and pictures one
+of pixels before they are decoded; the model works on a few requests at once; no path of the file system comes from a request.
 """
 
 import asyncio
@@ -21,11 +21,14 @@ from starlette.routing import Route
 
 from seqnets.errors import UserError
 from seqnets.run import METRICS, Run, read_lines, read_samples
-from seqnets.web import completions
+from seqnets.web import completions, panels, uploads
+from seqnets.web.documents import as_json
 
-MOST_BYTES = 4 << 20  # of a request
-AT_ONCE = 4  # requests that draw text
+MOST_BYTES = 4 << 20  # of a request for completions
+AT_ONCE = 4  # requests that the model works on
 _SECONDS = 1.0  # between looks at the metrics
+_PATIENCE = 60.0  # seconds for the body of a request to a panel
+_BUSY = f"the model works on {AT_ONCE} requests already; try again"
 _HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
@@ -43,7 +46,7 @@ def application(
     hosts: Sequence[str] = ("127.0.0.1", "localhost", "[::1]"),
     separator: tuple[int, ...] = (),
 ) -> Starlette:
-    """Return the application: the page at `/TOKEN/`, its events, and `/v1/completions`.
+    """Return the application: the page at `/TOKEN/`, its events, the answers of its panels, and `/v1/completions`.
 
     Args:
         runs: the runs of the page; the first draws texts.
@@ -86,13 +89,13 @@ def application(
         if answer := refused(request):
             return answer
         try:
-            wanted = completions.request_of(json.loads(await _body(request)))
+            wanted = completions.request_of(json.loads(await _body(request, MOST_BYTES)))
         except UserError as error:
             return _error(400, str(error))
         except (ValueError, RecursionError):
             return _error(400, "the body is not valid JSON")
         if free.locked():
-            return _error(503, f"{AT_ONCE} texts are being drawn already; try again", {"Retry-After": "1"})
+            return _error(503, _BUSY, {"Retry-After": "1"})
         async with free:
             try:
                 if not wanted.stream:
@@ -102,9 +105,31 @@ def application(
                 return _error(400, str(error))
         return StreamingResponse(_held(free, first, rest), media_type="text/event-stream", headers=_HEADERS)
 
+    async def answer(request: Request) -> Response:
+        if refusal := refused(request):
+            return refusal
+        try:
+            wanted = json.loads(request.query_params.get("settings", "{}"))
+        except (ValueError, RecursionError):
+            return _error(400, "settings is not valid JSON")
+        if free.locked():
+            return _error(503, _BUSY, {"Retry-After": "1"})
+        async with free:
+            try:
+                body = await asyncio.wait_for(_body(request, uploads.MOST_BYTES), _PATIENCE)
+                found = await run_in_threadpool(panels.answer, runs[0], request.path_params["panel"], body, wanted)
+            except UserError as error:
+                return _error(400, str(error))
+            except TimeoutError:
+                return _error(408, f"the request did not arrive within {_PATIENCE:.0f} seconds; try again")
+        if found is None:
+            return _error(404, "the page of this run has no such panel")
+        return Response(as_json(found), media_type="application/json", headers=_HEADERS)
+
     routes = [
         Route("/{token}/", show),
         Route("/{token}/events", events),
+        Route("/{token}/panels/{panel}", answer, methods=["POST"]),
         Route("/v1/models", models),
         Route("/v1/completions", complete, methods=["POST"]),
         Route("/{token}/v1/completions", complete, methods=["POST"]),
@@ -118,13 +143,13 @@ async def _missing(request: Request, error: Exception) -> Response:
     return PlainTextResponse("nothing is here; use the address that the server printed\n", 404)
 
 
-async def _body(request: Request) -> bytes:
+async def _body(request: Request, most: int) -> bytes:
     """Read a body, and no more than the limit of it."""
     parts, size = [], 0
     async for part in request.stream():
         size += len(part)
-        if size > MOST_BYTES:
-            raise UserError(f"the request is larger than {MOST_BYTES >> 20} MB; send less")
+        if size > most:
+            raise UserError(f"the request is larger than {most >> 20} MB; send less")
         parts.append(part)
     return b"".join(parts)
 

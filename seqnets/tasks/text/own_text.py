@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from seqnets import settings
 from seqnets.data import read_text
 from seqnets.errors import UserError
-from seqnets.run import SETTINGS, check_file
+from seqnets.run import SETTINGS
 
 if TYPE_CHECKING:
     from seqnets.run import Run
@@ -81,13 +81,9 @@ def text_of(run: "Run", files: Sequence[str], *, encoding: str | None = None, un
 
 def settings_of(run: "Run") -> "TextRunConfig":
     """Read the settings that a run was trained with."""
-    from seqnets.tasks.text import TextRunConfig
+    from seqnets.tasks.text import RECIPE
 
-    if run.directory is None:
-        return TextRunConfig()
-    path = run.directory / SETTINGS
-    check_file(path)
-    return settings.replaced(TextRunConfig(), settings.read(path), str(path))
+    return RECIPE.settings_of(run)
 
 
 def _unknown_text(run: "Run") -> UserError:

@@ -3,7 +3,7 @@
 
 (function start() {
   const given = JSON.parse(document.getElementById("data").textContent);
-  const page = { whenSeen, live: given.live };
+  const page = { whenSeen, live: given.live, upload: given.upload, ask: given.live ? askServer : null };
   if (given.network) page.network = new Network(unpackAll(given.network));
   if (given.vocabulary) page.spelling = new Spelling(given.vocabulary);
   const main = document.querySelector("main"), links = document.querySelector("nav ul");
@@ -16,6 +16,7 @@
     try { panels[draw](unpackAll(data), page, body); }
     catch (error) { body.append(make("p", { class: "fault", role: "alert" }, `This panel cannot be shown: ${error.message}`)); console.error(error); }
   }
+  document.querySelector("nav").hidden = given.panels.length < 2;
   globalThis.seqnetsPage = page;
   document.documentElement.dataset.ready = "true";
 })();

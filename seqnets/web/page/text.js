@@ -68,12 +68,3 @@ function breaks(bytes) {
   }
   return false;
 }
-
-// What to show for a character: line breaks and other invisible ones get a sign.
-function visibleText(text) {
-  if (text === "\n") return "↵";
-  if (text === " ") return "␣";
-  if (text === "\t") return "⇥";
-  if (text === "\r") return "␍";
-  return /^[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]+$/u.test(text) ? Array.from(text, c => "U+" + c.codePointAt(0).toString(16).toUpperCase().padStart(4, "0")).join(" ") : text;
-}

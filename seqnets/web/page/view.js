@@ -132,6 +132,15 @@ class TextView {
   }
 }
 
+// What to show for a character: line breaks and other invisible ones get a sign.
+function visibleText(text) {
+  if (text === "\n") return "↵";
+  if (text === " ") return "␣";
+  if (text === "\t") return "⇥";
+  if (text === "\r") return "␍";
+  return /^[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]+$/u.test(text) ? Array.from(text, c => "U+" + c.codePointAt(0).toString(16).toUpperCase().padStart(4, "0")).join(" ") : text;
+}
+
 // A list of tokens with their probabilities as bars; each can be chosen.
 function bars(entries, { choose = null, chosen = null } = {}) {
   return make("ol", { class: "bars" }, ...entries.map(({ name, p, value }) => {

@@ -1,6 +1,6 @@
 """The panels of pages, as a table: which runs have each, what prepares its data, what draws it, and what answers it."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from importlib import import_module
 from typing import Any, NamedTuple
 
@@ -18,8 +18,8 @@ class Panel(NamedTuple):
         prepare: `module.function` below this package: `Subject -> data` as JSON, or None where there is nothing to show.
         scripts: the modules of page/ that it needs, besides view and arrays, which every page has.
         draw: the function in `panels` of the JavaScript that draws it; the name if empty.
-        answer: `module.function` below this package: `(run, body, settings) -> answer` as JSON, to what the page sends to the
-            server; empty if it sends nothing.
+        answer: `module.function` below this package: `(run, body, settings) -> answer` as JSON, to the bytes and the unchecked
+            JSON that the page sends to the server; empty if it sends nothing.
     """
 
     name: str
@@ -82,6 +82,15 @@ PANELS = (
         "text.flow",
         (*_TEXT, "expectation"),
     ),
+    Panel(
+        "captions",
+        "Captions",
+        "What the model says of pictures that it did not learn from, and where it looked at each word (Xu et al., 2015).",
+        ("captioner",),
+        "captions.captions",
+        ("attention", "drop", "captions"),
+        answer="captions.answer",
+    ),
     Panel("curves", "Curves", "The figures of training.", (), "runs.curves", ("runs",)),
     Panel("model", "Model", "", (), "runs.model", ("runs",)),
 )
@@ -115,7 +124,7 @@ def function(path: str) -> Callable[..., Any]:
     return getattr(import_module(f"{__name__}.{module}"), name)
 
 
-def answer(run: Run, name: str, body: bytes, settings: Mapping[str, str]) -> dict[str, Any] | None:
+def answer(run: Run, name: str, body: bytes, settings: Any) -> dict[str, Any] | None:
     """Return what a panel answers to what the page sends; None where the run has no such panel."""
     found = next((panel for panel in panels_of(run) if panel.name == name and panel.answer), None)
     return None if found is None else function(found.answer)(run, body, settings)
