@@ -11,4 +11,6 @@ if TYPE_CHECKING:
     from seqnets.web.panels.captions import captions_page as captions_page
 
 if not TYPE_CHECKING:  # a checker that sees `__getattr__` takes every name for one that exists
-    __getattr__, __dir__, __all__ = on_demand(__name__, {"documents": ["document"], "material": ["held_out"], "panels.captions": ["Shown", "captions_page"]})
+    __getattr__, __dir__, __all__ = on_demand(
+        __name__, {"documents": ["document"], "material": ["held_out"], "panels.captions": ["Shown", "captions_page"]}
+    )

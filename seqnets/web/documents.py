@@ -67,7 +67,9 @@ def document(
     shared = {"network": network(first.model, precision), "vocabulary": _spelling(first.vocabulary)} if is_text else {}
     prepared = [(panel, function(panel.prepare)(subject)) for panel in panels_of(first)]
     names = [one.directory.name if one.directory else "a model" for one in runs]
-    return assembled(", ".join(names), f"A page of seqnets: {_about(first)}", prepared, {**shared, "live": live, "upload": MOST_BYTES})
+    return assembled(
+        ", ".join(names), f"A page of seqnets: {_about(first)}", prepared, {**shared, "live": live, "upload": MOST_BYTES}
+    )
 
 
 def assembled(title: str, subtitle: str, prepared: Iterable[tuple[Panel, Any]], shared: Mapping[str, Any] | None = None) -> str:

@@ -7,6 +7,7 @@ from flax import nnx
 from seqnets.data import Vocabulary
 from seqnets.models.char_lm import CharLM
 from seqnets.run import Run
+from web.browser import CHROMIUM, DRIVER, FLAGS
 
 HOSTILE = "</script><!--\u2028<img src=x onerror=alert(1)>&amp;'\"`${1}\ud800é\n"
 TEXT = 'It was a "dark" night.\nAnd (so) it went, 12 times; A </script> <b>bold</b> text.\n\n' * 12
@@ -34,3 +35,29 @@ def page(run, tokens):
 
 def named(run, directory: Path):
     return Run(run.model, run.config, run.vocabulary, directory, run.metrics)
+
+
+@pytest.fixture(scope="session")
+def open_page(tmp_path_factory):
+    webdriver = pytest.importorskip("selenium.webdriver", reason="selenium is not installed")
+    from selenium.webdriver.chrome.service import Service
+
+    options = webdriver.ChromeOptions()
+    options.binary_location = CHROMIUM
+    for flag in [*FLAGS, f"--user-data-dir={tmp_path_factory.mktemp('profile')}"]:
+        options.add_argument(flag)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
+    driver = webdriver.Chrome(options=options, service=Service(DRIVER))
+    driver.set_script_timeout(60)
+
+    def opened(page, width=1280):
+        driver.get_log("performance")
+        path = tmp_path_factory.mktemp("page") / "page.html"
+        path.write_text(page, "utf-8")
+        driver.set_window_size(width, 900)
+        driver.get(path.as_uri())
+        assert driver.execute_script("return document.documentElement.dataset.ready") == "true"
+        return driver
+
+    yield opened
+    driver.quit()

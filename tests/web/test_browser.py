@@ -1,74 +1,16 @@
 """The page in a real browser: every panel is used, the console stays empty, and the text is that of Python."""
 
 import json
-import os
-import shutil
-from pathlib import Path
 
 import numpy as np
 import pytest
 
 from seqnets.decode import sample
 from seqnets.web import document
+from web.browser import complaints, needs_axe, needs_browser, requests_of, serious_violations, wait
 from web.conftest import HOSTILE, TEXT, named
 
-CHROMIUM, DRIVER = (
-    next(filter(None, map(shutil.which, names)), None) for names in (("chromium", "chromium-browser"), ("chromedriver",))
-)
-pytestmark = pytest.mark.skipif(not (CHROMIUM and DRIVER), reason="no Chromium with its driver here")
-FLAGS = [
-    "--headless=new",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--disable-dev-shm-usage",
-]
-# where `npm install axe-core` put it, for the check of accessibility
-AXE = Path(os.environ.get("SEQNETS_AXE", "node_modules/axe-core/axe.min.js"))
-
-
-@pytest.fixture(scope="module")
-def open_page(tmp_path_factory):
-    webdriver = pytest.importorskip("selenium.webdriver", reason="selenium is not installed")
-    from selenium.webdriver.chrome.service import Service
-
-    options = webdriver.ChromeOptions()
-    options.binary_location = CHROMIUM
-    for flag in [*FLAGS, f"--user-data-dir={tmp_path_factory.mktemp('profile')}"]:
-        options.add_argument(flag)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-    driver = webdriver.Chrome(options=options, service=Service(DRIVER))
-    driver.set_script_timeout(60)
-
-    def opened(page, width=1280):
-        driver.get_log("performance")
-        path = tmp_path_factory.mktemp("page") / "page.html"
-        path.write_text(page, "utf-8")
-        driver.set_window_size(width, 900)
-        driver.get(path.as_uri())
-        assert driver.execute_script("return document.documentElement.dataset.ready") == "true"
-        return driver
-
-    yield opened
-    driver.quit()
-
-
-def wait(driver, script, seconds=60):
-    """Run a script until it returns something true."""
-    from selenium.webdriver.support.wait import WebDriverWait
-
-    return WebDriverWait(driver, seconds, 0.05).until(lambda driver: driver.execute_script(script))
-
-
-def requests_of(driver):
-    """The addresses that the page asked for since it was opened, its own aside."""
-    messages = [json.loads(entry["message"])["message"] for entry in driver.get_log("performance")]
-    asked = [m["params"]["request"]["url"] for m in messages if m["method"] == "Network.requestWillBeSent"]
-    return [url for url in asked if not url.endswith("/page.html") and not url.startswith(("data:", "chrome"))]
+pytestmark = needs_browser
 
 
 def test_every_panel(open_page, page, run, tokens):
@@ -114,7 +56,7 @@ def test_every_panel(open_page, page, run, tokens):
     assert driver.execute_script("return document.querySelector('#memory [data-at=\"149\"]').style.backgroundColor")
     assert driver.execute_script("return document.querySelectorAll('#flow svg path.curve').length") == 1
     assert driver.execute_script("return document.querySelectorAll('#curves svg path.curve').length") == 2
-    assert [entry for entry in driver.get_log("browser") if entry["level"] in ("SEVERE", "WARNING")] == []
+    assert complaints(driver) == []
     assert requests_of(driver) == []
 
 
@@ -205,15 +147,9 @@ def test_draws_follow_the_probabilities(open_page, page):
     np.testing.assert_allclose(np.array(counts) / 20_000, [0.6, 0.3, 0.1], atol=0.012)
 
 
-@pytest.mark.skipif(not AXE.is_file(), reason="no axe-core here (npm install axe-core, or SEQNETS_AXE)")
+@needs_axe
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_accessibility(open_page, page, scheme):
     driver = open_page(page)
-    driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [{"name": "prefers-color-scheme", "value": scheme}]})
     driver.execute_script("document.querySelector('#surprise [data-at=\"30\"]').click()")
-    driver.execute_cdp_cmd("Page.setBypassCSP", {"enabled": True})
-    driver.execute_cdp_cmd("Runtime.evaluate", {"expression": AXE.read_text()})
-    found = driver.execute_async_script("axe.run().then(arguments[0])")["violations"]
-    serious = [(one["id"], one["nodes"][0]["html"][:200]) for one in found if one["impact"] in ("serious", "critical")]
-    assert serious == []
-    driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
+    assert serious_violations(driver, scheme) == []

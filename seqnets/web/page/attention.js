@@ -55,6 +55,7 @@ class AttentionView {
     if (to === undefined || !this.buttons[to]) return;
     event.preventDefault();
     this.buttons[to].focus({ focusVisible: true });
+    this.pin(to);
   }
 
   pin(index) {

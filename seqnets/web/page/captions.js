@@ -29,6 +29,8 @@ function chance(logProb) {
   return p >= 0.01 ? `${(100 * p).toFixed(p < 0.1 ? 1 : 0)}%` : p > 1e-15 ? `1 in ${Number((1 / p).toPrecision(2)).toLocaleString("en")}` : "almost never";
 }
 
+const press = (buttons, index) => [...buttons].forEach((button, i) => button.setAttribute("aria-pressed", String(i === index)));
+
 // One picture: its captions by each way, and the words of one of them.
 function captionDetail() {
   const looking = new AttentionView("Words, and where the model looked");
@@ -44,24 +46,27 @@ function captionDetail() {
     element.hidden = false;
     name.textContent = nameOf(picture);
     said.replaceChildren(...(picture.references.length ? [make("h4", {}, "References"), make("ul", {}, ...picture.references.map(text => make("li", { dir: "auto" }, text)))] : []));
+    ways.replaceChildren(...(picture.ways.length < 2 ? [] : picture.ways.map((one, i) => make("button", { type: "button", onclick: () => pickWay(i) }, one.name))));
     pickWay(Math.min(way, picture.ways.length - 1));
   }
 
   function pickWay(index) {
     way = index;
-    ways.replaceChildren(...(picture.ways.length < 2 ? [] : picture.ways.map((one, i) => make("button", { type: "button", "aria-pressed": String(i === way), onclick: () => pickWay(i) }, one.name))));
+    press(ways.children, index);
+    const found = picture.ways[way].captions, best = Math.max(...found.map(one => one.logProb));
+    choices.replaceChildren(...found.map((one, i) => {
+      const bar = make("span", { class: "bar" });
+      bar.style.width = `${Math.max(1, 100 * Math.exp(one.logProb - best))}%`;
+      return make("li", {}, make("button", { type: "button", title: `log-probability ${one.logProb.toFixed(2)}`, onclick: () => pick(i) },
+        bar, make("span", { dir: "auto" }, one.text || "(no words)"), make("span", { class: "number" }, chance(one.logProb))));
+    }));
     pick(0);
   }
 
   function pick(index) {
-    const found = picture.ways[way].captions, caption = found[index], best = Math.max(...found.map(one => one.logProb));
+    const caption = picture.ways[way].captions[index];
+    press(choices.querySelectorAll("button"), index);
     heading.textContent = caption.text || "(no words)";
-    choices.replaceChildren(...found.map((one, i) => {
-      const bar = make("span", { class: "bar" });
-      bar.style.width = `${Math.max(1, 100 * Math.exp(one.logProb - best))}%`;
-      return make("li", {}, make("button", { type: "button", "aria-pressed": String(i === index), title: `log-probability ${one.logProb.toFixed(2)}`, onclick: () => pick(i) },
-        bar, make("span", { dir: "auto" }, one.text || "(no words)"), make("span", { class: "number" }, chance(one.logProb))));
-    }));
     hint.hidden = !caption.maps;
     looking.list.dir = getComputedStyle(heading).direction;
     looking.show(picture, caption.text, caption.words, caption.maps);
@@ -75,13 +80,13 @@ function captionGallery(pictures, choose) {
   const count = make("p", { class: "status", role: "status" }), grid = make("ul", { class: "gallery" });
   const element = make("div", {}, make("h3", {}, "All pictures"), field("Only captions with these words", filter), chips, count, grid,
     make("p", { class: "buttons" }, make("button", { type: "button", onclick: () => save() }, "Save as CSV")));
-  const cards = new Map();
-  let unsaved = false;
+  const cards = new Map(), saved = new Map();
+  const unsaved = () => pictures.some(picture => saved.has(picture) ? saved.get(picture) !== captionOf(picture) : picture.edited !== null);
 
   function card(picture) {
     const text = make("textarea", { rows: 3, spellcheck: "true", dir: "auto", "aria-label": `caption of ${nameOf(picture)}` }, captionOf(picture));
     const back = make("button", { type: "button", hidden: true, onclick: () => { picture.edited = null; text.value = captionOf(picture); changed(); } }, "Put back");
-    const changed = () => { back.hidden = picture.edited === null; unsaved = true; words(); };
+    const changed = () => { back.hidden = picture.edited === null; words(); };
     text.addEventListener("input", () => { picture.edited = text.value === picture.ways[0].captions[0].text ? null : text.value; changed(); });
     const view = make("button", { type: "button", class: "picture", "aria-label": `look at ${nameOf(picture)}`, onclick: () => choose(picture) }, make("img", { src: picture.image, alt: "", loading: "lazy" }));
     return make("li", {}, view, make("small", {}, nameOf(picture)), text, back);
@@ -117,10 +122,10 @@ function captionGallery(pictures, choose) {
     const link = make("a", { href: URL.createObjectURL(new Blob([captionsTable(pictures)], { type: "text/csv" })), download: "captions.csv" });
     link.click();
     setTimeout(() => URL.revokeObjectURL(link.href), 10000);
-    unsaved = false;
+    for (const picture of pictures) saved.set(picture, captionOf(picture));
   }
   filter.addEventListener("input", apply);
-  addEventListener("beforeunload", event => { if (unsaved) event.preventDefault(); });
+  addEventListener("beforeunload", event => { if (unsaved()) event.preventDefault(); });
   redraw();
   return { element, redraw, apply, mark: picture => cards.forEach((item, other) => item.classList.toggle("chosen", other === picture)) };
 }

@@ -22,7 +22,11 @@ function dropZone(page, label, take) {
       zone.dataset.state = "failed";
     }
   }
-  input.addEventListener("change", () => give(input.files[0]));
+  input.addEventListener("change", () => {
+    const [file] = input.files;
+    input.value = "";  // so that the same file can be chosen again
+    give(file);
+  });
   zone.addEventListener("dragover", event => { event.preventDefault(); zone.classList.add("over"); });
   zone.addEventListener("dragleave", () => zone.classList.remove("over"));
   zone.addEventListener("drop", event => { event.preventDefault(); zone.classList.remove("over"); give(event.dataTransfer.files[0]); });
