@@ -33,7 +33,7 @@ class Shown(NamedTuple):
     """
 
     name: str
-    image: np.ndarray
+    image: Any
     captions: Sequence[Any] | Mapping[str, Sequence[Any]]
     references: Sequence[str] = ()
 
