@@ -49,7 +49,45 @@ def draw(
     return np.clip(np.rint(pixels), 0, 255).astype(np.uint8)
 
 
-def _draw_one(pen: ImageDraw.ImageDraw, shape: str, paint: tuple[int, int, int], box: np.ndarray) -> None:
+def silhouettes(kinds: Sequence[tuple[str, str]], boxes: Sequence[tuple[float, float, float, float]], *, side: int) -> np.ndarray:
+    """Return the pixels of each thing of `draw`: those that it covers by at least half.
+
+    Args:
+        kinds: shape and color of each thing.
+        boxes: left, top, right, bottom of each, in pixels.
+        side: height and width of the picture in pixels.
+
+    Returns:
+        bool `(things, side, side)`.
+
+    Example:
+        >>> silhouettes([("square", "red")], [(0, 0, 8, 8)], side=8)[0, 4].sum()
+        np.int64(8)
+    """
+    found = np.zeros((len(kinds), side, side), bool)
+    for mask, (shape, _), box in zip(found, kinds, boxes):
+        large = Image.new("L", (side * _FINE, side * _FINE), 0)
+        _draw_one(ImageDraw.Draw(large), shape, 255, np.array(box) * _FINE)
+        mask[:] = np.asarray(large.reduce(_FINE)) >= 128
+    return found
+
+
+def outline_boxes(kinds: Sequence[tuple[str, str]], boxes: Sequence[tuple[float, float, float, float]]) -> np.ndarray:
+    """Return the smallest boxes around the things of `draw`, float32 `(things, 4)`, which are smaller than their frames.
+
+    Example:
+        >>> outline_boxes([("triangle", "red")], [(0, 0, 20, 20)]).tolist()
+        [[0.5, 0.0, 19.5, 18.5]]
+    """
+    found = np.array(boxes, np.float32).reshape(-1, 4)
+    for row, (shape, _) in zip(found, kinds):
+        if shape in _OUTLINES:
+            center, radius, corners = (row[:2] + row[2:]) / 2, (row[2] - row[0]) / 2, np.array(_OUTLINES[shape])
+            row[:] = [*(center + radius * corners.min(0)), *(center + radius * corners.max(0))]
+    return found
+
+
+def _draw_one(pen: ImageDraw.ImageDraw, shape: str, paint: tuple[int, int, int] | int, box: np.ndarray) -> None:
     if shape == "circle":
         pen.ellipse(box.tolist(), fill=paint)
         return

@@ -86,13 +86,14 @@ def _shifted(rule: Augmentation, image: np.ndarray, rng: np.random.Generator) ->
 
 
 def _cut_out(rule: Augmentation, image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    top, left, height, width = _window((image.shape[0], image.shape[1]), rule.least_area, rng)
+    top, left, height, width = random_window((image.shape[0], image.shape[1]), rule.least_area, rng)
     part = image[top : top + height, left : left + width]
     flat = Image.fromarray(np.ascontiguousarray(part[:, :, 0] if part.shape[2] == 1 else part))
     return np.asarray(flat.resize((rule.size[1], rule.size[0]), Image.Resampling.BILINEAR)).reshape(*rule.size, image.shape[2])
 
 
-def _window(size: tuple[int, int], least_area: float, rng: np.random.Generator) -> tuple[int, int, int, int]:
+def random_window(size: tuple[int, int], least_area: float, rng: np.random.Generator) -> tuple[int, int, int, int]:
+    """Draw a part of a picture of (H, W) pixels, of at least a share of its area: its top, left, height and width."""
     for _ in range(_TRIES):
         area, aspect = rng.uniform(least_area, 1) * size[0] * size[1], math.exp(rng.uniform(*_ASPECTS))
         height, width = round(math.sqrt(area / aspect)), round(math.sqrt(area * aspect))
