@@ -1,4 +1,4 @@
-"""Looking inside a trained model: its surprise, its units, its memory, the flow of its gradients."""
+"""Looking inside a trained model: its surprise, its units, its memory, the flow of its gradients, its mistakes."""
 
 from typing import TYPE_CHECKING
 
@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from seqnets.inspect.flow import gradient_flow as gradient_flow
     from seqnets.inspect.influence import Memory as Memory
     from seqnets.inspect.influence import memory as memory
+    from seqnets.inspect.judgments import Judgments as Judgments
     from seqnets.inspect.neurons import Detector as Detector
     from seqnets.inspect.neurons import detectors as detectors
     from seqnets.inspect.reading import Trace as Trace
@@ -25,6 +26,7 @@ if not TYPE_CHECKING:  # a checker that sees `__getattr__` takes every name for 
             "expectation": ["Surprise", "surprise"],
             "flow": ["GradientFlow", "gradient_flow"],
             "influence": ["Memory", "memory"],
+            "judgments": ["Judgments"],
             "neurons": ["Detector", "detectors"],
             "reading": ["Trace", "trace"],
             "scanners": ["guess_language", "scan"],

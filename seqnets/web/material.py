@@ -23,6 +23,9 @@ class Source(NamedTuple):
 SOURCES = {
     "text": Source("text", "text.own_text.held_out"),
     "captioner": Source("images", "captioner.held_out.held_out"),
+    "tagger": Source("text", "tagger.held_out.held_out"),
+    "text-classifier": Source("text", "text_classifier.held_out.held_out"),
+    "translator": Source("text", "translator.held_out.held_out"),
 }
 """The sources by task."""
 

@@ -124,6 +124,15 @@ class Examples:
                 batch[name] = column[rows] if table is None else table[column[rows]]
         return batch
 
+    def first(self, count: int) -> "Examples":
+        """Return the first examples, with batches of the same width.
+
+        Example:
+            >>> Examples({"label": np.arange(5)}).first(2).columns["label"].tolist()
+            [0, 1]
+        """
+        return Examples({name: _first(column, count) for name, column in self.columns.items()}, self.shared)
+
     def digest(self) -> str:
         """Return a short hash of all rows, equal only for equal examples; a table in files gives its own identity."""
         arrays = {name: _identity(table) for name, table in (self.shared or {}).items()}
@@ -201,6 +210,13 @@ def column(examples: Examples, name: str) -> Column:
 
 def _rows_of(column: Column | np.ndarray) -> int:
     return len(column.sequences if isinstance(column, Column) else column)
+
+
+def _first(column: Column | np.ndarray, count: int) -> Column | np.ndarray:
+    if not isinstance(column, Column):
+        return column[:count]
+    bounds = column.sequences.bounds[: count + 1]
+    return Column(Ragged(column.sequences.flat[: bounds[-1]], bounds), column.width, column.fill)
 
 
 def _identity(table: np.ndarray | Table) -> np.ndarray:

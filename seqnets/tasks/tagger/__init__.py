@@ -47,7 +47,14 @@ def make(config: TaggerRunConfig, tell: Tell, start: "Start | None" = None) -> "
     from seqnets.models.sequence.tagger import FrameScale, Tagger
     from seqnets.tasks.tagger.task import TaggerTask
 
-    reads, labels, splits = (_frames if _is_numeric(config) else _tokens)(config, start)
+    if is_numeric(config):
+        reads, labels, splits = frames_of(config, start)
+    else:
+        if start and start.vocabulary is None:
+            raise UserError(
+                f"'{start.name}' labels numeric frames, and these sequences are of tokens; begin with a tagger of tokens"
+            )
+        reads, labels, splits = tokens_of(config, extends=start.vocabulary if start else None)
     kind = f"{len(reads.mean)} features per frame" if isinstance(reads, FrameScale) else str(reads)
     tell(f"{counted(splits, 'sequences')}, {kind}, {len(labels)} labels: {', '.join(labels)[:200]}")
     if start:
@@ -60,31 +67,32 @@ def make(config: TaggerRunConfig, tell: Tell, start: "Start | None" = None) -> "
 
 def commands(config: TaggerRunConfig) -> list[str]:
     """Return the commands to try next."""
-    return predictions(config.sequences, "x = 3  # the third")[_is_numeric(config) :]  # of numbers, only files
+    return predictions(config.sequences, "x = 3  # the third")[is_numeric(config) :]  # of numbers, only files
 
 
-def _is_numeric(config: TaggerRunConfig) -> bool:
+def is_numeric(config: TaggerRunConfig) -> bool:
+    """Return whether the sequences are numeric frames, which come in one file."""
     numeric = [name for name in config.sequences if name.lower().endswith(".npz")]
     if numeric and len(config.sequences) > 1:
         raise UserError(f"'{numeric[0]}' holds all frames of a run; give it alone, not with {len(config.sequences) - 1} more")
     return bool(numeric)
 
 
-def _tokens(config: TaggerRunConfig, start: "Start | None") -> Any:
+def tokens_of(config: TaggerRunConfig, *, extends: Any = None) -> Any:
+    """Return the table of tokens, the labels and the splits of sequences of tokens, as `token_examples` does."""
     from seqnets.data.demo.python_source import library_chunks
     from seqnets.data.examples.label_examples import token_examples
     from seqnets.data.examples.labeled_sequences import read_labeled_sequences
 
-    if start and start.vocabulary is None:
-        raise UserError(f"'{start.name}' labels numeric frames, and these sequences are of tokens; begin with a tagger of tokens")
     if config.sequences:
         sequences = read_labeled_sequences(config.sequences)
     else:
         sequences = [(list(text), kinds) for text, kinds in zip(*library_chunks(config.data.max_length, PIECES))]
-    return token_examples(sequences, config.data, extends=start.vocabulary if start else None)
+    return token_examples(sequences, config.data, extends=extends)
 
 
-def _frames(config: TaggerRunConfig, start: "Start | None") -> Any:
+def frames_of(config: TaggerRunConfig, start: "Start | None" = None) -> Any:
+    """Return the scale, the labels and the splits of sequences of frames."""
     from seqnets.data.examples.label_examples import frame_examples, frame_scale
     from seqnets.data.examples.labeled_sequences import read_frames
     from seqnets.models.sequence.tagger import FrameScale

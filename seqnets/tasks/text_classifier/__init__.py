@@ -43,13 +43,11 @@ def make(config: TextClassifierRunConfig, tell: Tell, start: "Start | None" = No
     """Read the texts and make the model."""
     from flax import nnx
 
-    from seqnets.data.demo.python_source import library_lines
-    from seqnets.data.examples.labeled_texts import read_labeled_texts
     from seqnets.data.examples.texts import text_examples
     from seqnets.models.sequence.text_classifier import TextClassifier
     from seqnets.tasks.text_classifier.task import TextClassifierTask
 
-    texts, labels = read_labeled_texts(config.texts, config.data, tell=tell) if config.texts else library_lines(LINES_PER_CLASS)
+    texts, labels = texts_of(config, tell)
     vocabulary, names, splits = text_examples(texts, labels, config.data, extends=start.vocabulary if start else None)
     tell(f"{counted(splits, 'texts')}, {vocabulary}, {len(names)} labels: {', '.join(names)[:200]}")
     if start:
@@ -57,6 +55,14 @@ def make(config: TextClassifierRunConfig, tell: Tell, start: "Start | None" = No
     else:
         model = TextClassifier(vocabulary, names, config.model, rngs=nnx.Rngs(config.train.seed))
     return TextClassifierTask(model, splits)
+
+
+def texts_of(config: TextClassifierRunConfig, tell: Tell | None = None) -> tuple[list[str], list[str]]:
+    """Read the texts and their labels."""
+    from seqnets.data.demo.python_source import library_lines
+    from seqnets.data.examples.labeled_texts import read_labeled_texts
+
+    return read_labeled_texts(config.texts, config.data, tell=tell) if config.texts else library_lines(LINES_PER_CLASS)
 
 
 RECIPE = Recipe.of_files(

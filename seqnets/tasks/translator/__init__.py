@@ -43,12 +43,11 @@ def make(config: TranslatorRunConfig, tell: Tell, start: "Start | None" = None) 
     """Read the pairs and make the model."""
     from flax import nnx
 
-    from seqnets.data.demo.dates import dates
-    from seqnets.data.examples.pairs import pair_examples, read_pairs
+    from seqnets.data.examples.pairs import pair_examples
     from seqnets.models.sequence.translator import Translator
     from seqnets.tasks.translator.task import TranslatorTask
 
-    pairs = read_pairs(config.pairs, tell=tell) if config.pairs else dates(DATES)
+    pairs = pairs_of(config, tell)
     extends = (start.model.source, start.vocabulary) if start else (None, None)
     (source, target), splits, left_out = pair_examples(pairs, config.data, extends=extends)
     longer = f"; {left_out:,} empty or longer than {config.data.max_length} are left out" if left_out else ""
@@ -58,6 +57,14 @@ def make(config: TranslatorRunConfig, tell: Tell, start: "Start | None" = None) 
     else:
         model = Translator(source, target, config.model, rngs=nnx.Rngs(config.train.seed))
     return TranslatorTask(model, splits)
+
+
+def pairs_of(config: TranslatorRunConfig, tell: Tell | None = None) -> list[tuple[str, str]]:
+    """Read the sources and their targets."""
+    from seqnets.data.demo.dates import dates
+    from seqnets.data.examples.pairs import read_pairs
+
+    return read_pairs(config.pairs, tell=tell) if config.pairs else dates(DATES)
 
 
 RECIPE = Recipe.of_files(

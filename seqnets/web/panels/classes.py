@@ -1,0 +1,41 @@
+"""What a classifier takes for what: the same panel for every task that gives classes."""
+
+from importlib import import_module
+from typing import Any
+
+import numpy as np
+
+from seqnets.inspect import Judgments
+from seqnets.web.panels import task_of
+from seqnets.web.panels.subject import Subject
+
+SHOWN = 24  # classes in the matrix
+JUDGES = {"tagger": "tagger.held_out", "text-classifier": "text_classifier.held_out"}
+"""The module below seqnets.tasks whose function `judged(model, material)` returns the `Judgments` of a task's material."""
+
+
+def judged(subject: Subject) -> Judgments:
+    """Return what the model said of the material."""
+    module = import_module(f"seqnets.tasks.{JUDGES[task_of(subject.run)]}")
+    return module.judged(subject.run.model, subject.material)
+
+
+def confusion(subject: Subject) -> dict[str, Any] | None:
+    """Return how often each class was taken for each; of many classes, those with the most mistakes."""
+    return None if subject.material is None else {**confusion_of(judged(subject)), "source": subject.source}
+
+
+def confusion_of(found: Judgments) -> dict[str, Any]:
+    """Return the data of the matrix, whose rows and columns are at most 24 classes."""
+    counts = found.counts
+    wrong = counts.sum(0) + counts.sum(1) - 2 * np.diag(counts)
+    shown = np.sort(np.argsort(-wrong, kind="stable")[:SHOWN])
+    return {
+        "labels": [found.labels[label] for label in shown],
+        "classes": len(found.labels),
+        "counts": counts[np.ix_(shown, shown)].tolist(),
+        "totals": counts.sum(1)[shown].tolist(),
+        "examples": int(counts.sum()),
+        "accuracy": found.accuracy,
+        "confused": [list(pair) for pair in found.confused(12)],
+    }
