@@ -40,14 +40,26 @@ def alignment_figure(source: Sequence[str], translation: Any, *, tell: Tell = wa
     wide, high = (_LETTER_INCHES * max(map(_letters, words), default=0) for words in (written, source))
     figure = new_figure((1 + wide + 0.25 * len(source), 1 + high + 0.25 * len(written)), dpi=110, layout="compressed")
     fonts = font_families("".join([*source, *written]), tell)
-    axes = figure.subplots()
+    draw_alignment(figure.subplots(), source, translation, fonts)
+    return figure
+
+
+def draw_alignment(axes: Any, source: Sequence[str], translation: Any, fonts: Any) -> None:
+    """Draw the attention of a translation into some axes.
+
+    Args:
+        axes: of matplotlib.
+        source: the tokens of the source.
+        translation: a caption with words and attention.
+        fonts: the families of fonts for the tokens.
+    """
+    written = translation.words
     axes.imshow(np.asarray(translation.attention)[:, : len(source)], cmap="Grays", vmin=0, vmax=1, aspect="equal")
     upright = {"rotation": 90} if max(map(_letters, source), default=0) > 2 else {}
     axes.set_xticks(range(len(source)), list(map(_label, source)), fontfamily=fonts, **upright)
     axes.set_yticks(range(len(written)), list(map(_label, written)), fontfamily=fonts)
     axes.xaxis.tick_top()
     axes.tick_params(length=0)
-    return figure
 
 
 def _label(word: str) -> str:

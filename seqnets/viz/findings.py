@@ -1,4 +1,4 @@
-"""What was found in a character model, as one figure (extra [viz])."""
+"""What was found in a model, as one figure (extra [viz])."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -6,17 +6,22 @@ from typing import Any
 import numpy as np
 
 from seqnets.errors import UserError
-from seqnets.viz.text import Tell, font_families, new_figure, plain, warn
+from seqnets.viz.alignment import draw_alignment
+from seqnets.viz.text import Tell, fitted, font_families, new_figure, plain, warn
 
 _COLUMNS, _LINES = 76, 12  # of the text that is shaded by surprise
 _MOST_BITS = 8.0
+_CLASSES = 24  # of a confusion
+_LETTERS = 130  # of a line
+_ACROSS, _DOWN = 3, 3  # translations
 
 
 def findings_figure(findings: Mapping[str, Any], *, title: str = "", tell: Tell = warn) -> Any:
     """Draw what `seqnets.inspect` found, one panel for each finding.
 
     Args:
-        findings: some of "neurons" (`detectors`), "surprise", "memory" and "flow" (`gradient_flow`), by these names.
+        findings: some of "neurons" (`detectors`), "surprise", "memory", "flow" (`gradient_flow`) and "confusion" (`Judgments`),
+            by these names; and what `seqnets inspect` finds as "mistakes" and "translations".
         title: of the figure.
         tell: called with a sentence where no installed font has some of the characters.
 
@@ -46,7 +51,7 @@ def findings_figure(findings: Mapping[str, Any], *, title: str = "", tell: Tell 
 
 
 def _height(name: str, value: Any) -> float:
-    return 1.2 + 0.28 * len(value) if name == "neurons" else 3.4
+    return _HEIGHTS.get(name, lambda value: 3.4)(value)
 
 
 def _neurons(axes: Any, found: Any, tell: Tell) -> None:
@@ -97,4 +102,70 @@ def _flow(axes: Any, found: Any, tell: Tell) -> None:
     axes.set_title(f"flow: times {found.growth:.3f} per step")
 
 
-_PANELS = {"neurons": _neurons, "surprise": _surprise, "memory": _memory, "flow": _flow}
+def _confusion(axes: Any, found: Any, tell: Tell) -> None:
+    shown = _most_confused(found.counts)
+    counts, labels = found.counts[np.ix_(shown, shown)], [fitted(found.labels[label], 16, 9)[0] for label in shown]
+    shares, fonts = counts / np.maximum(1, found.counts.sum(1)[shown])[:, None], font_families("".join(labels), tell)
+    axes.imshow(shares, cmap="Blues", vmin=0, vmax=1, aspect="auto")
+    for row, column in np.argwhere(counts):
+        color = "white" if shares[row, column] > 0.6 else "black"
+        axes.text(column, row, f"{counts[row, column]:,}", ha="center", va="center", fontsize=8, color=color)
+    axes.set_xticks(range(len(shown)), list(map(plain, labels)), rotation=45, ha="right", fontfamily=fonts)
+    axes.set_yticks(range(len(shown)), list(map(plain, labels)), fontfamily=fonts)
+    axes.set_xlabel("what the model said")
+    axes.set_ylabel("true class")
+    axes.set_title(f"confusion: {found.accuracy:.1%} of {found.counts.sum():,} are right")
+
+
+def _most_confused(counts: np.ndarray) -> np.ndarray:
+    wrong = counts.sum(0) + counts.sum(1) - 2 * np.diag(counts)
+    return np.sort(np.argsort(-wrong, kind="stable")[:_CLASSES])
+
+
+def _mistakes(axes: Any, found: Any, tell: Tell) -> None:
+    lines = [f"{one.guess} {one.probability:.2f}, but it is {one.truth} {one.of_truth:.2f}:  {name}" for name, one in found.worst]
+    _written(axes, "the worst mistakes", lines or ["there are none"], tell)
+
+
+def _written(axes: Any, title: str, lines: list[str], tell: Tell) -> None:
+    axes.set_axis_off()
+    axes.set_title(title)
+    fonts = font_families("".join(lines), tell)
+    for place, line in enumerate(lines):
+        text = plain(line if len(line) <= _LETTERS else f"{line[: _LETTERS - 1]}…")
+        axes.text(0, 1 - (place + 0.5) / len(lines), text, fontsize=8, fontfamily=fonts, va="center", transform=axes.transAxes)
+
+
+def _translations(axes: Any, found: Any, tell: Tell) -> None:
+    right = sum(one.is_right for one in found)
+    axes.set_axis_off()
+    axes.set_title(f"translations: {right:,} of {len(found):,} are right; first those that are wrong, the surest first")
+    shown = sorted(found, key=lambda one: (one.is_right, -one.best.log_prob))[: _ACROSS * _DOWN]
+    for place, one in enumerate(shown):
+        row, column = divmod(place, _ACROSS)
+        inner = axes.inset_axes((column / _ACROSS + 0.03, 1 - (row + 0.95) / _DOWN, 1 / _ACROSS - 0.05, 0.62 / _DOWN))
+        fonts = font_families("".join([*one.pieces, *one.best.words]), tell)
+        if one.best.attention is not None and one.best.words:
+            draw_alignment(inner, one.pieces, one.best, fonts)
+            inner.tick_params(labelsize=7)
+        else:
+            inner.set_axis_off()
+        verdict = "right" if one.is_right else f"wanted {one.target}"
+        inner.set_xlabel(plain(fitted(verdict, 34, 8)[0]), fontsize=8, fontfamily=font_families(verdict, tell))
+
+
+_PANELS = {
+    "neurons": _neurons,
+    "surprise": _surprise,
+    "memory": _memory,
+    "flow": _flow,
+    "confusion": _confusion,
+    "mistakes": _mistakes,
+    "translations": _translations,
+}
+_HEIGHTS = {
+    "neurons": lambda value: 1.2 + 0.28 * len(value),
+    "confusion": lambda value: 2.2 + 0.3 * min(_CLASSES, len(value.labels)),
+    "mistakes": lambda value: 0.8 + 0.22 * len(value.worst),
+    "translations": lambda value: 3.2 * _DOWN,
+}

@@ -80,6 +80,26 @@ def judged(model: Any, examples: Examples) -> Judgments:
     return Judgments(model.labels, truth[truth >= 0], step_shares(model, examples)[truth >= 0])
 
 
+def name_of(model: Any, examples: Examples, example: int, *, context: int = 12) -> str:
+    """Return a step in its context, between brackets, by its place among all steps that have a label."""
+    row, step = _place(examples, example)
+    tokens = tokens_of_rows(model, examples.first(row + 1))[-1]
+    gap = "" if model.vocabulary is not None and model.vocabulary.is_of_characters else " "
+    before, after = tokens[max(0, step - context) : step], tokens[step + 1 : step + 1 + context]
+    return gap.join([*before, f"[{tokens[step]}]", *after]).replace("\n", "\\n")
+
+
+def row_of(examples: Examples, example: int) -> int:
+    """Return which sequence a step belongs to."""
+    return _place(examples, example)[0]
+
+
+def _place(examples: Examples, example: int) -> tuple[int, int]:
+    lengths = (truth_of(examples) >= 0).sum(-1)
+    row = int(np.searchsorted(np.cumsum(lengths), example, side="right"))
+    return row, int(np.flatnonzero(truth_of(examples)[row] >= 0)[example - lengths[:row].sum()])
+
+
 def tokens_of_rows(model: Any, examples: Examples) -> list[list[str]]:
     """Return the tokens of sequences as the tagger reads them; the numbers of the steps for frames."""
     column_of = column(examples, "inputs")

@@ -46,6 +46,12 @@ def judged(model: Any, examples: Examples) -> Judgments:
     return Judgments(model.labels, np.asarray(examples.columns["label"]), _log_probabilities(model, examples))
 
 
+def name_of(model: Any, examples: Examples, example: int) -> str:
+    """Return a text as the classifier reads it."""
+    texts = column(examples, "tokens")
+    return model.vocabulary.decode(texts.sequences[example][: texts.width])
+
+
 def while_reading(model: Any, examples: Examples, rows: list[int], *, most: int = 100) -> list[tuple[list[str], np.ndarray]]:
     """Return, for some texts, the pieces of each and the probability of every class when the text ends after each of them.
 

@@ -2,7 +2,7 @@
 // Labels over texts: the label of every step (taggers), or of the text so far (classifiers), with their probabilities.
 
 // Colors of labels; where there are more labels than colors, the line below the text and the choice of one label say which it is.
-const LABEL_COLORS = ["rgba(0, 114, 178, .38)", "rgba(230, 159, 0, .45)", "rgba(0, 158, 115, .38)", "rgba(204, 121, 167, .45)", "rgba(240, 228, 66, .5)", "rgba(213, 94, 0, .42)", "rgba(86, 180, 233, .45)", "rgba(110, 110, 110, .4)"];
+const LABEL_COLORS = ["rgba(0, 114, 178, .5)", "rgba(230, 159, 0, .45)", "rgba(0, 158, 115, .38)", "rgba(204, 121, 167, .45)", "rgba(240, 228, 66, .35)", "rgba(213, 94, 0, .42)", "rgba(86, 180, 233, .45)", "rgba(110, 110, 110, .4)"];
 
 function labelLegend(labels) {
   return make("ul", { class: "legend" }, ...labels.map((label, i) => {

@@ -38,7 +38,7 @@ def answer(run: Run, body: bytes, given: Any) -> dict[str, Any]:
     """
     from seqnets.decode.translation import translate
 
-    seed = given.get("seed", 0) if isinstance(given, dict) else 0
+    seed = given.get("seed", 0) if isinstance(given, dict) else None
     if not isinstance(seed, int) or not 0 <= seed < 2**63:
         raise UserError("seed must be a whole number of at least 0")
     text = body.decode("utf-8", "replace").strip()
