@@ -49,7 +49,7 @@ def _parser(verb: str, epilog: str) -> Parser:
         parser.add_argument("--images", metavar="FOLDER", help="the pictures to look at [the run's held-out ones]")
     else:
         parser.add_argument("runs", metavar="RUN", help="a run of `seqnets train text`")
-    parser.add_argument("--text", metavar="FILE", help="the text for the findings [the run's held-out text]")
+    parser.add_argument("--text", metavar="FILE", help="texts for the findings [the run's held-out ones]")
     setting, number = parser.value(_precisions()), parser.value(int)
     names = "|".join(get_args(_precisions()))
     parser.add_argument("--weights", type=setting, default="float16", metavar=names, help="weights in the page [float16]")

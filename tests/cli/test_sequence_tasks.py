@@ -29,6 +29,20 @@ def files(tmp_path):
     (tmp_path / "questions.json").write_text(json.dumps(questions))
 
 
+def inspected(seqnets, run, panels, other):
+    """The findings about a run as JSON; they are also on its page, and in a figure of other data."""
+    assert seqnets("show", run, "--html", "page.html").code == 0
+    data = json.loads(Path("page.html").read_text().partition('id="data">')[2].partition("</script>")[0])
+    assert [panel["name"] for panel in data["panels"]] == [*panels, "curves", "model"]
+    found = seqnets("inspect", run, "--json")
+    assert (found.code, found.err) == (0, "")
+    drawn = seqnets("inspect", run, other, "--figure", "found.png")
+    assert (drawn.code, drawn.err) == (0, "")
+    assert Path("found.png").stat().st_size > 5_000
+    assert other in drawn.out
+    return json.loads(found.out)
+
+
 def test_texts_are_classified(seqnets, files):
     trained = seqnets("train", "text-classifier", "reviews.csv", *TINY)
     assert trained.code == 0, trained.err
@@ -46,6 +60,13 @@ def test_texts_are_classified(seqnets, files):
     assert tomllib.loads(Path("runs/reviews-classifier/config.toml").read_text())["texts"] == [
         str(Path("reviews.csv").absolute())
     ]
+    Path("others.csv").write_text("text,label\ngood,yes\nbad,maybe\n")
+    found = inspected(seqnets, "runs/reviews-classifier", ["classes", "confusion"], "others.csv")
+    assert (found["text"], found["confusion"]["examples"]) == ("the validation split", 2)
+    metrics = Path("runs/reviews-classifier/metrics.jsonl").read_text().splitlines()
+    assert found["confusion"]["accuracy"] == json.loads(metrics[-1])["validation_accuracy"]
+    Path("reviews.csv").write_text(Path("reviews.csv").read_text().replace("good", "fine"))
+    assert "have changed since" in seqnets("inspect", "runs/reviews-classifier").err
 
 
 def test_tokens_are_labeled(seqnets, files):
@@ -57,12 +78,14 @@ def test_tokens_are_labeled(seqnets, files):
     assert [json.loads(entry)["tokens"] for entry in entries] == [[], ["Mr"], [], []]
     entry = json.loads(seqnets("predict", "runs/names-tagger", "--text", "Mr Smith3", "--json").out)
     assert len(entry["labels"]) == len(entry["probabilities"]) == 2
+    assert inspected(seqnets, "runs/names-tagger", ["labels", "confusion"], "names.tsv")["confusion"]["examples"] == 2
 
 
 def test_frames_are_labeled(seqnets, files):
     assert seqnets("train", "tagger", "frames.npz", *TINY).code == 0
     found = seqnets("predict", "runs/frames-tagger", "frames.npz")
     assert [len(line.split()) for line in found.out.splitlines()] == [5] * 9
+    assert inspected(seqnets, "runs/frames-tagger", ["labels", "confusion"], "frames.npz")["confusion"]["examples"] == 5
     assert "numeric frames, not texts" in seqnets("predict", "runs/frames-tagger", "--text", "hello").err
     both = seqnets("train", "tagger", "frames.npz", "names.tsv")
     assert (both.code, "give it alone" in both.err) == (2, True)
@@ -75,6 +98,10 @@ def test_texts_are_translated(seqnets, files):
     assert entry["source"] == "3 cats"
     scores = [one["log_prob"] for one in entry["translations"]]
     assert len(scores) == 2
+    Path("others.tsv").write_text("cats 3\tKatzen\n" + "x" * 99 + "\ty\n")
+    (pair,) = inspected(seqnets, "runs/pairs-translator", ["translations"], "others.tsv")["translations"]
+    assert pair["target"].endswith(" Katzen")
+    assert np.shape(pair["beam of 5"][0]["attention"])[-1] == len(pair["source"])
     pytest.importorskip("matplotlib")
     refused = seqnets(*words, "--figure", "a.doc")
     assert (refused.code, refused.out, "cannot draw a 'doc'" in refused.err) == (2, "", True)

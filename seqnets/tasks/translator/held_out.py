@@ -1,6 +1,6 @@
 """Pairs that a translator did not learn from, and its translations of them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -64,7 +64,7 @@ class Translated:
     source: str
     pieces: list[str]
     target: str
-    found: dict[str, Sequence[Caption]]
+    found: Mapping[str, Sequence[Caption]]
 
     @cached_property
     def best(self) -> Caption:
