@@ -82,7 +82,7 @@ def while_reading(model: Any, examples: Examples, rows: list[int], *, most: int 
 
 
 def _ends(length: int, most: int) -> np.ndarray:
-    """Return where the beginnings of a text end: after the first piece, and at most so many."""
+    """Return where the beginnings of a text end: the first piece is one, and `most` are returned at most."""
     return np.unique(np.linspace(1, max(1, length), min(max(1, length), most)).round().astype(int))
 
 
