@@ -61,3 +61,28 @@ def open_page(tmp_path_factory):
 
     yield opened
     driver.quit()
+
+
+@pytest.fixture(scope="session")
+def translation():
+    """A translator with random weights, and pairs for it."""
+    from seqnets.data.examples.config import SequenceConfig
+    from seqnets.data.examples.pairs import pair_examples
+    from seqnets.models.sequence.config import TranslatorConfig
+    from seqnets.models.sequence.translator import Translator
+
+    plain = HOSTILE.replace("\ud800", "")
+    pairs = [(f"{word} {n} {plain}"[:18], f"{n}{plain}"[:12]) for n in range(6) for word in ("good", "bad")]
+    config = SequenceConfig(vocabulary="chars", validation_fraction=0.5, max_length=80)
+    (source, target), splits, _ = pair_examples(pairs, config)
+    shape = TranslatorConfig(hidden_features=4, embedding_features=4, cell="gru", bidirectional=True, attention_features=4)
+    model = Translator(source, target, shape, rngs=nnx.Rngs(0))
+    described = {"task": "translator", "model": model.describe(), "train": {}, "data": {}}
+    return Run(model, described, model.vocabulary, None, []), splits["validation"]
+
+
+@pytest.fixture(scope="session")
+def translator_page(translation):
+    from seqnets.web import document
+
+    return document(*translation, source=HOSTILE.replace("\ud800", ""))

@@ -29,7 +29,7 @@ panels.confusion = (data, page, section) => {
   const heads = labels.map(label => make("th", { scope: "col" }, make("span", {}, visibleText(label))));
   const some = data.classes > labels.length ? ` The matrix has the ${labels.length} of ${data.classes.toLocaleString("en")} classes with the most mistakes.` : "";
   section.append(
-    make("p", {}, `${data.examples.toLocaleString("en")} examples of ${data.source}: ${percent(data.accuracy)} right.${some} A row is a true class, a column what the model said; blue is right, orange wrong.`),
+    make("p", {}, `${data.examples.toLocaleString("en")} ${data.what} of ${data.source}: ${percent(data.accuracy)} right.${some} A row is a true class, a column what the model said; blue is right, orange wrong.`),
     make("div", { class: "scroll" }, make("table", { class: "confusion", "aria-label": "true classes in rows, guesses in columns" }, make("thead", {}, make("tr", {}, make("td", {}), ...heads)), grid)), status);
   if (data.confused.length) section.append(table(["True class", "Taken for", "Times"], data.confused.map(([truth, guess, times]) => [visibleText(truth), visibleText(guess), times.toLocaleString("en")]), "The most frequent mistakes"));
 };

@@ -13,6 +13,8 @@ SHOWN = 24  # classes in the matrix
 JUDGES = {"tagger": "tagger.held_out", "text-classifier": "text_classifier.held_out"}
 """The module below seqnets.tasks whose function `judged(model, material)` returns the `Judgments` of a task's material."""
 
+WHAT = {"tagger": "steps", "text-classifier": "texts"}
+
 
 def judged(subject: Subject) -> Judgments:
     """Return what the model said of the material."""
@@ -22,7 +24,10 @@ def judged(subject: Subject) -> Judgments:
 
 def confusion(subject: Subject) -> dict[str, Any] | None:
     """Return how often each class was taken for each; of many classes, those with the most mistakes."""
-    return None if subject.material is None else {**confusion_of(judged(subject)), "source": subject.source}
+    if subject.material is None:
+        return None
+    what = WHAT.get(task_of(subject.run), "examples")
+    return {**confusion_of(judged(subject)), "what": what, "source": subject.source}
 
 
 def confusion_of(found: Judgments) -> dict[str, Any]:
