@@ -1,6 +1,6 @@
 """Taps: the outputs of any layers of any network, by name or by path."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from functools import partial
 from typing import Any
@@ -53,9 +53,16 @@ class Taps:
         outputs = _compiled(self._structure, self.layers, self.state, x)
         return {layer: outputs[layer] for layer in self.layers}  # JAX sorts the keys of a compiled function's result
 
-    def compute(self, state: Any, x: Any) -> dict[str, jax.Array]:
-        """Return the same as a call, with `taps.state` as an argument and without compiling."""
-        return tapped(self._structure, self.layers, state, x)
+    def compute(self, state: Any, x: Any, added: Mapping[str, Any] | None = None) -> dict[str, jax.Array]:
+        """Return the same as a call, with `taps.state` as an argument and without compiling.
+
+        Args:
+            state: `taps.state`.
+            x: [B, H, W, C].
+            added: by layer, an array that is added to its output where the network goes on. The gradient by a 0 that is
+                added is the gradient by the layer's output.
+        """
+        return tapped(self._structure, self.layers, state, x, added)
 
 
 def layer_names(model: nnx.Module) -> tuple[str, ...]:
@@ -90,7 +97,9 @@ def known_layers(model: nnx.Module, layers: str | Sequence[str]) -> tuple[str, .
     return layers
 
 
-def tapped(structure: Any, layers: Sequence[str], state: Any, x: Any) -> dict[str, jax.Array]:
+def tapped(
+    structure: Any, layers: Sequence[str], state: Any, x: Any, added: Mapping[str, Any] | None = None
+) -> dict[str, jax.Array]:
     """Run a network, given as the two parts of `nnx.split`, and return the outputs of layers by name.
 
     Raises:
@@ -99,7 +108,7 @@ def tapped(structure: Any, layers: Sequence[str], state: Any, x: Any) -> dict[st
     model = nnx.merge(structure, state)
     whole = model.feature_names[-1:] if isinstance(model, ConvNet) else ()  # logits are widened after the last stage
     heard: dict[str, jax.Array] = {}
-    _listen(model, set(layers) - set(whole), heard, stop=not set(whole) & set(layers))
+    _listen(model, set(layers) - set(whole), heard, added or {}, stop=not set(whole) & set(layers))
     try:
         output = model(x)
     except _HeardAll:
@@ -117,8 +126,11 @@ class _HeardAll(Exception):
     pass
 
 
-def _listen(model: nnx.Module, wanted: set[str], heard: dict[str, jax.Array], *, stop: bool) -> None:
+def _listen(
+    model: nnx.Module, wanted: set[str], heard: dict[str, jax.Array], added: Mapping[str, Any], *, stop: bool
+) -> None:
     def hear(path: str, output: Any) -> Any:
+        output = output + added[path] if path in added else output
         if isinstance(output, jax.Array):
             heard.setdefault(path, output)
         if stop and heard.keys() >= wanted:

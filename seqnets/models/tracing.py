@@ -12,13 +12,17 @@ from jax.extend.core import ClosedJaxpr, Jaxpr, Literal
 
 
 class Sight(NamedTuple):
-    """The receptive field of a pixel of an array: its size in the image, and the distance from one pixel to the next."""
+    """The receptive field of a pixel of an array: its size, the distance from one pixel to the next, and where the first begins.
+
+    All are in pixels of the image, rows and columns; padding makes the first field begin before the image.
+    """
 
     field: tuple[float, float] = (1, 1)
     jump: tuple[float, float] = (1, 1)
+    start: tuple[float, float] = (0, 0)
 
 
-WHOLE = Sight((math.inf, math.inf), (0, 0))
+WHOLE = Sight((math.inf, math.inf), (0, 0), (-math.inf, -math.inf))
 
 
 @dataclass
@@ -71,6 +75,18 @@ def measure(jaxpr: Jaxpr, images: Sequence[Any], layers: list[Layer]) -> None:
     by_name = {f"{layer.name}@{index}": layer for index, layer in enumerate(layers)}
     sights = dict.fromkeys(images, Sight())
     _walk(jaxpr, sights, None, by_name)
+
+
+def sights_of(jaxpr: Jaxpr, images: Sequence[Any]) -> list[Sight]:
+    """Return the receptive field of every output of a program.
+
+    Args:
+        jaxpr: the program.
+        images: its input variables that are images [B, H, W, C].
+    """
+    sights = dict.fromkeys(images, Sight())
+    _walk(jaxpr, sights, None, {})
+    return [sights.get(var, WHOLE) for var in jaxpr.outvars]
 
 
 def kept_for_backward(jaxpr: Jaxpr) -> int:
@@ -156,12 +172,16 @@ def _look(eqn: Any, var: Any, sight: Sight) -> Sight:
     if name == "conv_general_dilated":
         numbers = params["dimension_numbers"]
         taps = [eqn.invars[1].aval.shape[axis] for axis in numbers.rhs_spec[2:]]
-        return _window(sight, taps, params["window_strides"], params["rhs_dilation"], params["lhs_dilation"])
+        before = [pads[0] for pads in params["padding"]]
+        return _window(sight, taps, params["window_strides"], params["rhs_dilation"], before, params["lhs_dilation"])
     if name.startswith("reduce_window"):
         options = (params["window_dimensions"], params["window_strides"], params["window_dilation"])
-        return _window(sight, *(option[1:3] for option in options))
-    if name == "slice" and params["strides"] and var.aval.ndim == 4:
-        return sight._replace(jump=tuple(j * s for j, s in zip(sight.jump, params["strides"][1:3])))
+        return _window(sight, *(option[1:3] for option in options), [pads[0] for pads in params["padding"][1:3]])
+    if name == "slice" and var.aval.ndim == 4:
+        sight = _moved(sight, params["start_indices"][1:3])
+        return sight._replace(jump=tuple(j * s for j, s in zip(sight.jump, (params["strides"] or (1,) * 4)[1:3])))
+    if name == "pad" and var.aval.ndim == 4:
+        return _moved(sight, [-low for low, _, _ in params["padding_config"][1:3]])
     return WHOLE if _mixes_pixels(eqn, var) else sight
 
 
@@ -173,17 +193,31 @@ def _mixes_pixels(eqn: Any, var: Any) -> bool:
 
 
 def _window(
-    sight: Sight, taps: Sequence[int], stride: Sequence[int], dilation: Sequence[int], spread: Sequence[int] = (1, 1)
+    sight: Sight,
+    taps: Sequence[int],
+    stride: Sequence[int],
+    dilation: Sequence[int],
+    before: Sequence[int],
+    spread: Sequence[int] = (1, 1),
 ) -> Sight:
     jump = [j / s for j, s in zip(sight.jump, spread)]
     field = [f + d * (k - 1) * j for f, k, d, j in zip(sight.field, taps, dilation, jump)]
-    return Sight((field[0], field[1]), (jump[0] * stride[0], jump[1] * stride[1]))
+    start = [first - pad * j for first, pad, j in zip(sight.start, before, jump)]
+    return Sight((field[0], field[1]), (jump[0] * stride[0], jump[1] * stride[1]), (start[0], start[1]))
+
+
+def _moved(sight: Sight, pixels: Sequence[int]) -> Sight:
+    rows, columns = (first + j * count for first, j, count in zip(sight.start, sight.jump, pixels))
+    return sight._replace(start=(rows, columns))
 
 
 def _join(sights: Sequence[Sight]) -> Sight:
-    fields, jumps = zip(*sights)
-    rows, columns = zip(*fields)
-    return Sight((max(rows), max(columns)), max(jumps))
+    fields, jumps, starts = zip(*sights)
+    if any(math.isinf(field[0]) for field in fields):
+        return WHOLE._replace(jump=max(jumps))
+    start = [min(first) for first in zip(*starts)]
+    ends = [max(ends) for ends in zip(*[[first + size for first, size in zip(*pair)] for pair in zip(starts, fields)])]
+    return Sight((ends[0] - start[0], ends[1] - start[1]), max(jumps), (start[0], start[1]))
 
 
 def _multiply_adds(eqn: Any) -> int:
