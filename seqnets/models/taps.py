@@ -46,11 +46,11 @@ class Taps:
 
     def __init__(self, model: nnx.Module, layers: str | Sequence[str]):
         self.layers = known_layers(model, layers)
-        self._structure, self.state = nnx.split(model)
+        self.structure, self.state = nnx.split(model)
 
     def __call__(self, x: Any) -> dict[str, jax.Array]:
         """Return the outputs of the chosen layers, by name, for network input x [B, H, W, C]."""
-        outputs = _compiled(self._structure, self.layers, self.state, x)
+        outputs = _compiled(self.structure, self.layers, self.state, x)
         return {layer: outputs[layer] for layer in self.layers}  # JAX sorts the keys of a compiled function's result
 
     def compute(self, state: Any, x: Any, added: Mapping[str, Any] | None = None) -> dict[str, jax.Array]:
@@ -62,7 +62,7 @@ class Taps:
             added: by layer, an array that is added to its output where the network goes on. The gradient by a 0 that is
                 added is the gradient by the layer's output.
         """
-        return tapped(self._structure, self.layers, state, x, added)
+        return tapped(self.structure, self.layers, state, x, added)
 
 
 def layer_names(model: nnx.Module) -> tuple[str, ...]:
