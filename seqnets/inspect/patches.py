@@ -53,7 +53,7 @@ def receptive_field(model: ConvNet, layer: str, height: int, width: int) -> Sigh
     Example:
         >>> from seqnets.models import abstract_model
         >>> receptive_field(abstract_model("resnet50"), "stem", 224, 224)
-        Sight(field=(11, 11), jump=(4, 4), start=(-5, -5))
+        Sight(field=(11.0, 11.0), jump=(4.0, 4.0), start=(-5.0, -5.0))
     """
     taps = Taps(model, layer)
     image = jax.ShapeDtypeStruct((1, height, width, model.in_channels), np.float32)
