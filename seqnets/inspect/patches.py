@@ -133,9 +133,7 @@ def box_of(sight: Sight, place: Sequence[int], height: int, width: int) -> Box:
     return top, left, bottom, right
 
 
-def _patch(
-    rule: Preprocessing, sight: Callable[..., Sight], value: float, number: int, place: Any, pixels: np.ndarray
-) -> Patch:
+def _patch(rule: Preprocessing, sight: Callable[..., Sight], value: float, number: int, place: Any, pixels: np.ndarray) -> Patch:
     height, width = pixels.shape[:2]
     at = (int(place[0]), int(place[1]))
     top, left, bottom, right = box = box_of(sight(height, width), at, height, width)

@@ -1,4 +1,4 @@
-"""Metrics of captions, classification, detection, segmentation and pose. NumPy only."""
+"""Metrics of captions, classification, detection, segmentation and pose, and of embeddings. NumPy only, but for t-SNE."""
 
 from typing import TYPE_CHECKING
 
@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from seqnets.metrics.classification import macro_f1 as macro_f1
     from seqnets.metrics.detections import Detections as Detections
     from seqnets.metrics.detections import Truths as Truths
+    from seqnets.metrics.embedding import joint_probabilities as joint_probabilities
+    from seqnets.metrics.embedding import principal_components as principal_components
+    from seqnets.metrics.embedding import trustworthiness as trustworthiness
+    from seqnets.metrics.embedding import tsne as tsne
     from seqnets.metrics.pose import right_joints as right_joints
     from seqnets.metrics.pose import right_limbs as right_limbs
     from seqnets.metrics.references import Comparison as Comparison
@@ -37,6 +41,7 @@ if not TYPE_CHECKING:  # a checker that sees `__getattr__` takes every name for 
         {
             "average_precision": ["coco_curves", "coco_figures", "voc_average_precision"],
             "detections": ["Detections", "Truths"],
+            "embedding": ["joint_probabilities", "principal_components", "trustworthiness", "tsne"],
             "pose": ["right_joints", "right_limbs"],
             "segmentation": ["class_overlaps", "mean_overlap"],
             "bleu_score": ["bleu"],

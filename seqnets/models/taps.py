@@ -126,9 +126,7 @@ class _HeardAll(Exception):
     pass
 
 
-def _listen(
-    model: nnx.Module, wanted: set[str], heard: dict[str, jax.Array], added: Mapping[str, Any], *, stop: bool
-) -> None:
+def _listen(model: nnx.Module, wanted: set[str], heard: dict[str, jax.Array], added: Mapping[str, Any], *, stop: bool) -> None:
     def hear(path: str, output: Any) -> Any:
         output = output + added[path] if path in added else output
         if isinstance(output, jax.Array):

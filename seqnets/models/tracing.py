@@ -176,7 +176,8 @@ def _look(eqn: Any, var: Any, sight: Sight) -> Sight:
         return _window(sight, taps, params["window_strides"], params["rhs_dilation"], before, params["lhs_dilation"])
     if name.startswith("reduce_window"):
         options = (params["window_dimensions"], params["window_strides"], params["window_dilation"])
-        return _window(sight, *(option[1:3] for option in options), [pads[0] for pads in params["padding"][1:3]])
+        taps, stride, dilation = (option[1:3] for option in options)
+        return _window(sight, taps, stride, dilation, [pads[0] for pads in params["padding"][1:3]])
     if name == "slice" and var.aval.ndim == 4:
         sight = _moved(sight, params["start_indices"][1:3])
         return sight._replace(jump=tuple(j * s for j, s in zip(sight.jump, (params["strides"] or (1,) * 4)[1:3])))

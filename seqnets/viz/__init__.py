@@ -8,6 +8,11 @@ if TYPE_CHECKING:
     from seqnets.viz.alignment import alignment_figure as alignment_figure
     from seqnets.viz.attention import attention_figure as attention_figure
     from seqnets.viz.findings import findings_figure as findings_figure
+    from seqnets.viz.sheets import filter_sheet as filter_sheet
+    from seqnets.viz.sheets import map_sheet as map_sheet
+    from seqnets.viz.sheets import overlay as overlay
+    from seqnets.viz.sheets import thumbnail_map as thumbnail_map
+    from seqnets.viz.sheets import tile as tile
 
 if not TYPE_CHECKING:  # a checker that sees `__getattr__` takes every name for one that exists
     __getattr__, __dir__, __all__ = on_demand(
@@ -16,5 +21,6 @@ if not TYPE_CHECKING:  # a checker that sees `__getattr__` takes every name for 
             "alignment": ["alignment_figure"],
             "findings": ["findings_figure"],
             "attention": ["attention_figure"],
+            "sheets": ["filter_sheet", "map_sheet", "overlay", "thumbnail_map", "tile"],
         },
     )

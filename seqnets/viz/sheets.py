@@ -116,8 +116,10 @@ def overlay(picture: np.ndarray, values: Any) -> np.ndarray:
         >>> overlay(np.full((1, 2, 3), 100, np.uint8), np.array([[0.0, 1.0]])).tolist()
         [[[100, 100, 100], [230, 159, 0]]]
     """
-    large = Image.fromarray(np.asarray(values, np.float32)).resize(picture.shape[1::-1], Image.Resampling.BILINEAR)
-    share = np.asarray(large, np.float64) / max(float(np.abs(large).max()), 1e-12)
+    height, width = picture.shape[:2]
+    small = Image.fromarray(np.asarray(values, np.float32))
+    large = np.asarray(small.resize((width, height), Image.Resampling.BILINEAR), np.float64)
+    share = large / max(float(np.abs(large).max()), 1e-12)
     ground = np.repeat(picture.astype(np.float64).mean(-1, keepdims=True), 3, axis=-1)
     color = np.where(share[..., None] >= 0, (230.0, 159.0, 0.0), (0.0, 114.0, 178.0))
     strength = np.abs(share)[..., None]

@@ -11,7 +11,7 @@ import numpy as np
 from seqnets import settings
 from seqnets.data.images.preprocessing import Picture, Preprocessing
 from seqnets.errors import UserError
-from seqnets.inspect.targets import Seen, Target, see
+from seqnets.inspect.targets import Target, see
 from seqnets.models.cnn.network import ConvNet
 from seqnets.models.rewiring import RULES, rewired
 from seqnets.models.taps import Taps, tapped

@@ -42,7 +42,9 @@ def filters(model: ConvNet, layer: str | None = None) -> tuple[str, np.ndarray]:
         (layer,) = known_layers(model, layer)
         path = next((path for path in _in_order(model, convolutions) if f"{path}.".startswith(f"{layer}.")), None)
     if path is None:
-        raise UserError(f"layer {layer!r} holds no convolution; choose one that does" if layer else "the network has no convolution")
+        raise UserError(
+            f"layer {layer!r} holds no convolution; choose one that does" if layer else "the network has no convolution"
+        )
     kernel = np.asarray(convolutions[path].kernel[...], np.float32)
     bgr = path == first and model.preprocessing is not None and model.preprocessing.channels == "bgr"
     return path, kernel[:, :, ::-1] if bgr else kernel
