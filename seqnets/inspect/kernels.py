@@ -21,7 +21,7 @@ def filters(model: ConvNet, layer: str | None = None) -> tuple[str, np.ndarray]:
 
     Args:
         model: the network.
-        layer: the convolution, or a layer around it, whose first convolution is taken; the first of the network when None.
+        layer: the convolution, or a layer around it, whose first one by name is taken; the first of the network when None.
 
     Returns:
         The path, and [kernel height, kernel width, in, out] of float32.

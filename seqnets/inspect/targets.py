@@ -77,8 +77,9 @@ def stacked_pixels(rule: Preprocessing, pictures: Sequence[Picture]) -> np.ndarr
     arrays = [rule.pixels(picture) for picture in pictures]
     if not arrays:
         raise UserError("there is no picture to look at; give one or more")
-    if other := next((array for array in arrays if array.shape != arrays[0].shape), None):
-        sizes = " and ".join(" x ".join(map(str, array.shape[:2])) for array in (arrays[0], other))
+    found = list(dict.fromkeys(array.shape[:2] for array in arrays))
+    if len(found) > 1:
+        sizes = " and ".join(" x ".join(map(str, shape)) for shape in found[:2])
         raise ImageError(f"the pictures have different sizes ({sizes}) and the network does not crop them; give them one by one")
     return np.stack(arrays)
 
