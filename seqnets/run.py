@@ -360,6 +360,8 @@ TASKS = {  # the task that trains a model of a kind
     "Captioner": "captioner",
     "CharLM": "text",
     "Classifier": "classifier",
+    "Localizer": "localizer",
+    "Segmenter": "segmenter",
     "Tagger": "tagger",
     "TextClassifier": "text-classifier",
     "Translator": "translator",

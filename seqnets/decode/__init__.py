@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from seqnets.decode.classification import Guess as Guess
     from seqnets.decode.classification import classify as classify
     from seqnets.decode.extraction import extract_features as extract_features
+    from seqnets.decode.localization import Place as Place
+    from seqnets.decode.localization import locate as locate
+    from seqnets.decode.segmentation import Segments as Segments
+    from seqnets.decode.segmentation import segment as segment
     from seqnets.decode.step_labels import label_sequences as label_sequences
     from seqnets.decode.text.beam import Continuation as Continuation
     from seqnets.decode.text.beam import beam_search as beam_search
@@ -44,6 +48,8 @@ if not TYPE_CHECKING:  # a checker that sees `__getattr__` takes every name for 
             "captions.images": ["caption", "caption_images"],
             "classification": ["Guess", "classify"],
             "extraction": ["extract_features"],
+            "localization": ["Place", "locate"],
+            "segmentation": ["Segments", "segment"],
             "step_labels": ["label_sequences"],
             "text.beam": ["Continuation", "beam_search"],
             "text.dynamic": ["DynamicConfig", "dynamic_score"],

@@ -11,6 +11,10 @@ if TYPE_CHECKING:
     from seqnets.models.char_lm import CharLMConfig as CharLMConfig
     from seqnets.models.classifier import ClassifierConfig as ClassifierConfig
     from seqnets.models.classifier import make_classifier as make_classifier
+    from seqnets.models.dense.localizer import Localizer as Localizer
+    from seqnets.models.dense.localizer import LocalizerConfig as LocalizerConfig
+    from seqnets.models.dense.segmenter import Segmenter as Segmenter
+    from seqnets.models.dense.segmenter import SegmenterConfig as SegmenterConfig
     from seqnets.models.growth import grown as grown
     from seqnets.models.pattern import pattern_network as pattern_network
     from seqnets.models.registry import abstract_model as abstract_model
@@ -35,6 +39,8 @@ KINDS = {
     "Captioner": "captioner",
     "CharLM": "char_lm",
     "Classifier": "classifier",
+    "Localizer": "dense.localizer",
+    "Segmenter": "dense.segmenter",
     "Tagger": "sequence.tagger",
     "TextClassifier": "sequence.text_classifier",
     "Translator": "sequence.translator",
@@ -48,6 +54,8 @@ if not TYPE_CHECKING:  # a checker that sees `__getattr__` takes every name for 
             "captioner": ["Captioner", "CaptionerConfig"],
             "char_lm": ["CharLM", "CharLMConfig"],
             "classifier": ["ClassifierConfig", "make_classifier"],
+            "dense.localizer": ["Localizer", "LocalizerConfig"],
+            "dense.segmenter": ["Segmenter", "SegmenterConfig"],
             "growth": ["grown"],
             "pattern": ["pattern_network"],
             "registry": ["abstract_model", "create_model", "model_names"],

@@ -50,3 +50,30 @@ def gate_blocks(initializer: Initializer, hidden_features: int) -> Initializer:
         return jnp.moveaxis(stacked, -3, -2).reshape(shape)
 
     return initialize
+
+
+def bilinear_kernel(key: Array, shape, dtype=jnp.float32, out_sharding=None) -> Array:
+    """Return the kernel with which a transposed convolution, one group a feature, enlarges bilinearly.
+
+    Args:
+        key: not used.
+        shape: (KH, KW, 1, features); a side of 2 S - S mod 2 with the stride S.
+        dtype: of the kernel.
+        out_sharding: not used.
+
+    Example:
+        >>> bilinear_kernel(None, (4, 1, 1, 1))[:, 0, 0, 0].tolist()
+        [0.25, 0.75, 0.75, 0.25]
+
+    References:
+        Long, Shelhamer and Darrell, "Fully convolutional networks for semantic segmentation", 2015.
+    """
+    del key, out_sharding
+    rows, columns = (_hat(side) for side in shape[:2])
+    return jnp.broadcast_to((rows[:, None] * columns[None, :])[:, :, None, None], shape).astype(dtype)
+
+
+def _hat(side: int) -> Array:
+    factor = (side + 1) // 2
+    center = factor - 1 if side % 2 else factor - 0.5
+    return 1 - jnp.abs(jnp.arange(side) - center) / factor

@@ -41,6 +41,26 @@ def convolve(x: jax.Array, kernel: jax.Array, stride: Two, padding: Sides, dilat
     return _of(stride, padding, dilation)(x, kernel)
 
 
+def stamp(x: jax.Array, kernel: jax.Array, stride: Two, cut: Sides, dilation: Two) -> jax.Array:
+    """Stamp a dense kernel, weighted by each pixel, into a larger image: the transpose of `convolve` as a linear map.
+
+    Args:
+        x: [B, h, w, in_features].
+        kernel: [KH, KW, in_features, out_features], in the dtype of `x`.
+        stride: output pixels from one stamp to the next.
+        cut: rows and columns cut off the output before and after; negative ones are added.
+        dilation: pixels between two taps.
+
+    Returns:
+        [B, H, W, out_features].
+
+    Example:
+        >>> stamp(jnp.ones((1, 1, 2, 1)), jnp.ones((1, 3, 1, 1)), (1, 2), ((0, 0), (0, 0)), (1, 1))[0, 0, :, 0].tolist()
+        [1.0, 1.0, 2.0, 1.0, 1.0]
+    """
+    return _stamp_of(stride, cut, dilation)(x, kernel)
+
+
 @cache  # JAX remembers what it traced by the identity of functions
 def _of(stride: Two, padding: Sides, dilation: Two) -> Callable[[jax.Array, jax.Array], jax.Array]:
     definition = partial(_convolution, window_strides=stride, padding=padding, rhs_dilation=dilation)
@@ -68,6 +88,32 @@ def _backward(stride: Two, padding: Sides, dilation: Two, arguments: tuple[jax.A
         rhs_dilation=stride,
     )
     return d_x, d_kernel.transpose(1, 2, 0, 3)
+
+
+@cache
+def _stamp_of(stride: Two, cut: Sides, dilation: Two) -> Callable[[jax.Array, jax.Array], jax.Array]:
+    def definition(x: jax.Array, kernel: jax.Array) -> jax.Array:
+        reach = [d * (k - 1) for d, k in zip(dilation, kernel.shape[:2])]
+        sides = [(r - low, r - high) for r, (low, high) in zip(reach, cut)]
+        turned = jnp.flip(kernel, (0, 1))
+        return _convolution(x, turned, window_strides=(1, 1), padding=sides, lhs_dilation=stride, rhs_dilation=dilation)
+
+    backward = partial(_stamp_backward, stride, cut, dilation)
+    return differentiable(definition, lambda x, kernel: (definition(x, kernel), None), backward, reads_results=False)
+
+
+def _stamp_backward(stride: Two, cut: Sides, dilation: Two, arguments: tuple[jax.Array, jax.Array], _results, _kept, d_y):
+    x, kernel = arguments
+    spans = [d * (k - 1) + 1 for d, k in zip(dilation, kernel.shape[:2])]
+    reach = [s * (size - 1) + 1 for s, size in zip(stride, x.shape[1:3])]
+    # the padding that gives the gradients the sizes of image and kernel
+    after_x = [r + span - 1 - size - low for r, span, size, (low, _) in zip(reach, spans, d_y.shape[1:3], cut)]
+    sides = [(low, high) for (low, _), high in zip(cut, after_x)]
+    d_x = _convolution(d_y, kernel.swapaxes(2, 3), window_strides=stride, padding=sides, rhs_dilation=dilation)
+    d_kernel = _convolution(
+        d_y.transpose(3, 1, 2, 0), x.transpose(1, 2, 0, 3), window_strides=dilation, padding=sides, rhs_dilation=stride
+    )
+    return d_x, d_kernel.transpose(1, 2, 3, 0)
 
 
 def _convolution(x: jax.Array, kernel: jax.Array, **options) -> jax.Array:

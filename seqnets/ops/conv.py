@@ -5,7 +5,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from seqnets.errors import UserError
-from seqnets.ops.canonical_conv import LAYOUT, convolve
+from seqnets.ops.canonical_conv import LAYOUT, convolve, stamp
 from seqnets.ops.columns import im2col
 from seqnets.ops.geometry import Padding, Pair, check_positive, output_size, pair, resolve_padding
 
@@ -107,6 +107,9 @@ def conv_transpose2d(
     reach = [d * (k - 1) for d, k in zip(dilation, kernel.shape[:2])]
     for size, s, r, p, e in zip(x.shape[1:3], stride, reach, padding, extra):
         _check_transposed(size, s, r, p, e)
+    if groups == 1:
+        cut = [(p, p - e) for p, e in zip(padding, extra)]
+        return add_bias(stamp(x, kernel.astype(x.dtype), stride, (cut[0], cut[1]), dilation), bias)
     y = lax.conv_general_dilated(
         x,
         jnp.flip(kernel, (0, 1)).astype(x.dtype),

@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     from seqnets.tasks.captioner.learning import CaptionLearning as CaptionLearning
     from seqnets.tasks.captioner.task import CaptionerTask as CaptionerTask
     from seqnets.tasks.classifier.task import ClassifierTask as ClassifierTask
+    from seqnets.tasks.localizer.task import LocalizerTask as LocalizerTask
     from seqnets.tasks.recipe import Recipe
+    from seqnets.tasks.segmenter.task import SegmenterTask as SegmenterTask
     from seqnets.tasks.tagger.task import TaggerTask as TaggerTask
     from seqnets.tasks.text.task import CharLMTask as CharLMTask
     from seqnets.tasks.text_classifier.task import TextClassifierTask as TextClassifierTask
@@ -55,6 +57,8 @@ TASKS = {
         "sentences for images, with attention; without images, for drawings",
         "caption {run} IMAGES",
     ),
+    "segmenter": TaskEntry("segmenter", "SegmenterTask", "the class of every pixel", "segment {run} IMAGES"),
+    "localizer": TaskEntry("localizer", "LocalizerTask", "a thing and its box, or a person's joints", "locate {run} IMAGES"),
     "translator": TaskEntry("translator", "TranslatorTask", "a text from a text, with attention", "predict {run} --text TEXT"),
     "vqa": TaskEntry("vqa", "VQATask", "answers to questions about pictures", "answer {run} IMAGE QUESTION"),
 }

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from jax import lax
 
-from seqnets.ops.canonical_conv import LAYOUT, convolve
+from seqnets.ops.canonical_conv import LAYOUT, convolve, stamp
 
 CASES = [
     (size, window, stride, padding, dilation)
@@ -28,6 +28,28 @@ def test_value_and_gradients_are_those_of_jax(size, window, stride, padding, dil
 
     expected, pull_theirs = jax.vjp(theirs, x, kernel)
     found, pull = jax.vjp(lambda x, kernel: convolve(x, kernel, stride, padding, dilation), x, kernel)
+    np.testing.assert_array_equal(found, expected)
+    d_y = jnp.asarray(draw(expected.shape), jnp.float32)
+    for ours, right in zip(pull(d_y), pull_theirs(d_y)):
+        np.testing.assert_allclose(ours, right, rtol=1e-5, atol=1e-4)
+
+
+@pytest.mark.parametrize(("window", "stride", "cut", "dilation"), [
+    ((4, 3), (2, 1), ((1, 1), (0, 2)), (1, 1)),
+    ((3, 3), (2, 3), ((1, 0), (0, -1)), (1, 2)),
+    ((1, 2), (1, 1), ((0, 0), (0, 0)), (2, 1)),
+])  # fmt: skip
+def test_stamps_and_their_gradients_are_those_of_jax(window, stride, cut, dilation):
+    draw = np.random.default_rng(0).standard_normal
+    x, kernel = (jnp.asarray(draw(shape), jnp.float32) for shape in ((2, 4, 5, 3), (*window, 3, 2)))
+
+    def theirs(x, kernel):
+        sides = [(d * (k - 1) - low, d * (k - 1) - high) for d, k, (low, high) in zip(dilation, window, cut)]
+        options = {"lhs_dilation": stride, "rhs_dilation": dilation, "dimension_numbers": LAYOUT}
+        return lax.conv_general_dilated(x, jnp.flip(kernel, (0, 1)), (1, 1), sides, **options)
+
+    expected, pull_theirs = jax.vjp(theirs, x, kernel)
+    found, pull = jax.vjp(lambda x, kernel: stamp(x, kernel, stride, cut, dilation), x, kernel)
     np.testing.assert_array_equal(found, expected)
     d_y = jnp.asarray(draw(expected.shape), jnp.float32)
     for ours, right in zip(pull(d_y), pull_theirs(d_y)):

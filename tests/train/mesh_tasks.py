@@ -9,13 +9,18 @@ from seqnets.data.examples.question_examples import Asked, QuestionConfig, quest
 from seqnets.data.examples.questions import Question
 from seqnets.data.images.config import ImageConfig
 from seqnets.data.images.sets import ImageSet, LabeledImages
+from seqnets.data.regions.config import RegionConfig
+from seqnets.data.regions.reading import draw_scenes
 from seqnets.models.captioner import Captioner
 from seqnets.models.cnn.network import ConvNet
+from seqnets.models.dense.segmenter import Segmenter, SegmenterConfig
 from seqnets.models.sequence.vqa import VQA, VQAConfig
 from seqnets.nn import BatchNorm, Chain, Conv, Dense, Dropout, GlobalAveragePool, MaxPool
 from seqnets.tasks.captioner.learning import CaptionLearning
 from seqnets.tasks.captioner.task import CaptionerTask
 from seqnets.tasks.classifier.task import ClassifierTask
+from seqnets.tasks.region_task import region_rule
+from seqnets.tasks.segmenter.task import SegmenterTask
 from seqnets.tasks.vqa.task import VQATask
 from tasks.captioner.tiny_captioner import NAMES, VOCABULARY
 
@@ -53,6 +58,13 @@ def classifier():
     images = ImageSet("shades", {"train": labeled(31, 0), "validation": labeled(20, 1)}, CLASSES)
     model.preprocessing, model.labels = images.preprocessing(), CLASSES
     return ClassifierTask(model, images, ImageConfig(augment="pad-crop-flip", padding=1))
+
+
+def segmenter():
+    """A U-Net on drawn scenes."""
+    scenes = draw_scenes(31)
+    shape, rule = SegmenterConfig(width=4), region_rule(RegionConfig(height=16), scenes)
+    return SegmenterTask(Segmenter(shape, scenes.map_classes, rule, rngs=nnx.Rngs(0)), scenes, class_weights="median")
 
 
 def captioner(**learning):

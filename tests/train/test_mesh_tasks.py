@@ -35,7 +35,9 @@ TRAIN = """
 """
 
 
-@pytest.mark.parametrize("task", ["classifier", *(pytest.param(name, marks=SLOW) for name in ("captioner", "rewarded", "vqa"))])
+@pytest.mark.parametrize(
+    "task", ["classifier", *(pytest.param(name, marks=SLOW) for name in ("captioner", "rewarded", "segmenter", "vqa"))]
+)
 def test_a_mesh_trains_what_one_device_trains(task):
     body = """
         found = []

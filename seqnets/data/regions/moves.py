@@ -50,6 +50,11 @@ class Move:
         moved = (points - np.array(self.window[:2])) * self._scale
         return np.stack([self.size[1] - moved[..., 0], moved[..., 1]], -1) if self.mirrored else moved
 
+    def origins(self, points: np.ndarray) -> np.ndarray:
+        """Return the places in the picture of points `(..., 2)` of the result: the inverse of `points`."""
+        points = np.stack([self.size[1] - points[..., 0], points[..., 1]], -1) if self.mirrored else points
+        return points / self._scale + np.array(self.window[:2])
+
     def boxes(self, boxes: np.ndarray) -> np.ndarray:
         """Return boxes `(M, 4)`, not yet cut off at the border."""
         corners = np.stack([self.points(boxes[:, :2]), self.points(boxes[:, 2:])])

@@ -1,0 +1,1 @@
+"""Heads on named features of any network: class maps, joint maps, classes and boxes."""
