@@ -25,7 +25,7 @@ def class_colors(count: int) -> np.ndarray:
 
     Example:
         >>> class_colors(3).tolist()
-        [[70, 70, 70], [217, 43, 43], [43, 109, 217]]
+        [[70, 70, 70], [218, 43, 43], [43, 109, 218]]
     """
     # steps of the golden angle never come back to a color
     hues = [(place * 0.6031) % 1 for place in range(count - 1)]
@@ -47,7 +47,7 @@ def painted(image: np.ndarray, classes: np.ndarray, colors: np.ndarray, *, stren
 
     Example:
         >>> painted(np.zeros((1, 2, 3), np.uint8), np.array([[1, 255]]), class_colors(2), strength=1.0)[0].tolist()
-        [[217, 43, 43], [0, 0, 0]]
+        [[218, 43, 43], [0, 0, 0]]
     """
     known = classes < len(colors)
     paint = colors[np.where(known, classes, 0)].astype(np.float32)
