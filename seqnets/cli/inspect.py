@@ -1,10 +1,12 @@
-"""`seqnets inspect RUN [FILE]`: what a model has learned, as text, as JSON, or as figures."""
+"""`seqnets inspect RUN [FILE]`: what a model has learned, as text, as JSON, or as figures; `inspect WHAT` for pictures."""
 
 import json
 from collections.abc import Sequence
 from pathlib import Path
 
 from seqnets.cli.findings import MODULES, of_task
+from seqnets.cli.looks import LOOKS
+from seqnets.cli.looks import main as look
 from seqnets.cli.parser import Parser
 from seqnets.cli.show import to_look_at
 from seqnets.cli.trained import add_run, load_trained, wrong_run
@@ -16,11 +18,16 @@ _EPILOG = """\
 Character models: neurons (the unit that follows each thing best, beside a network with random weights), surprise (the bits of
 each passage), memory (how far back a prediction depends on the text), flow (whether gradients explode or vanish).
 Taggers and text classifiers: confusion (which class is taken for which), mistakes (the worst). Translators: translations
-(right or wrong, with the attention). `seqnets show RUN` shows the same in a browser."""
+(right or wrong, with the attention). `seqnets show RUN` shows the same in a browser.
+
+Networks of pictures, runs and published ones; `seqnets inspect WHAT --help` has more:
+""" + "\n".join(f"  seqnets inspect {name:12} {one.summary}" for name, one in LOOKS.items())
 
 
 def main(argv: Sequence[str]) -> int:
     """Run the arguments after `seqnets inspect`; see `seqnets inspect --help`."""
+    if argv and argv[0] in LOOKS:
+        return look(argv)
     found = _parser().read(argv)
     check_figure(found.figure)
     from seqnets.web.panels import task_of

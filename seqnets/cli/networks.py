@@ -25,12 +25,14 @@ class Chosen(NamedTuple):
         name: its name in the registry, or of its run.
         labels: the names of its classes, if known.
         images: the arguments that name images.
+        run: the run that it comes from; None for a network of the registry.
     """
 
     model: "ConvNet"
     name: str
     labels: list[str] | None
     images: list[str]
+    run: Any = None
 
 
 def add_network(parser: Parser) -> None:
@@ -44,18 +46,19 @@ def add_network(parser: Parser) -> None:
     add_offline(parser)
 
 
-def chosen_network(found: argparse.Namespace, **options: Any) -> Chosen:
+def chosen_network(found: argparse.Namespace, *, needs_images: bool = True, **options: Any) -> Chosen:
     """Load the chosen network.
 
     Args:
         found: the parsed arguments.
+        needs_images: whether images must be given.
         **options: options of `create_model`: `dtype`.
 
     Raises:
         UserError: the arguments do not name a network and images, or the weights do not match it.
     """
     chosen = _of_registry(found, options) if found.model else _of_run(found)
-    if not chosen.images:
+    if needs_images and not chosen.images:
         raise UserError("no images are given; name files, folders, or patterns such as '*.jpg'")
     if found.preprocessing:
         chosen.model.preprocessing = read_preprocessing(Path(found.preprocessing))
@@ -102,13 +105,15 @@ def _of_registry(found: argparse.Namespace, options: dict[str, Any]) -> Chosen:
 
 
 def _of_run(found: argparse.Namespace) -> Chosen:
+    from seqnets.run import run_folder
+
     if found.weights:
         raise UserError("--weights needs --model NAME: name the network that the weights belong to")
-    if not found.words or not (is_repository(found.words[0]) or Path(found.words[0]).is_dir()):
+    if not found.words or not (is_repository(found.words[0]) or run_folder(found.words[0]).is_dir()):
         raise UserError("give --model NAME, or a run folder of `seqnets train classifier` as the first argument")
     run = load_trained(found.words[0], "classifier", fits=lambda model: _network(model) is not None)
     network = cast("ConvNet", _network(run.model))
-    return Chosen(network, Path(found.words[0]).resolve().name, _labels(run), found.words[1:])
+    return Chosen(network, Path(found.words[0]).resolve().name, _labels(run), found.words[1:], run)
 
 
 def _network(model: Any) -> "ConvNet | None":

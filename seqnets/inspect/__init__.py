@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from seqnets.inspect.influence import memory as memory
     from seqnets.inspect.judgments import Judgments as Judgments
     from seqnets.inspect.kernels import activations as activations
+    from seqnets.inspect.kernels import features as features
     from seqnets.inspect.kernels import filters as filters
     from seqnets.inspect.neighbors import Neighbors as Neighbors
     from seqnets.inspect.neighbors import nearest_neighbors as nearest_neighbors
@@ -46,7 +47,7 @@ if not TYPE_CHECKING:  # a checker that sees `__getattr__` takes every name for 
             "hiding": ["Occlusion", "occlusion"],
             "influence": ["Memory", "memory"],
             "judgments": ["Judgments"],
-            "kernels": ["activations", "filters"],
+            "kernels": ["activations", "features", "filters"],
             "neighbors": ["Neighbors", "nearest_neighbors"],
             "neurons": ["Detector", "detectors"],
             "patches": ["Patch", "receptive_field", "strongest_patches"],

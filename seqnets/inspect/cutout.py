@@ -7,6 +7,7 @@ import numpy as np
 from seqnets.errors import UserError
 
 _ROUNDS = 5
+_SMOOTH = 25  # the side of a picture over the standard deviation of the blur
 
 
 class Segmentation(NamedTuple):
@@ -33,7 +34,7 @@ def segmentation(
     """Cut out the thing that a saliency map is about.
 
     The map is smoothed. Pixels above one quantile of it are seeds of the thing, those below another are ground. With
-    "thresholds" the thing is every connected region above the quantile `grow` that holds a seed; with "grabcut" OpenCV divides
+    "thresholds" the thing is every connected region above the quantile `grow` that holds a seed, without holes; with "grabcut" OpenCV divides
     the pixels by their colors, beginning with the seeds and the ground. GrabCut is better where thing and ground have other
     colors, and can fail outright where they do not.
 
@@ -59,14 +60,14 @@ def segmentation(
         Simonyan, Vedaldi and Zisserman, "Deep inside convolutional networks", 2014.
         Rother, Kolmogorov and Blake, "GrabCut", 2004.
     """
-    from scipy.ndimage import gaussian_filter, label
+    from scipy.ndimage import binary_fill_holes, gaussian_filter, label
 
     values = np.asarray(saliency_map, np.float64)
     if picture.shape != (*values.shape, 3):
         raise UserError(f"the picture is {picture.shape} and the map {values.shape}; give [H, W, 3] and [H, W] of one size")
     if not 0 <= background <= grow <= foreground <= 1:
         raise UserError(f"the quantiles must rise from 0 to 1, not {background}, {grow}, {foreground} (ground, growth, seeds)")
-    smooth = gaussian_filter(values, max(values.shape) / 50)
+    smooth = gaussian_filter(values, max(values.shape) / _SMOOTH)
     low, middle, high = np.quantile(smooth, (background, grow, foreground))
     sure = np.where(smooth >= high, 1, np.where(smooth <= low, -1, 0)).astype(np.int8)
     if method == "grabcut":
@@ -75,7 +76,8 @@ def segmentation(
         raise UserError(f"method must be thresholds or grabcut, not {method!r}")
     regions: Any = np.empty(smooth.shape, np.int32)
     label(smooth >= middle, output=regions)
-    return Segmentation(np.isin(regions, np.unique(regions[sure > 0])) & (regions > 0), sure)
+    grown = np.isin(regions, np.unique(regions[sure > 0])) & (regions > 0)
+    return Segmentation(np.asarray(binary_fill_holes(grown)), sure)
 
 
 def grabcut(picture: np.ndarray, sure: np.ndarray | tuple[int, int, int, int], likely: np.ndarray | None = None) -> np.ndarray:

@@ -1,13 +1,14 @@
 """The weights and the outputs of convolutions, to be looked at."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 from flax import nnx
 
 from seqnets.data.images.preprocessing import Picture
 from seqnets.errors import UserError
-from seqnets.inspect.targets import stacked_pixels
+from seqnets.inspect.gradients import last_map
+from seqnets.inspect.targets import picture_batches, stacked_pixels
 from seqnets.models.cnn.network import ConvNet
 from seqnets.models.extractor import Extractor, known_preprocessing
 from seqnets.models.taps import known_layers
@@ -66,6 +67,34 @@ def activations(model: ConvNet, pictures: Sequence[Picture], layer: str) -> np.n
     """
     pixels = stacked_pixels(known_preprocessing(model), pictures)
     return Extractor(model, [layer], batch_size=len(pixels))(pixels)[layer]
+
+
+def features(
+    model: ConvNet, pictures: Iterable[Picture], layer: str | None = None, *, batch_size: int = 32
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return one vector for each picture: a layer's output, averaged over the places of a map.
+
+    Args:
+        model: the network, with its `preprocessing`.
+        pictures: paths, Pillow images, arrays or bytes; those that cannot be read are left out.
+        layer: name or path; the last stage with a map when None.
+        batch_size: pictures at once.
+
+    Returns:
+        The numbers of the pictures [N], and the vectors [N, D] of float32.
+
+    Raises:
+        UserError: the layer is unknown, or no picture can be read.
+    """
+    layer = layer or last_map(model)
+    extractor, found = Extractor(model, [layer], batch_size=batch_size), {}
+    for numbers, pixels in picture_batches(known_preprocessing(model), pictures, batch_size):
+        output = extractor(pixels)[layer].astype(np.float32)
+        found |= zip(numbers, output.mean(tuple(range(1, output.ndim - 1))))
+    if not found:
+        raise UserError("none of the pictures can be read; give others")
+    numbers = sorted(found)
+    return np.array(numbers), np.stack([found[number] for number in numbers])
 
 
 def _named(model: ConvNet) -> list[tuple[str, nnx.Module]]:

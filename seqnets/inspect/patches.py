@@ -1,7 +1,7 @@
 """What a channel looks for: the patches of pictures that activate it most, cut to its receptive field."""
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import cache, partial
 from typing import Any, NamedTuple
 
@@ -9,11 +9,9 @@ import jax
 import numpy as np
 
 from seqnets import settings
-from seqnets.data.images.files import ImageError
 from seqnets.data.images.preprocessing import Picture, Preprocessing
-from seqnets.data.read_ahead import read_ahead
 from seqnets.errors import UserError
-from seqnets.inspect.targets import shown
+from seqnets.inspect.targets import picture_batches, shown
 from seqnets.models.cnn.network import ConvNet
 from seqnets.models.extractor import Extractor, known_preprocessing
 from seqnets.models.taps import Taps
@@ -103,7 +101,7 @@ def strongest_patches(
     rule, top = known_preprocessing(model), settings.whole("top", top, settings.POSITIVE)
     extractor = Extractor(model, [layer], batch_size=batch_size)
     best: dict[int, list[tuple[float, int, tuple[int, int], np.ndarray]]] = {}
-    for numbers, pixels in _batches(rule, pictures, batch_size):
+    for numbers, pixels in picture_batches(rule, pictures, batch_size):
         values, places = _strongest(layer, extractor(pixels)[layer])
         for channel in _channels(channels, layer, values.shape[1]):
             found = [
@@ -138,29 +136,6 @@ def _patch(rule: Preprocessing, sight: Callable[..., Sight], value: float, numbe
     at = (int(place[0]), int(place[1]))
     top, left, bottom, right = box = box_of(sight(height, width), at, height, width)
     return Patch(number, value, at, box, shown(rule, pixels[None])[0, top:bottom, left:right])
-
-
-def _batches(rule: Preprocessing, pictures: Iterable[Picture], size: int) -> Iterator[tuple[list[int], np.ndarray]]:
-    def read(picture: Picture) -> np.ndarray | None:
-        try:
-            return rule.pixels(picture)
-        except ImageError:
-            return None
-
-    waiting: dict[tuple[int, ...], list[tuple[int, np.ndarray]]] = {}
-    for number, pixels in enumerate(read_ahead(read, pictures, ahead=2 * size)):
-        if pixels is None:
-            continue
-        same = waiting.setdefault(pixels.shape, [])
-        same.append((number, pixels))
-        if len(same) == size:
-            yield _stacked(waiting.pop(pixels.shape))
-    for same in waiting.values():
-        yield _stacked(same)
-
-
-def _stacked(batch: Sequence[tuple[int, np.ndarray]]) -> tuple[list[int], np.ndarray]:
-    return [number for number, _ in batch], np.stack([pixels for _, pixels in batch])
 
 
 def _strongest(layer: str, maps: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

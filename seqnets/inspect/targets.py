@@ -1,6 +1,6 @@
 """What a network's attention is asked about: a class, or a unit of any layer, on given pictures."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -9,6 +9,7 @@ import numpy as np
 
 from seqnets.data.images.files import ImageError
 from seqnets.data.images.preprocessing import Picture, Preprocessing
+from seqnets.data.read_ahead import read_ahead
 from seqnets.errors import UserError
 from seqnets.models.cnn.network import ConvNet
 from seqnets.models.extractor import known_preprocessing
@@ -82,6 +83,40 @@ def stacked_pixels(rule: Preprocessing, pictures: Sequence[Picture]) -> np.ndarr
         sizes = " and ".join(" x ".join(map(str, shape)) for shape in found[:2])
         raise ImageError(f"the pictures have different sizes ({sizes}) and the network does not crop them; give them one by one")
     return np.stack(arrays)
+
+
+def picture_batches(rule: Preprocessing, pictures: Iterable[Picture], size: int) -> Iterator[tuple[list[int], np.ndarray]]:
+    """Yield pictures in batches of one shape, while threads read ahead; those that cannot be read are left out.
+
+    Args:
+        rule: the preprocessing.
+        pictures: of any kind.
+        size: pictures in a batch, but for the last of each shape.
+
+    Yields:
+        The numbers of the pictures, and their pixels [B, H, W, C].
+    """
+
+    def read(picture: Picture) -> np.ndarray | None:
+        try:
+            return rule.pixels(picture)
+        except ImageError:
+            return None
+
+    waiting: dict[tuple[int, ...], list[tuple[int, np.ndarray]]] = {}
+    for number, pixels in enumerate(read_ahead(read, pictures, ahead=2 * size)):
+        if pixels is None:
+            continue
+        same = waiting.setdefault(pixels.shape, [])
+        same.append((number, pixels))
+        if len(same) == size:
+            yield _stacked(waiting.pop(pixels.shape))
+    for same in waiting.values():
+        yield _stacked(same)
+
+
+def _stacked(batch: Sequence[tuple[int, np.ndarray]]) -> tuple[list[int], np.ndarray]:
+    return [number for number, _ in batch], np.stack([pixels for _, pixels in batch])
 
 
 def shown(rule: Preprocessing, pixels: np.ndarray) -> np.ndarray:
