@@ -34,9 +34,9 @@ def segmentation(
     """Cut out the thing that a saliency map is about.
 
     The map is smoothed. Pixels above one quantile of it are seeds of the thing, those below another are ground. With
-    "thresholds" the thing is every connected region above the quantile `grow` that holds a seed, without holes; with "grabcut" OpenCV divides
-    the pixels by their colors, beginning with the seeds and the ground. GrabCut is better where thing and ground have other
-    colors, and can fail outright where they do not.
+    "thresholds" the thing is every connected region above the quantile `grow` that holds a seed, without holes. With "grabcut"
+    OpenCV divides the pixels by their colors, beginning with the seeds and the ground; this is better where thing and ground
+    have other colors, and can fail outright where they do not.
 
     Args:
         picture: uint8 [H, W, 3], RGB.
