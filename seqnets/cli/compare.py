@@ -28,7 +28,7 @@ _MISSING = "-"
 def main(argv: Sequence[str]) -> int:
     """Run the arguments after `seqnets compare`; see `seqnets compare --help`."""
     parser = Parser("seqnets compare", VERBS["compare"].summary, epilog=_EPILOG)
-    parser.add_argument("runs", nargs="+", metavar="RUN", help="run folders")
+    parser.add_argument("runs", nargs="+", metavar="RUN", help="run folders, or names of runs")
     parser.add_argument("--json", action="store_true", help="write a JSON list: settings that differ, and results")
     parser.add_argument("--figure", metavar="FILE", help="also draw the curves (.png, .svg, .pdf, .jpg or .webp)")
     found = parser.read(argv)
@@ -95,8 +95,8 @@ def _row(result: "Results", settings: Sequence[str], mark: str, *, named: bool) 
         result.state,
         best,
         _MISSING if result.best_step is None else f"{result.best_step:,}",
-        f"{result.steps:,}" if result.steps == result.of_steps else f"{result.steps:,} of {result.of_steps:,}",
-        _duration(result.seconds),
+        f"{result.steps:,}" if result.of_steps in (0, result.steps) else f"{result.steps:,} of {result.of_steps:,}",
+        _duration(result.seconds) if result.seconds else _MISSING,
         _MISSING if result.parameters is None else f"{result.parameters:,}",
     ]
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from seqnets import settings
 from seqnets.errors import UserError
-from seqnets.run import CARD, METRICS, SETTINGS, TIMING, read_config, read_lines
+from seqnets.run import CARD, METRICS, SETTINGS, TIMING, read_config, read_lines, run_folder
 from seqnets.train.folder import is_locked
 
 Objective = Callable[[str], tuple[str, bool]]
@@ -64,15 +64,15 @@ def read_results(run: str, objective: Objective = _unknown_objective) -> Results
     """Return the results of a run folder; what cannot be read is described in the result and raises no error.
 
     Args:
-        run: the folder.
+        run: the folder, or the name of a run (`seqnets.run.run_folder`).
         objective: `task -> (figure, whether to maximize it)`, for a run that does not state it.
 
     Example:
         >>> read_results("no/such/run").problem
         "'no/such/run' is not a folder; give the run folder that `seqnets train` made"
     """
-    directory = Path(run)
     try:
+        directory = run_folder(run)
         config = read_config(directory)
         flat, metrics = _settings(directory, config), read_lines(directory / METRICS)
         return _results(run, directory, config, flat, metrics, objective)

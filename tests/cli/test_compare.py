@@ -44,6 +44,14 @@ def test_what_differs_and_the_results(seqnets, runs):
     assert [row[3].endswith("*") for row in (first, second)] == [better == "a", better == "b"]
 
 
+def test_runs_that_are_part_of_seqnets_are_compared_by_name(seqnets, runs):
+    found = {name: values for name, *values in rows(seqnets("compare", "names", "shakespeare"))}
+    assert found["run"] == ["names", "shakespeare"]
+    assert found["model.cell"] == ["gru", "lstm"]
+    assert found["steps"] == ["1,600", "2,400"]
+    assert found["time"] == ["-", "-"]
+
+
 def test_parameters_are_those_of_the_model(seqnets, runs):
     import jax
     from flax import nnx
