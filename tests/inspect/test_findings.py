@@ -9,6 +9,7 @@ import pytest
 from flax import nnx
 
 from seqnets.data import Vocabulary
+from seqnets.data.text.pieces import TextSubwords, TextWords
 from seqnets.decode import score
 from seqnets.errors import UserError
 from seqnets.inspect import detectors, gradient_flow, memory, surprise, trace
@@ -37,6 +38,17 @@ def test_surprise_is_the_score(lstm, separator):
     assert "".join(found.texts) == TEXT[:700]
     assert np.isnan(found.bits[0])
     assert found.expected[0] == []
+
+
+@pytest.mark.parametrize("kind", [TextWords, TextSubwords])
+def test_surprise_of_words_and_pieces_is_the_score_per_character(kind):
+    if kind is TextSubwords:
+        pytest.importorskip("tokenizers", reason="the extra [bpe] is not installed")
+    vocabulary = kind.from_texts([TEXT])
+    tokens = vocabulary.encode(TEXT[:700])
+    assert len(tokens) < 600
+    model = CharLM(vocabulary, hidden_features=8, rngs=nnx.Rngs(0))
+    assert surprise(model, tokens).nats == pytest.approx(score(model, tokens).nats, abs=1e-6)
 
 
 def test_expected_are_the_likeliest(lstm):

@@ -1,7 +1,7 @@
 """The prompt's tokens, and the carry after them."""
 
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -44,6 +44,53 @@ def prompt_tokens(
     """
     tokens = vocabulary.encode(prompt, unknown=unknown, name="the prompt")
     return tokens if len(tokens) else np.array([_start(vocabulary, separator)], np.int32)
+
+
+class Opening(NamedTuple):
+    """How a text begins that continues a prompt.
+
+    Args:
+        tokens: int32 of shape (T,), T >= 1, the tokens to read.
+        again: the end of the prompt, which the first token that is drawn writes again.
+        allowed: bool of shape (V,), the tokens that begin with it; None where all are allowed.
+    """
+
+    tokens: np.ndarray
+    again: str = ""
+    allowed: np.ndarray | None = None
+
+
+def opening(
+    vocabulary: TextVocabulary, prompt: str, *, unknown: UnknownPolicy = "error", separator: tuple[int, ...] = ()
+) -> Opening:
+    r"""Return how to continue a prompt whose last token may be the beginning of a longer one.
+
+    Where tokens are words or pieces of words, " thou" is one token, and a text that was learned from has no " " before "thou".
+    So the last token of a prompt that ends in " " is drawn again, among the tokens that begin with it.
+
+    Args:
+        vocabulary: the model's.
+        prompt: any text.
+        unknown: what to do with a character that the vocabulary lacks: "error", "skip" or "replace".
+        separator: the tokens of the document separator; empty for none.
+
+    Raises:
+        UserError: a character is unknown and `unknown` is "error".
+
+    References:
+        Lundberg, "The art of prompt design: prompt boundaries and token healing", 2023.
+
+    Example:
+        >>> from seqnets.data import Vocabulary
+        >>> opening(Vocabulary.from_text("ab"), "ba")
+        Opening(tokens=array([1, 0], dtype=int32), again='', allowed=None)
+    """
+    tokens = prompt_tokens(vocabulary, prompt, unknown=unknown, separator=separator)
+    again = vocabulary.bytes_of(tokens[-1:])
+    allowed = np.array([piece.startswith(again) for piece in vocabulary.spelling or ()])
+    if len(tokens) < 2 or np.count_nonzero(allowed) < 2 or not _is_text(again):
+        return Opening(tokens)
+    return Opening(tokens[:-1], again.decode(), allowed)
 
 
 def read_prompt(model: Any, tokens: np.ndarray, separator: tuple[int, ...] = ()) -> Any:
@@ -101,6 +148,13 @@ def _read(graph: Any, values: Any, tokens: Array, resets: Array, carry: Any) -> 
 
 def _document_starts(tokens: np.ndarray, separator: tuple[int, ...]) -> np.ndarray:
     return TokenStream(tokens, separator).document_starts(np.arange(len(tokens)))
+
+
+def _is_text(piece: bytes) -> bool:
+    try:
+        return bool(piece.decode())
+    except UnicodeDecodeError:  # a part of a character
+        return False
 
 
 def _start(vocabulary: TextVocabulary, separator: tuple[int, ...]) -> int:

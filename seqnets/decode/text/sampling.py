@@ -16,7 +16,7 @@ from seqnets.decode.filters import Filters, draw, filtered, filters_of, noise_of
 from seqnets.decode.given import key_of
 from seqnets.decode.text import utf8
 from seqnets.decode.text.config import MANY, SamplingConfig
-from seqnets.decode.text.prompt import Split, prompt_tokens, read_prompt
+from seqnets.decode.text.prompt import Split, opening, read_prompt
 from seqnets.decode.text.streaming import TextStream
 
 _NOISE_NUMBERS = 1 << 24  # of one chunk; 64 MB
@@ -131,12 +131,12 @@ def stream_many(
     chunk = _chunk(split.values) if chunk is None else chunk
     samples = settings.whole("samples", samples, MANY)
     chunk = settings.whole("chunk", chunk, settings.POSITIVE)
-    tokens = prompt_tokens(split.vocabulary, prompt, unknown=config.unknown, separator=separator)
-    texts = [TextStream(split.vocabulary, config.length, tuple(config.stop)) for _ in range(samples)]
-    return _stream(split, _Loop(split, config, samples, separator, chunk), tokens, texts, key_of(key))
+    begin = opening(split.vocabulary, prompt, unknown=config.unknown, separator=separator)
+    texts = [TextStream(split.vocabulary, config.length, tuple(config.stop), again=begin.again) for _ in range(samples)]
+    return _stream(_Loop(split, config, samples, separator, chunk, begin.allowed), begin.tokens, texts, key_of(key))
 
 
-def _stream(split: Split, loop: "_Loop", tokens: np.ndarray, texts: list[TextStream], key: Array) -> Iterator[list[str]]:
+def _stream(loop: "_Loop", tokens: np.ndarray, texts: list[TextStream], key: Array) -> Iterator[list[str]]:
     if all(text.finished for text in texts):
         return
     state, drawn = loop.run(loop.start(tokens), key)
@@ -171,8 +171,16 @@ class _Rules:
 
 
 class _Loop:
-    def __init__(self, split: Split, config: SamplingConfig, samples: int, separator: tuple[int, ...], chunk: int) -> None:
-        self._split, self._samples, self.length = split, samples, config.length
+    def __init__(
+        self,
+        split: Split,
+        config: SamplingConfig,
+        samples: int,
+        separator: tuple[int, ...],
+        chunk: int,
+        first: np.ndarray | None,
+    ) -> None:
+        self._split, self._samples, self._first, self.length = split, samples, first, config.length
         self.steps = min(chunk, max(1, _NOISE_NUMBERS // (samples * len(split.vocabulary))))
         penalized = config.looks_back
         self._rules = _Rules(self.steps, tuple(separator), penalized, split.vocabulary.spelling)
@@ -187,7 +195,7 @@ class _Loop:
         return _start(self._samples, carry, *(np.array([last], np.int32) for last in (tokens[-1], recent, whole)))
 
     def run(self, state: _State, key: Array) -> tuple[_State, Array]:
-        return _run(self._split.graph, self._rules, self._split.values, self._packed, state, self._filters, key)
+        return _run(self._split.graph, self._rules, self._split.values, self._packed, state, self._filters, key, self._first)
 
 
 def _chunk(values: Any) -> int:
@@ -209,7 +217,7 @@ def _start(rows: int, *of_one_text: Any) -> _State:
 
 @partial(jax.jit, static_argnums=(0, 1))
 def _run(
-    graph: Any, rules: _Rules, values: Any, packed: Any, state: _State, filters: Filters, key: Array
+    graph: Any, rules: _Rules, values: Any, packed: Any, state: _State, filters: Filters, key: Array, first: Array | None
 ) -> tuple[_State, Array]:
     model = nnx.merge(graph, values)
     read = model.stepper(packed)
@@ -219,7 +227,8 @@ def _run(
         carry = _reset_after(rules.separator, state)
         logits, carry = read(state.token, carry)
         recent = state.recent[:, state.recent.shape[1] - rules.penalized :]
-        token = draw(filters, filtered(filters, _whole(rules, logits, state), recent), noise)
+        logits = _beginning(first, _whole(rules, logits, state), state)
+        token = draw(filters, filtered(filters, logits, recent), noise)
         after = _State(carry, token, _shifted(state.recent, token), _next_utf8(rules, state, token), state.position + 1)
         return after, token
 
@@ -242,6 +251,10 @@ def _whole(rules: _Rules, logits: Array, state: _State) -> Array:
     if not rules.spelling:
         return logits
     return jnp.where(jnp.asarray(utf8.piece_transitions(rules.spelling))[state.utf8] != utf8.BROKEN, logits, -jnp.inf)
+
+
+def _beginning(allowed: Array | None, logits: Array, state: _State) -> Array:
+    return logits if allowed is None else jnp.where((state.position > 0) | allowed[None], logits, -jnp.inf)
 
 
 def _next_utf8(rules: _Rules, state: _State, token: Array) -> Array:

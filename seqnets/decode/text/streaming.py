@@ -20,6 +20,7 @@ class TextStream:
         vocabulary: the vocabulary of the tokens.
         length: the most characters.
         stop: strings that end the text and are not part of it.
+        again: what the first token repeats of the text before, and is left out.
 
     Raises:
         UserError: a stop string is empty, or has a character that the vocabulary lacks.
@@ -31,7 +32,7 @@ class TextStream:
         (['ab', '', 'caa'], True)
     """
 
-    def __init__(self, vocabulary: TextVocabulary, length: int, stop: Sequence[str] = ()) -> None:
+    def __init__(self, vocabulary: TextVocabulary, length: int, stop: Sequence[str] = (), *, again: str = "") -> None:
         if "" in stop:
             raise UserError("a stop string must have at least one character; leave `stop` out to have none")
         stop = [known_stop(vocabulary, text) for text in stop]
@@ -39,6 +40,7 @@ class TextStream:
         self._decoder = vocabulary.decoder()
         self._left = length
         self._held = ""
+        self._again = len(again)
         self._stop = tuple(stop)
         self._begun = re.compile("|".join(_prefixes(stop))) if stop else None
 
@@ -46,7 +48,9 @@ class TextStream:
         """Take the next tokens and return the text that is certain now."""
         if self.finished:
             return ""
-        text = (self._held + self._decoder.push(tokens))[: self._left]
+        new = self._decoder.push(tokens)
+        text = (self._held + new[self._again :])[: self._left]
+        self._again = max(0, self._again - len(new))
         end = self._end(text)
         self.finished = end is not None or len(text) == self._left
         sure = end if end is not None else len(text) if self.finished else self._certain(text)

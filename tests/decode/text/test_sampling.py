@@ -1,4 +1,4 @@
-from functools import partial
+from functools import cache, partial
 
 import jax
 import jax.numpy as jnp
@@ -7,10 +7,12 @@ import pytest
 from flax import nnx
 
 from seqnets.data import Vocabulary
+from seqnets.data.text.pieces import TextSubwords, TextWords
 from seqnets.decode import sample, sample_many, stream, stream_many
 from seqnets.decode.text import prompt as prompts
 from seqnets.decode.text.sampling import _chunk, _run
 from seqnets.errors import UserError
+from seqnets.models.char_lm import CharLM
 from seqnets.run import Run
 
 KEY = jax.random.key(7)
@@ -245,3 +247,40 @@ def test_numbers_of_numpy_are_numbers(model):
 def test_a_run_is_not_a_model(model):
     with pytest.raises(UserError, match=r"not a run; give run\.model"):
         sample(Run(model, {}, None, None, []), "abc")
+
+
+PROVERBS = ["the cat sat on the mat and the dog sat on the cats\n", "a thing that the thinker thought is a thought\n"] * 5
+
+
+@pytest.mark.parametrize("kind", [TextWords, TextSubwords])
+@pytest.mark.parametrize("prompt", ["the cat ", "the cat", "a th", "on the mat and ", "s", "the ", "on "])
+def test_the_end_of_a_prompt_is_drawn_again_with_the_tokens_that_begin_with_it(kind, prompt):
+    if kind is TextSubwords:
+        pytest.importorskip("tokenizers", reason="the extra [bpe] is not installed")
+    model = of_proverbs(kind)
+    pieces, tokens = model.vocabulary.spelling, model.vocabulary.encode(prompt).tolist()
+    last = pieces[tokens[-1]]
+    begin = [piece.startswith(last) for piece in pieces]
+    if len(tokens) > 1 and sum(begin) > 1:
+        tokens.pop()
+    else:
+        begin = [True] * len(pieces)
+    for _ in range(5):
+        logits = next_logits(model, tokens)
+        tokens.append(int(np.argmax(np.where(begin, logits, -np.inf))))
+        begin = [True] * len(pieces)
+    expected = b"".join(pieces[token] for token in tokens).decode()
+    assert expected.startswith(prompt)
+    length = len(expected) - len(prompt)
+    assert sample(model, prompt, length=length, temperature=0) == expected[len(prompt) :]
+    assert "".join(stream(model, prompt, length=length, temperature=0, chunk=1)) == expected[len(prompt) :]
+
+
+@cache
+def of_proverbs(kind):
+    vocabulary = kind.from_texts(PROVERBS) if kind is TextWords else kind.from_texts(PROVERBS, size=300)
+    assert any(len(piece) > 3 for piece in vocabulary.spelling)
+    model = CharLM(vocabulary, hidden_features=16, rngs=nnx.Rngs(1))
+    whole = np.array([piece.isascii() for piece in vocabulary.spelling])
+    model.output_bias[...] = jnp.where(whole, model.output_bias[...], -1e3)  # no parts of characters
+    return model
