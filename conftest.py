@@ -10,10 +10,12 @@ import pytest
 
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 # Two thirds of the suite's time were LLVM's, polishing programs that run once. `XLA_FLAGS= pytest` tests what users run.
-QUICK_TO_COMPILE = ["--xla_backend_optimization_level=0", "--xla_cpu_parallel_codegen_split_count=1"]
-if version("jaxlib").startswith("0.10."):  # later ones have only the emitters that take twice as long, and refuse the flag
-    QUICK_TO_COMPILE.append("--xla_cpu_use_fusion_emitters=false")
-os.environ.setdefault("XLA_FLAGS", " ".join(QUICK_TO_COMPILE))
+# Later versions have only the emitters that take twice as long to compile, and refuse the flag that chooses.
+os.environ.setdefault(
+    "XLA_FLAGS",
+    "--xla_backend_optimization_level=0 --xla_cpu_parallel_codegen_split_count=1"
+    + (" --xla_cpu_use_fusion_emitters=false" if version("jaxlib").startswith("0.10.") else ""),
+)
 # Equal programs are compiled once, by all workers, the processes that tests start, and later runs; --cache-clear forgets them.
 os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(Path(__file__).parent / ".pytest_cache" / "d" / "compiled"))
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
