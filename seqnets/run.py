@@ -360,6 +360,7 @@ TASKS = {  # the task that trains a model of a kind
     "Captioner": "captioner",
     "CharLM": "text",
     "Classifier": "classifier",
+    "Detector": "detector",
     "Localizer": "localizer",
     "Segmenter": "segmenter",
     "Tagger": "tagger",

@@ -13,7 +13,7 @@ from seqnets.viz.figure_file import check_figure, write_figure
 
 _DONE, _NONE_READ = 0, 2
 
-Show = Callable[[Path, Any, Any], dict[str, Any]]
+Show = Callable[[Path, Any, Any], Any]
 
 
 def parser_of(verb: str, task: str, usage: str, epilog: str) -> Parser:
@@ -27,7 +27,7 @@ def parser_of(verb: str, task: str, usage: str, epilog: str) -> Parser:
     return parser
 
 
-def run_verb(found: Any, task: str, compute: Callable[..., Iterable[Any]], show: Show) -> int:
+def run_verb(found: Any, task: str, compute: Callable[..., Iterable[Any]], show: Show, *, flat: bool = False) -> int:
     """Load the run, compute the results of the images, and print, draw or list them.
 
     Args:
@@ -35,6 +35,7 @@ def run_verb(found: Any, task: str, compute: Callable[..., Iterable[Any]], show:
         task: the task whose runs the verb takes.
         compute: `(model, paths, batch=...) -> results`, an error for an image that cannot be read.
         show: `(path, result, arguments) -> entry`: prints the result unless JSON is wanted, and returns its entry.
+        flat: whether `show` returns any number of entries, which are complete.
 
     Returns:
         The exit code: 2 if no image could be read.
@@ -45,15 +46,16 @@ def run_verb(found: Any, task: str, compute: Callable[..., Iterable[Any]], show:
     from seqnets.cli.image_arguments import named_images, usable
 
     paths = named_images(found.images)
-    entries = []
+    entries, count = [], 0
     names = _names(paths, found.figure)
     for path, result in usable(paths, compute(run.model, paths, batch=min(found.batch_size, len(paths)))):
-        entries.append({"file": str(path), **show(path, result, found)})
+        entry, count = show(path, result, found), count + 1
+        entries.extend(entry if flat else [{"file": str(path), **entry}])
         if found.figure:
             write_figure(result.figure(), names[path])
     if found.json:
         print(json.dumps(entries))
-    return _DONE if entries else _NONE_READ
+    return _DONE if count else _NONE_READ
 
 
 def _names(paths: Sequence[Path], figure: str | None) -> dict[Path, Path]:

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from seqnets.decode.captions.images import caption_images as caption_images
     from seqnets.decode.classification import Guess as Guess
     from seqnets.decode.classification import classify as classify
+    from seqnets.decode.detection import Found as Found
+    from seqnets.decode.detection import Thing as Thing
+    from seqnets.decode.detection import detect as detect
     from seqnets.decode.extraction import extract_features as extract_features
     from seqnets.decode.localization import Place as Place
     from seqnets.decode.localization import locate as locate
@@ -47,6 +50,7 @@ if not TYPE_CHECKING:  # a checker that sees `__getattr__` takes every name for 
             "captions.hypothesis": ["Caption"],
             "captions.images": ["caption", "caption_images"],
             "classification": ["Guess", "classify"],
+            "detection": ["Found", "Thing", "detect"],
             "extraction": ["extract_features"],
             "localization": ["Place", "locate"],
             "segmentation": ["Segments", "segment"],

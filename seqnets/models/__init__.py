@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from seqnets.models.dense.localizer import LocalizerConfig as LocalizerConfig
     from seqnets.models.dense.segmenter import Segmenter as Segmenter
     from seqnets.models.dense.segmenter import SegmenterConfig as SegmenterConfig
+    from seqnets.models.detector.detector import Detector as Detector
+    from seqnets.models.detector.detector import DetectorConfig as DetectorConfig
     from seqnets.models.growth import grown as grown
     from seqnets.models.pattern import pattern_network as pattern_network
     from seqnets.models.registry import abstract_model as abstract_model
@@ -39,6 +41,7 @@ KINDS = {
     "Captioner": "captioner",
     "CharLM": "char_lm",
     "Classifier": "classifier",
+    "Detector": "detector.detector",
     "Localizer": "dense.localizer",
     "Segmenter": "dense.segmenter",
     "Tagger": "sequence.tagger",
@@ -56,6 +59,7 @@ if not TYPE_CHECKING:  # a checker that sees `__getattr__` takes every name for 
             "classifier": ["ClassifierConfig", "make_classifier"],
             "dense.localizer": ["Localizer", "LocalizerConfig"],
             "dense.segmenter": ["Segmenter", "SegmenterConfig"],
+            "detector.detector": ["Detector", "DetectorConfig"],
             "growth": ["grown"],
             "pattern": ["pattern_network"],
             "registry": ["abstract_model", "create_model", "model_names"],

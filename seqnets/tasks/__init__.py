@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from seqnets.tasks.captioner.learning import CaptionLearning as CaptionLearning
     from seqnets.tasks.captioner.task import CaptionerTask as CaptionerTask
     from seqnets.tasks.classifier.task import ClassifierTask as ClassifierTask
+    from seqnets.tasks.detector.task import DetectorTask as DetectorTask
     from seqnets.tasks.localizer.task import LocalizerTask as LocalizerTask
     from seqnets.tasks.recipe import Recipe
     from seqnets.tasks.segmenter.task import SegmenterTask as SegmenterTask
@@ -57,6 +58,7 @@ TASKS = {
         "sentences for images, with attention; without images, for drawings",
         "caption {run} IMAGES",
     ),
+    "detector": TaskEntry("detector", "DetectorTask", "all things of a picture, with their boxes", "detect {run} IMAGES"),
     "segmenter": TaskEntry("segmenter", "SegmenterTask", "the class of every pixel", "segment {run} IMAGES"),
     "localizer": TaskEntry("localizer", "LocalizerTask", "a thing and its box, or a person's joints", "locate {run} IMAGES"),
     "translator": TaskEntry("translator", "TranslatorTask", "a text from a text, with attention", "predict {run} --text TEXT"),

@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from seqnets.viz.alignment import alignment_figure as alignment_figure
     from seqnets.viz.attention import attention_figure as attention_figure
     from seqnets.viz.findings import findings_figure as findings_figure
+    from seqnets.viz.regions import boxes_figure as boxes_figure
     from seqnets.viz.regions import place_figure as place_figure
     from seqnets.viz.regions import segments_figure as segments_figure
     from seqnets.viz.sheets import filter_sheet as filter_sheet
@@ -22,7 +23,7 @@ if not TYPE_CHECKING:  # a checker that sees `__getattr__` takes every name for 
         {
             "alignment": ["alignment_figure"],
             "findings": ["findings_figure"],
-            "regions": ["place_figure", "segments_figure"],
+            "regions": ["boxes_figure", "place_figure", "segments_figure"],
             "attention": ["attention_figure"],
             "sheets": ["filter_sheet", "map_sheet", "overlay", "thumbnail_map", "tile"],
         },

@@ -135,6 +135,41 @@ def place_figure(
     return figure
 
 
+def boxes_figure(image: np.ndarray, things: Sequence[tuple[str, Sequence[float]]], *, tell: Tell = warn) -> Any:
+    """Draw a picture with boxes and their names, each class in a color of its own.
+
+    Args:
+        image: uint8 `(H, W, 3)`.
+        things: name, and left, top, right, bottom in pixels.
+        tell: called with a sentence where no installed font has some of the characters.
+
+    Returns:
+        A `matplotlib.figure.Figure`.
+
+    Example:
+        >>> figure = boxes_figure(np.zeros((8, 8, 3), np.uint8), [("cat 90%", (1, 1, 5, 5))])
+        >>> [text.get_text() for text in figure.axes[0].texts]
+        ['cat 90%']
+    """
+    from matplotlib.patches import Rectangle
+
+    figure, (panel,) = _panels(image, 1)
+    large = _large(image)
+    scale = large.shape[1] / image.shape[1]
+    panel.imshow(large)
+    kinds = sorted({name.rpartition(" ")[0] for name, _ in things})
+    colors = class_colors(len(kinds) + 1)[1:] / 255
+    fonts = font_families("".join(name for name, _ in things), tell)
+    for name, box in reversed(things):
+        left, top, right, bottom = (scale * side - 0.5 for side in box)
+        color = tuple(colors[kinds.index(name.rpartition(" ")[0])].tolist())
+        panel.add_patch(Rectangle((left, top), right - left, bottom - top, fill=False, edgecolor=color, linewidth=2))
+        shown, size = fitted(name, 24, 8)
+        background = {"facecolor": color, "edgecolor": "none", "pad": 1.5}
+        panel.text(left, max(top, 4), plain(shown), fontsize=size, color=_PAPER, va="bottom", fontfamily=fonts, bbox=background)
+    return figure
+
+
 def limbs(names: Sequence[str]) -> list[tuple[str, str]]:
     """Return the pairs of joints between which a line is drawn.
 

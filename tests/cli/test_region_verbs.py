@@ -53,6 +53,20 @@ def test_a_localizer_from_the_start_to_a_picture(seqnets, photo, head):
     assert size_of("f.png")[0] > 200
 
 
+@pytest.mark.parametrize("preset", ["ssd", "yolo"])
+def test_a_detector_from_the_start_to_a_picture(seqnets, photo, preset):
+    outcome = seqnets("train", "detector", "--preset", preset, *TINY, "--data.height", 32, "--out", "run")
+    assert outcome.code == 0, outcome.err
+    assert "test: AP " in outcome.out
+    found = seqnets("detect", "run", photo, "--json", "--figure", "f.png")
+    assert found.code == 0, found.err
+    for entry in json.loads(found.out):
+        assert entry.keys() == {"image_id", "file", "category", "bbox", "score"}
+        assert entry["bbox"][0] + entry["bbox"][2] <= 40.01
+    assert size_of("f.png")[0] > 200
+    assert seqnets("detect", "run", photo, "--least", 0.9).out.startswith("photo.png: ")
+
+
 def test_mistakes_are_explained(seqnets, tmp_path):
     (tmp_path / "empty").mkdir()
     assert "'empty' has no regions; looked for" in seqnets("train", "segmenter", "empty").err

@@ -23,9 +23,9 @@ class PlaceLossConfig:
 
     distance: Literal["l2", "smooth-l1"] = "smooth-l1"
     """How far a box or a joint is off: squared, or squared only near 0."""
-    beta: Annotated[float, settings.ABOVE_ZERO] = 0.05
+    beta: Annotated[float, settings.ABOVE_ZERO] = 0.1
     """Where smooth-l1 becomes straight, as a share of the picture's side."""
-    place_weight: Annotated[float, settings.NOT_NEGATIVE] = 20.0
+    place_weight: Annotated[float, settings.NOT_NEGATIVE] = 2.0
     """Weight of the loss of boxes beside that of classes."""
     heatmap: Literal["softmax", "l2"] = "softmax"
     """The loss of heatmaps: cross-entropy over all cells, or squared differences from a bump."""

@@ -1,0 +1,132 @@
+"""`seqnets train detector`: a network that finds all things in a picture."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from seqnets import settings
+from seqnets.data.regions.config import RegionConfig
+from seqnets.errors import UserError
+from seqnets.models.detector.config import PRESETS, DetectorConfig, preset
+from seqnets.tasks.recipe import Recipe, Tell
+from seqnets.train.config import TrainConfig
+
+if TYPE_CHECKING:
+    from seqnets.data.regions.examples import RegionSet
+    from seqnets.run import Run
+    from seqnets.tasks.detector.task import DetectorTask
+    from seqnets.tasks.start import Start
+
+
+@dataclass(frozen=True)
+class DetectionLossConfig:
+    """The weights of the losses: section `[loss]`."""
+
+    classes: Annotated[float, settings.NOT_NEGATIVE] = 1.0
+    """Weight of the loss of classes."""
+    offsets: Annotated[float, settings.NOT_NEGATIVE] = 1.0
+    """Weight of the loss of boxes; YOLO has 5."""
+    confidence: Annotated[float, settings.NOT_NEGATIVE] = 1.0
+    """Weight of the confidence of boxes with a thing (yolo)."""
+    empty: Annotated[float, settings.NOT_NEGATIVE] = 0.5
+    """Weight of the confidence of boxes without one (yolo)."""
+    negatives: Annotated[float, settings.NOT_NEGATIVE] = 3.0
+    """Background boxes that count for each box with a thing: the hardest (ssd)."""
+
+    def __post_init__(self) -> None:
+        settings.settle(self, "loss")
+
+
+@dataclass(frozen=True)
+class DetectorRunConfig:
+    r"""A network and the pictures with boxes that it learns from.
+
+    Example:
+        >>> settings.loads('[model]\nmethod = "yolo"', DetectorRunConfig()).model.method
+        'yolo'
+    """
+
+    task: Literal["detector"] = "detector"
+    """The task."""
+    from_run: str = ""
+    """The run whose weights to begin with: its folder or name; empty for random weights."""
+    pictures: tuple[str, ...] = ()
+    """COCO's files or a folder of VOC; none for drawn scenes."""
+    data: RegionConfig = field(default_factory=RegionConfig)
+    """How the pictures are read, split and varied."""
+    model: DetectorConfig = field(default_factory=DetectorConfig)
+    """The network."""
+    loss: DetectionLossConfig = field(default_factory=DetectionLossConfig)
+    """The losses."""
+    train: TrainConfig = field(default_factory=TrainConfig)
+    """The training."""
+
+
+def read(config: DetectorRunConfig) -> "RegionSet":
+    """Read or draw the pictures with boxes."""
+    from seqnets.data.regions.reading import draw_scenes, read_regions
+
+    regions = read_regions(*config.pictures) if config.pictures else draw_scenes(config.data.drawn)
+    if not any(len(example.labels) for example in regions.splits["train"]):
+        raise UserError(f"no picture to train on in '{config.pictures[0]}' has boxes; give COCO's files or a folder of VOC")
+    return regions.with_validation(config.data.validation_fraction)
+
+
+def make(config: DetectorRunConfig, tell: Tell, start: "Start | None" = None) -> "DetectorTask":
+    """Read the pictures and make the network."""
+    from flax import nnx
+
+    from seqnets.models.detector.detector import Detector
+    from seqnets.tasks.detector.task import DetectorTask
+    from seqnets.tasks.region_task import begun_encoder
+
+    regions, rngs = read(config), nnx.Rngs(config.train.seed)
+    for remark in (str(regions), *regions.remarks):
+        tell(remark)
+    if start:
+        model = start.grown(config.model, tell, rngs=rngs, labels=regions.classes)
+    else:
+        rule, encoder = begun_encoder(config.model, config.data, regions, rngs=rngs, tell=tell)
+        model = Detector(config.model, regions.classes, rule, encoder=encoder, rngs=rngs)
+    return DetectorTask(model, regions, config.data, loss=config.loss, tell=tell)
+
+
+def as_settings(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the given arguments as settings, including those of a preset."""
+    words = {name: value for name, value in given.items() if name != "preset"}
+    return {**words, **preset(given["preset"])} if "preset" in given else words
+
+
+def completed(config: DetectorRunConfig) -> DetectorRunConfig:
+    """Return the settings with the version of published weights."""
+    from seqnets.tasks.region_task import completed_encoder
+
+    return completed_encoder(config)
+
+
+def measured(run: "Run", config: DetectorRunConfig) -> list[str]:
+    """Return the figures of the held-out splits."""
+    from seqnets.tasks.detector.task import DetectorTask, split_line
+
+    regions = read(config)
+    task = DetectorTask(run.model, regions, config.data, loss=config.loss)
+    held_out = [split for split in ("validation", "test") if split in regions.splits]
+    return [split_line(split, task.measure(run.model, split)[0], len(regions.splits[split])) for split in held_out]
+
+
+RECIPE = Recipe.of_files(
+    "pictures",
+    metavar="DATA",
+    help="COCO's JSON files or their folder, or a folder of VOC; none for drawn scenes",
+    words={"--preset": {"choices": tuple(PRESETS), "metavar": "|".join(PRESETS), "help": "a published detector [ssd]"}},
+    usage="DATA ... [--preset ssd|yolo]",
+    config=DetectorRunConfig,
+    without="scenes",
+    suffix="-detector",
+    make=make,
+    shown=measured,
+    as_settings=as_settings,
+    commands=lambda config: ["seqnets detect {run} IMAGE --figure found.png"],
+    paths=("model.encoder_weights",),
+    completed=completed,
+)

@@ -1,0 +1,114 @@
+"""Detection as a task."""
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from functools import partial
+from typing import Any, ClassVar
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import nnx
+
+from seqnets.data.regions.config import RegionConfig
+from seqnets.data.regions.examples import RegionSet
+from seqnets.data.regions.loader import Batch, Part
+from seqnets.errors import UserError
+from seqnets.metrics.average_precision import coco_figures
+from seqnets.metrics.detections import Detections, Truths
+from seqnets.models.detector.detector import Detector
+from seqnets.tasks.detector import DetectionLossConfig
+from seqnets.tasks.detector.losses import LOSSES
+from seqnets.tasks.region_task import RegionTask, Tell, silent
+from seqnets.train.task import Metrics
+
+_MOST = 100  # things of a picture that are learned
+
+
+class DetectorTask(RegionTask):
+    """A detector and pictures with boxes.
+
+    The loss is the weighted sum of the method's own losses (`seqnets.tasks.detector.losses`), which are logged apart. The best
+    model has the highest AP at an overlap of .5, as COCO computes it, over all validation pictures.
+
+    Args:
+        model: a `Detector`.
+        regions: the pictures; their classes are the labels of the model.
+        config: how they are varied and loaded.
+        loss: the weights of the losses.
+        tell: called with a sentence when pictures cannot be read.
+
+    Raises:
+        UserError: the model has other classes.
+    """
+
+    name, objective = "detector", "AP50"
+    parts: ClassVar[tuple[Part, ...]] = ("boxes",)
+
+    def __init__(
+        self,
+        model: Detector,
+        regions: RegionSet,
+        config: RegionConfig | None = None,
+        *,
+        loss: DetectionLossConfig | None = None,
+        tell: Tell = silent,
+    ) -> None:
+        if tuple(model.labels) != regions.classes:
+            raise UserError("the model's labels are not the classes of the pictures; make it with labels=regions.classes")
+        super().__init__(model, regions, config, tell=tell)
+        self.loss_config = loss or DetectionLossConfig()
+        things = [int((~example.is_crowd).sum()) for example in regions.splits["train"]]
+        self.most = min(max([1, *things]), _MOST)  # pyright: ignore[reportAttributeAccessIssue]
+
+    def losses(self, model: Any, batch: Batch, key: jax.Array) -> tuple[jax.Array, Metrics]:
+        """Return the loss of a batch and its parts."""
+        output = model(model.preprocessing.normalize(batch["images"]), train=True, key=key)
+        boxes, labels = jnp.asarray(batch["boxes"]), jnp.asarray(batch["labels"])
+        parts = LOSSES[model.config.method](model, output, boxes, labels, self.loss_config)
+        weighted = [getattr(self.loss_config, name) * part for name, part in parts.items()]
+        return jnp.sum(jnp.stack(weighted)), parts
+
+    def measure(self, model: Any, split: str) -> tuple[dict[str, float], list[Detections]]:
+        """Return COCO's figures of a whole split, and the detections in original pixels.
+
+        Raises:
+            UserError: none of its pictures can be read.
+        """
+        pictures, examples = self.pictures(split), self.regions.splits[split]
+        found = [(*arrays, weight) for detected, batch in self.computed(model, split, _detected)
+                 for *arrays, weight in zip(*detected, batch["weights"])]  # fmt: skip
+        rows = [row for row in range(len(examples)) if found[row][-1] > 0]
+        if not rows:
+            raise UserError(f"none of the pictures for {split} can be read; replace them, or leave the split out")
+        detections = [_in_original(found[row][:3], pictures.move(row)) for row in rows]
+        truths = [Truths(one.boxes, one.labels, one.is_crowd, one.areas) for one in (examples[row] for row in rows)]
+        figures = coco_figures(truths, detections)
+        return {name: figures[name] for name in ("AP", "AP50", "AP75", "AR100")}, detections
+
+    def fingerprint(self) -> Mapping[str, str | int | float]:
+        """Return what identifies the pictures, their variation and the losses."""
+        return {**super().fingerprint(), **{f"loss.{name}": value for name, value in asdict(self.loss_config).items()}}
+
+
+def split_line(split: str, figures: Mapping[str, float], count: int) -> str:
+    """Return the figures of a split in a sentence.
+
+    Example:
+        >>> split_line("test", {"AP": 0.5, "AP50": 0.75}, 10)
+        'test: AP 0.5000, AP50 0.7500 over 10 pictures'
+    """
+    return f"{split}: {', '.join(f'{name} {value:.4f}' for name, value in figures.items())} over {count:,} pictures"
+
+
+def _in_original(detected: Any, move: Any) -> Detections:
+    boxes, labels, scores = detected
+    there = scores > 0
+    corners = np.concatenate([move.origins(boxes[there, :2]), move.origins(boxes[there, 2:])], 1)
+    return Detections(corners, labels[there], scores[there])
+
+
+@partial(jax.jit, static_argnums=0)
+def _detected(graphdef: Any, state: Any, batch: Any) -> Any:
+    model = nnx.merge(graphdef, state)
+    return tuple(model.detect(model(model.preprocessing.normalize(batch["images"]))))
