@@ -37,7 +37,16 @@ def pytest_unconfigure():
 
 
 def has_functions(path: Path) -> bool:
-    return any(isinstance(node, ast.FunctionDef) for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
+    """Return whether a module has a function that does something: those of a protocol only have a docstring."""
+    functions = (node for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if isinstance(node, ast.FunctionDef))
+    return any(not _is_declaration(function) for function in functions)
+
+
+def _is_declaration(function: ast.FunctionDef) -> bool:
+    return all(
+        isinstance(line, ast.Pass) or (isinstance(line, ast.Expr) and isinstance(line.value, ast.Constant))
+        for line in function.body
+    )
 
 
 if __name__ == "__main__":
