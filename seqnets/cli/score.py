@@ -1,27 +1,33 @@
-"""`seqnets score RESULTS REFERENCES`: score captions with the metrics of the COCO caption evaluation."""
+"""`seqnets score RESULTS REFERENCES`: score captions or detections with the metrics of the COCO evaluations."""
 
 import json
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from seqnets.cli.parser import Parser
 from seqnets.cli.verbs import VERBS
+from seqnets.errors import UserError
 
 _EPILOG = """\
 RESULTS is a JSON list [{"image_id": 1, "caption": "a dog"}, ...] in COCO's form, as `seqnets caption --out` writes it.
 REFERENCES is a captions file of any form that `seqnets train captioner` reads: COCO's
 {"images": [...], "annotations": [{"image_id": 1, "caption": "a brown dog"}, ...]}, Karpathy's JSON, a CSV table, ...
 An image_id is the image's id in REFERENCES, or the path of its file; paths are compared by their common last parts.
+For detections, RESULTS is a list of {"image_id", "category_id" or "category", "bbox", "score"}, as `seqnets detect --json` prints
+it, and REFERENCES is COCO's file of instances: the figures are AP and AR, of boxes, and of masks where both have them.
 
-The figures are those of the COCO caption evaluation without METEOR and SPICE; Java is not needed. CIDEr weights words by
-how many of the scored images have them, so it cannot be compared between different sets of images."""
+The figures of captions are those of the COCO caption evaluation without METEOR and SPICE; Java is not needed. CIDEr weights
+words by how many of the scored images have them, so it cannot be compared between different sets of images."""
 UNITS = ("auto", "words", "chars")
 
 
 def main(argv: Sequence[str]) -> int:
     """Run the arguments after `seqnets score`; see `seqnets score --help`."""
     found = _parser().read(argv)
+    if _has_boxes(found.results):
+        return _score_boxes(found)
     from seqnets.data.captions import read_references
     from seqnets.metrics import Scorer
     from seqnets.metrics.coco import check_images, read_results, reference_ids
@@ -44,14 +50,41 @@ def main(argv: Sequence[str]) -> int:
 
 def _parser() -> Parser:
     parser = Parser("seqnets score", VERBS["score"].summary, epilog=_EPILOG)
-    parser.add_argument("results", metavar="RESULTS", help="the captions to score")
-    parser.add_argument("references", metavar="REFERENCES", help="captions that people wrote for the same images")
+    parser.add_argument("results", metavar="RESULTS", help="the captions or detections to score")
+    parser.add_argument(
+        "references", metavar="REFERENCES", help="captions that people wrote for the same images, or the instances in them"
+    )
     parser.add_argument("--json", action="store_true", help="write the figures as one JSON object")
     parser.add_argument("--per-image", action="store_true", help="also the figures of every image")
     parser.add_argument("--partial", action="store_true", help="score only the images that have a caption")
     unit = "the unit that counts as a word [auto: characters in scripts without spaces, such as Chinese, else words]"
     parser.add_argument("--unit", choices=UNITS, default="auto", metavar="|".join(UNITS), help=unit)
     return parser
+
+
+def _has_boxes(path: str) -> bool:
+    from seqnets.decoders import read_json
+    from seqnets.metrics.coco_detections import is_detections
+
+    if not path.endswith(".json"):
+        return False
+    try:
+        return is_detections(read_json(Path(path)))
+    except UserError:  # reading it as captions explains what is wrong
+        return False
+
+
+def _score_boxes(found: Any) -> int:
+    from seqnets.metrics.coco_detections import score_detections
+
+    figures = score_detections(found.results, found.references)
+    if found.json:
+        print(json.dumps(figures))
+        return 0
+    for kind, values in figures.items():
+        shown = ", ".join(f"{name.replace('_', ' ')} {'none' if value < 0 else f'{value:.4f}'}" for name, value in values.items())
+        print(f"{kind}: {shown}")
+    return 0
 
 
 def _words(unit: str, captions: Sequence[Sequence[str]]) -> Callable[[str], list[str]]:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from seqnets.metrics.classification import accuracy as accuracy
     from seqnets.metrics.classification import confusion as confusion
     from seqnets.metrics.classification import macro_f1 as macro_f1
+    from seqnets.metrics.coco_detections import score_detections as score_detections
     from seqnets.metrics.detections import Detections as Detections
     from seqnets.metrics.detections import Truths as Truths
     from seqnets.metrics.embedding import joint_probabilities as joint_probabilities
@@ -40,6 +41,7 @@ if not TYPE_CHECKING:  # a checker that sees `__getattr__` takes every name for 
         __name__,
         {
             "average_precision": ["coco_curves", "coco_figures", "voc_average_precision"],
+            "coco_detections": ["score_detections"],
             "detections": ["Detections", "Truths"],
             "embedding": ["joint_probabilities", "principal_components", "trustworthiness", "tsne"],
             "pose": ["right_joints", "right_limbs"],
