@@ -57,7 +57,7 @@ class LocalizerConfig(DenseConfig):
     hidden_features: Annotated[int, settings.NOT_NEGATIVE] = 128
     """Size of the dense layer before the numbers; 0 for none."""
     grid: Annotated[int, settings.POSITIVE] = 4
-    """Rows and columns that the features are averaged to before the dense layers, which so know places."""
+    """Rows and columns that the features are averaged to before the dense layers, beside their maxima over the whole picture."""
     box_per_class: bool = False
     """A box for each class (OverFeat), or one for all (VGG)."""
     stride: Annotated[int, settings.POSITIVE] = 4

@@ -17,7 +17,7 @@ from seqnets.models.description import described, names, stated
 from seqnets.nn.chain import Chain, subkey
 from seqnets.nn.dense import Dense
 from seqnets.nn.regularize import dropout
-from seqnets.ops.pool import adaptive_average_pool
+from seqnets.ops.pool import adaptive_average_pool, global_max_pool
 
 Found = dict[str, jax.Array]
 _REACH = 2  # cells around the strongest one that the place of a joint is averaged over
@@ -61,7 +61,7 @@ class Localizer(nnx.Module):
     ):
         self.config, self.labels, self.preprocessing = config, tuple(labels), preprocessing
         self.encoder = encoder or make_encoder(config, preprocessing, rngs=rngs)
-        count, features = len(self.labels), config.grid**2 * self.encoder.feature_maps[-1][1][2]
+        count, features = len(self.labels), (config.grid**2 + 1) * self.encoder.feature_maps[-1][1][2]
         self.decoder = self._decoder(count, rngs) if config.head == "heatmaps" else None
         dense = config.hidden_features and self.decoder is None
         self.hidden = Chain([Dense(features, config.hidden_features, rngs=rngs), jax.nn.relu]) if dense else None
@@ -80,8 +80,10 @@ class Localizer(nnx.Module):
         features = self.encoder(x, train=train, key=subkey(key, 0))
         if self.decoder is not None:
             return {"heatmaps": self.decoder(features, train=train, key=subkey(key, 1))}
-        x = adaptive_average_pool(features[self.encoder.feature_maps[-1][0]], self.config.grid)
-        x = x.reshape(x.shape[0], -1).astype(jnp.float32)
+        last = features[self.encoder.feature_maps[-1][0]].astype(jnp.float32)
+        # the grid shows where things are, the maxima what they are, wherever that is
+        parts = [adaptive_average_pool(last, self.config.grid).reshape(last.shape[0], -1), global_max_pool(last)]
+        x = jnp.concatenate(parts, -1)
         x = x if self.hidden is None else self.hidden(x)
         x = dropout(x, self.config.dropout, subkey(key, 1))
         if self.joints is not None:
