@@ -13,6 +13,7 @@ from seqnets.viz.text import Tell, fitted, font_families, new_figure, plain, war
 _INCHES, _DPI, _LEAST_PIXELS = 4.0, 110, 256
 _INK, _PAPER, _LINE = "#1a1a1a", "#ffffff", "#ff8c1a"
 _LEGEND = 20
+_GRAY = np.array([0.299, 0.587, 0.114], np.float32)
 _LIMBS = (
     *(("ankle", "knee"), ("knee", "hip"), ("wrist", "elbow"), ("elbow", "shoulder"), ("hip", "shoulder")),
     *(("eye", "ear"),),
@@ -34,7 +35,7 @@ def class_colors(count: int) -> np.ndarray:
 
 
 def painted(image: np.ndarray, classes: np.ndarray, colors: np.ndarray, *, strength: float = 0.6) -> np.ndarray:
-    """Return a picture with the colors of its classes over it.
+    """Return a picture in gray with the colors of its classes over it.
 
     Args:
         image: uint8 `(H, W, 3)`.
@@ -51,8 +52,8 @@ def painted(image: np.ndarray, classes: np.ndarray, colors: np.ndarray, *, stren
     """
     known = classes < len(colors)
     paint = colors[np.where(known, classes, 0)].astype(np.float32)
-    mixed = np.round((1 - strength) * image + strength * paint).astype(np.uint8)
-    return np.where(known[..., None], mixed, image)
+    gray = np.repeat((image.astype(np.float32) @ _GRAY)[..., None], 3, -1)
+    return np.round(np.where(known[..., None], (1 - strength) * gray + strength * paint, gray)).astype(np.uint8)
 
 
 def segments_figure(image: np.ndarray, classes: np.ndarray, labels: Sequence[str], *, tell: Tell = warn) -> Any:

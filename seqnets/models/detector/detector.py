@@ -13,10 +13,12 @@ from seqnets.models.dense.encoder import FeatureEncoder, make_encoder, size_of
 from seqnets.models.description import described, names, stated
 from seqnets.models.detector.config import DetectorConfig as DetectorConfig
 from seqnets.models.detector.default_boxes import default_boxes, scales_between
-from seqnets.nn.chain import Chain, subkey
+from seqnets.nn.chain import subkey
 from seqnets.nn.conv import Conv
 from seqnets.nn.conv_norm import ConvNorm
+from seqnets.nn.initializers import convolution_kernel
 from seqnets.ops.boxes import Weights, clip_boxes, decode_boxes
+from seqnets.ops.conv import conv2d
 from seqnets.ops.suppression import suppress
 
 Output = dict[str, jax.Array]
@@ -82,13 +84,15 @@ class Detector(nnx.Module):
         maps = self.encoder.feature_maps[-config.maps if config.method == "ssd" else -1 :]
         self.map_names, self.grids = tuple(name for name, _ in maps), tuple(shape[:2] for _, shape in maps)
         self.per_cell = 2 + 2 * len(config.ratios) if config.method == "ssd" else 1
-        self.heads = nnx.List([self._head(shape[2], rngs) for _, shape in maps])
+        numbers, classes = self.numbers, len(self.labels)
+        self.heads = nnx.List(
+            [Head(shape[2], config.head_features, self.per_cell, numbers, classes, rngs=rngs) for _, shape in maps]
+        )
 
     @property
-    def outputs(self) -> int:
-        """Numbers for each box of a cell (ssd), or for each cell (yolo): 5 B + C."""
-        count = len(self.labels)
-        return count + 5 if self.config.method == "ssd" else 5 * self.config.boxes_per_cell + count
+    def numbers(self) -> int:
+        """Numbers besides the classes: 4 offsets and the background for each box (ssd), or 5 B for each cell (yolo)."""
+        return 5 if self.config.method == "ssd" else 5 * self.config.boxes_per_cell
 
     def __call__(self, x: jax.Array, *, train: bool = False, key: jax.Array | None = None) -> Output:
         """Return the predictions for normalized pictures [B, H, W, C].
@@ -99,11 +103,11 @@ class Detector(nnx.Module):
             the classes.
         """
         features = self.encoder(x, train=train, key=subkey(key, 0))
-        found = [head(features[name], train=train).astype(jnp.float32) for name, head in zip(self.map_names, self.heads)]
+        found = [head(features[name], train=train) for name, head in zip(self.map_names, self.heads)]
         if self.config.method == "yolo":
-            return {"cells": found[0]}
-        flat = jnp.concatenate([maps.reshape(maps.shape[0], -1, self.outputs) for maps in found], 1)
-        return {"offsets": flat[..., :4], "logits": flat[..., 4:]}
+            return {"cells": jnp.concatenate(found[0], -1)}
+        numbers, classes = (jnp.concatenate([_by_box(part, self.per_cell) for part in parts], 1) for parts in zip(*found))
+        return {"offsets": numbers[..., :4], "logits": jnp.concatenate([numbers[..., 4:], classes], -1)}
 
     def default_boxes(self) -> jax.Array:
         """Return the default boxes [N, 4] in pixels (ssd)."""
@@ -143,13 +147,66 @@ class Detector(nnx.Module):
         return {"kind": "Detector", "config": asdict(self.config), "preprocessing": rule, "labels": list(self.labels)}
 
     def labeled_axes(self) -> dict[str, tuple[str, int]]:
-        """Return nothing: boxes and classes share an axis, so that a detector cannot get other classes."""
-        return {}
+        """Return the arrays with an axis of classes: by name, the list that the axis follows, and the axis."""
+        places = range(len(self.heads))
+        return {f"heads.{place}.classes.{part}": ("labels", -1) for place in places for part in ("kernel", "bias")}
 
-    def _head(self, features: int, rngs: nnx.Rngs) -> Chain:
-        wide = self.config.head_features
-        before = [ConvNorm(features, wide, 3, padding=1, rngs=rngs)] if wide else []
-        return Chain([*before, Conv(wide or features, self.per_cell * self.outputs, 3, padding=1, rngs=rngs)])
+
+class Head(nnx.Module):
+    """Predict numbers and classes for each box of each cell of a map.
+
+    Args:
+        features: of the map.
+        wide: features of a convolution before the predictions; 0 for none.
+        boxes: P, boxes of a cell.
+        numbers: for each box.
+        classes: C.
+        rngs: `params` is used.
+
+    Example:
+        >>> numbers, classes = Head(3, 0, 2, 5, 4, rngs=nnx.Rngs(0))(jnp.zeros((1, 6, 6, 3)))
+        >>> numbers.shape, classes.shape
+        ((1, 6, 6, 10), (1, 6, 6, 8))
+    """
+
+    def __init__(self, features: int, wide: int, boxes: int, numbers: int, classes: int, *, rngs: nnx.Rngs):
+        self.before = ConvNorm(features, wide, 3, padding=1, rngs=rngs) if wide else None
+        self.numbers = Conv(wide or features, boxes * numbers, 3, padding=1, rngs=rngs)
+        self.classes = ClassConv(wide or features, boxes, classes, rngs=rngs)
+
+    def __call__(self, x: jax.Array, *, train: bool = False) -> tuple[jax.Array, jax.Array]:
+        """Return float32 [B, h, w, P * numbers] and [B, h, w, P * C] from [B, h, w, features]."""
+        x = x if self.before is None else self.before(x, train=train)
+        return self.numbers(x).astype(jnp.float32), self.classes(x).astype(jnp.float32)
+
+
+class ClassConv(nnx.Module):
+    """A 3 x 3 convolution whose weights have the classes as an axis of their own, so that a run can begin with another's classes.
+
+    Args:
+        features: of the map.
+        boxes: P, boxes of a cell.
+        classes: C.
+        rngs: `params` is used.
+
+    Example:
+        >>> ClassConv(3, 2, 4, rngs=nnx.Rngs(0)).kernel.shape
+        (3, 3, 3, 2, 4)
+    """
+
+    def __init__(self, features: int, boxes: int, classes: int, *, rngs: nnx.Rngs):
+        drawn = convolution_kernel(rngs.params(), (3, 3, features, boxes * classes), jnp.float32)
+        self.kernel = nnx.Param(drawn.reshape(3, 3, features, boxes, classes))
+        self.bias = nnx.Param(jnp.zeros((boxes, classes), jnp.float32))
+
+    def __call__(self, x: jax.Array) -> jax.Array:
+        """Return [B, h, w, P * C] from [B, h, w, features]."""
+        kernel = self.kernel[...]
+        return conv2d(x, kernel.reshape(*kernel.shape[:3], -1), self.bias[...].reshape(-1), padding=1)
+
+
+def _by_box(maps: jax.Array, per_cell: int) -> jax.Array:
+    return maps.reshape(maps.shape[0], -1, maps.shape[-1] // per_cell)
 
 
 def cell_parts(cells: jax.Array, boxes_per_cell: int) -> tuple[jax.Array, jax.Array, jax.Array]:

@@ -29,7 +29,7 @@ class DetectorTask(RegionTask):
     """A detector and pictures with boxes.
 
     The loss is the weighted sum of the method's own losses (`seqnets.tasks.detector.losses`), which are logged apart. The best
-    model has the highest AP at an overlap of .5, as COCO computes it, over all validation pictures.
+    model has the highest AP, as COCO computes it, over all validation pictures.
 
     Args:
         model: a `Detector`.
@@ -42,7 +42,7 @@ class DetectorTask(RegionTask):
         UserError: the model has other classes.
     """
 
-    name, objective = "detector", "AP50"
+    name, objective = "detector", "AP"
     parts: ClassVar[tuple[Part, ...]] = ("boxes",)
 
     def __init__(

@@ -32,7 +32,7 @@ class LocalizerTask(RegionTask):
 
     With a box, two losses: $L = -\ln p_y + \lambda\, d(b, b^*)$, where b are the center and the sides as shares of the picture's,
     and d the squared distance or smooth L1, summed. With joints, the mean of d over the known ones; with heatmaps,
-    $-\sum_c t_c \ln p_c$ over all cells, where t is a bump around the joint and p the softmax of its map, or the squared
+    $\sum_c t_c \ln (t_c / p_c)$ over all cells, where t is a bump around the joint and p the softmax of its map, or the squared
     differences.
 
     The best model finds the most: for boxes, the share of things whose class is right and whose overlap is above .5; for joints,
@@ -123,7 +123,8 @@ class LocalizerTask(RegionTask):
         else:
             flat, wanted = (maps.reshape(maps.shape[0], -1, maps.shape[-1]) for maps in (heat, bump))
             wanted = wanted / jnp.maximum(wanted.sum(1, keepdims=True), 1e-9)
-            off = -jnp.sum(wanted * jax.nn.log_softmax(flat, 1), 1)
+            # less the least that it can be, so that 0 is perfect
+            off = jnp.sum(jax.scipy.special.xlogy(wanted, wanted) - wanted * jax.nn.log_softmax(flat, 1), 1)
         return jnp.sum(off * known) / jnp.maximum(known.sum(), 1)
 
     def _distance(self, found: jax.Array, truth: jax.Array) -> jax.Array:

@@ -13,6 +13,7 @@ from seqnets.errors import UserError
 from seqnets.models.dense.encoder import size_of
 from seqnets.models.detector.default_boxes import default_boxes
 from seqnets.models.detector.detector import Detector, DetectorConfig, cell_corners, cell_parts, from_description
+from seqnets.models.growth import grown
 from seqnets.ops.boxes import encode_boxes
 from seqnets.tasks.detector import DetectionLossConfig
 from seqnets.tasks.detector.losses import grid_losses, hardest, multibox_losses
@@ -164,6 +165,16 @@ def test_a_split_is_measured_in_original_pixels_with_crowds_and_empty_pictures(s
     assert sorted(figures) == ["AP", "AP50", "AP75", "AR100"]
     assert [len(one.scores) <= 7 for one in found] == [True] * 4
     assert max(one.boxes[:, 2].max(initial=0) for one in found) > 32
+
+
+@pytest.mark.parametrize("method", ["ssd", "yolo"])
+def test_classes_that_a_detector_knows_keep_their_scores(scenes, method):
+    model = detector(scenes, method=method)
+    larger = grown(model, labels=("dog", *reversed(scenes.classes)), rngs=nnx.Rngs(1))
+    x = jnp.asarray(np.random.default_rng(0).normal(size=(1, 32, 32, 3)), jnp.float32)
+    old, new = (next(reversed(one(x).values())) for one in (model, larger))
+    np.testing.assert_allclose(new[..., [-1, -2, -3, -4]], old[..., -4:], atol=1e-5)
+    np.testing.assert_allclose(new[..., :-5], old[..., :-4], atol=1e-5)
 
 
 def test_a_description_makes_the_same_detector_and_mistakes_are_named(scenes):
