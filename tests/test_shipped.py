@@ -16,11 +16,12 @@ import seqnets as sn
 from seqnets.cli.main import main
 from seqnets.data.demo.scene_words import is_correct
 from seqnets.data.demo.scenes import Scenes
+from seqnets.data.demo.shapes import draw_shapes
 from seqnets.run import ITEMS, WEIGHTS, run_folder
 from seqnets.shipped import shipped_runs
 
 RUNS = shipped_runs()
-MOST_BYTES = 5_000_000
+MOST_BYTES = 5_600_000
 
 
 def figure(name: str, words: str) -> float:
@@ -29,7 +30,7 @@ def figure(name: str, words: str) -> float:
 
 
 def test_all_are_there_and_small():
-    assert list(RUNS) == ["names", "python", "scenes", "shakespeare"]
+    assert list(RUNS) == ["names", "python", "scenes", "shakespeare", "shapes"]
     sizes = [path.stat().st_size for folder in RUNS.values() for path in folder.iterdir()]
     assert sum(sizes) < MOST_BYTES
 
@@ -93,6 +94,12 @@ def test_drawings_are_described(capsys, monkeypatch, tmp_path):
     captions = [found["captions"][0]["caption"] for found in json.loads(capsys.readouterr().out)]
     right = [is_correct(caption, scene.claim) for caption, scene in zip(captions, scenes)]
     assert np.mean(right) > 0.8, captions
+
+
+def test_drawings_of_another_seed_are_classified():
+    images, labels = draw_shapes(60, seed=9)
+    found = [guesses[0].index for guesses in sn.classify(sn.load("shapes").model, list(images), top=1)]
+    assert np.mean(np.array(found) == labels) >= 0.98
 
 
 def test_the_held_out_part_of_the_plays_gets_the_figure_of_the_card(shared_data):

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import jax
 import jax.numpy as jnp
-from jax.image import ScaleAndTranslateMethod, scale_and_translate
+from jax.image import scale_and_translate
 
 
 class Move:
@@ -46,9 +46,8 @@ class Scale(Move):
         factor = jax.random.uniform(key, (), minval=self.least, maxval=self.most)
         middle = jnp.array(picture.shape[1:3]) / 2
         mean = jax.lax.stop_gradient(jnp.mean(picture, axis=(1, 2), keepdims=True))
-        method = ScaleAndTranslateMethod.LINEAR
         move = middle * (1 - factor)
-        return mean + scale_and_translate(picture - mean, picture.shape, (1, 2), jnp.full(2, factor), move, method)
+        return mean + scale_and_translate(picture - mean, picture.shape, (1, 2), jnp.full(2, factor), move, "linear")
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,329 @@
+"""The techniques, each as objectives, a canvas, moves and a rule for the one loop.
+
+Every recipe takes `**options` for `seqnets.dream.optimize.fit_image`: steps, step, rule, seed, frame, every.
+"""
+
+from collections.abc import Iterator, Sequence
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import nnx
+
+from seqnets.dream.images import Canvas, change_of, noise, octave_sizes, pixels, resized
+from seqnets.dream.layers import content_layer, deepest_layer, style_layers
+from seqnets.dream.moves import Blur, CenterBias, Clip, DropSmallGradients, DropSmallPixels, Jitter
+from seqnets.dream.objectives import Objective, features_like, gram, gram_like, layer_energy, logit, norm, total_variation
+from seqnets.dream.optimize import Dream, fit_image, watched
+from seqnets.errors import UserError
+from seqnets.models.cnn.network import ConvNet
+
+_CLIP = Clip()
+
+
+def class_visualization(
+    model: ConvNet, classes: int | Sequence[int], *, size: tuple[int, int] | None = None, start: Canvas | None = None,
+    moves: Sequence[Any] = (), **options: Any,
+) -> Dream:
+    r"""Make a picture for each class that the network takes for it: $\max_x S_c(x) - \lambda |x - \bar x|^2$.
+
+    Between the steps the picture is jittered, blurred, and relieved of small pixels and small gradients.
+
+    Args:
+        model: the classifier.
+        classes: one class or several, by number.
+        size: (height, width); that of the network's images when None.
+        start: the canvas to begin with; noise around the mean color when None.
+        moves: more moves.
+        **options: see the module.
+
+    References:
+        Simonyan, Vedaldi and Zisserman, "Deep inside convolutional networks", 2014.
+        Yosinski et al., "Understanding neural networks through deep visualization", 2015.
+    """
+    wanted, mean = np.atleast_1d(np.asarray(classes)), mean_color(model)
+    height, width = size or image_size(model)
+    start = start or noise((len(wanted), height, width, len(mean)), seed=options.get("seed", 0), center=mean)
+    weight = 10.0 / start.values[0].size  # the same for pictures of any size
+    objective = logit(wanted) - weight * (norm(2, mean) * (1 / 64**2))
+    tidy = (Blur(4, 0.5), DropSmallPixels(0.05, mean, every=4), DropSmallGradients(0.2))
+    moves = (Jitter(max(1, min(height, width) // 16)), *tidy, *moves, _CLIP)
+    return fit_image(model, objective, start, moves=moves, **{"steps": 160, "step": _length(start, 3.0), "rule": "l2", **options})
+
+
+def facets(model: ConvNet, pictures: np.ndarray, number: int, *, count: int = 4, layer: str = "", **options: Any) -> Dream:
+    """Make several pictures of one class, each from the mean of a cluster of its photographs, in the later steps from the middle out.
+
+    Args:
+        model: the classifier.
+        pictures: photographs of the class, [N, H, W, C].
+        number: the class.
+        count: how many facets.
+        layer: where the photographs are clustered by k-means; the last one before the logits when empty.
+        **options: see the module.
+
+    References:
+        Nguyen, Yosinski and Clune, "Multifaceted feature visualization", 2016.
+    """
+    if len(pictures) < count:
+        raise UserError(f"{count} facets need at least {count} pictures of the class, not {len(pictures)}")
+    layer = layer or deepest_layer(model)
+    features = watched(model, [layer])(jnp.asarray(pictures, jnp.float32))[layer]
+    cluster = k_means(np.asarray(features).reshape(len(pictures), -1), count, seed=options.get("seed", 0))
+    means = np.stack([pictures[cluster == k].mean(0) for k in range(count)])
+    begun = class_visualization(model, [number] * count, start=pixels(Blur(1, 1.0).blurred(jnp.asarray(means, jnp.float32))), **options)
+    return class_visualization(model, [number] * count, start=pixels(begun.raw), moves=(CenterBias(),), **options)
+
+
+def latent_synthesis(model: ConvNet, generator: Canvas, classes: int | Sequence[int], *, reach: float = 2.5, **options: Any) -> Dream:
+    r"""Find codes of a generator whose pictures the network takes for a class: $\max_z S_c(G(z)) - \lambda |z|^2$, z clipped.
+
+    Args:
+        model: the classifier.
+        generator: a canvas of codes, from `seqnets.dream.images.latent`.
+        classes: one class, or one for each code.
+        reach: the largest size of a number of a code.
+        **options: see the module.
+
+    References:
+        Nguyen et al., "Synthesizing the preferred inputs for neurons in neural networks via deep generator networks", 2016.
+    """
+    return fit_image(model, logit(classes), generator, moves=(Clip(-reach, reach),), **{"steps": 100, "step": 0.1, **options})
+
+
+def fooling(
+    model: ConvNet, picture: np.ndarray, target: int | Sequence[int], *, most: float = 3.9, confidence: float = 0.9, **options: Any
+) -> Dream:
+    """Change a picture as little as needed for the network to take it for another class.
+
+    Args:
+        model: the classifier.
+        picture: [H, W, C] of 0 to 255, or several.
+        target: the class.
+        most: the largest change of a value, of 255.
+        confidence: it stops when every picture has this probability.
+        **options: see the module.
+
+    Returns:
+        The changed pictures; `values` is the change.
+
+    References:
+        Szegedy et al., "Intriguing properties of neural networks", 2014.
+        Goodfellow, Shlens and Szegedy, "Explaining and harnessing adversarial examples", 2015.
+    """
+    canvas = change_of(picture)
+    options = {"steps": 200, "step": 0.25, "rule": "sign", "every": 2, **options}
+    given = options.pop("frame", None)
+
+    def frame(step: int, pictures: np.ndarray) -> bool:
+        asked = bool(given and given(step, pictures))
+        return asked or bool(probabilities(model, pictures)[np.arange(len(pictures)), target].min() >= confidence)
+
+    return fit_image(model, logit(target), canvas, moves=(Clip(-most, most),), frame=frame, **options)
+
+
+def deep_dream(
+    model: Any, picture: np.ndarray, objective: Objective | str = "", *, octaves: int = 4, ratio: float = 1.4, jitter: int = 32,
+    **options: Any,
+) -> Dream:
+    """Let a network see more of what it sees in a picture, from coarse to fine.
+
+    Args:
+        model: the network.
+        picture: [H, W, C] of 0 to 255.
+        objective: what is to grow; or the layer whose energy it is; the middle one when empty.
+        octaves: how many sizes, the largest that of the picture.
+        ratio: of each size to the next smaller one.
+        jitter: the largest roll, in pixels.
+        **options: see the module; `steps` are those of each octave.
+
+    References:
+        Mordvintsev, Olah and Tyka, "Inceptionism: going deeper into neural networks", 2015.
+    """
+    if not isinstance(objective, Objective):
+        objective = layer_energy(objective or content_layer(model))
+    sizes = octave_sizes((picture.shape[0], picture.shape[1]), octaves, ratio)
+    options, found, detail = {"steps": 10, "step": 1.5, "rule": "l1", **options}, None, jnp.zeros((1, *sizes[0], picture.shape[-1]))
+    for size in sizes:
+        base = resized(picture, size)
+        found = fit_image(model, objective, pixels(base + resized(detail, size)), moves=(Jitter(min(jitter, min(size) // 4)), _CLIP), **options)
+        detail = found.raw - base
+        if found.stopped:
+            return Dream(found.values, np.asarray(resized(found.raw, sizes[-1])), found.objective, found.stopped)
+    return found  # pyright: ignore[reportReturnType]
+
+
+def dream_video(model: Any, picture: np.ndarray, objective: Objective | str = "", *, frames: int, zoom: float = 1.05, **options: Any) -> Iterator[np.ndarray]:
+    """Yield the frames of a dream that goes ever deeper: each is the one before, magnified about its middle and dreamed on."""
+    height, width, channels = picture.shape
+    cut = round(height * (1 - 1 / zoom) / 2), round(width * (1 - 1 / zoom) / 2)
+    for number in range(frames):
+        found = deep_dream(model, picture, objective, **{"octaves": 2, **options, "seed": options.get("seed", 0) + number})
+        yield found.pictures[0]
+        inner = found.raw[0, cut[0] : height - cut[0], cut[1] : width - cut[1]]
+        picture = np.asarray(resized(inner, (height, width)))[0].reshape(height, width, channels)
+
+
+def inversion(model: Any, picture: np.ndarray, layer: str, *, beta: float = 2.0, smoothness: float = 1e-2, **options: Any) -> Dream:
+    r"""Find a picture with the same features: $\min |\phi - \phi_0|^2 / |\phi_0|^2 + \lambda_a |x|_6^6 + \lambda_V TV_\beta$.
+
+    Args:
+        model: the network.
+        picture: the picture whose features are inverted, [H, W, C] of 0 to 255.
+        layer: the layer.
+        beta: of the total variation.
+        smoothness: $\lambda_V$, for the mean over pixels of values divided by 64.
+        **options: see the module.
+
+    References:
+        Mahendran and Vedaldi, "Understanding deep image representations by inverting them", 2015.
+    """
+    wanted = watched(model, [layer])(jnp.asarray(picture, jnp.float32)[None])[layer]
+    objective = -features_like(layer, wanted) - _smooth(picture, smoothness, beta) - norm(6) * (1e-3 / picture.size / 64**6)
+    start = noise((1, *picture.shape), seed=options.get("seed", 0))
+    return fit_image(model, objective, start, moves=(_CLIP,), **{"steps": 300, "step": 4.0, **options})
+
+
+def texture(model: Any, picture: np.ndarray, *, size: tuple[int, int] | None = None, layers: Sequence[str] = (), **options: Any) -> Dream:
+    """Make a picture with the texture of another one: noise, until its Gram matrices are the same.
+
+    Args:
+        model: the network, or `seqnets.dream.random_filters.random_filters()`.
+        picture: [H, W, C] of 0 to 255.
+        size: (height, width) of the result; that of the picture when None.
+        layers: where the Gram matrices are compared; those of `style_layers` when empty.
+        **options: see the module.
+
+    References:
+        Gatys, Ecker and Bethge, "Texture synthesis using convolutional neural networks", 2015.
+    """
+    start = noise((1, *(size or picture.shape[:2]), picture.shape[-1]), seed=options.get("seed", 0), center=tuple(picture.mean((0, 1))))
+    return fit_image(model, -style_of(model, [picture], layers=layers), start, **{"steps": 200, "rule": "lbfgs", **options})
+
+
+def style_transfer(
+    model: Any, content: np.ndarray, styles: Sequence[np.ndarray], *, mix: Sequence[float] = (), style: float = 1.0, smoothness: float = 1e-3,
+    keep_color: bool = False, layers: Sequence[str] = (), layer: str = "", **options: Any,
+) -> Dream:
+    r"""Paint a picture in the style of others: its own features, their Gram matrices.
+
+    $$ \min_x |\phi - \phi_c|^2 / |\phi_c|^2 + \beta \sum_l |G_l - A_l|^2 / |A_l|^2 + \lambda TV_2, \qquad A_l = \sum_k m_k A_l^k $$
+
+    Both distances are relative, so that one weight suits all networks.
+
+    Args:
+        model: the network, or `seqnets.dream.random_filters.random_filters()`.
+        content: [H, W, C] of 0 to 255.
+        styles: pictures of any sizes.
+        mix: the share of each style; equal ones when empty.
+        style: $\beta$.
+        smoothness: $\lambda$, for the mean over pixels of values divided by 64.
+        keep_color: take only the brightness of the result, and the colors of the content.
+        layers: of the styles; those of `style_layers` when empty.
+        layer: of the content; that of `content_layer` when empty.
+        **options: see the module.
+
+    References:
+        Gatys, Ecker and Bethge, "Image style transfer using convolutional neural networks", 2016.
+        Gatys et al., "Preserving color in neural artistic style transfer", 2016.
+    """
+    layer = layer or content_layer(model)
+    wanted = watched(model, [layer])(jnp.asarray(content, jnp.float32)[None])[layer]
+    losses = features_like(layer, wanted) + style * style_of(model, styles, mix=mix, layers=layers)
+    found = fit_image(model, -losses - _smooth(content, smoothness), pixels(content), **{"steps": 150, "rule": "lbfgs", **options})
+    return Dream(found.values, recolored(found.raw, content), found.objective, found.stopped) if keep_color else found
+
+
+def style_of(model: Any, styles: Sequence[np.ndarray], *, mix: Sequence[float] = (), layers: Sequence[str] = ()) -> Objective:
+    """Return the distance to the Gram matrices of styles, each layer's relative to its own; the mean over layers.
+
+    Args:
+        model: the network.
+        styles: pictures, [H, W, C] each.
+        mix: the share of each style; equal ones when empty.
+        layers: the layers; those of `style_layers` when empty.
+    """
+    shares = np.asarray(mix or [1 / len(styles)] * len(styles), np.float32)
+    if len(shares) != len(styles):
+        raise UserError(f"there are {len(styles)} styles but {len(shares)} shares; give one for each")
+    layers = tuple(layers) or style_layers(model)
+    found = [jax.tree.map(gram, watched(model, layers)(jnp.asarray(one, jnp.float32)[None])) for one in styles]
+    terms = []
+    for layer in layers:
+        target = sum(share * each[layer][0] for share, each in zip(shares, found))
+        terms.append(gram_like(layer, target) * (4 * target.shape[0] ** 2 / jnp.sum(target**2) / len(layers)))
+    return sum(terms[1:], terms[0])
+
+
+def recolored(pictures: np.ndarray, content: np.ndarray) -> np.ndarray:
+    """Return pictures with their own brightness and the colors of another one, of the same size."""
+    shades = np.array([0.299, 0.587, 0.114], np.float32)[: content.shape[-1]]
+    return content + ((pictures - content) @ shades)[..., None] if content.shape[-1] == 3 else pictures
+
+
+def difference(pictures: np.ndarray, originals: np.ndarray, factor: float = 10.0) -> np.ndarray:
+    """Return the change of pictures around gray, tenfold, as uint8."""
+    return np.clip(127.5 + factor * (np.asarray(pictures, np.float32) - originals), 0, 255).astype(np.uint8)
+
+
+def probabilities(model: ConvNet, pictures: Any) -> np.ndarray:
+    """Return the probability of every class for pictures [B, H, W, C] of 0 to 255."""
+    return np.asarray(_probabilities(watched(model, ["logits"]), jnp.asarray(pictures, jnp.float32)))
+
+
+@jax.jit
+def _probabilities(features: Any, pictures: jax.Array) -> jax.Array:
+    return jax.nn.softmax(features(pictures)["logits"])
+
+
+def mean_color(model: Any) -> tuple[float, ...]:
+    """Return the color that the network's preprocessing makes 0, in the order RGB; gray if there is none."""
+    rule = getattr(model, "preprocessing", None)
+    if rule is None:
+        return (127.5,) * 3
+    mean = tuple(value / rule.scale for value in rule.mean)
+    return mean[::-1] if rule.channels == "bgr" else mean
+
+
+def image_size(model: Any) -> tuple[int, int]:
+    """Return the size (height, width) of the network's images; 128 x 128 if it takes any."""
+    rule = getattr(model, "preprocessing", None)
+    return (rule and rule.image_size) or (128, 128)
+
+
+def k_means(x: np.ndarray, count: int, *, seed: int = 0, rounds: int = 50) -> np.ndarray:
+    """Return the cluster of every row, by Lloyd's algorithm from centers far apart; no cluster is empty.
+
+    Example:
+        >>> k_means(np.array([[0.0], [0.1], [5.0]]), 2).tolist() in ([0, 0, 1], [1, 1, 0])
+        True
+    """
+    rng = np.random.default_rng(seed)
+    centers = x[[rng.integers(len(x))]]
+    for _ in range(count - 1):  # the next center is the row that is farthest from all so far
+        centers = np.concatenate([centers, x[[_distances(x, centers).min(1).argmax()]]])
+    found = np.zeros(len(x), int)
+    for _ in range(rounds):
+        before, found = found, _distances(x, centers).argmin(1)
+        if np.array_equal(before, found):
+            break
+        centers = np.stack([x[found == k].mean(0) if (found == k).any() else centers[k] for k in range(count)])
+    for k in range(count):
+        if not (found == k).any():
+            found[_distances(x, centers)[:, k].argmin()] = k
+    return found
+
+
+def _distances(x: np.ndarray, centers: np.ndarray) -> np.ndarray:
+    return ((x[:, None] - centers[None]) ** 2).sum(-1)
+
+
+def _smooth(picture: np.ndarray, weight: float, beta: float = 2.0) -> Objective:
+    return total_variation(beta) * (weight / picture.shape[0] / picture.shape[1] / 64**beta)
+
+
+def _length(start: Canvas, each: float) -> float:
+    """Return the length of a step that changes every value by `each`."""
+    return each * float(np.sqrt(start.values[0].size))
