@@ -363,6 +363,7 @@ TASKS = {  # the task that trains a model of a kind
     "Detector": "detector",
     "Localizer": "localizer",
     "Segmenter": "segmenter",
+    "Stylizer": "stylizer",
     "Tagger": "tagger",
     "TextClassifier": "text-classifier",
     "Translator": "translator",

@@ -51,7 +51,9 @@ def noise(shape: Sequence[int], *, seed: int = 0, spread: float = 20.0, center: 
         spread: its standard deviation.
         center: the color, one value or one for each channel.
     """
-    return pixels(spread * jax.random.normal(jax.random.key(seed), tuple(shape)) + np.asarray(center, np.float32).reshape(1, 1, 1, -1))
+    return pixels(
+        spread * jax.random.normal(jax.random.key(seed), tuple(shape)) + np.asarray(center, np.float32).reshape(1, 1, 1, -1)
+    )
 
 
 def change_of(pictures: Any) -> Canvas:
@@ -94,7 +96,10 @@ def latent(generator: Callable[[jax.Array], jax.Array], size: int, *, batch: int
     References:
         Nguyen et al., "Synthesizing the preferred inputs for neurons in neural networks via deep generator networks", 2016.
     """
-    return Canvas(jax.random.normal(jax.random.key(seed), (batch, size)), generator if isinstance(generator, Partial) else Partial(generator))
+    return Canvas(
+        jax.random.normal(jax.random.key(seed), (batch, size)),
+        generator if isinstance(generator, Partial) else Partial(generator),
+    )
 
 
 def resized(pictures: Any, size: tuple[int, int]) -> jax.Array:

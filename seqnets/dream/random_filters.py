@@ -52,7 +52,9 @@ def _maps(kernels: dict[int, jax.Array], pictures: jax.Array) -> dict[str, jax.A
     for size, kernel in kernels.items():
         small, edge = _shrunk(pictures, _shrinking(size)), len(kernel) // 2
         wide = jnp.pad(small, ((0, 0), (edge, edge), (edge, edge), (0, 0)), mode="edge")
-        found[f"size{size}"] = jax.nn.relu(lax.conv_general_dilated(wide, kernel, (1, 1), "VALID", dimension_numbers=("NHWC", "HWIO", "NHWC")))
+        found[f"size{size}"] = jax.nn.relu(
+            lax.conv_general_dilated(wide, kernel, (1, 1), "VALID", dimension_numbers=("NHWC", "HWIO", "NHWC"))
+        )
     return found
 
 

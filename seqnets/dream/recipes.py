@@ -24,8 +24,13 @@ _CLIP = Clip()
 
 
 def class_visualization(
-    model: ConvNet, classes: int | Sequence[int], *, size: tuple[int, int] | None = None, start: Canvas | None = None,
-    moves: Sequence[Any] = (), **options: Any,
+    model: ConvNet,
+    classes: int | Sequence[int],
+    *,
+    size: tuple[int, int] | None = None,
+    start: Canvas | None = None,
+    moves: Sequence[Any] = (),
+    **options: Any,
 ) -> Dream:
     r"""Make a picture for each class that the network takes for it: $\max_x S_c(x) - \lambda |x - \bar x|^2$.
 
@@ -73,11 +78,15 @@ def facets(model: ConvNet, pictures: np.ndarray, number: int, *, count: int = 4,
     features = watched(model, [layer])(jnp.asarray(pictures, jnp.float32))[layer]
     cluster = k_means(np.asarray(features).reshape(len(pictures), -1), count, seed=options.get("seed", 0))
     means = np.stack([pictures[cluster == k].mean(0) for k in range(count)])
-    begun = class_visualization(model, [number] * count, start=pixels(Blur(1, 1.0).blurred(jnp.asarray(means, jnp.float32))), **options)
+    begun = class_visualization(
+        model, [number] * count, start=pixels(Blur(1, 1.0).blurred(jnp.asarray(means, jnp.float32))), **options
+    )
     return class_visualization(model, [number] * count, start=pixels(begun.raw), moves=(CenterBias(),), **options)
 
 
-def latent_synthesis(model: ConvNet, generator: Canvas, classes: int | Sequence[int], *, reach: float = 2.5, **options: Any) -> Dream:
+def latent_synthesis(
+    model: ConvNet, generator: Canvas, classes: int | Sequence[int], *, reach: float = 2.5, **options: Any
+) -> Dream:
     r"""Find codes of a generator whose pictures the network takes for a class: $\max_z S_c(G(z)) - \lambda |z|^2$, z clipped.
 
     Args:
@@ -94,7 +103,13 @@ def latent_synthesis(model: ConvNet, generator: Canvas, classes: int | Sequence[
 
 
 def fooling(
-    model: ConvNet, picture: np.ndarray, target: int | Sequence[int], *, most: float = 3.9, confidence: float = 0.9, **options: Any
+    model: ConvNet,
+    picture: np.ndarray,
+    target: int | Sequence[int],
+    *,
+    most: float = 3.9,
+    confidence: float = 0.9,
+    **options: Any,
 ) -> Dream:
     """Change a picture as little as needed for the network to take it for another class.
 
@@ -125,7 +140,13 @@ def fooling(
 
 
 def deep_dream(
-    model: Any, picture: np.ndarray, objective: Objective | str = "", *, octaves: int = 4, ratio: float = 1.4, jitter: int = 32,
+    model: Any,
+    picture: np.ndarray,
+    objective: Objective | str = "",
+    *,
+    octaves: int = 4,
+    ratio: float = 1.4,
+    jitter: int = 32,
     **options: Any,
 ) -> Dream:
     """Let a network see more of what it sees in a picture, from coarse to fine.
@@ -145,17 +166,25 @@ def deep_dream(
     if not isinstance(objective, Objective):
         objective = layer_energy(objective or content_layer(model))
     sizes = octave_sizes((picture.shape[0], picture.shape[1]), octaves, ratio)
-    options, found, detail = {"steps": 10, "step": 1.5, "rule": "l1", **options}, None, jnp.zeros((1, *sizes[0], picture.shape[-1]))
+    options, found, detail = (
+        {"steps": 10, "step": 1.5, "rule": "l1", **options},
+        None,
+        jnp.zeros((1, *sizes[0], picture.shape[-1])),
+    )
     for size in sizes:
         base = resized(picture, size)
-        found = fit_image(model, objective, pixels(base + resized(detail, size)), moves=(Jitter(min(jitter, min(size) // 4)), _CLIP), **options)
+        found = fit_image(
+            model, objective, pixels(base + resized(detail, size)), moves=(Jitter(min(jitter, min(size) // 4)), _CLIP), **options
+        )
         detail = found.raw - base
         if found.stopped:
             return Dream(found.values, np.asarray(resized(found.raw, sizes[-1])), found.objective, found.stopped)
     return found  # pyright: ignore[reportReturnType]
 
 
-def dream_video(model: Any, picture: np.ndarray, objective: Objective | str = "", *, frames: int, zoom: float = 1.05, **options: Any) -> Iterator[np.ndarray]:
+def dream_video(
+    model: Any, picture: np.ndarray, objective: Objective | str = "", *, frames: int, zoom: float = 1.05, **options: Any
+) -> Iterator[np.ndarray]:
     """Yield the frames of a dream that goes ever deeper: each is the one before, magnified about its middle and dreamed on."""
     height, width, channels = picture.shape
     cut = round(height * (1 - 1 / zoom) / 2), round(width * (1 - 1 / zoom) / 2)
@@ -166,7 +195,9 @@ def dream_video(model: Any, picture: np.ndarray, objective: Objective | str = ""
         picture = np.asarray(resized(inner, (height, width)))[0].reshape(height, width, channels)
 
 
-def inversion(model: Any, picture: np.ndarray, layer: str, *, beta: float = 2.0, smoothness: float = 1e-2, **options: Any) -> Dream:
+def inversion(
+    model: Any, picture: np.ndarray, layer: str, *, beta: float = 2.0, smoothness: float = 1e-2, **options: Any
+) -> Dream:
     r"""Find a picture with the same features: $\min |\phi - \phi_0|^2 / |\phi_0|^2 + \lambda_a |x|_6^6 + \lambda_V TV_\beta$.
 
     Args:
@@ -186,7 +217,9 @@ def inversion(model: Any, picture: np.ndarray, layer: str, *, beta: float = 2.0,
     return fit_image(model, objective, start, moves=(_CLIP,), **{"steps": 300, "step": 4.0, **options})
 
 
-def texture(model: Any, picture: np.ndarray, *, size: tuple[int, int] | None = None, layers: Sequence[str] = (), **options: Any) -> Dream:
+def texture(
+    model: Any, picture: np.ndarray, *, size: tuple[int, int] | None = None, layers: Sequence[str] = (), **options: Any
+) -> Dream:
     """Make a picture with the texture of another one: noise, until its Gram matrices are the same.
 
     Args:
@@ -199,13 +232,24 @@ def texture(model: Any, picture: np.ndarray, *, size: tuple[int, int] | None = N
     References:
         Gatys, Ecker and Bethge, "Texture synthesis using convolutional neural networks", 2015.
     """
-    start = noise((1, *(size or picture.shape[:2]), picture.shape[-1]), seed=options.get("seed", 0), center=tuple(picture.mean((0, 1))))
+    start = noise(
+        (1, *(size or picture.shape[:2]), picture.shape[-1]), seed=options.get("seed", 0), center=tuple(picture.mean((0, 1)))
+    )
     return fit_image(model, -style_of(model, [picture], layers=layers), start, **{"steps": 200, "rule": "lbfgs", **options})
 
 
 def style_transfer(
-    model: Any, content: np.ndarray, styles: Sequence[np.ndarray], *, mix: Sequence[float] = (), style: float = 1.0, smoothness: float = 1e-3,
-    keep_color: bool = False, layers: Sequence[str] = (), layer: str = "", **options: Any,
+    model: Any,
+    content: np.ndarray,
+    styles: Sequence[np.ndarray],
+    *,
+    mix: Sequence[float] = (),
+    style: float = 1.0,
+    smoothness: float = 1e-3,
+    keep_color: bool = False,
+    layers: Sequence[str] = (),
+    layer: str = "",
+    **options: Any,
 ) -> Dream:
     r"""Paint a picture in the style of others: its own features, their Gram matrices.
 
@@ -232,7 +276,9 @@ def style_transfer(
     layer = layer or content_layer(model)
     wanted = watched(model, [layer])(jnp.asarray(content, jnp.float32)[None])[layer]
     losses = features_like(layer, wanted) + style * style_of(model, styles, mix=mix, layers=layers)
-    found = fit_image(model, -losses - _smooth(content, smoothness), pixels(content), **{"steps": 150, "rule": "lbfgs", **options})
+    found = fit_image(
+        model, -losses - _smooth(content, smoothness), pixels(content), **{"steps": 150, "rule": "lbfgs", **options}
+    )
     return Dream(found.values, recolored(found.raw, content), found.objective, found.stopped) if keep_color else found
 
 

@@ -32,6 +32,9 @@ if TYPE_CHECKING:
     from seqnets.models.sequence.translator import TranslatorConfig as TranslatorConfig
     from seqnets.models.sequence.vqa import VQA as VQA
     from seqnets.models.sequence.vqa import VQAConfig as VQAConfig
+    from seqnets.models.stylizer import Stylizer as Stylizer
+    from seqnets.models.stylizer import StylizerConfig as StylizerConfig
+    from seqnets.models.stylizer import stylized as stylized
     from seqnets.models.summary import summarize as summarize
     from seqnets.models.taps import Taps as Taps
     from seqnets.models.taps import layer_names as layer_names
@@ -44,6 +47,7 @@ KINDS = {
     "Detector": "detector.detector",
     "Localizer": "dense.localizer",
     "Segmenter": "dense.segmenter",
+    "Stylizer": "stylizer",
     "Tagger": "sequence.tagger",
     "TextClassifier": "sequence.text_classifier",
     "Translator": "sequence.translator",
@@ -69,6 +73,7 @@ if not TYPE_CHECKING:  # a checker that sees `__getattr__` takes every name for 
             "sequence.text_classifier": ["TextClassifier", "TextClassifierConfig"],
             "sequence.translator": ["Translator", "TranslatorConfig"],
             "sequence.vqa": ["VQA", "VQAConfig"],
+            "stylizer": ["Stylizer", "StylizerConfig", "stylized"],
             "summary": ["summarize"],
             "taps": ["Taps", "layer_names"],
         },

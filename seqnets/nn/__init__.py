@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from seqnets.nn.dense import Dense as Dense
     from seqnets.nn.dense import Flatten as Flatten
     from seqnets.nn.highway import Highway as Highway
+    from seqnets.nn.instance_norm import InstanceNorm as InstanceNorm
     from seqnets.nn.local_response import LocalResponseNorm as LocalResponseNorm
     from seqnets.nn.pool import AdaptiveAveragePool as AdaptiveAveragePool
     from seqnets.nn.pool import AveragePool as AveragePool
@@ -55,6 +56,7 @@ if not TYPE_CHECKING:  # a checker that sees `__getattr__` takes every name for 
             "cudnn": ["CuDNN"],
             "dense": ["Dense", "Flatten"],
             "highway": ["Highway"],
+            "instance_norm": ["InstanceNorm"],
             "local_response": ["LocalResponseNorm"],
             "pool": ["AdaptiveAveragePool", "AveragePool", "GlobalAveragePool", "MaxPool"],
             "regularize": ["dropout", "locked_dropout"],

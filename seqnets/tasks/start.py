@@ -151,7 +151,7 @@ class Start:
 
 
 def _sentence(name: str, old: Any, new: Any) -> str:
-    if name in ("labels", "answers"):
+    if name in ("labels", "answers", "styles"):
         return _classes(name, list(old), list(new))
     lacking, what = old.lacking(new), {"source": "the vocabulary of sources"}.get(name, "the vocabulary")
     return f"{what} grows by {len(lacking):,}: {listed(lacking, SHOWN)}" if lacking else f"{what} stays as it is ({old})"

@@ -7,6 +7,7 @@ from seqnets.weights.naming import OURS, Naming
 FAMILIES = (
     *("alexnet", "vgg", "googlenet", "inception_v3", "inception_v4"),
     *("resnet", "densenet", "squeezenet", "mobilenet"),
+    "stylizer",
 )
 
 
