@@ -16,6 +16,7 @@ from seqnets.exports import on_demand
 if TYPE_CHECKING:
     from seqnets import data as data
     from seqnets import decode as decode
+    from seqnets import dream as dream
     from seqnets import export as export
     from seqnets import inspect as inspect
     from seqnets import metrics as metrics
@@ -55,17 +56,20 @@ if TYPE_CHECKING:
     from seqnets.models import CharLM as CharLM
     from seqnets.models import CharLMConfig as CharLMConfig
     from seqnets.models import ClassifierConfig as ClassifierConfig
+    from seqnets.models import Stylizer as Stylizer
     from seqnets.models import Tagger as Tagger
     from seqnets.models import TextClassifier as TextClassifier
     from seqnets.models import Translator as Translator
     from seqnets.models import create_model as create_model
     from seqnets.models import make_classifier as make_classifier
     from seqnets.models import model_names as model_names
+    from seqnets.models import stylized as stylized
     from seqnets.run import Run as Run
     from seqnets.run import load as load
     from seqnets.tasks import CaptionerTask as CaptionerTask
     from seqnets.tasks import CharLMTask as CharLMTask
     from seqnets.tasks import ClassifierTask as ClassifierTask
+    from seqnets.tasks import StylizerTask as StylizerTask
     from seqnets.tasks import TaggerTask as TaggerTask
     from seqnets.tasks import TextClassifierTask as TextClassifierTask
     from seqnets.tasks import TranslatorTask as TranslatorTask
@@ -113,18 +117,21 @@ if not TYPE_CHECKING:  # a checker that sees `__getattr__` takes every name for 
                 "CharLM",
                 "CharLMConfig",
                 "ClassifierConfig",
+                "Stylizer",
                 "Tagger",
                 "TextClassifier",
                 "Translator",
                 "create_model",
                 "make_classifier",
                 "model_names",
+                "stylized",
             ],
             "run": ["Run", "load"],
             "tasks": [
                 "CaptionerTask",
                 "CharLMTask",
                 "ClassifierTask",
+                "StylizerTask",
                 "TaggerTask",
                 "TextClassifierTask",
                 "TranslatorTask",
@@ -135,6 +142,7 @@ if not TYPE_CHECKING:  # a checker that sees `__getattr__` takes every name for 
         packages=[
             "data",
             "decode",
+            "dream",
             "export",
             "inspect",
             "metrics",

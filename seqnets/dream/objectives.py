@@ -66,7 +66,7 @@ class Objective:
 
     __radd__ = __add__
 
-    def __mul__(self, factor: float) -> "Objective":
+    def __mul__(self, factor: Any) -> "Objective":
         return Objective(tuple(replace(term, weight=term.weight * factor) for term in self.terms))
 
     __rmul__ = __mul__
@@ -104,6 +104,11 @@ def logit(classes: Any, layer: str = "logits") -> Objective:
         Simonyan, Vedaldi and Zisserman, "Deep inside convolutional networks", 2014.
     """
     return _one(layer, _logit, jnp.asarray(classes))
+
+
+def log_probability(classes: Any, layer: str = "logits") -> Objective:
+    """Return ln p of a class, which also grows when the scores of the others shrink; of one class for each picture, if a list."""
+    return _one(layer, _log_probability, jnp.asarray(classes))
 
 
 def features_like(layer: str, target: Any) -> Objective:
@@ -181,6 +186,10 @@ def _energy(x: jax.Array) -> jax.Array:
 
 def _logit(x: jax.Array, classes: jax.Array) -> jax.Array:
     return jnp.take_along_axis(x, jnp.broadcast_to(classes, x.shape[:1])[:, None], axis=1)[:, 0]
+
+
+def _log_probability(x: jax.Array, classes: jax.Array) -> jax.Array:
+    return _logit(jax.nn.log_softmax(x), classes)
 
 
 def _distance(x: jax.Array, target: jax.Array) -> jax.Array:

@@ -101,7 +101,7 @@ def fit_image(
         done = int(state.step) - len(history)
         history.extend(np.asarray(values)[:done])
         if not state.finite:
-            stopped = f"step {done and len(history) + 1 or 1} gave numbers that are not finite; the picture before it is kept"
+            stopped = f"step {(done and len(history) + 1) or 1} gave numbers that are not finite; the picture before it is kept"
         elif frame and frame(len(history), as_bytes(start.picture(state.values))):
             stopped = "stopped by its caller"
     return Dream(np.asarray(state.values), np.asarray(start.picture(state.values)), np.array(history), stopped)
@@ -144,7 +144,7 @@ class _State(NamedTuple):
 
 
 @partial(jax.jit, static_argnums=(4, 5, 6))
-def _climb(features, objective, picture, key, optimizer, moves, most, state, count):  # noqa: ANN001, ANN202
+def _climb(features, objective, picture, key, optimizer, moves, most, state, count):
     first = state.step
 
     def lost(values: jax.Array, key: jax.Array) -> tuple[jax.Array, jax.Array]:

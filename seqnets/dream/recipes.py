@@ -3,19 +3,27 @@
 Every recipe takes `**options` for `seqnets.dream.optimize.fit_image`: steps, step, rule, seed, frame, every.
 """
 
-from collections.abc import Iterator, Sequence
-from functools import partial
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from flax import nnx
 
-from seqnets.dream.images import Canvas, change_of, noise, octave_sizes, pixels, resized
+from seqnets.dream.images import Canvas, change_of, fourier, noise, octave_sizes, pixels, resized
 from seqnets.dream.layers import content_layer, deepest_layer, style_layers
-from seqnets.dream.moves import Blur, CenterBias, Clip, DropSmallGradients, DropSmallPixels, Jitter
-from seqnets.dream.objectives import Objective, features_like, gram, gram_like, layer_energy, logit, norm, total_variation
+from seqnets.dream.moves import Blur, CenterBias, Clip, DropSmallGradients, DropSmallPixels, Jitter, Move
+from seqnets.dream.objectives import (
+    Objective,
+    features_like,
+    gram,
+    gram_like,
+    layer_energy,
+    log_probability,
+    logit,
+    norm,
+    total_variation,
+)
 from seqnets.dream.optimize import Dream, fit_image, watched
 from seqnets.errors import UserError
 from seqnets.models.cnn.network import ConvNet
@@ -29,18 +37,19 @@ def class_visualization(
     *,
     size: tuple[int, int] | None = None,
     start: Canvas | None = None,
-    moves: Sequence[Any] = (),
+    moves: Sequence[Move] = (),
     **options: Any,
 ) -> Dream:
-    r"""Make a picture for each class that the network takes for it: $\max_x S_c(x) - \lambda |x - \bar x|^2$.
+    r"""Make a picture for each class that the network takes for it: $\max_x \ln p_c(x) + \mu S_c(x) - \lambda |x - \bar x|^2$.
 
-    Between the steps the picture is jittered, blurred, and relieved of small pixels and small gradients.
+    The picture is made of waves in the colors of photographs, which needs no other prior; a canvas of pixels is blurred
+    between the steps, and relieved of small pixels and small gradients (Yosinski).
 
     Args:
         model: the classifier.
         classes: one class or several, by number.
         size: (height, width); that of the network's images when None.
-        start: the canvas to begin with; noise around the mean color when None.
+        start: the canvas to begin with; waves when None.
         moves: more moves.
         **options: see the module.
 
@@ -50,16 +59,18 @@ def class_visualization(
     """
     wanted, mean = np.atleast_1d(np.asarray(classes)), mean_color(model)
     height, width = size or image_size(model)
-    start = start or noise((len(wanted), height, width, len(mean)), seed=options.get("seed", 0), center=mean)
-    weight = 10.0 / start.values[0].size  # the same for pictures of any size
-    objective = logit(wanted) - weight * (norm(2, mean) * (1 / 64**2))
-    tidy = (Blur(4, 0.5), DropSmallPixels(0.05, mean, every=4), DropSmallGradients(0.2))
-    moves = (Jitter(max(1, min(height, width) // 16)), *tidy, *moves, _CLIP)
-    return fit_image(model, objective, start, moves=moves, **{"steps": 160, "step": _length(start, 3.0), "rule": "l2", **options})
+    start = start or fourier((len(wanted), height, width, len(mean)), seed=options.get("seed", 0))
+    weight = 1 / height / width / 64**2  # of values around 1, the mean over pixels
+    objective = log_probability(wanted) + 0.02 * logit(wanted) - weight * norm(2, mean)
+    jitter = Jitter(max(1, min(height, width) // 16))
+    if start.picture.func is not pixels(np.zeros((1, 1, 3))).picture.func:
+        return fit_image(model, objective, start, moves=(jitter, *moves), **{"steps": 120, "step": 0.05, **options})
+    tidy = (Blur(4, 0.4), DropSmallPixels(0.05, mean, every=4), DropSmallGradients(0.2))
+    return fit_image(model, objective, start, moves=(jitter, *tidy, *moves, _CLIP), **{"steps": 120, "step": 4.0, **options})
 
 
 def facets(model: ConvNet, pictures: np.ndarray, number: int, *, count: int = 4, layer: str = "", **options: Any) -> Dream:
-    """Make several pictures of one class, each from the mean of a cluster of its photographs, in the later steps from the middle out.
+    """Make several pictures of a class, each begun with the mean of a cluster of photographs; the later steps from the middle.
 
     Args:
         model: the classifier.
@@ -103,40 +114,38 @@ def latent_synthesis(
 
 
 def fooling(
-    model: ConvNet,
-    picture: np.ndarray,
-    target: int | Sequence[int],
-    *,
-    most: float = 3.9,
-    confidence: float = 0.9,
-    **options: Any,
+    model: ConvNet, picture: np.ndarray, target: int | Sequence[int], *, confidence: float = 0.9, **options: Any
 ) -> Dream:
-    """Change a picture as little as needed for the network to take it for another class.
+    """Change a picture so little that the network just takes it for another class: by 1 of 255, or 2, 4, ..., 64.
 
     Args:
         model: the classifier.
         picture: [H, W, C] of 0 to 255, or several.
-        target: the class.
-        most: the largest change of a value, of 255.
-        confidence: it stops when every picture has this probability.
-        **options: see the module.
+        target: the class, or one for each picture.
+        confidence: the probability that the target must reach.
+        **options: see the module; `steps` are those of each size.
 
     Returns:
-        The changed pictures; `values` is the change.
+        The changed pictures; `values` is the change, and `stopped` says whether it was enough.
 
     References:
         Szegedy et al., "Intriguing properties of neural networks", 2014.
         Goodfellow, Shlens and Szegedy, "Explaining and harnessing adversarial examples", 2015.
     """
-    canvas = change_of(picture)
-    options = {"steps": 200, "step": 0.25, "rule": "sign", "every": 2, **options}
-    given = options.pop("frame", None)
+    given, canvas, found = options.pop("frame", None), change_of(picture), None
 
     def frame(step: int, pictures: np.ndarray) -> bool:
-        asked = bool(given and given(step, pictures))
-        return asked or bool(probabilities(model, pictures)[np.arange(len(pictures)), target].min() >= confidence)
+        if given:
+            given(step, pictures)
+        return bool(probabilities(model, pictures)[np.arange(len(pictures)), target].min() >= confidence)
 
-    return fit_image(model, logit(target), canvas, moves=(Clip(-most, most),), frame=frame, **options)
+    for most in (1, 2, 4, 8, 16, 32, 64):
+        options = {"steps": 40, "rule": "sign", "every": 4, **options, "step": most / 10}
+        found = fit_image(model, log_probability(target), canvas, moves=(Clip(-most, most),), frame=frame, **options)
+        if found.stopped:
+            break
+        canvas = canvas._replace(values=jnp.asarray(found.values))
+    return found  # pyright: ignore[reportReturnType]
 
 
 def deep_dream(
@@ -195,9 +204,7 @@ def dream_video(
         picture = np.asarray(resized(inner, (height, width)))[0].reshape(height, width, channels)
 
 
-def inversion(
-    model: Any, picture: np.ndarray, layer: str, *, beta: float = 2.0, smoothness: float = 1e-2, **options: Any
-) -> Dream:
+def inversion(model: Any, picture: np.ndarray, layer: str, *, beta: float = 2.0, smooth: float = 1e-2, **options: Any) -> Dream:
     r"""Find a picture with the same features: $\min |\phi - \phi_0|^2 / |\phi_0|^2 + \lambda_a |x|_6^6 + \lambda_V TV_\beta$.
 
     Args:
@@ -205,14 +212,14 @@ def inversion(
         picture: the picture whose features are inverted, [H, W, C] of 0 to 255.
         layer: the layer.
         beta: of the total variation.
-        smoothness: $\lambda_V$, for the mean over pixels of values divided by 64.
+        smooth: $\lambda_V$, for the mean over pixels of values divided by 64.
         **options: see the module.
 
     References:
         Mahendran and Vedaldi, "Understanding deep image representations by inverting them", 2015.
     """
     wanted = watched(model, [layer])(jnp.asarray(picture, jnp.float32)[None])[layer]
-    objective = -features_like(layer, wanted) - _smooth(picture, smoothness, beta) - norm(6) * (1e-3 / picture.size / 64**6)
+    objective = -features_like(layer, wanted) - smooth * smoothness(picture.shape, beta) - norm(6) * (1e-3 / picture.size / 64**6)
     start = noise((1, *picture.shape), seed=options.get("seed", 0))
     return fit_image(model, objective, start, moves=(_CLIP,), **{"steps": 300, "step": 4.0, **options})
 
@@ -235,7 +242,12 @@ def texture(
     start = noise(
         (1, *(size or picture.shape[:2]), picture.shape[-1]), seed=options.get("seed", 0), center=tuple(picture.mean((0, 1)))
     )
-    return fit_image(model, -style_of(model, [picture], layers=layers), start, **{"steps": 200, "rule": "lbfgs", **options})
+    return fit_image(
+        model,
+        -style_distance(style_targets(model, [picture], layers), [1.0]),
+        start,
+        **{"steps": 200, "rule": "lbfgs", **options},
+    )
 
 
 def style_transfer(
@@ -245,7 +257,7 @@ def style_transfer(
     *,
     mix: Sequence[float] = (),
     style: float = 1.0,
-    smoothness: float = 1e-3,
+    smooth: float = 1e-3,
     keep_color: bool = False,
     layers: Sequence[str] = (),
     layer: str = "",
@@ -253,7 +265,8 @@ def style_transfer(
 ) -> Dream:
     r"""Paint a picture in the style of others: its own features, their Gram matrices.
 
-    $$ \min_x |\phi - \phi_c|^2 / |\phi_c|^2 + \beta \sum_l |G_l - A_l|^2 / |A_l|^2 + \lambda TV_2, \qquad A_l = \sum_k m_k A_l^k $$
+    $$ \min_x \frac{|\phi - \phi_c|^2}{|\phi_c|^2} + \frac{\beta}{n} \sum_l \frac{|G_l - A_l|^2}{|A_l|^2} + \lambda TV_2,
+       \qquad A_l = \sum_k m_k A_l^k $$
 
     Both distances are relative, so that one weight suits all networks.
 
@@ -263,7 +276,7 @@ def style_transfer(
         styles: pictures of any sizes.
         mix: the share of each style; equal ones when empty.
         style: $\beta$.
-        smoothness: $\lambda$, for the mean over pixels of values divided by 64.
+        smooth: $\lambda$, for the mean over pixels of values divided by 64.
         keep_color: take only the brightness of the result, and the colors of the content.
         layers: of the styles; those of `style_layers` when empty.
         layer: of the content; that of `content_layer` when empty.
@@ -275,32 +288,41 @@ def style_transfer(
     """
     layer = layer or content_layer(model)
     wanted = watched(model, [layer])(jnp.asarray(content, jnp.float32)[None])[layer]
-    losses = features_like(layer, wanted) + style * style_of(model, styles, mix=mix, layers=layers)
-    found = fit_image(
-        model, -losses - _smooth(content, smoothness), pixels(content), **{"steps": 150, "rule": "lbfgs", **options}
-    )
+    shares = list(mix) or [1 / len(styles)] * len(styles)
+    if len(shares) != len(styles):
+        raise UserError(f"there are {len(styles)} styles but {len(shares)} shares; give one for each")
+    losses = features_like(layer, wanted) + style * style_distance(style_targets(model, styles, layers), shares)
+    options = {"steps": 150, "rule": "lbfgs", **options}
+    found = fit_image(model, -losses - smooth * smoothness(content.shape), pixels(content), **options)
     return Dream(found.values, recolored(found.raw, content), found.objective, found.stopped) if keep_color else found
 
 
-def style_of(model: Any, styles: Sequence[np.ndarray], *, mix: Sequence[float] = (), layers: Sequence[str] = ()) -> Objective:
-    """Return the distance to the Gram matrices of styles, each layer's relative to its own; the mean over layers.
+def style_targets(model: Any, styles: Sequence[np.ndarray], layers: Sequence[str] = ()) -> dict[str, jax.Array]:
+    """Return the Gram matrices of styles by layer, [styles, N, N]; the layers of `style_layers` when none are given."""
+    layers = tuple(layers) or style_layers(model)
+    features = watched(model, layers)
+    found = [jax.tree.map(gram, features(jnp.asarray(one, jnp.float32)[None])) for one in styles]
+    return {layer: jnp.concatenate([each[layer] for each in found]) for layer in layers}
+
+
+def style_distance(targets: Mapping[str, jax.Array], mix: Any) -> Objective:
+    """Return the distance to a mixture of styles, relative to the mixture's own Gram matrices; the mean over layers.
 
     Args:
-        model: the network.
-        styles: pictures, [H, W, C] each.
-        mix: the share of each style; equal ones when empty.
-        layers: the layers; those of `style_layers` when empty.
+        targets: of `style_targets`.
+        mix: the share of each style, [styles] or [B, styles].
     """
-    shares = np.asarray(mix or [1 / len(styles)] * len(styles), np.float32)
-    if len(shares) != len(styles):
-        raise UserError(f"there are {len(styles)} styles but {len(shares)} shares; give one for each")
-    layers = tuple(layers) or style_layers(model)
-    found = [jax.tree.map(gram, watched(model, layers)(jnp.asarray(one, jnp.float32)[None])) for one in styles]
     terms = []
-    for layer in layers:
-        target = sum(share * each[layer][0] for share, each in zip(shares, found))
-        terms.append(gram_like(layer, target) * (4 * target.shape[0] ** 2 / jnp.sum(target**2) / len(layers)))
+    for layer, grams in targets.items():
+        target = jnp.tensordot(jnp.asarray(mix, jnp.float32), grams, 1)
+        own = jnp.sum(target**2, axis=(-2, -1))
+        terms.append(gram_like(layer, target) * (4 * grams.shape[-1] ** 2 / own / len(targets)))
     return sum(terms[1:], terms[0])
+
+
+def smoothness(shape: Sequence[int], beta: float = 2.0) -> Objective:
+    """Return the total variation of a picture [H, W, C], the mean over its pixels, of values divided by 64."""
+    return total_variation(beta) * (1 / shape[0] / shape[1] / 64**beta)
 
 
 def recolored(pictures: np.ndarray, content: np.ndarray) -> np.ndarray:
@@ -322,6 +344,14 @@ def probabilities(model: ConvNet, pictures: Any) -> np.ndarray:
 @jax.jit
 def _probabilities(features: Any, pictures: jax.Array) -> jax.Array:
     return jax.nn.softmax(features(pictures)["logits"])
+
+
+def class_count(model: ConvNet) -> int:
+    """Return how many classes a network knows."""
+    if not isinstance(model, ConvNet):
+        raise UserError("random filters know no classes; give --model a run of a classifier, or a network such as resnet50")
+    shape = (1, *image_size(model), len(mean_color(model)))
+    return jax.eval_shape(watched(model, ["logits"]), jax.ShapeDtypeStruct(shape, jnp.float32))["logits"].shape[-1]
 
 
 def mean_color(model: Any) -> tuple[float, ...]:
@@ -364,12 +394,3 @@ def k_means(x: np.ndarray, count: int, *, seed: int = 0, rounds: int = 50) -> np
 
 def _distances(x: np.ndarray, centers: np.ndarray) -> np.ndarray:
     return ((x[:, None] - centers[None]) ** 2).sum(-1)
-
-
-def _smooth(picture: np.ndarray, weight: float, beta: float = 2.0) -> Objective:
-    return total_variation(beta) * (weight / picture.shape[0] / picture.shape[1] / 64**beta)
-
-
-def _length(start: Canvas, each: float) -> float:
-    """Return the length of a step that changes every value by `each`."""
-    return each * float(np.sqrt(start.values[0].size))

@@ -32,12 +32,14 @@ def grown(model: Any, *, rngs: nnx.Rngs, config: Any = None, **lists: Any) -> An
     known rows (for classes, with a twentieth of that deviation).
 
     Args:
-        model: a `CharLM`, `Captioner`, `Tagger`, `TextClassifier`, `Translator`, `VQA` or `Stylizer`, or a network of `make_classifier`.
+        model: a `CharLM`, `Captioner`, `Tagger`, `TextClassifier`, `Translator`, `VQA` or `Stylizer`, or a network of
+            `make_classifier`.
         rngs: source of the new rows (stream `params`).
         config: settings of the new model, which may differ in what matters only in training, such as dropout; those of the
             model if None.
         **lists: what is new: `vocabulary` (begun with that of the model, see `grown` of vocabularies), `source` for the sources
-            of a translator, `labels` for the classes of a classifier or tagger, `answers` for those of a VQA model, `styles` for those of a stylizer.
+            of a translator, `labels` for the classes of a classifier or tagger, `answers` for those of a VQA
+            model, `styles` for those of a stylizer.
 
     Raises:
         UserError: the model is of another kind or has no such list, a vocabulary does not begin with that of the model, or the

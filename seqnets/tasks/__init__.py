@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from seqnets.tasks.localizer.task import LocalizerTask as LocalizerTask
     from seqnets.tasks.recipe import Recipe
     from seqnets.tasks.segmenter.task import SegmenterTask as SegmenterTask
+    from seqnets.tasks.stylizer.task import StylizerTask as StylizerTask
     from seqnets.tasks.tagger.task import TaggerTask as TaggerTask
     from seqnets.tasks.text.task import CharLMTask as CharLMTask
     from seqnets.tasks.text_classifier.task import TextClassifierTask as TextClassifierTask
@@ -62,6 +63,7 @@ TASKS = {
     "segmenter": TaskEntry("segmenter", "SegmenterTask", "the class of every pixel", "segment {run} IMAGES"),
     "localizer": TaskEntry("localizer", "LocalizerTask", "a thing and its box, or a person's joints", "locate {run} IMAGES"),
     "translator": TaskEntry("translator", "TranslatorTask", "a text from a text, with attention", "predict {run} --text TEXT"),
+    "stylizer": TaskEntry("stylizer", "StylizerTask", "pictures painted in the style of a painting", "stylize {run} PHOTO"),
     "vqa": TaskEntry("vqa", "VQATask", "answers to questions about pictures", "answer {run} IMAGE QUESTION"),
 }
 """The tasks that `seqnets train` knows, by name."""
