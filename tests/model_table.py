@@ -40,10 +40,17 @@ def _classifier():
     return model, None
 
 
+def _stylizer():
+    from seqnets.models.stylizer import Stylizer, StylizerConfig
+
+    return Stylizer(StylizerConfig(widths=(2, 2, 2), residual_blocks=1, expansion=(2, 2)), ["waves"], rngs=nnx.Rngs(0)), None
+
+
 MODELS = {
     "CharLM": _char_lm,
     "Captioner": _captioner,
     "Classifier": _classifier,
+    "Stylizer": _stylizer,
     "Tagger": lambda: _sequence("Tagger", TOKENS, vocabulary_from_json(TOKENS), ("x", "y")),
     "TextClassifier": lambda: _sequence("TextClassifier", WORDS, vocabulary_from_json(WORDS), ("x", "y")),
     "Translator": lambda: _sequence("Translator", WORDS, *[vocabulary_from_json(WORDS)] * 2),

@@ -77,6 +77,7 @@ def _parser() -> Parser:
     parser.add_argument("--size", type=parser.value(int), metavar="PIXELS", help="longer side of the picture [at most 256]")
     parser.add_argument("--steps", type=parser.value(int), metavar="N", help="steps [by the technique]")
     parser.add_argument("--step", type=parser.value(float), metavar="X", help="the size of a step [by the technique]")
+    parser.add_argument("--rule", metavar="RULE", help="plain, l1, l2, sign, adam or lbfgs [by the technique]")
     parser.add_argument("--seed", type=parser.value(int), default=0, metavar="N", help="seed of all random choices [0]")
     parser.add_argument("--count", type=parser.value(int), default=4, metavar="N", help="facets: how many [4]")
     parser.add_argument("--octaves", type=parser.value(int), default=4, metavar="N", help="deepdream: sizes [4]")
@@ -84,7 +85,7 @@ def _parser() -> Parser:
         "--video", type=parser.value(int), default=0, metavar="N", help="deepdream: frames into --frames, each deeper"
     )
     parser.add_argument(
-        "--style-weight", type=parser.value(float), default=1.0, metavar="X", help="style: weight beside the content [1]"
+        "--style-weight", type=parser.value(float), default=5.0, metavar="X", help="style: weight beside the content [5]"
     )
     parser.add_argument(
         "--mix", type=parser.value(tuple[float, ...]), metavar="X,Y", help="style: the share of each painting [equal]"
@@ -122,7 +123,7 @@ class _Dreaming:
 
     def options(self) -> dict[str, Any]:
         """Return the options of `fit_image` that the command line gives."""
-        given = {name: getattr(self.found, name) for name in ("steps", "step", "seed")}
+        given = {name: getattr(self.found, name) for name in ("steps", "step", "rule", "seed")}
         return {name: value for name, value in given.items() if value is not None} | {"frame": self.frame}
 
     def frame(self, step: int, pictures: Any) -> bool:
@@ -228,7 +229,7 @@ def _fool(dreaming: _Dreaming) -> tuple[Any, str]:
 
     name, target = dreaming.found.words
     picture, number, labels = dreaming.picture(name, exact=True), dreaming.number_of(target), dreaming.labels()
-    options = {key: value for key, value in dreaming.options().items() if key != "step"}
+    options = {key: value for key, value in dreaming.options().items() if key not in ("step", "rule")}
     found = fooling(dreaming.model, picture, number, **options)
     for what, shown in (("before", picture), ("after", found.pictures[0])):
         row = probabilities(dreaming.model, shown[None])[0]

@@ -246,7 +246,7 @@ def texture(
         model,
         -style_distance(style_targets(model, [picture], layers), [1.0]),
         start,
-        **{"steps": 200, "rule": "lbfgs", **options},
+        **{"steps": 300, "step": 4.0, **options},
     )
 
 
@@ -256,7 +256,7 @@ def style_transfer(
     styles: Sequence[np.ndarray],
     *,
     mix: Sequence[float] = (),
-    style: float = 1.0,
+    style: float = 5.0,
     smooth: float = 1e-3,
     keep_color: bool = False,
     layers: Sequence[str] = (),
@@ -292,7 +292,7 @@ def style_transfer(
     if len(shares) != len(styles):
         raise UserError(f"there are {len(styles)} styles but {len(shares)} shares; give one for each")
     losses = features_like(layer, wanted) + style * style_distance(style_targets(model, styles, layers), shares)
-    options = {"steps": 150, "rule": "lbfgs", **options}
+    options = {"steps": 200, "step": 3.0, **options}
     found = fit_image(model, -losses - smooth * smoothness(content.shape), pixels(content), **options)
     return Dream(found.values, recolored(found.raw, content), found.objective, found.stopped) if keep_color else found
 
