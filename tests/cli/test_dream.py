@@ -9,18 +9,9 @@ from PIL import Image
 from seqnets.cli.dream import _Dreaming
 
 TINY = (
-    "--data.size",
-    16,
-    "--data.scenes",
-    8,
-    "--model.widths",
-    "2,2,2",
-    "--model.residual-blocks",
-    1,
-    "--model.expansion",
-    "2,2",
+    *("--data.size", 16, "--data.scenes", 8, "--model.widths", "2,2,2", "--model.residual-blocks", 1, "--model.expansion", "2,2"),
+    *("--train.batch-size", 2, "--train.warmup-steps", 0, "--train.schedule", "constant"),
 )
-SHORT = ("--train.steps", 2, "--train.batch-size", 2, "--train.log-every", 1)
 
 
 def test_a_class_by_name_and_by_number(seqnets, tmp_path):
@@ -96,19 +87,7 @@ def test_an_interrupted_dream_leaves_its_last_picture(seqnets, tmp_path, monkeyp
 def test_a_run_that_is_stopped_and_continued_is_the_same_and_paints(seqnets, tmp_path):
     for name in ("a", "b"):
         Image.fromarray(np.random.default_rng(ord(name)).integers(0, 255, (20, 24, 3), np.uint8)).save(tmp_path / f"{name}.png")
-    train = (
-        "train",
-        "stylizer",
-        "a.png",
-        "b.png",
-        *TINY,
-        "--train.batch-size",
-        2,
-        "--train.warmup-steps",
-        0,
-        "--train.schedule",
-        "constant",
-    )
+    train = ("train", "stylizer", "a.png", "b.png", *TINY)
     whole = seqnets(*train, "--train.steps", 2, "--out", "whole")
     assert whole.code == 0, whole.err
     assert Image.open(tmp_path / "whole" / "preview.png").size == (48, 64)

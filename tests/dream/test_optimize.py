@@ -33,10 +33,8 @@ def test_every_rule_finds_the_nearest_point():
 
 def test_steps_of_the_normalized_rules_have_their_size_for_every_picture():
     objective = channel("x", 0) + 5 * channel("x", 2)
-    moved = {
-        rule: fit_image(weighed, objective, START, steps=1, step=3.0, rule=rule).raw - START.values
-        for rule in ("l1", "l2", "sign")
-    }
+    once = {rule: fit_image(weighed, objective, START, steps=1, step=3.0, rule=rule) for rule in ("l1", "l2", "sign")}
+    moved = {rule: found.raw - START.values for rule, found in once.items()}
     for one in range(2):
         assert np.abs(moved["l1"][one]).mean() == pytest.approx(3, rel=1e-4)
         assert np.linalg.norm(moved["l2"][one]) == pytest.approx(3, rel=1e-4)
@@ -74,9 +72,8 @@ def test_a_constant_objective_says_so():
 
 
 def test_numbers_that_are_not_finite_stop_it_with_the_last_good_picture():
-    found = fit_image(
-        lambda x: {"x": jnp.log(60 - x)}, -channel("x", 0), pixels(np.zeros((3, 3, 3))), steps=99, step=7.0, rule="sign"
-    )
+    black = pixels(np.zeros((3, 3, 3)))
+    found = fit_image(lambda x: {"x": jnp.log(60 - x)}, -channel("x", 0), black, steps=99, step=7.0, rule="sign")
     assert found.stopped.startswith("step 9 gave numbers that are not finite")
     assert np.isfinite(found.raw).all()
     assert (found.raw[..., 0] == 56).all()
