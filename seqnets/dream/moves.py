@@ -128,7 +128,7 @@ class CenterBias(Move):
     def gradient(self, gradient: jax.Array, values: jax.Array) -> jax.Array:
         """Weigh it."""
         down, across = (jnp.exp(-0.5 * (jnp.linspace(-0.5, 0.5, size) / self.width) ** 2) for size in gradient.shape[1:3])
-        return gradient * (down[:, None] * across)[None, :, :, None]
+        return gradient * jnp.outer(down, across)[None, :, :, None]
 
 
 def _large(x: jax.Array, share: float) -> jax.Array:

@@ -12,6 +12,7 @@ import numpy as np
 Features = Mapping[str, jax.Array]
 Measure = Callable[..., jax.Array]
 _PICTURE = ""  # the layer of terms that read the picture itself
+_FLAT = 1e-3
 
 
 @partial(jax.tree_util.register_dataclass, data_fields=["weight", "data"], meta_fields=["layer", "measure"])
@@ -195,7 +196,8 @@ def _log_probability(x: jax.Array, classes: jax.Array) -> jax.Array:
 def _distance(x: jax.Array, target: jax.Array) -> jax.Array:
     axes = tuple(range(1, x.ndim))
     target = jnp.broadcast_to(target, x.shape)
-    return jnp.sum((x - target) ** 2, axis=axes) / jnp.sum(target**2, axis=axes)
+    least = _FLAT * x[0].size  # of a flat picture, where zero-mean filters find nothing
+    return jnp.sum((x - target) ** 2, axis=axes) / jnp.maximum(jnp.sum(target**2, axis=axes), least)
 
 
 def _gram_distance(x: jax.Array, target: jax.Array) -> jax.Array:

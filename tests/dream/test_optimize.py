@@ -19,7 +19,7 @@ def itself(x):
 
 
 def weighed(x):
-    return {"x": x * jnp.arange(1.0, 4.0)}
+    return {"x": x * jnp.arange(1.0, 4.0).reshape(1, 1, 1, 3)}
 
 
 def test_every_rule_finds_the_nearest_point():
