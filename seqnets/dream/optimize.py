@@ -90,7 +90,7 @@ def fit_image(
     """
     settings.POSITIVE.check("steps", steps)
     optimizer, features = _optimizer(rule, step), watched(model, objective.layers)
-    state = _State(start.values, _begun(start.values, optimizer), jnp.int32(0), jnp.bool_(True), jnp.bool_(False))
+    state = _State(start.values, start.values, _begun(start.values, optimizer), jnp.int32(0), jnp.bool_(True), jnp.bool_(False))
     climb = partial(_climb, features, objective, start.picture, jax.random.key(seed), optimizer, tuple(moves), every)
     history: list[np.ndarray] = []
     stopped = "stopped by its caller" if frame and frame(0, as_bytes(start.pictures())) else ""
@@ -101,7 +101,7 @@ def fit_image(
         done = int(state.step) - len(history)
         history.extend(np.asarray(values)[:done])
         if not state.finite:
-            stopped = f"step {(done and len(history) + 1) or 1} gave numbers that are not finite; the picture before it is kept"
+            stopped = f"after {len(history):,} steps there were numbers that are not finite; the last good picture is kept"
         elif frame and frame(len(history), as_bytes(start.picture(state.values))):
             stopped = "stopped by its caller"
     return Dream(np.asarray(state.values), np.asarray(start.picture(state.values)), np.array(history), stopped)
@@ -137,6 +137,7 @@ def _network(structure: Any, rule: Any, layers: tuple[str, ...]) -> Callable[...
 
 class _State(NamedTuple):
     values: jax.Array
+    good: jax.Array
     memory: Any
     step: jax.Array
     finite: jax.Array
@@ -167,10 +168,12 @@ def _climb(features, objective, picture, key, optimizer, moves, most, state, cou
         values = optax.apply_updates(state.values, change)
         for move in moves:
             values = move.after(values, state.step + 1)
+        good = jnp.where(jnp.isfinite(loss), state.values, state.good)
         finite = jnp.isfinite(loss) & jnp.all(jnp.isfinite(values))
         flat = (state.step == 0) & jnp.all(gradient == 0)
-        kept = jnp.where(finite, values, state.values)
-        return _State(kept, memory, state.step + finite, finite, flat), history.at[state.step - first].set(value)
+        return _State(jnp.where(finite, values, good), good, memory, state.step + finite, finite, flat), history.at[
+            state.step - first
+        ].set(value)
 
     def goes_on(carry: tuple[_State, jax.Array]) -> jax.Array:
         state = carry[0]

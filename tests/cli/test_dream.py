@@ -29,7 +29,8 @@ def test_texture_style_and_video(seqnets, tmp_path):
     assert "the loss fell" in seqnets("dream", "texture", "bricks", "--size", 32, "--steps", 3).out
     words = ("dream", "style", "photo.jpg", "dots", "waves", "--size", 32, "--steps", 2, "--mix", "0.3,0.7", "--keep-color")
     assert seqnets(*words).code == 0
-    assert Image.open(tmp_path / "style.png").size == (32, 21)
+    with Image.open(tmp_path / "style.png") as painted:
+        assert painted.size == (32, 21)
 
 
 @pytest.mark.slow
@@ -90,14 +91,16 @@ def test_a_run_that_is_stopped_and_continued_is_the_same_and_paints(seqnets, tmp
     train = ("train", "stylizer", "a.png", "b.png", *TINY)
     whole = seqnets(*train, "--train.steps", 2, "--out", "whole")
     assert whole.code == 0, whole.err
-    assert Image.open(tmp_path / "whole" / "preview.png").size == (48, 64)
+    with Image.open(tmp_path / "whole" / "preview.png") as preview:
+        assert preview.size == (48, 64)
     for steps in (1, 2):
         assert seqnets(*train, "--train.steps", steps, "--out", "parts").code == 0
     assert (tmp_path / "whole" / "model.safetensors").read_bytes() == (tmp_path / "parts" / "model.safetensors").read_bytes()
     assert json.loads((tmp_path / "whole" / "config.json").read_text())["model"]["styles"] == ["a", "b"]
     painted = seqnets("stylize", "whole", "a.png", "--style", "b,0", "--mix", "0.2,0.8")
     assert (painted.code, painted.out) == (0, "a-painted.png\n")
-    assert Image.open(tmp_path / "a-painted.png").size == (24, 20)
+    with Image.open(tmp_path / "a-painted.png") as picture:
+        assert picture.size == (24, 20)
     for words, said in {
         ("whole", "a.png", "--style", "c"): "there is no style 'c'",
         ("whole", "a.png", "--mix", "1,2"): "--mix has 2 shares for 1 styles",

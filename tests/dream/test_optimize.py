@@ -74,10 +74,10 @@ def test_a_constant_objective_says_so():
 def test_numbers_that_are_not_finite_stop_it_with_the_last_good_picture():
     black = pixels(np.zeros((3, 3, 3)))
     found = fit_image(lambda x: {"x": jnp.log(60 - x)}, -channel("x", 0), black, steps=99, step=7.0, rule="sign")
-    assert found.stopped.startswith("step 9 gave numbers that are not finite")
+    assert found.stopped.startswith("after 9 steps there were numbers that are not finite")
     assert np.isfinite(found.raw).all()
     assert (found.raw[..., 0] == 56).all()
-    assert len(found.objective) == 8
+    assert len(found.objective) == 9
 
 
 @pytest.mark.parametrize(
