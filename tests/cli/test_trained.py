@@ -12,12 +12,9 @@ VERBS = {
     "predict": ({"text-classifier", "tagger", "translator"}, ("--text", "a")),
     "answer": ({"vqa"}, ("a.png", "why?")),
     "evaluate": ({"text"}, ("a.txt",)),
-<<<<<<< HEAD
     "inspect": ({"text", "tagger", "text-classifier", "translator"}, ("a.txt",)),
-=======
     "inspect": ({"text"}, ("a.txt",)),
     "stylize": ({"stylizer"}, ("a.png",)),
->>>>>>> 6cf61fd (Tests of dreams and stylizers)
     "features": ({"classifier"}, ("a.png", "--out", "store")),
 }
 
