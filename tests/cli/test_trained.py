@@ -13,7 +13,6 @@ VERBS = {
     "answer": ({"vqa"}, ("a.png", "why?")),
     "evaluate": ({"text"}, ("a.txt",)),
     "inspect": ({"text", "tagger", "text-classifier", "translator"}, ("a.txt",)),
-    "inspect": ({"text"}, ("a.txt",)),
     "stylize": ({"stylizer"}, ("a.png",)),
     "features": ({"classifier"}, ("a.png", "--out", "store")),
 }
