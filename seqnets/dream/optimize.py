@@ -71,8 +71,8 @@ def fit_image(
         objective: what should grow.
         start: the values to begin with.
         steps: how many.
-        step: $\eta$: for rules l1, l2 and sign in units of the values (of 0 to 255 for pixels).
-        rule: r: plain, l1 (divides by the mean size), l2 (by the length), sign, adam, or lbfgs, which finds its own step size.
+        step: $\eta$: for rules l1, l2 and signs in units of the values (of 0 to 255 for pixels).
+        rule: r: plain, l1 (divides by the mean size), l2 (by the length), signs, adam, or lbfgs, which finds its own step size.
         moves: what happens between the steps, in this order.
         seed: seed of the moves.
         frame: called with the start and after every `every` steps.
@@ -84,7 +84,7 @@ def fit_image(
     Example:
         >>> from seqnets.dream.images import noise
         >>> from seqnets.dream.objectives import channel
-        >>> found = fit_image(lambda x: {"mean": x}, channel("mean", 0), noise((1, 4, 4, 3)), steps=3, step=2.0, rule="sign")
+        >>> found = fit_image(lambda x: {"mean": x}, channel("mean", 0), noise((1, 4, 4, 3)), steps=3, step=2.0, rule="signs")
         >>> np.diff(found.objective[:, 0]).round(3).tolist()
         [2.0, 2.0]
     """
@@ -207,7 +207,7 @@ RULES: dict[str, Callable[[float], optax.GradientTransformation]] = {
     "plain": optax.sgd,
     "l1": lambda step: optax.chain(_divided(_mean_size), optax.sgd(step)),
     "l2": lambda step: optax.chain(_divided(_length), optax.sgd(step)),
-    "sign": lambda step: optax.chain(optax.stateless(lambda g, _: jax.tree.map(jnp.sign, g)), optax.sgd(step)),
+    "signs": lambda step: optax.chain(optax.stateless(lambda g, _: jax.tree.map(jnp.sign, g)), optax.sgd(step)),
     "adam": optax.adam,
     "lbfgs": lambda step: optax.lbfgs(memory_size=10),
 }
