@@ -77,7 +77,7 @@ def _parser() -> Parser:
     parser.add_argument("--size", type=parser.value(int), metavar="PIXELS", help="longer side of the picture [at most 256]")
     parser.add_argument("--steps", type=parser.value(int), metavar="N", help="steps [by the technique]")
     parser.add_argument("--step", type=parser.value(float), metavar="X", help="the size of a step [by the technique]")
-    parser.add_argument("--rule", metavar="RULE", help="plain, l1, l2, signs, adam or lbfgs [by the technique]")
+    parser.add_argument("--rule", metavar="RULE", help="plain, l1, l2, signed, adam or lbfgs [by the technique]")
     parser.add_argument("--seed", type=parser.value(int), default=0, metavar="N", help="seed of all random choices [0]")
     parser.add_argument("--count", type=parser.value(int), default=4, metavar="N", help="facets: how many [4]")
     parser.add_argument("--octaves", type=parser.value(int), default=4, metavar="N", help="deepdream: sizes [4]")

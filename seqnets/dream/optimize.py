@@ -71,7 +71,7 @@ def fit_image(
         objective: what should grow.
         start: the values to begin with.
         steps: how many.
-        step: $\eta$: for rules l1, l2 and signs in units of the values (of 0 to 255 for pixels).
+        step: $\eta$: for rules l1, l2 and signed in units of the values (of 0 to 255 for pixels).
         rule: r: plain, l1 (divides by the mean size), l2 (by the length), signs, adam, or lbfgs, which finds its own step size.
         moves: what happens between the steps, in this order.
         seed: seed of the moves.
@@ -84,7 +84,7 @@ def fit_image(
     Example:
         >>> from seqnets.dream.images import noise
         >>> from seqnets.dream.objectives import channel
-        >>> found = fit_image(lambda x: {"mean": x}, channel("mean", 0), noise((1, 4, 4, 3)), steps=3, step=2.0, rule="signs")
+        >>> found = fit_image(lambda x: {"mean": x}, channel("mean", 0), noise((1, 4, 4, 3)), steps=3, step=2.0, rule="signed")
         >>> np.diff(found.objective[:, 0]).round(3).tolist()
         [2.0, 2.0]
     """
@@ -207,7 +207,7 @@ RULES: dict[str, Callable[[float], optax.GradientTransformation]] = {
     "plain": optax.sgd,
     "l1": lambda step: optax.chain(_divided(_mean_size), optax.sgd(step)),
     "l2": lambda step: optax.chain(_divided(_length), optax.sgd(step)),
-    "signs": lambda step: optax.chain(optax.stateless(lambda g, _: jax.tree.map(jnp.sign, g)), optax.sgd(step)),
+    "signed": lambda step: optax.chain(optax.stateless(lambda g, _: jax.tree.map(jnp.sign, g)), optax.sgd(step)),
     "adam": optax.adam,
     "lbfgs": lambda step: optax.lbfgs(memory_size=10),
 }

@@ -140,7 +140,7 @@ def fooling(
         return bool(probabilities(model, pictures)[np.arange(len(pictures)), target].min() >= confidence)
 
     for most in (1, 2, 4, 8, 16, 32, 64):
-        options = {"steps": 40, "rule": "signs", "every": 4, **options, "step": most / 10}
+        options = {"steps": 40, "rule": "signed", "every": 4, **options, "step": most / 10}
         found = fit_image(model, log_probability(target), canvas, moves=(Clip(-most, most),), frame=frame, **options)
         if found.stopped:
             break

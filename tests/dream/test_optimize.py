@@ -24,7 +24,7 @@ def weighed(x):
 
 def test_every_rule_finds_the_nearest_point():
     # the maximum of -|x - 100|^2 is at 100
-    for rule, step in {"plain": 0.1, "l1": 2.0, "l2": 20.0, "signs": 2.0, "adam": 4.0, "lbfgs": 1.0}.items():
+    for rule, step in {"plain": 0.1, "l1": 2.0, "l2": 20.0, "signed": 2.0, "adam": 4.0, "lbfgs": 1.0}.items():
         found = fit_image(itself, -norm(2, 100.0), START, steps=60, step=step, rule=rule)
         assert found.objective[-1].sum() > 0.05 * found.objective[0].sum(), rule
         assert np.abs(found.raw - 100).mean() < 6, rule
@@ -33,12 +33,12 @@ def test_every_rule_finds_the_nearest_point():
 
 def test_steps_of_the_normalized_rules_have_their_size_for_every_picture():
     objective = channel("x", 0) + 5 * channel("x", 2)
-    once = {rule: fit_image(weighed, objective, START, steps=1, step=3.0, rule=rule) for rule in ("l1", "l2", "signs")}
+    once = {rule: fit_image(weighed, objective, START, steps=1, step=3.0, rule=rule) for rule in ("l1", "l2", "signed")}
     moved = {rule: found.raw - START.values for rule, found in once.items()}
     for one in range(2):
         assert np.abs(moved["l1"][one]).mean() == pytest.approx(3, rel=1e-4)
         assert np.linalg.norm(moved["l2"][one]) == pytest.approx(3, rel=1e-4)
-        assert np.unique(np.rint(moved["signs"][one])).tolist() == [0, 3]
+        assert np.unique(np.rint(moved["signed"][one])).tolist() == [0, 3]
 
 
 def test_the_same_seed_gives_the_same_picture_and_a_picture_does_not_depend_on_its_companions():
@@ -52,17 +52,17 @@ def test_the_same_seed_gives_the_same_picture_and_a_picture_does_not_depend_on_i
 
 
 def test_new_weights_targets_and_numbers_of_steps_compile_nothing():
-    fit_image(itself, channel("x", 0), START, steps=3, rule="signs")
+    fit_image(itself, channel("x", 0), START, steps=3, rule="signed")
     before = _climb._cache_size()
-    fit_image(itself, 7 * channel("x", 2), START, steps=9, rule="signs", seed=8)
+    fit_image(itself, 7 * channel("x", 2), START, steps=9, rule="signed", seed=8)
     assert _climb._cache_size() == before
 
 
 def test_frames_come_as_asked_and_may_stop_it():
     heard = []
-    fit_image(itself, channel("x", 0), START, steps=7, rule="signs", every=3, frame=lambda step, x: heard.append((step, x.dtype)))
+    fit_image(itself, channel("x", 0), START, steps=7, rule="signed", every=3, frame=lambda step, x: heard.append((step, x.dtype)))
     assert heard == [(step, np.uint8) for step in (0, 3, 6, 7)]
-    found = fit_image(itself, channel("x", 0), START, steps=9, rule="signs", every=3, frame=lambda step, x: step == 6)
+    found = fit_image(itself, channel("x", 0), START, steps=9, rule="signed", every=3, frame=lambda step, x: step == 6)
     assert (len(found.objective), found.stopped) == (6, "stopped by its caller")
 
 
@@ -73,7 +73,7 @@ def test_a_constant_objective_says_so():
 
 def test_numbers_that_are_not_finite_stop_it_with_the_last_good_picture():
     black = pixels(np.zeros((3, 3, 3)))
-    found = fit_image(lambda x: {"x": jnp.log(60 - x)}, -channel("x", 0), black, steps=99, step=7.0, rule="signs")
+    found = fit_image(lambda x: {"x": jnp.log(60 - x)}, -channel("x", 0), black, steps=99, step=7.0, rule="signed")
     assert found.stopped.startswith("after 9 steps there were numbers that are not finite")
     assert np.isfinite(found.raw).all()
     assert (found.raw[..., 0] == 56).all()
