@@ -59,10 +59,10 @@ def test_new_weights_targets_and_numbers_of_steps_compile_nothing():
 
 
 def test_frames_come_as_asked_and_may_stop_it():
-    heard = []
-    fit_image(itself, channel("x", 0), START, steps=7, rule="signed", every=3, frame=lambda step, x: heard.append((step, x.dtype)))
+    heard, options = [], {"rule": "signed", "every": 3}
+    fit_image(itself, channel("x", 0), START, steps=7, frame=lambda step, x: heard.append((step, x.dtype)), **options)
     assert heard == [(step, np.uint8) for step in (0, 3, 6, 7)]
-    found = fit_image(itself, channel("x", 0), START, steps=9, rule="signed", every=3, frame=lambda step, x: step == 6)
+    found = fit_image(itself, channel("x", 0), START, steps=9, frame=lambda step, x: step == 6, **options)
     assert (len(found.objective), found.stopped) == (6, "stopped by its caller")
 
 
