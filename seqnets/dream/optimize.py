@@ -72,7 +72,7 @@ def fit_image(
         start: the values to begin with.
         steps: how many.
         step: $\eta$: for rules l1, l2 and signed in units of the values (of 0 to 255 for pixels).
-        rule: r: plain, l1 (divides by the mean size), l2 (by the length), signs, adam, or lbfgs, which finds its own step size.
+        rule: r: plain, l1 (divides by the mean size), l2 (by the length), signed, adam, or lbfgs, which finds its own step size.
         moves: what happens between the steps, in this order.
         seed: seed of the moves.
         frame: called with the start and after every `every` steps.
