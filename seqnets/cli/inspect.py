@@ -17,8 +17,9 @@ from seqnets.viz.figure_file import check_figure, say, write_figure
 _EPILOG = """\
 Character models: neurons (the unit that follows each thing best, beside a network with random weights), surprise (the bits of
 each passage), memory (how far back a prediction depends on the text), flow (whether gradients explode or vanish).
-Taggers and text classifiers: confusion (which class is taken for which), mistakes (the worst). Translators: translations
-(right or wrong, with the attention). `seqnets show RUN` shows the same in a browser.
+Whatever gives classes or answers: confusion (which class is taken for which), mistakes (the worst). Translators: translations
+(right or wrong, with the attention). Captioners: captions (by search and by draws). `seqnets show RUN` shows the same in a
+browser.
 
 Networks of pictures, runs and published ones; `seqnets inspect WHAT --help` has more:
 """ + "\n".join(f"  seqnets inspect {name:12} {one.summary}" for name, one in LOOKS.items())

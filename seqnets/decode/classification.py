@@ -60,10 +60,18 @@ def classify(
         (2, True)
     """
     top = settings.whole("top", top, settings.POSITIVE)
+    for nats in image_log_probabilities(model, images, batch_size=batch_size, preprocessing=preprocessing):
+        yield nats if isinstance(nats, UserError) else guesses(nats, labels, top)
+
+
+def image_log_probabilities(
+    model: ConvNet, images: Iterable[Picture], *, batch_size: int = 32, preprocessing: Preprocessing | None = None
+) -> Iterator[np.ndarray | UserError]:
+    """Yield ln p of every class of every image, float64 `(C,)`, or the error of an unreadable image; see `classify`."""
     extractor = Extractor(model, ["logits"], batch_size=batch_size, preprocessing=preprocessing)
     pixels = pixels_ahead(extractor.preprocessing, images, batch=batch_size)
     for logits in _in_order(extractor, pixels):
-        yield logits if isinstance(logits, ImageError) else _guesses(logits, labels, top)
+        yield logits if isinstance(logits, ImageError) else _log_softmax(logits.astype(np.float64))
 
 
 def check_labels(labels: Sequence[str] | None, classes: int) -> None:
@@ -106,10 +114,28 @@ def _logits(extractor: Extractor, batch: Sequence[tuple[int, np.ndarray]]) -> di
     return {index: logits for (index, _), logits in zip(batch, found)}
 
 
-def _guesses(logits: np.ndarray, labels: Sequence[str] | None, top: int) -> list[Guess]:
-    check_labels(labels, len(logits))
-    scores = np.exp(logits.astype(np.float64) - logits.max())
-    scores /= scores.sum()
+def _log_softmax(logits: np.ndarray) -> np.ndarray:
+    shifted = logits - logits.max()
+    return shifted - np.log(np.exp(shifted).sum())
+
+
+def guesses(log_probabilities: np.ndarray, labels: Sequence[str] | None, top: int) -> list[Guess]:
+    """Return the likeliest classes.
+
+    Args:
+        log_probabilities: `(C,)`.
+        labels: C names; their numbers when None.
+        top: how many, the likeliest first.
+
+    Raises:
+        UserError: the number of labels is another one.
+
+    Example:
+        >>> guesses(np.log([0.25, 0.75]), ["cat", "dog"], 1)
+        [Guess(index=1, label='dog', score=0.75)]
+    """
+    check_labels(labels, len(log_probabilities))
+    scores = np.exp(log_probabilities)
     best = np.argsort(-scores, kind="stable")[:top]
     names = list(labels) if labels is not None else list(map(str, range(len(scores))))
     return [Guess(index, names[index], float(scores[index])) for index in best.tolist()]

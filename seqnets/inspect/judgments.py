@@ -42,6 +42,24 @@ class Confusion(NamedTuple):
     count: int
 
 
+class ClassFigures(NamedTuple):
+    """How well one class is recognized.
+
+    Attributes:
+        label: its name.
+        examples: how many there are.
+        precision: the share of right ones among the examples that were taken for it; None if there are none.
+        recall: the share of its examples that were taken for it; None if there are none.
+        f1: 2 right / (its examples + those taken for it).
+    """
+
+    label: str
+    examples: int
+    precision: float | None
+    recall: float | None
+    f1: float
+
+
 @dataclass(frozen=True, eq=False)
 class Judgments:
     """The classes that a model gave to N examples.
@@ -123,6 +141,22 @@ class Judgments:
             if wrong[row, column]
         ]
 
+    def per_class(self) -> list[ClassFigures]:
+        """Return the figures of every class that occurs or was guessed, the least F1 first.
+
+        Example:
+            >>> found = Judgments(("cat", "dog"), np.array([0, 1, 1]), np.log([[0.9, 0.1], [0.8, 0.2], [0.4, 0.6]]))
+            >>> [(one.label, one.examples, one.precision, one.recall) for one in found.per_class()]
+            [('cat', 1, 0.5, 1.0), ('dog', 2, 1.0, 0.5)]
+        """
+        right, true, guessed = np.diag(self.counts), self.counts.sum(1), self.counts.sum(0)
+        there = np.flatnonzero(true + guessed)
+        found = [
+            ClassFigures(self.labels[c], int(true[c]), _share(right[c], guessed[c]), _share(right[c], true[c]), float(f1))
+            for c, f1 in zip(there, 2 * right[there] / (true + guessed)[there])
+        ]
+        return sorted(found, key=lambda one: one.f1)
+
     def to_json(self) -> dict[str, Any]:
         """Return the figures as JSON."""
         return {
@@ -130,5 +164,10 @@ class Judgments:
             "examples": int(self.counts.sum()),
             "accuracy": self.accuracy,
             "counts": self.counts.tolist(),
+            "classes": [one._asdict() for one in self.per_class()],
             "confused": [pair._asdict() for pair in self.confused()],
         }
+
+
+def _share(part: int, whole: int) -> float | None:
+    return float(part / whole) if whole else None

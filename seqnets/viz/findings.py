@@ -7,13 +7,14 @@ import numpy as np
 
 from seqnets.errors import UserError
 from seqnets.viz.alignment import draw_alignment
-from seqnets.viz.text import Tell, fitted, font_families, new_figure, plain, warn
+from seqnets.viz.text import Tell, fitted, font_families, new_figure, plain, warn, wrapped
 
 _COLUMNS, _LINES = 76, 12  # of the text that is shaded by surprise
 _MOST_BITS = 8.0
 _CLASSES = 24  # of a confusion
 _LETTERS = 130  # of a line
 _ACROSS, _DOWN = 3, 3  # translations
+_PICTURES, _PER_ROW, _PER_PICTURE = 15, 5, 26  # of a sheet; letters of a line below each
 
 
 def findings_figure(findings: Mapping[str, Any], *, title: str = "", tell: Tell = warn) -> Any:
@@ -21,7 +22,7 @@ def findings_figure(findings: Mapping[str, Any], *, title: str = "", tell: Tell 
 
     Args:
         findings: some of "neurons" (`detectors`), "surprise", "memory", "flow" (`gradient_flow`) and "confusion" (`Judgments`),
-            by these names; and what `seqnets inspect` finds as "mistakes" and "translations".
+            by these names; and what `seqnets inspect` finds as "mistakes", "translations" and "captions".
         title: of the figure.
         tell: called with a sentence where no installed font has some of the characters.
 
@@ -52,6 +53,10 @@ def findings_figure(findings: Mapping[str, Any], *, title: str = "", tell: Tell 
 
 def _height(name: str, value: Any) -> float:
     return _HEIGHTS.get(name, lambda value: 3.4)(value)
+
+
+def _sheet_height(pictures: int) -> float:
+    return 2.4 * -(-pictures // _PER_ROW)
 
 
 def _neurons(axes: Any, found: Any, tell: Tell) -> None:
@@ -123,8 +128,33 @@ def _most_confused(counts: np.ndarray) -> np.ndarray:
 
 
 def _mistakes(axes: Any, found: Any, tell: Tell) -> None:
+    if found.pictures:
+        words = [f"{name}\n{one.guess} {one.probability:.2f}, but it is {one.truth}" for name, one in found.worst]
+        _sheet(axes, "the worst mistakes", found.pictures, words, tell)
+        return
     lines = [f"{one.guess} {one.probability:.2f}, but it is {one.truth} {one.of_truth:.2f}:  {name}" for name, one in found.worst]
     _written(axes, "the worst mistakes", lines or ["there are none"], tell)
+
+
+def _captions(axes: Any, found: Any, tell: Tell) -> None:
+    best = [next(iter(one.captions.values()))[0] for one in found.shown[:_PICTURES]]
+    words = [f"{caption.text} ({np.exp(caption.log_prob):.2g})" for caption in best]
+    figures = ", ".join(f"{name} {value:.3f}" for name, value in found.figures.items())
+    _sheet(axes, f"captions of {len(found.shown):,} pictures: {figures}", [caption.image for caption in best], words, tell)
+
+
+def _sheet(axes: Any, title: str, pictures: list[Any], words: list[str], tell: Tell) -> None:
+    axes.set_axis_off()
+    axes.set_title(title)
+    fonts, rows = font_families("".join(words), tell), -(-len(pictures) // _PER_ROW)
+    for place, (picture, text) in enumerate(zip(pictures, words)):
+        row, column = divmod(place, _PER_ROW)
+        inner = axes.inset_axes((column / _PER_ROW, 1 - (row + 0.72) / rows, 0.95 / _PER_ROW, 0.7 / rows))
+        inner.imshow(picture)
+        inner.set_xticks([])
+        inner.set_yticks([])
+        lines = "\n".join(wrapped(part, _PER_PICTURE) for part in text.split("\n"))
+        inner.set_xlabel(plain("\n".join(lines.split("\n")[:4])), fontsize=7, fontfamily=fonts)
 
 
 def _written(axes: Any, title: str, lines: list[str], tell: Tell) -> None:
@@ -162,10 +192,12 @@ _PANELS = {
     "confusion": _confusion,
     "mistakes": _mistakes,
     "translations": _translations,
+    "captions": _captions,
 }
 _HEIGHTS = {
     "neurons": lambda value: 1.2 + 0.28 * len(value),
     "confusion": lambda value: 2.2 + 0.3 * min(_CLASSES, len(value.labels)),
-    "mistakes": lambda value: 0.8 + 0.22 * len(value.worst),
+    "mistakes": lambda value: 0.6 + _sheet_height(len(value.pictures)) if value.pictures else 0.8 + 0.22 * len(value.worst),
+    "captions": lambda value: 0.6 + _sheet_height(min(_PICTURES, len(value.shown))),
     "translations": lambda value: 3.2 * _DOWN,
 }

@@ -26,6 +26,8 @@ SOURCES = {
     "tagger": Source("text", "tagger.held_out.held_out"),
     "text-classifier": Source("text", "text_classifier.held_out.held_out"),
     "translator": Source("text", "translator.held_out.held_out"),
+    "classifier": Source("images", "classifier.held_out.held_out"),
+    "vqa": Source("", "vqa.held_out.held_out"),
 }
 """The sources by task."""
 

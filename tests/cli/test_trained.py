@@ -12,7 +12,7 @@ VERBS = {
     "predict": ({"text-classifier", "tagger", "translator"}, ("--text", "a")),
     "answer": ({"vqa"}, ("a.png", "why?")),
     "evaluate": ({"text"}, ("a.txt",)),
-    "inspect": ({"text", "tagger", "text-classifier", "translator"}, ("a.txt",)),
+    "inspect": ({"text", "tagger", "text-classifier", "translator", "captioner", "classifier", "vqa"}, ("a.txt",)),
     "stylize": ({"stylizer"}, ("a.png",)),
     "features": ({"classifier"}, ("a.png", "--out", "store")),
 }

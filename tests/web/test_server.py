@@ -253,3 +253,100 @@ def test_cut_and_slow_clients_leave_it_whole(address):
     with ThreadPoolExecutor(20) as pool:
         codes = list(pool.map(lambda _: httpx.get(f"{address}/{TOKEN}/", timeout=30).status_code, range(100)))
     assert set(codes) == {200}
+
+
+@pytest.fixture(scope="module")
+def pictures_app():
+    from flax import nnx
+
+    from seqnets.data.images.preprocessing import Preprocessing
+    from seqnets.models.classifier import ClassifierConfig, describe, make_classifier
+    from seqnets.run import Run
+
+    rule = Preprocessing(resize=(28, 28), crop=None, mean=(0.5,) * 3, std=(0.5,) * 3)
+    model = make_classifier(ClassifierConfig("lenet5"), ("cat", "</script>"), rule, in_channels=3, rngs=nnx.Rngs(0))
+    config = {"task": "classifier", "model": describe(model, ClassifierConfig("lenet5")), "train": {}}
+    return server.application([Run(model, config, None, None, [])], lambda: "the page", token=TOKEN)
+
+
+def picture_of(width, height, mode="RGB"):
+    import io
+
+    from PIL import Image
+
+    file = io.BytesIO()
+    Image.new(mode, (width, height)).save(file, "PNG")
+    return file.getvalue()
+
+
+def send(app, body, panel="pictures", **options):
+    return ask(app, "POST", f"/{TOKEN}/panels/{panel}", content=body, **options)
+
+
+def test_a_panel_answers(pictures_app):
+    answer = send(pictures_app, picture_of(40, 30))
+    assert answer.status_code == 200
+    assert not set("<>&") & set(answer.text)
+    assert sum(p for _, p in answer.json()["answers"]) == pytest.approx(1)
+    assert send(pictures_app, b"", "captions").status_code == 404
+    assert send(pictures_app, b"", params={"settings": "["}).status_code == 400
+    assert send(pictures_app, b"", "../../etc/passwd").status_code == 404
+    assert send(pictures_app, picture_of(4, 4), headers={"Origin": "http://evil.example"}).status_code == 403
+    assert ask(pictures_app, "POST", "/wrong/panels/pictures", content=b"").status_code == 401
+    assert ask(pictures_app, "GET", f"/{TOKEN}/panels/pictures").status_code == 405
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        (b"", "no picture"),
+        (b"\xff\xd8\xff", "damaged"),
+        (b"<svg onload=alert(1)>", "not an image"),
+        (picture_of(7000, 7000, "1"), "more than the 40,000,000 allowed"),  # 6 kB that would become 147 MB
+        (b"x" * ((16 << 20) + 1), "larger than 16 MB"),
+    ],
+)
+def test_pictures_that_are_refused(pictures_app, body, message):
+    answer = send(pictures_app, body)
+    assert answer.status_code == 400
+    assert message in answer.json()["error"]["message"]
+
+
+@pytest.mark.parametrize("given", ["[1]", '{"beam": "x"}', '{"beam": 10000}', '{"seed": -1}', '{"wrong": 1}'])
+def test_settings_that_are_refused(given):
+    from seqnets.run import Run
+    from seqnets.web.panels import captions
+
+    with pytest.raises(UserError):
+        captions.answer(Run(None, {}, None, None, []), b"", json.loads(given))
+
+
+def test_a_few_pictures_at_once_and_slow_ones_end(pictures_app, monkeypatch):
+    entered, leave = [], threading.Event()
+
+    def slow(*_):
+        entered.append(1)
+        leave.wait(20)
+        return {}
+
+    monkeypatch.setattr(server.panels, "answer", slow)
+
+    async def many():
+        transport = httpx.ASGITransport(pictures_app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:1", timeout=60) as client:
+            tasks = [asyncio.ensure_future(client.post(f"/{TOKEN}/panels/pictures", content=b"x")) for _ in range(200)]
+            while sum(task.done() for task in tasks) < 200 - server.AT_ONCE:
+                await asyncio.sleep(0.01)
+            leave.set()
+            return [answer.status_code for answer in await asyncio.gather(*tasks)]
+
+    codes = asyncio.run(many())
+    assert codes.count(200) == server.AT_ONCE == len(entered)
+    assert codes.count(503) == 200 - server.AT_ONCE
+
+    async def endless():
+        yield b"x"
+        await asyncio.sleep(30)
+
+    monkeypatch.setattr(server, "_PATIENCE", 0.05)
+    assert send(pictures_app, endless()).status_code == 408

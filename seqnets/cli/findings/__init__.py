@@ -19,7 +19,12 @@ class Finding(NamedTuple):
     to_json: Callable[[Any], Any]
 
 
-MODULES = {"text": "text", "tagger": "classes", "text-classifier": "classes", "translator": "translations"}
+MODULES = {
+    "text": "text",
+    **dict.fromkeys(("tagger", "text-classifier", "classifier", "vqa"), "classes"),
+    "translator": "translations",
+    "captioner": "captions",
+}
 """The module below this package by task: its `prepared(run, material)` is computed once, its `FINDINGS` are made from that."""
 
 

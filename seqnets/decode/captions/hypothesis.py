@@ -46,6 +46,11 @@ class Caption:
             raise UserError("this caption comes from a model without attention; it has no attention maps to show")
         return self.attention.reshape(-1, *(self.grid or square_grid(self.attention.shape[1])))
 
+    def _repr_html_(self) -> str:
+        from seqnets.viz.words import caption_html
+
+        return caption_html(self)
+
     def attention_figure(self, **settings: Any) -> Any:
         """Return a matplotlib figure: the image, and for every word the image with the attended regions lit.
 

@@ -68,7 +68,7 @@ def make(config: VQARunConfig, tell: Tell, start: "Start | None" = None) -> "VQA
         raise UserError("give the pictures as --images DIR and the questions about them as --questions FILE")
     network, shape = (None, config.model) if start else _encoder(config.model)
     rule = start.model.preprocessing if start else None if network is None else network.preprocessing
-    asked = _asked(config.images, config.questions, config.annotations, shape.image_size, tell, rule)
+    asked = asked_of(config.images, config.questions, config.annotations, shape.image_size, rule, tell=tell)
     vocabulary, answers, splits = question_examples(asked, config.data, extends=start.vocabulary if start else None)
     for sentence in asked.left_out:
         tell(sentence)
@@ -125,8 +125,7 @@ def tested(run: "Run", config: VQARunConfig) -> list[str]:
     from seqnets.tasks.vqa.task import VQATask
 
     remarks: list[str] = []
-    folder, size = config.test_images or config.images, run.model.config.image_size
-    asked = _asked(folder, config.test_questions, config.test_annotations, size, remarks.append, run.model.preprocessing)
+    asked = test_asked(run, config, remarks)
     rows = np.arange(len(asked.questions))
     examples = encoded(asked, rows, run.model.vocabulary, run.model.answers, config.data.max_length)
     figures = VQATask(run.model, {"train": examples}).figures(run.model, examples)
@@ -134,7 +133,22 @@ def tested(run: "Run", config: VQARunConfig) -> list[str]:
     return [f"test: accuracy {figures['accuracy']:.4f} on {len(rows):,} questions about {len(asked.pictures):,} pictures{more}"]
 
 
-def _asked(folder: str, questions: str, annotations: str, size: int, tell: Tell, rule: "Preprocessing | None" = None) -> "Asked":
+def test_asked(run: "Run", config: VQARunConfig, remarks: list[str]) -> "Asked":
+    """Read the test questions and find their pictures; what is to be said about them is added to the remarks."""
+    folder, size = config.test_images or config.images, run.model.config.image_size
+    return asked_of(folder, config.test_questions, config.test_annotations, size, run.model.preprocessing, tell=remarks.append)
+
+
+def asked_of(
+    folder: str,
+    questions: str,
+    annotations: str,
+    size: int,
+    rule: "Preprocessing | None" = None,
+    *,
+    tell: Tell = lambda sentence: None,
+) -> "Asked":
+    """Read questions and find their pictures."""
     from seqnets.data.examples.question_examples import look_up
     from seqnets.data.examples.questions import read_questions
 

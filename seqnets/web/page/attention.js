@@ -14,21 +14,23 @@ class AttentionView {
     this.turn = 0;
   }
 
-  // picture: {image, size}; words: texts; maps: {rows, columns, weights} with one map for each word, or null
-  async show(picture, alt, words, maps) {
+  // address: of the picture; words: texts; maps: {rows, columns, weights} with one map for each word, or null
+  async show(address, alt, words, maps) {
     const mine = ++this.turn;
     this.maps = maps;
     this.pinned = null;
-    this.image.src = picture.image;
+    this.size = [1, 1];
+    this.image.src = address;
     this.image.alt = alt;
-    const scale = Math.max(1, SHARP / Math.max(...picture.size));
-    this.size = picture.size.map(side => Math.round(side * scale));
     this.buttons = maps ? words.map((word, i) => this.button(word, i)) : [];
     this.list.replaceChildren(...this.buttons.map(button => make("li", {}, button)));
     this.light(null);
-    if (!maps) return;
     await this.image.decode();
-    if (mine === this.turn) this.buttons.forEach((button, i) => this.thumbnail(button, i));
+    if (mine !== this.turn) return;
+    const { naturalWidth, naturalHeight } = this.image, scale = Math.max(1, SHARP / Math.max(naturalWidth, naturalHeight));
+    this.size = [naturalWidth, naturalHeight].map(side => Math.round(side * scale));
+    this.light(this.pinned);
+    this.buttons.forEach((button, i) => this.thumbnail(button, i));
   }
 
   map(index) {

@@ -69,7 +69,7 @@ function captionDetail() {
     heading.textContent = caption.text || "(no words)";
     hint.hidden = !caption.maps;
     looking.list.dir = getComputedStyle(heading).direction;
-    looking.show(picture, caption.text, caption.words, caption.maps);
+    looking.show(picture.image, caption.text, caption.words, caption.maps);
   }
   return { element, show, looking };
 }

@@ -42,15 +42,26 @@ def captions(subject: Subject) -> dict[str, Any] | None:
     """Return captions of held-out pictures, by search and by draws."""
     if subject.material is None:
         return {"pictures": [], "source": "", "among": 0, "leftOut": []} if subject.served else None
-    names, pictures, references, among = subject.material
-    found = [list(caption_images(subject.run.model, pictures, config, key=jax.random.key(0))) for config in WAYS.values()]
+    shown, left_out = captioned(subject.run.model, subject.material)
+    return {**_gallery(shown), "source": subject.source, "among": subject.material.among, "leftOut": left_out}
+
+
+def captioned(model: Any, described: Any) -> tuple[list[Shown], list[str]]:
+    """Return the captions of pictures, by search and by draws, and why others have none.
+
+    Args:
+        model: a captioner.
+        described: the pictures, as `seqnets.web.held_out` returns them.
+    """
+    names, pictures, references, _ = described
+    found = [list(caption_images(model, pictures, config, key=jax.random.key(0))) for config in WAYS.values()]
     shown, left_out = [], []
     for place, (name, *ways) in enumerate(zip(names, *found)):
         if isinstance(ways[0], UserError):
             left_out.append(str(ways[0]))
         else:
             shown.append(Shown(name, ways[0][0].image, dict(zip(WAYS, ways)), references[place] if references else ()))
-    return {**_gallery(shown), "source": subject.source, "among": among, "leftOut": left_out}
+    return shown, left_out
 
 
 def captions_page(images: Sequence[Shown], *, title: str = "What the model looked at") -> str:
@@ -109,11 +120,9 @@ def _way(config: CaptionConfig) -> str:
 
 def _entry(shown: Shown) -> dict[str, Any]:
     ways = shown.captions if isinstance(shown.captions, Mapping) else {"": shown.captions}
-    height, width = shown.image.shape[:2]
     return {
         "name": shown.name,
         "image": data_url(shown.image),
-        "size": [width, height],
         "references": list(shown.references),
         "ways": [{"name": name, "captions": [_caption(caption) for caption in found]} for name, found in ways.items()],
     }
@@ -125,10 +134,11 @@ def _caption(caption: Any) -> dict[str, Any]:
         "text": caption.text,
         "words": list(caption.words),
         "logProb": float(caption.log_prob),
-        "maps": _maps(caption.maps) if looks else None,
+        "maps": peaked(caption.maps) if looks else None,
     }
 
 
-def _maps(maps: np.ndarray) -> dict[str, Any]:
+def peaked(maps: np.ndarray) -> dict[str, Any]:
+    """Return attention maps `(N, rows, columns)` as shares of each one's largest value, as JSON."""
     peaks = np.maximum(maps.max((1, 2), keepdims=True), 1e-12)
     return {"rows": maps.shape[1], "columns": maps.shape[2], "weights": shares(maps / peaks)}

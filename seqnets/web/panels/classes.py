@@ -6,28 +6,33 @@ from typing import Any
 import numpy as np
 
 from seqnets.inspect import Judgments
+from seqnets.run import Run
 from seqnets.web.panels import task_of
 from seqnets.web.panels.subject import Subject
 
-SHOWN = 24  # classes in the matrix
-JUDGES = {"tagger": "tagger.held_out", "text-classifier": "text_classifier.held_out"}
+SHOWN, LISTED = 24, 200  # classes in the matrix, and in the table
+JUDGES = {
+    "tagger": "tagger.held_out",
+    "text-classifier": "text_classifier.held_out",
+    "classifier": "classifier.held_out",
+    "vqa": "vqa.held_out",
+}
 """The module below seqnets.tasks whose function `judged(model, material)` returns the `Judgments` of a task's material."""
 
-WHAT = {"tagger": "steps", "text-classifier": "texts"}
+WHAT = {"tagger": "steps", "text-classifier": "texts", "classifier": "pictures", "vqa": "questions"}
 
 
-def judged(subject: Subject) -> Judgments:
-    """Return what the model said of the material."""
-    module = import_module(f"seqnets.tasks.{JUDGES[task_of(subject.run)]}")
-    return module.judged(subject.run.model, subject.material)
+def judge_of(run: Run) -> Any:
+    """Return the module that says what a run says of its material."""
+    return import_module(f"seqnets.tasks.{JUDGES[task_of(run)]}")
 
 
 def confusion(subject: Subject) -> dict[str, Any] | None:
     """Return how often each class was taken for each; of many classes, those with the most mistakes."""
-    if subject.material is None:
+    if subject.material is None or not subject.judgments.counts.sum():
         return None
     what = WHAT.get(task_of(subject.run), "examples")
-    return {**confusion_of(judged(subject)), "what": what, "source": subject.source}
+    return {**confusion_of(subject.judgments), "what": what, "source": subject.source}
 
 
 def confusion_of(found: Judgments) -> dict[str, Any]:
@@ -42,5 +47,6 @@ def confusion_of(found: Judgments) -> dict[str, Any]:
         "totals": counts.sum(1)[shown].tolist(),
         "examples": int(counts.sum()),
         "accuracy": found.accuracy,
+        "figures": [list(one) for one in found.per_class()[:LISTED]],
         "confused": [list(pair) for pair in found.confused(12)],
     }

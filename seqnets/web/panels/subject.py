@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from seqnets.inspect import Judgments
 from seqnets.inspect.labels import token_texts
 from seqnets.run import Run
 from seqnets.tasks.text.own_text import LOOKED_AT
@@ -48,3 +49,10 @@ class Subject:
     def texts(self) -> list[str]:
         """The text of every token."""
         return token_texts(self.run.vocabulary, self.tokens)
+
+    @cached_property
+    def judgments(self) -> Judgments:
+        """What a model that gives classes says of the material."""
+        from seqnets.web.panels.classes import judge_of
+
+        return judge_of(self.run).judged(self.run.model, self.material)
