@@ -42,3 +42,14 @@ def test_the_most_frequent_confusions_come_first(found):
 def test_shapes_must_fit():
     with pytest.raises(UserError, match=r"must be \(2, 3\)"):
         Judgments(("a", "b", "c"), np.zeros(2, int), np.zeros((2, 2)))
+
+
+def test_figures_of_each_class_are_those_of_plain_counting(found):
+    known = found.truth >= 0
+    for one in found.per_class():
+        label = found.labels.index(one.label)
+        is_it, taken = found.truth[known] == label, found.guesses[known] == label
+        right = (is_it & taken).sum()
+        assert (one.examples, one.precision, one.recall) == (is_it.sum(), right / taken.sum(), right / is_it.sum())
+        assert one.f1 == pytest.approx(2 * one.precision * one.recall / (one.precision + one.recall))
+    assert [one.f1 for one in found.per_class()] == sorted(one.f1 for one in found.per_class())

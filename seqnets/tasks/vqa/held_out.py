@@ -48,7 +48,7 @@ def held_out(run: Run, given: str | None = None, *, most: int = 2_000) -> tuple[
 
     config = RECIPE.settings_of(run)
     if config.test_questions:
-        return questions_of(run.model, test_asked(run, config, []), config.data.max_length, most), "the test questions"
+        return questions_of(run.model, test_asked(run, config, []), config.data.max_length, most), "the test"
     asked = asked_of(config.images, config.questions, config.annotations, run.model.config.image_size, run.model.preprocessing)
     held = chosen([question.image for question in asked.questions], config.data.validation_fraction)
     if not held.any():

@@ -25,7 +25,7 @@ class AttentionView {
     this.buttons = maps ? words.map((word, i) => this.button(word, i)) : [];
     this.list.replaceChildren(...this.buttons.map(button => make("li", {}, button)));
     this.light(null);
-    await this.image.decode();
+    await this.image.decode().catch(() => {});  // it fails where the next picture came first
     if (mine !== this.turn) return;
     const { naturalWidth, naturalHeight } = this.image, scale = Math.max(1, SHARP / Math.max(naturalWidth, naturalHeight));
     this.size = [naturalWidth, naturalHeight].map(side => Math.round(side * scale));

@@ -6,7 +6,7 @@ panels.pictures = (data, page, section) => {
   const asks = data.what === "questions", nameless = asks ? "an answer that was not learned" : "unknown";
   const wrong = example => example.truth !== null && example.truth !== example.guess;
   const detail = exampleDetail(wrong, nameless);
-  const show = make("select", {}, ...[["wrong", "mistakes, the worst first"], ["right", "others"], ["all", "all"]].map(([value, text]) => make("option", { value }, text)));
+  const show = make("select", {}, ...[["wrong", "mistakes"], ["right", "others"], ["all", "all"]].map(([value, text]) => make("option", { value }, text)));
   const truth = make("select", {}), guess = make("select", {}), words = make("input", { type: "search" });
   const status = make("p", { class: "status", role: "status" }), grid = make("ul", { class: "gallery" });
   const cards = examples.map(card);
