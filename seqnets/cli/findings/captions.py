@@ -22,6 +22,7 @@ def prepared(run: Any, material: Any) -> Captions:
     """Return captions of the material."""
     from seqnets.web.panels.captions import captioned
 
+    shown: list[Any]
     shown, left_out = captioned(run.model, material)
     best = [next(iter(one.captions.values()))[0].text for one in shown]
     figures = {"distinct": len(set(best)) / max(1, len(best))}

@@ -44,16 +44,17 @@ def held_out(run: Run, folder: str | None = None, *, most: int = 2_000) -> tuple
     """
     if folder is not None:
         paths = find_images([folder], tell=say)
-        number_of = {label: number for number, label in enumerate(run.model.labels or ())}
-        truth = np.array([number_of.get(path.parent.name, -1) for path in paths], np.int32)
+        labels = list(run.model.labels)
+        truth = np.array([labels.index(name) if (name := path.parent.name) in labels else -1 for path in paths], np.int32)
         return _some(list(map(str, paths)), paths, truth, most), folder
     from seqnets.tasks.classifier import RECIPE
 
     config = RECIPE.settings_of(run)
     images = read_images(*config.images).with_validation(config.data.validation_fraction)
-    if run.directory and images.fingerprint()["images_digest"] != run.config["data"].get("images_digest"):
+    digest = images.fingerprint()["images_digest"]
+    if run.directory and digest != run.config["data"].get("images_digest"):
         raise UserError(f"the images that '{run.directory}' was trained on have changed since; give a folder as --images")
-    split = next((split for split in ("test", "validation") if len(images.splits.get(split, ()))), None)
+    split = next((split for split in ("test", "validation") if split in images.splits and len(images.splits[split])), None)
     if split is None:
         raise UserError(f"'{run.directory}' held no images out; give a folder of others as --images")
     found, drawn = images.splits[split], isinstance(images.splits[split].images, np.ndarray)
