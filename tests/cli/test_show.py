@@ -10,6 +10,7 @@ import urllib.error
 import urllib.request
 
 import pytest
+from PIL import Image
 
 TRAIN = ("--train.steps", 20, "--train.batch-size", 4, "--data.window", 16, "--model.hidden-features", 16)
 TEXT = 'one two (three) four "five six" seven\n' * 60
@@ -64,6 +65,29 @@ def test_inspect_reports_the_same_in_words_json_and_a_figure(seqnets, run_folder
     assert found["flow"]["diagnosis"] in words.out
     assert "neurons" not in words.out
     assert (tmp_path / "found.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_pictures_of_a_folder_are_captioned_and_inspected(seqnets, tmp_path):
+    (tmp_path / "photos").mkdir()
+    for name, color in (("a", "red"), ("b", "blue")):
+        Image.new("RGB", (90, 60), color).save(tmp_path / "photos" / f"{name}.png")
+    (tmp_path / "photos" / "broken.png").write_bytes(b"no picture")
+    done = seqnets("show", "scenes", "--images", "photos", "--html", "page.html")
+    assert (done.code, done.err) == (0, "")
+    data = {panel["name"]: panel["data"] for panel in data_of(tmp_path / "page.html")["panels"]}
+    assert list(data) == ["captions", "curves", "model"]
+    shown = [picture["name"] for picture in data["captions"]["pictures"]]
+    assert shown == ["photos/a.png", "photos/b.png"]
+    assert "broken.png" in data["captions"]["leftOut"][0]
+    found = json.loads(seqnets("inspect", "scenes", "photos", "--json").out)["captions"]
+    for picture, other in zip(data["captions"]["pictures"], found["pictures"], strict=True):
+        best = [way["captions"][0]["text"] for way in picture["ways"]]
+        assert best == [other[name][0]["caption"] for name in ("beam of 5", "draws")]
+    words = seqnets("inspect", "scenes", "photos", "--figure", "found.png")
+    assert found["pictures"][0]["beam of 5"][0]["caption"] in words.out
+    assert (tmp_path / "found.png").read_bytes().startswith(b"\x89PNG")
+    wrong = seqnets("show", "scenes", "--text", "a.txt", "--html", "other.html")
+    assert (wrong.code, "--text is for runs of" in wrong.err) == (2, True)
 
 
 @pytest.mark.parametrize(

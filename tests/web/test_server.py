@@ -300,7 +300,7 @@ def test_a_panel_answers(pictures_app):
     ("body", "message"),
     [
         (b"", "no picture"),
-        (b"\xff\xd8\xff", "damaged"),
+        (picture_of(40, 30)[:60], "damaged"),
         (b"<svg onload=alert(1)>", "not an image"),
         (picture_of(7000, 7000, "1"), "more than the 40,000,000 allowed"),  # 6 kB that would become 147 MB
         (b"x" * ((16 << 20) + 1), "larger than 16 MB"),

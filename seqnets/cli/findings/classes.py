@@ -66,6 +66,10 @@ def _figure_lines(figures: list[Any]) -> list[str]:
     ]
 
 
+def _times(count: int) -> str:
+    return "once" if count == 1 else f"{count:,} times"
+
+
 def _shown(share: float | None) -> str:
     return "-" if share is None else f"{share:.3f}"
 
