@@ -15,6 +15,7 @@ TORCHVISION = {  # "num_params" of the weights' meta data, https://docs.pytorch.
     "vgg13": 133_047_848,
     "vgg16": 138_357_544,
     "vgg19": 143_667_240,
+    "vgg16_trunk": 14_714_688,
     "vgg11_bn": 132_868_840,
     "vgg13_bn": 133_053_736,
     "vgg16_bn": 138_365_992,

@@ -18,7 +18,7 @@ from seqnets.models.cnn.network import ConvNet
 from seqnets.nn.batch_norm import BatchNorm
 from seqnets.nn.chain import Chain
 from seqnets.nn.conv import Conv
-from seqnets.nn.pool import AdaptiveAveragePool, MaxPool
+from seqnets.nn.pool import AdaptiveAveragePool, GlobalAveragePool, MaxPool
 
 DEPTHS = {
     "vgg11": (1, 1, 2, 2, 2),
@@ -28,6 +28,7 @@ DEPTHS = {
 }
 VARIANTS: dict[str, dict[str, Any]] = {
     **{name: {"depths": depths} for name, depths in DEPTHS.items()},
+    "vgg16_trunk": {"depths": DEPTHS["vgg16"], "hidden_features": 0},
     **{f"{name}_bn": {"depths": depths, "normalize": True} for name, depths in DEPTHS.items()},
 }
 
@@ -56,7 +57,8 @@ def vgg(
         features: channels of each stage.
         normalize: put a batch norm after every convolution.
         grid: rows and columns the dense layers see.
-        hidden_features: of the two hidden dense layers.
+        hidden_features: of the two hidden dense layers; 0 for the mean of the last stage as logits, with neither dense layers
+            nor classes, for images of any size.
         dropout: rate after each of them.
         dtype: of the arithmetic.
         rngs: `params` is used.
@@ -72,6 +74,8 @@ def vgg(
         f"stage{number}": _stage(before, width, depth, normalize, first=number == 1, rngs=rngs)
         for number, ((before, width), depth) in enumerate(zip(pairwise(widths), depths), 1)
     }
+    if not hidden_features:
+        return ConvNet({**stages, "logits": GlobalAveragePool()}, in_channels=in_channels, dtype=dtype)
     stages["pool"] = Chain([MaxPool(2), AdaptiveAveragePool(grid)])
     stages |= dense_head(grid * grid * widths[-1], hidden_features, classes, dropout_after=dropout, rngs=rngs)
     return ConvNet(stages, in_channels=in_channels, dtype=dtype)

@@ -19,7 +19,7 @@ def known_namings(family: str | None = None) -> tuple[Naming, ...]:
 
     Example:
         >>> [naming.source for naming in known_namings("vgg")]
-        ['seqnets', 'torchvision', 'timm', 'keras', 'caffe']
+        ['seqnets', 'torchvision', 'timm', 'hed', 'keras', 'caffe']
     """
     tables = (import_module(f"{__name__}.{known}") for known in FAMILIES if family in (None, known))
     return (OURS, *(naming for table in tables for naming in table.NAMINGS))

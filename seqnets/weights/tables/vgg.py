@@ -1,5 +1,7 @@
 """VGG: torchvision and timm (which keeps the dense layers as convolutions); without batch norm also Keras and Caffe."""
 
+from seqnets.data.images.preprocessing import Preprocessing
+from seqnets.weights.layout import same_layout
 from seqnets.weights.naming import Naming, Rule, caffe, keras, rules
 from seqnets.weights.published import CAFFE_VGG, KERAS_CAFFE, TORCHVISION
 
@@ -26,6 +28,16 @@ NAMINGS = (
             Rule("fc7.1", "pre_logits.fc2", convolution=True),
             *rules({"logits": "head.fc"}),
         ),
+    ),
+    Naming(
+        "hed",  # the trunk of an edge detector, without dense layers
+        rules({ours: f"conv{s}_{c}" for ours, (s, c) in PLACES.items()}),
+        leaves={"kernel": "kernel", "bias": "bias"},
+        layout=same_layout,
+        preprocessing=Preprocessing(
+            resize=None, crop=None, channels="bgr", scale=1.0, mean=(104.00699, 116.66877, 122.67892), std=(1.0, 1.0, 1.0)
+        ),
+        auxiliary_heads=(*(f"dsn{s}" for s in range(1, 6)), "fuse"),
     ),
     keras(
         rules(
