@@ -38,7 +38,7 @@ def test_a_segmenter_from_the_start_to_a_picture(seqnets, photo, tmp_path):
     assert "is a run of `seqnets train segmenter`; try `seqnets segment run IMAGES`" in seqnets("locate", "run", photo).err
 
 
-@pytest.mark.parametrize("head", ["box", "heatmaps"])
+@pytest.mark.parametrize("head", ["box", pytest.param("heatmaps", marks=pytest.mark.slow)])
 def test_a_localizer_from_the_start_to_a_picture(seqnets, photo, head):
     outcome = seqnets("train", "localizer", *TINY, "--model.head", head, "--out", "run")
     assert outcome.code == 0, outcome.err
@@ -53,7 +53,7 @@ def test_a_localizer_from_the_start_to_a_picture(seqnets, photo, head):
     assert size_of("f.png")[0] > 200
 
 
-@pytest.mark.parametrize("preset", ["ssd", "yolo"])
+@pytest.mark.parametrize("preset", ["ssd", pytest.param("yolo", marks=pytest.mark.slow)])
 def test_a_detector_from_the_start_to_a_picture(seqnets, photo, preset):
     outcome = seqnets("train", "detector", "--preset", preset, *TINY, "--data.height", 32, "--out", "run")
     assert outcome.code == 0, outcome.err

@@ -49,7 +49,7 @@ def test_a_pyramid_over_the_whole_map_is_torchs_adaptive_pools():
     torch = pytest.importorskip("torch")
     x = image(7, 9)
     expected = [torch.nn.functional.adaptive_max_pool2d(torch.tensor(np.asarray(x)).permute(0, 3, 1, 2), n) for n in (1, 2, 3, 6)]
-    found = regions.region_pyramid(x, jnp.array([[[0.0, 0.0, 8.0, 6.0]]]))
+    found = jax.jit(regions.region_pyramid)(x, jnp.array([[[0.0, 0.0, 8.0, 6.0]]]))
     np.testing.assert_array_equal(found[0, 0], torch.cat([e.flatten(2) for e in expected], 2)[0].T.numpy())
 
 
@@ -57,28 +57,29 @@ def test_warping_is_torchs_bilinear_resizing():
     torch = pytest.importorskip("torch")
     x = image()
     expected = torch.nn.functional.interpolate(torch.tensor(np.asarray(x)).permute(0, 3, 1, 2), (12, 24), mode="bilinear")
-    found = regions.warp_regions(x, WHOLE, (12, 24), samples=1)[:, 0]
+    found = jax.jit(lambda x: regions.warp_regions(x, WHOLE, (12, 24), samples=1)[:, 0])(x)
     np.testing.assert_allclose(found.transpose(0, 3, 1, 2), expected.numpy(), atol=1e-5)
 
 
 def test_context_shows_what_is_around_the_box_and_the_fill_outside_of_the_picture():
-    found = regions.warp_regions(image(), WHOLE, 20, context=6, fill=5.0)[0, 0]
-    inner = regions.warp_regions(image(), WHOLE, 8)[0, 0]
+    warp = jax.jit(regions.warp_regions, static_argnums=2, static_argnames="context")
+    found, inner = warp(image(), WHOLE, 20, context=6, fill=5.0)[0, 0], warp(image(), WHOLE, 8)[0, 0]
     np.testing.assert_allclose(found[6:14, 6:14], inner, atol=1e-5)
     np.testing.assert_allclose(found[:2], 5.0, atol=1e-5)
 
 
 def test_every_picture_has_its_own_boxes():
     x, boxes = image(), jnp.array([[[0.0, 0.0, 4.0, 4.0]], [[3.0, 2.0, 8.0, 6.0]]])
-    both = regions.region_align(jnp.concatenate([x, x + 1]), boxes, 2)
+    align = jax.jit(lambda x, boxes: regions.region_align(x, boxes, 2))
+    both = align(jnp.concatenate([x, x + 1]), boxes)
     for row in range(2):
-        np.testing.assert_allclose(both[row], regions.region_align(x + row, boxes[row : row + 1], 2)[0], atol=1e-6)
+        np.testing.assert_allclose(both[row], align(x + row, boxes[row : row + 1])[0], atol=1e-6)
 
 
 def test_regions_outside_are_zero_and_have_finite_gradients():
     boxes = jnp.array([[[50.0, 50.0, 60.0, 60.0], [-9.0, -9.0, -9.0, -9.0], [3.0, 3.0, 3.0, 3.0]]])
     for pool in (regions.region_align, regions.region_max_pool):
-        value, gradient = jax.value_and_grad(lambda x, pool=pool: pool(x, boxes, 2)[0, :2].sum())(image())
+        value, gradient = jax.jit(jax.value_and_grad(lambda x, pool=pool: pool(x, boxes, 2)[0, :2].sum()))(image())
         assert value == 0
         assert (gradient == 0).all()
 

@@ -57,7 +57,7 @@ def test_multibox_losses_are_those_of_a_loop(scenes):
     rng = np.random.default_rng(0)
     output = {"logits": jnp.asarray(rng.normal(size=(2, len(defaults), 5)), jnp.float32),
               "offsets": jnp.asarray(rng.normal(size=(2, len(defaults), 4)), jnp.float32)}  # fmt: skip
-    found = multibox_losses(model, output, TRUTH, LABELS, DetectionLossConfig(negatives=3.0))
+    found = jax.jit(lambda output: multibox_losses(model, output, TRUTH, LABELS, DetectionLossConfig(negatives=3.0)))(output)
     nats_of = -np.asarray(jax.nn.log_softmax(output["logits"]), float)
     classes, offsets, count = 0.0, 0.0, 0
     for row in range(2):
@@ -85,7 +85,7 @@ def test_grid_losses_are_those_of_a_loop(scenes):
     model = detector(scenes, method="yolo")
     rows, columns = model.grids[0]
     cells = jnp.asarray(np.random.default_rng(0).uniform(0.1, 0.9, (2, rows, columns, 14)), jnp.float32)
-    found = grid_losses(model, {"cells": cells}, TRUTH, LABELS, DetectionLossConfig())
+    found = jax.jit(lambda cells: grid_losses(model, {"cells": cells}, TRUTH, LABELS, DetectionLossConfig()))(cells)
     boxes, confidences, classes = (np.asarray(part, float) for part in cell_parts(cells, 2))
     corners = np.asarray(cell_corners(jnp.asarray(boxes, jnp.float32), (32, 32)), float)
     sums, responsible = dict.fromkeys(found, 0.0), set()
@@ -115,7 +115,7 @@ def test_pictures_without_things_have_a_loss_and_finite_gradients(scenes, method
         return sum(losses(model, output, TRUTH, labels, DetectionLossConfig()).values())
 
     for labels in (LABELS, jnp.full_like(LABELS, -1)):
-        value, gradient = jax.value_and_grad(total)(output, labels)
+        value, gradient = jax.jit(jax.value_and_grad(total))(output, labels)
         assert value > 0
         assert all(jnp.isfinite(array).all() for array in gradient.values())
 
@@ -146,7 +146,7 @@ def test_perfect_predictions_are_found_with_full_figures(scenes, method):
         targets, kinds, there = grid_targets(boxes, labels, size_of(model.preprocessing), model.grids[0])
         one = jnp.concatenate([targets, there[..., None]], -1)
         output = {"cells": jnp.concatenate([one, 0 * one, jax.nn.one_hot(kinds, 4)], -1)}
-    detected = model.detect(output)
+    detected = jax.jit(model.detect)(output)
     there = np.asarray(detected.scores[0]) > 0
     expected = np.asarray(boxes[0])[np.asarray(labels[0]) >= 0]
     assert there.sum() == len(expected)

@@ -150,6 +150,7 @@ def test_a_bump_has_its_top_at_the_joint():
     assert maps.max() == pytest.approx(1)
 
 
+@pytest.mark.slow
 def test_a_resumed_run_is_the_uninterrupted_one(scenes, tmp_path):
     def train(steps, directory=None):
         config = sn.TrainConfig(steps=steps, batch_size=4, evaluate_every=2, save_every=2, schedule="constant", warmup_steps=0)
