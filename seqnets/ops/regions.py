@@ -1,8 +1,8 @@
 """Features of regions at a fixed size: RoI pooling, RoI align, pyramids, position-sensitive pooling, warped crops.
 
-All of them read, by one gather, a grid of taps: for region r and bin (i, j), P rows and Q columns of the map. The maximum over
-the taps is RoI pooling; a sum with bilinear weights is RoI align. Boxes are (left, top, right, bottom) in pixels of the picture,
-R for each picture: fewer are padded with any finite boxes.
+All of them see a grid of taps: for region r and bin (i, j), P rows and Q columns of the map, read by one gather. The maximum over
+the taps is RoI pooling; a sum with bilinear weights is RoI align, which on small maps is two matrix products. Boxes are
+(left, top, right, bottom) in pixels of the picture, R for each picture: fewer are padded with any finite boxes.
 """
 
 from collections.abc import Sequence
@@ -15,6 +15,8 @@ import numpy as np
 
 from seqnets.errors import UserError
 from seqnets.ops.geometry import Pair, check_positive, pair
+
+_SMALL = 64 * 64  # cells of a map up to which products are faster than reading every tap
 
 
 class _Taps(NamedTuple):
@@ -260,18 +262,41 @@ def _mean_weights(taps: _Taps) -> _Taps:
 
 
 def _weighted(features: jax.Array, rows: _Taps, columns: _Taps, *, own_maps: bool = False) -> jax.Array:
+    wide = jnp.promote_types(features.dtype, jnp.float32)
+    rows, columns = (taps._replace(weights=taps.weights.astype(wide)) for taps in (rows, columns))
+    height, width = features.shape[1:3]
+    if height * width <= _SMALL:
+        return _multiplied(features, _dense(rows, height), _dense(columns, width), own_maps).astype(features.dtype)
     values = _gathered(features, rows, columns, own_maps=own_maps)
-    weights = (array.astype(jnp.promote_types(features.dtype, jnp.float32)) for array in (rows.weights, columns.weights))
-    return jnp.einsum("bripjqc,brip,brjq->brijc", values, *weights).astype(features.dtype)
+    return jnp.einsum("bripjqc,brip,brjq->brijc", values, rows.weights, columns.weights).astype(features.dtype)
+
+
+def _multiplied(features: jax.Array, rows: jax.Array, columns: jax.Array, own_maps: bool) -> jax.Array:
+    """Two products, of which the gradients are products as well: no gather and no scattered additions."""
+    precise = partial(jnp.einsum, precision=jax.lax.Precision.HIGHEST)
+    if own_maps:
+        parts = _parts(features, (rows.shape[2], columns.shape[2])).reshape(
+            *features.shape[:3], *rows.shape[2:3], columns.shape[2], -1
+        )
+        return precise("brjw,briwjc->brijc", columns, precise("brih,bhwijc->briwjc", rows, parts))
+    return precise("brjw,briwc->brijc", columns, precise("brih,bhwc->briwc", rows, features))
+
+
+def _dense(taps: _Taps, cells: int) -> jax.Array:
+    return jnp.sum(jax.nn.one_hot(taps.places, cells, dtype=taps.weights.dtype) * taps.weights[..., None], -2)
+
+
+def _parts(features: jax.Array, parts: tuple[int, int]) -> jax.Array:
+    count = parts[0] * parts[1]
+    if features.shape[-1] % count:
+        raise UserError(f"{features.shape[-1]} features are not {parts[0]} x {parts[1]} maps each; give a multiple")
+    return features.reshape(*features.shape[:3], -1, count).swapaxes(3, 4)
 
 
 def _gathered(features: jax.Array, rows: _Taps, columns: _Taps, *, own_maps: bool = False) -> jax.Array:
     (height, width), own = features.shape[1:3], (rows.places.shape[2], columns.places.shape[2])
     parts = own if own_maps else (1, 1)
-    if features.shape[-1] % (parts[0] * parts[1]):
-        raise UserError(f"{features.shape[-1]} features are not {parts[0]} x {parts[1]} maps each; give a multiple")
-    flat = features.reshape(*features.shape[:3], -1, parts[0] * parts[1]).swapaxes(3, 4)
-    flat = flat.reshape(features.shape[0], height * width * parts[0] * parts[1], -1)
+    flat = _parts(features, parts).reshape(features.shape[0], height * width * parts[0] * parts[1], -1)
     at = rows.places[:, :, :, :, None, None] * width + columns.places[:, :, None, None, :, :]
     if own_maps:
         at = at * (own[0] * own[1]) + np.arange(own[0] * own[1]).reshape(1, 1, own[0], 1, own[1], 1)

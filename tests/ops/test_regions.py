@@ -38,6 +38,14 @@ def test_pools_and_their_gradients_are_torchvisions(shared_data, name):
         np.testing.assert_allclose(gradient.transpose(0, 3, 1, 2), golden[f"{name}.gradient"], atol=2e-5)
 
 
+@pytest.mark.parametrize("pool", [regions.region_align, regions.position_sensitive_align, regions.position_sensitive_pool])
+def test_large_maps_are_gathered_with_the_same_result(pool, monkeypatch):
+    x, boxes = image(channels=8), jnp.array([[[0.0, 1.0, 5.0, 5.0], [2.5, 2.5, 9.0, 7.0]]])
+    small = jax.jit(lambda x: pool(x, boxes, 2))(x)
+    monkeypatch.setattr(regions, "_SMALL", 0)
+    np.testing.assert_allclose(jax.jit(lambda x: pool(x, boxes, 2))(x), small, atol=1e-5)
+
+
 def test_mask_targets_are_torchvisions(shared_data):
     golden = np.load(shared_data / "detection_ops" / "golden.npz")
     masks, boxes = jnp.asarray(golden["masks"], jnp.float32)[..., None], jnp.asarray(golden["project_boxes"])[:, None]

@@ -54,7 +54,7 @@ class DetectorConfig(DenseConfig):
 
 PRESETS: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
     "ssd": {"model": {"method": "ssd"}},
-    "yolo": {"model": {"method": "yolo", "suppression": 0.5}, "loss": {"offsets": 5.0}},
+    "yolo": {"model": {"method": "yolo", "suppression": 0.5}, "loss": {"offsets": 5.0}, "train": {"steps": 1000}},
 }
 """Published detectors by name, as settings of a run.
 
