@@ -70,18 +70,33 @@ def memory(model: Any, tokens: Any, *, start: int = 0, length: int = 200, width:
     start, length, width = max(1, start), settings.whole("length", length), settings.whole("width", width)
     if len(tokens) < 2 or not 0 < start < len(tokens):
         raise UserError(f"a text of {len(tokens):,} characters has no character {start:,} to predict; begin earlier")
-    stop, begin = min(len(tokens), start + length), max(0, start - width)
-    inputs, targets = tokens[begin : stop - 1], tokens[begin + 1 : stop]
+    predicted = np.arange(start, min(len(tokens), start + length))
+    begins = np.maximum(0, predicted - width)  # of the windows: one for each prediction
+    windows = tokens[np.minimum(begins[:, None] + np.arange(width), len(tokens) - 1)]
     graph, values = nnx.split(model)
-    carry = _state_before(model, tokens[:begin])
-    predicted = np.arange(start - 1 - begin, stop - 1 - begin)
-    rows = [
-        np.asarray(_gradients(graph, values, inputs, targets, np.resize(predicted[first : first + _ROWS], _ROWS), carry))
-        for first in range(0, len(predicted), _ROWS)
-    ]
-    norms = np.concatenate(rows)[: len(predicted)]  # of row t by every input
-    back = predicted[:, None] - np.arange(width)
-    return Memory(start, np.where(back >= 0, np.take_along_axis(norms, np.maximum(back, 0), axis=1), 0).astype(np.float32))
+    carries = _states_at(graph, values, _state_before(model, tokens[: begins[0]]), tokens[begins[0] : begins[-1]])
+    norms = []
+    for first in range(0, len(predicted), _ROWS):
+        rows = np.minimum(np.arange(first, first + _ROWS), len(predicted) - 1)
+        carry = jax.tree.map(lambda leaf, rows=rows: leaf[begins[rows] - begins[0]], carries)
+        at = (predicted - begins - 1)[rows]
+        norms.append(np.asarray(_gradients(graph, values, windows[rows], tokens[predicted[rows]], at, carry)))
+    found = np.concatenate(norms)[: len(predicted)]  # of each prediction, by every input of its window
+    back = (predicted - begins - 1)[:, None] - np.arange(width)
+    return Memory(start, np.where(back >= 0, np.take_along_axis(found, np.maximum(back, 0), axis=1), 0).astype(np.float32))
+
+
+@partial(jax.jit, static_argnums=0)
+def _states_at(graph: Any, values: Any, carry: Any, tokens: Array) -> Any:
+    """Return the states before each of some tokens and after the last: leaves `(N + 1, ...)`."""
+    read = nnx.merge(graph, values).stepper()
+
+    def advanced(state: Any, token: Array) -> tuple[Any, Any]:
+        after = read(token[None], state)[1]
+        return after, jax.tree.map(lambda leaf: leaf[0], after)
+
+    _, later = jax.lax.scan(advanced, carry, jnp.asarray(tokens))
+    return jax.tree.map(lambda first, rest: jnp.concatenate([first, rest]), carry, later)
 
 
 def _state_before(model: Any, tokens: np.ndarray) -> Any:
@@ -91,13 +106,11 @@ def _state_before(model: Any, tokens: np.ndarray) -> Any:
 
 @partial(jax.jit, static_argnums=0)
 def _gradients(graph: Any, values: Any, inputs: Array, targets: Array, at: Array, carry: Any) -> Array:
-    model, rows = nnx.merge(graph, values), len(at)
+    model = nnx.merge(graph, values)
 
     def chosen(vectors: Array) -> Array:
-        begin = jax.tree.map(lambda leaf: jnp.repeat(leaf, rows, axis=0), carry)
-        logits, _ = model.read_inputs(vectors, begin)
+        logits, _ = model.read_inputs(vectors, carry)
         log_probs = jax.nn.log_softmax(jnp.take_along_axis(logits, at[:, None, None], axis=1)[:, 0])
-        return jnp.take_along_axis(log_probs, jnp.asarray(targets)[at][:, None], axis=1).sum()  # each row has its own prediction
+        return jnp.take_along_axis(log_probs, jnp.asarray(targets)[:, None], axis=1).sum()  # each row has its own prediction
 
-    vectors = jnp.repeat(model.embed(jnp.asarray(inputs))[None], rows, axis=0)
-    return jnp.linalg.norm(jax.grad(chosen)(vectors), axis=-1)
+    return jnp.linalg.norm(jax.grad(chosen)(model.embed(jnp.asarray(inputs))), axis=-1)

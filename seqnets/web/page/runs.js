@@ -16,9 +16,9 @@ panels.curves = (data, page, section) => {
   pick.addEventListener("change", draw);
   log.addEventListener("change", draw);
   section.append(make("div", { class: "fields" }, field("Figure", pick), field("Steps on a logarithmic axis", log)), host);
-  if (data.differences.length) section.append(make("h3", {}, "What differs"), table(["Setting", ...data.runs.map(run => run.name)], data.differences, "Settings in which the runs differ"));
   const samples = samplesAlong(data, () => draw());
   section.append(samples.element);
+  if (data.differences.length) section.append(make("h3", {}, "What differs"), table(["Setting", ...data.runs.map(run => run.name)], data.differences, "Settings in which the runs differ"));
   draw();
 };
 

@@ -165,7 +165,7 @@ function table(headings, rows, caption = "") {
 const SERIES = ["var(--series-1)", "var(--series-2)", "var(--series-3)", "var(--series-4)", "var(--series-5)", "var(--series-6)"];
 // Marks are places on the x axis that can be chosen: {at: [x, ...], chosen, pick: x => nothing}; arrow keys need a field beside them.
 function chart(series, { x = "", y = "", logX = false, logY = false, label = "", marks = null } = {}) {
-  const width = 640, height = 300, left = 56, bottom = 40, top = 26, right = 12;
+  const width = Math.max(300, Math.min(640, document.documentElement.clientWidth - 32)), height = 300, left = 56, bottom = 40, top = 26, right = 24;
   const usable = series.map(one => ({ ...one, points: one.points.filter(([a, b]) => Number.isFinite(a) && Number.isFinite(b) && (!logX || a > 0) && (!logY || b > 0)) }));
   const all = usable.flatMap(one => one.points);
   if (!all.length) return make("p", {}, "There is nothing to draw yet.");
