@@ -17,6 +17,7 @@ from seqnets.dream.images import Canvas, as_bytes
 from seqnets.dream.moves import Move
 from seqnets.dream.objectives import Objective
 from seqnets.errors import UserError
+from seqnets.models.cnn.network import ConvNet
 from seqnets.models.extractor import known_preprocessing
 from seqnets.models.taps import known_layers, tapped
 
@@ -120,7 +121,7 @@ def watched(model: Any, layers: Sequence[str]) -> Partial:
         >>> watched(lambda x: {"half": x / 2}, ["half"])(jnp.ones(2))["half"]
         Array([0.5, 0.5], dtype=float32)
     """
-    if not isinstance(model, nnx.Module):
+    if not isinstance(model, ConvNet):
         return model if isinstance(model, Partial) else Partial(model)
     structure, state = nnx.split(model)
     return Partial(_network(structure, known_preprocessing(model), known_layers(model, layers)), state)
@@ -165,7 +166,7 @@ def _climb(features, objective, picture, key, optimizer, moves, most, state, cou
         change, memory = optimizer.update(
             gradient, state.memory, state.values, value=loss, grad=gradient, value_fn=lambda values: lost(values, here)[0]
         )
-        values = optax.apply_updates(state.values, change)
+        values: Any = optax.apply_updates(state.values, change)
         for move in moves:
             values = move.after(values, state.step + 1)
         good = jnp.where(jnp.isfinite(loss), state.values, state.good)
