@@ -2,7 +2,7 @@
 
     python scripts/benchmark_dreams.py [--sizes 224,512] [--steps 5]
 
-Both compute the same: for a dream the energy of conv4_2, for a style the Gram matrices of five layers and the features of conv4_2,
+Both compute the same: for a dream the energy of conv4_2, for a style the Gram matrices of five layers and conv4_2,
 and a step along the gradient. The first, compiling call is not counted. Needs torch.
 """
 

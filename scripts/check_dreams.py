@@ -2,8 +2,8 @@
 
     python scripts/check_dreams.py [classes] [fooling] [texture] [stylizer RUN]
 
-classes: the probability of each class in its picture (above 0.9 in less than 10 s). fooling: the change that gives another class 90%.
-texture: how far the Gram loss falls in 60 s (100 times). stylizer: the loss of a run of `seqnets train stylizer` on held-out scenes
+classes: the probability of each class in its picture (above 0.9 in less than 10 s). fooling: the change that is needed.
+texture: how far the Gram loss falls in 60 s (100 times). stylizer: the loss of a run on held-out scenes
 beside that of optimizing each of them (at most 1.5 times it).
 """
 
