@@ -43,7 +43,9 @@ def _classifier():
 def _stylizer():
     from seqnets.models.stylizer import Stylizer, StylizerConfig
 
-    return Stylizer(StylizerConfig(widths=(2, 2, 2), residual_blocks=1, expansion=(2, 2)), ["waves"], rngs=nnx.Rngs(0)), None
+    return Stylizer(
+        StylizerConfig(widths=(2, 2, 2), residual_blocks=1, expansion=(2, 2)), ["waves", "dots"], rngs=nnx.Rngs(0)
+    ), None
 
 
 MODELS = {
