@@ -145,5 +145,6 @@ def _about(run: Run) -> str:
     model = run.config.get("model", {})
     config = model.get("config", {}) if isinstance(model, dict) else {}
     cell = config.get("cell")
-    size = f"{config.get('layers', 1)} x {config.get('hidden_features')} {cell}" if cell else model.get("kind", "")
+    kind = " ".join(filter(None, [model.get("kind", ""), config.get("name", "")]))
+    size = f"{config.get('layers', 1)} x {config.get('hidden_features')} {cell}" if cell else kind
     return f"{size}, {run.vocabulary}" if run.vocabulary is not None else str(size)
