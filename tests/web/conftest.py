@@ -51,7 +51,9 @@ def open_page(tmp_path_factory):
     driver.set_script_timeout(60)
 
     def opened(page, width=1280):
-        driver.get_log("performance")
+        driver.get("about:blank")  # ends the connections of the page before
+        for kind in ("performance", "browser"):
+            driver.get_log(kind)
         path = tmp_path_factory.mktemp("page") / "page.html"
         path.write_text(page, "utf-8")
         driver.set_window_size(width, 900)
