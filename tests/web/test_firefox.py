@@ -2,9 +2,11 @@
 
 import shutil
 
+import numpy as np
 import pytest
 
-from seqnets.decode import sample
+from seqnets.decode import Caption, sample
+from seqnets.web import Shown, captions_page
 from web.browser import wait
 
 FIREFOX, DRIVER = (next(filter(None, map(shutil.which, names)), None) for names in (("firefox-esr", "firefox"), ("geckodriver",)))
@@ -61,4 +63,21 @@ def test_translations_are_looked_at(firefox, translator_page, tmp_path):
     assert driver.find_elements("css selector", "#translations rect.cell")
     colors = "return [...document.querySelectorAll('#translations .text span')].filter(span => span.style.backgroundColor).length"
     assert driver.execute_script(colors) > 1
+    assert driver.execute_script("return faults") == []
+
+
+def test_a_caption_lights_what_the_model_looked_at(firefox, tmp_path):
+    maps = np.zeros((2, 16), np.float32)
+    maps[0, 0] = maps[1, 15] = 1
+    found = Caption("a dog", np.arange(2), -1.5, maps, ("a", "dog"), grid=(4, 4))
+    shown = [Shown(name, np.full((40, 60, 3), 200, np.uint8), [found]) for name in ("a.png", "b.png")]
+    driver = opened(firefox, tmp_path / "page.html", captions_page(shown))
+    wait(driver, "return [...document.querySelectorAll('.words canvas')].every(canvas => canvas.width === 160)")
+    dark = driver.execute_script("""
+        document.querySelectorAll('.words button')[1].click();
+        const canvas = document.querySelector('.view canvas'), pen = canvas.getContext('2d');
+        return [0.06, 0.94].map(at => pen.getImageData(at * canvas.width, at * canvas.height, 1, 1).data[3])""")
+    assert dark == [round(0.72 * 255), pytest.approx(0, abs=12)]
+    driver.execute_script("document.querySelectorAll('.gallery .picture')[1].click()")
+    assert driver.find_element("css selector", ".name").text == "b.png"
     assert driver.execute_script("return faults") == []
