@@ -24,12 +24,33 @@ def draw_shapes(count: int = 3000, seed: int = 0) -> tuple[np.ndarray, np.ndarra
         >>> images.shape, labels.tolist()
         ((7, 32, 32, 3), [0, 1, 2, 3, 4, 5, 0])
     """
+    images, labels, _ = boxed_shapes(count, seed)
+    return images, labels
+
+
+def boxed_shapes(count: int = 3000, seed: int = 0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Draw the same shapes and also return where each is.
+
+    Args:
+        count: how many images, N.
+        seed: seed of all random choices.
+
+    Returns:
+        Images, labels, and boxes [N, 4]: the first row and column of the shape, and those after its last.
+
+    Example:
+        >>> images, _, boxes = boxed_shapes(1)
+        >>> top, left, bottom, right = boxes[0]
+        >>> np.round(images[0].mean()), np.round(images[0, top:bottom, left:right].mean())
+        (np.float64(81.0), np.float64(136.0))
+    """
     rng = np.random.default_rng(seed)
     labels = np.arange(count) % len(SHAPES)
-    return np.stack([_draw(SHAPES[label], rng) for label in labels]), labels
+    images, boxes = zip(*[_draw(SHAPES[label], rng) for label in labels])
+    return np.stack(images), labels, np.stack(boxes)
 
 
-def _draw(shape: str, rng: np.random.Generator) -> np.ndarray:
+def _draw(shape: str, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     ground, color = rng.integers(0, 100, 3), rng.integers(140, 256, 3)
     side = _SIZE * _FINE
     colors = tuple(color.tolist()), tuple(ground.tolist())
@@ -38,7 +59,12 @@ def _draw(shape: str, rng: np.random.Generator) -> np.ndarray:
     center = rng.uniform(radius, side - radius, 2)
     _paint(ImageDraw.Draw(image), shape, center, radius, rng.uniform(0, 2 * math.pi), *colors)
     small = np.asarray(image.resize((_SIZE, _SIZE), Image.Resampling.BOX), np.float64)
-    return np.clip(small + rng.normal(0, 12, small.shape), 0, 255).astype(np.uint8)
+    return np.clip(small + rng.normal(0, 12, small.shape), 0, 255).astype(np.uint8), _box(small != ground)
+
+
+def _box(drawn: np.ndarray) -> np.ndarray:
+    rows, columns = np.flatnonzero(drawn.any((1, 2))), np.flatnonzero(drawn.any((0, 2)))
+    return np.array([rows[0], columns[0], rows[-1] + 1, columns[-1] + 1])
 
 
 def _paint(draw: ImageDraw.ImageDraw, shape: str, center: np.ndarray, radius: float, turn: float, color, ground) -> None:
