@@ -7,13 +7,15 @@ import optax
 from flax import nnx
 
 from image_peers.works import Work, images, labels
-from seqnets.models import create_model
+from seqnets.models import Taps, create_model
 
 
 def work(work: Work, variant: str, weights: str):
     """Return a function without arguments that does the work once, waits for it, and returns what can be compared."""
     model = create_model(work.network, weights=weights, dtype=jnp.bfloat16 if variant == "bfloat16" else jnp.float32)
     x = jnp.asarray(images(work))
+    if work.saliency:
+        return _saliency(model, x)
     return _training(model, x, jnp.asarray(labels(work))) if work.trains else _inference(model, x, variant)
 
 
@@ -23,6 +25,17 @@ def _inference(model: nnx.Module, x: jax.Array, variant: str):
 
     def run() -> np.ndarray:
         return np.asarray(compiled(state, x))
+
+    return run
+
+
+def _saliency(model: nnx.Module, x: jax.Array):
+    taps = Taps(model, "logits")
+    gradient = jax.grad(lambda x, state: taps.compute(state, x)["logits"].max(-1).sum())
+    compiled = jax.jit(lambda state, x: jnp.abs(gradient(x, state)).max(-1))
+
+    def run() -> np.ndarray:
+        return np.asarray(compiled(taps.state, x))
 
     return run
 

@@ -19,6 +19,8 @@ def work(work: Work, variant: str, weights: str):
     model.load_state_dict(torch.load(weights, weights_only=True))
     model = model.to(device).to(memory_format=layout)  # pyright: ignore[reportCallIssue]
     x = torch.from_numpy(images(work).transpose(0, 3, 1, 2)).to(device).contiguous(memory_format=layout)
+    if work.saliency:
+        return _saliency(model, x)
     return _training(model, x, torch.from_numpy(labels(work)).to(device)) if work.trains else _inference(model, x, variant)
 
 
@@ -30,6 +32,17 @@ def _inference(model: nn.Module, x: torch.Tensor, variant: str):
     def run() -> np.ndarray:
         with torch.inference_mode():
             return model(x).cpu().numpy()
+
+    return run
+
+
+def _saliency(model: nn.Module, x: torch.Tensor):
+    model.eval().requires_grad_(False)
+
+    def run() -> np.ndarray:
+        asked = x.clone().requires_grad_()
+        (gradient,) = torch.autograd.grad(model(asked).max(-1).values.sum(), asked)
+        return gradient.abs().amax(1).cpu().numpy()
 
     return run
 

@@ -6,11 +6,12 @@ import numpy as np
 
 
 class Work(NamedTuple):
-    """A network, how many images at once, and whether it is trained on them."""
+    """A network, how many images at once, and whether it is trained on them, or asked for the saliency of their classes."""
 
     network: str
     batch: int
     trains: bool = False
+    saliency: bool = False
 
 
 WORKS = {
@@ -18,6 +19,8 @@ WORKS = {
     "resnet50_16": Work("resnet50", 16),
     "resnet50_256": Work("resnet50", 256),
     "resnet18_train": Work("resnet18", 16, trains=True),
+    "resnet18_saliency": Work("resnet18", 1, saliency=True),
+    "resnet50_saliency": Work("resnet50", 1, saliency=True),
     "resnet18_train_256": Work("resnet18", 256, trains=True),
 }
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from seqnets.viz.sheets import filter_sheet as filter_sheet
     from seqnets.viz.sheets import map_sheet as map_sheet
     from seqnets.viz.sheets import overlay as overlay
+    from seqnets.viz.sheets import signed as signed
     from seqnets.viz.sheets import thumbnail_map as thumbnail_map
     from seqnets.viz.sheets import tile as tile
 
@@ -25,6 +26,6 @@ if not TYPE_CHECKING:  # a checker that sees `__getattr__` takes every name for 
             "findings": ["findings_figure"],
             "regions": ["boxes_figure", "place_figure", "segments_figure"],
             "attention": ["attention_figure"],
-            "sheets": ["filter_sheet", "map_sheet", "overlay", "thumbnail_map", "tile"],
+            "sheets": ["filter_sheet", "map_sheet", "overlay", "signed", "thumbnail_map", "tile"],
         },
     )
