@@ -78,8 +78,8 @@ function captionDetail() {
 function captionGallery(pictures, choose) {
   const filter = make("input", { type: "search" }), chips = make("p", { class: "buttons chips", role: "group", "aria-label": "frequent words" });
   const count = make("p", { class: "status", role: "status" }), grid = make("ul", { class: "gallery" });
-  const element = make("div", {}, make("h3", {}, "All pictures"), field("Only captions with these words", filter), chips, count, grid,
-    make("p", { class: "buttons" }, make("button", { type: "button", onclick: () => save() }, "Save as CSV")));
+  const element = make("div", {}, make("h3", {}, "All pictures"), field("Only captions with these words", filter), chips, count,
+    make("p", { class: "buttons" }, make("button", { type: "button", onclick: () => save() }, "Save as CSV")), grid);
   const cards = new Map(), saved = new Map();
   const unsaved = () => pictures.some(picture => saved.has(picture) ? saved.get(picture) !== captionOf(picture) : picture.edited !== null);
 

@@ -71,7 +71,9 @@ panels.pictures = (data, page, section) => {
     truth.value = `=${trueLabel}`;
     guess.value = `=${guessLabel}`;
     if (truth.value && guess.value) { chosen = null; words.value = ""; apply(); }
-    return Boolean(truth.value && guess.value) && cards.some(item => !item.hidden);
+    const found = Boolean(truth.value && guess.value) && cards.some(item => !item.hidden);
+    if (found) section.parentNode.scrollIntoView();
+    return found;
   };
   page.pictures = { examples, choose, apply, show, truth, guess };
 };
