@@ -61,9 +61,9 @@ def classifier():
 
 
 def segmenter():
-    """A U-Net on drawn scenes."""
+    """An FCN on drawn scenes."""
     scenes = draw_scenes(31)
-    shape, rule = SegmenterConfig(width=4), region_rule(RegionConfig(height=16), scenes)
+    shape, rule = SegmenterConfig(width=4, decoder="fcn8s"), region_rule(RegionConfig(height=32), scenes)
     return SegmenterTask(Segmenter(shape, scenes.map_classes, rule, rngs=nnx.Rngs(0)), scenes, class_weights="median")
 
 

@@ -17,6 +17,7 @@ from seqnets.models.description import described, names, stated
 from seqnets.nn.chain import Chain, subkey
 from seqnets.nn.dense import Dense
 from seqnets.nn.regularize import dropout
+from seqnets.ops.linear import layer_norm
 from seqnets.ops.pool import adaptive_average_pool, global_max_pool
 
 Found = dict[str, jax.Array]
@@ -84,6 +85,7 @@ class Localizer(nnx.Module):
         # the grid shows where things are, the maxima what they are, wherever that is
         parts = [adaptive_average_pool(last, self.config.grid).reshape(last.shape[0], -1), global_max_pool(last)]
         x = jnp.concatenate(parts, -1)
+        x = layer_norm(x, jnp.ones(x.shape[-1]))  # features of published networks can be a hundred times larger than others
         x = x if self.hidden is None else self.hidden(x)
         x = dropout(x, self.config.dropout, subkey(key, 1))
         if self.joints is not None:
