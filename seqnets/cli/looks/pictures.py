@@ -3,8 +3,6 @@
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-
 from seqnets.cli.image_arguments import named_images
 from seqnets.cli.networks import Chosen
 from seqnets.errors import UserError
@@ -25,23 +23,12 @@ def pictures_of(chosen: Chosen, most: int) -> tuple[list[str], Sequence[Any]]:
         return list(map(str, paths)), paths
     if chosen.run is None:
         raise UserError("no images are given; name files, folders, or patterns such as '*.jpg'")
-    images = _held_out(chosen.run)
-    names = [f"image {number}" for number in range(1, len(images) + 1)] if isinstance(images, np.ndarray) else images
-    return list(map(str, names[:most])), list(images[:most])
+    from seqnets.tasks.classifier.held_out import held_out
+
+    found, _ = held_out(chosen.run, most=most)
+    return list(found.names), list(found.pictures)
 
 
 def label(chosen: Chosen, number: int) -> str:
     """Return the name of a class, or its number."""
     return chosen.labels[number] if chosen.labels else f"class {number}"
-
-
-def _held_out(run: Any) -> Any:
-    from seqnets.data.images.sets import read_images
-    from seqnets.tasks.classifier import RECIPE
-
-    config = RECIPE.settings_of(run)
-    splits = read_images(*config.images).with_validation(config.data.validation_fraction).splits
-    for name in ("test", "validation"):
-        if len(splits.get(name, ())):
-            return splits[name].images
-    raise UserError(f"'{run.directory}' held no pictures out; name files, folders, or patterns such as '*.jpg'")

@@ -32,7 +32,7 @@ def draw_saliency(chosen: Chosen, found: argparse.Namespace) -> Sight:
             said,
         )
 
-    return _each(chosen, look)
+    return _each(chosen, found, look)
 
 
 def draw_guided(chosen: Chosen, found: argparse.Namespace) -> Sight:
@@ -50,7 +50,7 @@ def draw_guided(chosen: Chosen, found: argparse.Namespace) -> Sight:
         drawn = shown(known_preprocessing(chosen.model), signed(one.gradient))[0]
         return one, [one.pictures[0], drawn], {"norm": size}, f"the gradient's norm is {size:.4g}"
 
-    return _each(chosen, look)
+    return _each(chosen, found, look)
 
 
 def draw_grad_cam(chosen: Chosen, found: argparse.Namespace) -> Sight:
@@ -64,7 +64,7 @@ def draw_grad_cam(chosen: Chosen, found: argparse.Namespace) -> Sight:
         place = {"row": row, "column": column}
         return one, [one.pictures[0], overlay(one.pictures[0], one.map[0])], place, f"largest at row {row}, column {column}"
 
-    return _each(chosen, look)
+    return _each(chosen, found, look)
 
 
 def draw_occlusion(chosen: Chosen, found: argparse.Namespace) -> Sight:
@@ -86,7 +86,7 @@ def draw_occlusion(chosen: Chosen, found: argparse.Namespace) -> Sight:
                    "columns": one.columns.tolist(), "grid": one.grid[0].tolist()}  # fmt: skip
         return one, [one.pictures[0], overlay(one.pictures[0], one.map[0])], figures, said
 
-    return _each(chosen, look)
+    return _each(chosen, found, look)
 
 
 def draw_segmentation(chosen: Chosen, found: argparse.Namespace) -> Sight:
@@ -101,10 +101,12 @@ def draw_segmentation(chosen: Chosen, found: argparse.Namespace) -> Sight:
         cut = np.where(mask[..., None], one.pictures[0], 255).astype(np.uint8)
         return one, [one.pictures[0], cut], {"share": float(mask.mean()), "box": box}, f"{mask.mean():.0%} of the picture"
 
-    return _each(chosen, look)
+    return _each(chosen, found, look)
 
 
-def _each(chosen: Chosen, look: Callable[[Any], tuple[Any, list[np.ndarray], dict[str, Any], str]]) -> Sight:
+def _each(
+    chosen: Chosen, found: argparse.Namespace, look: Callable[[Any], tuple[Any, list[np.ndarray], dict[str, Any], str]]
+) -> Sight:
     from seqnets.viz import tile
 
     names, pictures = pictures_of(chosen, _PICTURES)
@@ -113,15 +115,15 @@ def _each(chosen: Chosen, look: Callable[[Any], tuple[Any, list[np.ndarray], dic
     for name, picture in zip(names, pictures):
         one, drawn, figures, said = look(picture)
         tiles, columns = [*tiles, *drawn], len(drawn)
-        asked, of_class = _asked(chosen, one)
+        asked, of_class = _asked(chosen, found, one)
         score = {"score": float(one.score[0])} if hasattr(one, "score") else {}
         lines.append(f"{name}: {asked}: {said}")
         entries.append({"file": name, **of_class, **score, **figures})
     return Sight(tile(tiles, columns=columns * (2 if len(names) > 3 else 1), side=_SIDE), lines, entries)
 
 
-def _asked(chosen: Chosen, one: Any) -> tuple[str, dict[str, Any]]:
+def _asked(chosen: Chosen, found: argparse.Namespace, one: Any) -> tuple[str, dict[str, Any]]:
     number = int(one.index[0])
     if one.layer == "logits":
         return label(chosen, number), {"class": number, "label": label(chosen, number)}
-    return f"unit {number} of {one.layer}", {"layer": one.layer, "unit": number}
+    return f"channel {found.channel} of {one.layer}", {"layer": one.layer, "channel": found.channel, "unit": number}
