@@ -81,7 +81,7 @@ def captions_page(images: Sequence[Shown], *, title: str = "What the model looke
         >>> from types import SimpleNamespace
         >>> dog = SimpleNamespace(text="a dog", words=("a", "dog"), log_prob=-1.0, maps=np.full((2, 1, 2), 0.5), attention=1)
         >>> page = captions_page([Shown("dog.jpg", np.zeros((4, 4, 3), np.uint8), [dog])])
-        >>> page.count("data:image/png"), "http:" in page
+        >>> page.count("data:image/png"), "fetch(" in page
         (1, False)
     """
     if not images:
