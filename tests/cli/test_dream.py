@@ -24,6 +24,7 @@ def test_a_class_by_name_and_by_number(seqnets, tmp_path):
     assert [path.name for path in sorted((tmp_path / "frames").iterdir())] == ["00000.png", "00001.png"]
 
 
+@pytest.mark.slow
 def test_texture_style_and_video(seqnets, tmp_path):
     Image.fromarray(np.random.default_rng(0).integers(0, 255, (20, 30, 3), np.uint8)).save(tmp_path / "photo.jpg")
     assert "the loss fell" in seqnets("dream", "texture", "bricks", "--size", 32, "--steps", 3).out
