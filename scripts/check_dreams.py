@@ -32,9 +32,8 @@ def fooled() -> None:
     for picture, label in zip(pictures, labels):
         found = fooling(model, picture, (int(label) + 1) % len(SHAPES))
         changes.append(np.abs(found.values).max() if found.stopped else np.inf)
-    print(
-        f"  largest change of 255 for each of {len(changes)} drawings: {[round(float(change)) if change < np.inf else 'none' for change in sorted(changes)]}"
-    )
+    shown = [round(float(change)) if change < np.inf else "none" for change in sorted(changes)]
+    print(f"  largest change of 255 for each of {len(changes)} drawings: {shown}")
 
 
 def textures() -> None:
