@@ -13,6 +13,7 @@ from seqnets.viz.text import Tell, fitted, font_families, new_figure, plain, war
 _INCHES, _DPI, _LEAST_PIXELS = 4.0, 110, 256
 _INK, _PAPER, _LINE = "#1a1a1a", "#ffffff", "#ff8c1a"
 _LEGEND = 20
+_LIGHTNESS = (0.51, 0.33, 0.7)
 _GRAY = np.array([0.299, 0.587, 0.114], np.float32)
 _LIMBS = (
     *(("ankle", "knee"), ("knee", "hip"), ("wrist", "elbow"), ("elbow", "shoulder"), ("hip", "shoulder")),
@@ -26,11 +27,11 @@ def class_colors(count: int) -> np.ndarray:
 
     Example:
         >>> class_colors(3).tolist()
-        [[70, 70, 70], [218, 43, 43], [43, 109, 218]]
+        [[70, 70, 70], [218, 43, 43], [43, 94, 218]]
     """
-    # steps of the golden angle never come back to a color
-    hues = [(place * 0.6031) % 1 for place in range(count - 1)]
-    shades = [colorsys.hls_to_rgb(hue, 0.51, 0.7) for hue in hues]
+    # steps of the golden angle come near to a hue after five; by then the lightness is another
+    places = range(count - 1)
+    shades = [colorsys.hls_to_rgb(place * 0.618034 % 1, _LIGHTNESS[place // 5 % 3], 0.7) for place in places]
     return np.array([(70, 70, 70), *(tuple(round(255 * part) for part in shade) for shade in shades)], np.uint8)[:count]
 
 
