@@ -1,3 +1,5 @@
+import threading
+import time
 from pathlib import Path
 
 import numpy as np
@@ -61,8 +63,30 @@ def open_page(tmp_path_factory):
         assert driver.execute_script("return document.documentElement.dataset.ready") == "true"
         return driver
 
+    opened.driver = driver
     yield opened
     driver.quit()
+
+
+@pytest.fixture
+def serve():
+    """Runs applications in threads of this process, on free ports, and returns their addresses."""
+    uvicorn = pytest.importorskip("uvicorn", reason="uvicorn is not installed")
+    started = []
+
+    def begin(app):
+        running = uvicorn.Server(uvicorn.Config(app, port=0, log_level="critical", timeout_graceful_shutdown=1))
+        thread = threading.Thread(target=running.run, daemon=True)
+        thread.start()
+        started.append((running, thread))
+        while not running.started:
+            time.sleep(0.01)
+        return f"http://127.0.0.1:{running.servers[0].sockets[0].getsockname()[1]}"
+
+    yield begin
+    for running, thread in started:
+        running.should_exit = True
+        thread.join(10)
 
 
 @pytest.fixture(scope="session")

@@ -4,7 +4,6 @@ import asyncio
 import json
 import math
 import threading
-import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -215,18 +214,8 @@ def test_requests_are_read():
 
 
 @pytest.fixture
-def address(run, tmp_path):
-    """The server in a thread of this process, on a free port."""
-    uvicorn = pytest.importorskip("uvicorn", reason="uvicorn is not installed")
-    app = server.application([named(run, tmp_path)], lambda: "the page", token=TOKEN)
-    running = uvicorn.Server(uvicorn.Config(app, port=0, log_level="critical", timeout_graceful_shutdown=1))
-    thread = threading.Thread(target=running.run, daemon=True)
-    thread.start()
-    while not running.started:
-        time.sleep(0.01)
-    yield f"http://127.0.0.1:{running.servers[0].sockets[0].getsockname()[1]}"
-    running.should_exit = True
-    thread.join(10)
+def address(serve, run, tmp_path):
+    return serve(server.application([named(run, tmp_path)], lambda: "the page", token=TOKEN))
 
 
 def test_with_openais_own_client(address, run):

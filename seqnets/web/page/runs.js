@@ -3,10 +3,16 @@
 
 panels.curves = (data, page, section) => {
   const host = make("div", {}), log = make("input", { type: "checkbox" });
-  const names = [...new Set(data.runs.flatMap(run => run.metrics.flatMap(line => Object.keys(line))))].filter(name => name !== "step");
-  const known = name => data.runs.some(run => run.metrics.some(line => Number.isFinite(line[name])));
-  const pick = make("select", {}, ...names.filter(known).map(name => make("option", { value: name }, name.replaceAll("_", " "))));
-  if (page.live) followRuns(page.live, data, () => { samples.renew(); draw(); });
+  const pick = make("select", {}), listed = new Set(["step"]);
+  const listNames = () => {  // a run that trains brings new figures
+    for (const line of data.runs.flatMap(run => run.metrics)) for (const [name, value] of Object.entries(line)) {
+      if (listed.has(name) || !Number.isFinite(value)) continue;
+      listed.add(name);
+      pick.append(make("option", { value: name }, name.replaceAll("_", " ")));
+    }
+  };
+  listNames();
+  if (page.live) followRuns(page.live, data, () => { listNames(); samples.renew(); draw(); });
   const pairs = { loss: "validation_" + data.objective };
   const draw = () => {
     const name = pick.value, both = [name, pairs[name]].filter(Boolean);
