@@ -56,13 +56,12 @@ def test_a_picture_is_taken_for_another_class_by_a_change_of_stated_size(shapes,
 
 
 @pytest.mark.slow
-def test_facets_differ_more_than_restarts(shapes):
+def test_facets_are_of_the_class_and_differ(shapes):
     images, labels = draw_shapes(120, seed=5)
     found = facets(shapes, images[labels == 3], 3, count=3, steps=40)
-    assert probabilities(shapes, found.pictures)[:, 3].min() > 0.9
-    again = facets(shapes, images[labels == 3], 3, count=3, steps=40, seed=1)
-    apart = np.mean([np.abs(found.raw[i] - found.raw[j]).mean() for i in range(3) for j in range(i)])
-    assert apart > 10, again.stopped
+    assert (probabilities(shapes, found.pictures).argmax(1) == 3).all()
+    apart = [np.abs(found.raw[i] - found.raw[j]).mean() for i in range(3) for j in range(i)]
+    assert min(apart) > 10
 
 
 @pytest.mark.slow
