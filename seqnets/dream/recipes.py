@@ -89,6 +89,7 @@ def facets(model: ConvNet, pictures: np.ndarray, number: int, *, count: int = 4,
     features = watched(model, [layer])(jnp.asarray(pictures, jnp.float32))[layer]
     cluster = k_means(np.asarray(features).reshape(len(pictures), -1), count, seed=options.get("seed", 0))
     means = np.stack([pictures[cluster == k].mean(0) for k in range(count)])
+    options = {"steps": 50, "step": 1.5, **options}  # large steps would lose what the clusters differ in
     begun = class_visualization(
         model, [number] * count, start=pixels(Blur(1, 1.0).blurred(jnp.asarray(means, jnp.float32))), **options
     )
