@@ -122,7 +122,7 @@ def test_other_weights_layers_and_rules_do_not_mix(seqnets, words, tmp_path):
 
 
 def test_misuse_is_one_sentence(seqnets, words, tmp_path, monkeypatch):
-    assert "no feature 'stage9'; it has stage1" in seqnets(*words, "--out", "store", "--layer", "stage9").err
+    assert "no layer 'stage9'; near it are stage2, stage1" in seqnets(*words, "--out", "store", "--layer", "stage9").err
     assert "--out" in seqnets(*words).err
     assert "must be one of" in seqnets(*words, "--out", "store", "--dtype", "int8").err
     monkeypatch.setattr(extraction.shutil, "disk_usage", lambda path: type("Usage", (), {"free": 1000})())

@@ -25,6 +25,7 @@ from flax import nnx
 from PIL import Image
 
 import seqnets as sn
+import seqnets.cli.score
 from seqnets import settings
 from seqnets.checkpoint import Checkpoint, Checkpoints
 from seqnets.cli.networks import read_preprocessing
@@ -45,10 +46,13 @@ from seqnets.data.images.idx import read_idx
 from seqnets.data.images.labels import read_labels
 from seqnets.data.images.preprocessing import Preprocessing
 from seqnets.data.images.sets import read_images
+from seqnets.data.regions.reading import read_regions
 from seqnets.data.words.vectors import read_vectors
 from seqnets.data.words.vocabulary import WordVocabulary
 from seqnets.errors import UserError
 from seqnets.metrics.coco import read_results
+from seqnets.metrics.coco_detections import score_detections
+from seqnets.run import read_samples
 from seqnets.tasks import TASKS
 from seqnets.weights.files import read_weight_file
 from seqnets.weights.named import class_names
@@ -312,8 +316,84 @@ def onnx_file():
     return onnx.helper.make_model(onnx.helper.make_graph(nodes, "g", [], [], stored)).SerializeToString()
 
 
+INSTANCES = {
+    "images": [{"id": 7, "file_name": "a.png", "height": 24, "width": 31}],
+    "categories": [{"id": 3, "name": "cat", "keypoints": ["nose", "tail"]}],
+    "annotations": [
+        {"image_id": 7, "category_id": 3, "bbox": [2, 3, 9, 8], "area": 60, "segmentation": [[2, 3, 11, 3, 11, 11]]},
+        {"image_id": 7, "category_id": 3, "bbox": [2, 3, 9, 8], "keypoints": [4, 5, 2, 0, 0, 0], "iscrowd": 1},
+    ],
+}
+RESULTS = [{"image_id": 7, "category_id": 3, "bbox": [2, 3, 9, 7], "score": 0.9}]
+POSES = {"joint_names": ["left hip", "right hip"], "images": [{"file": "a.png", "joints": [[3, 4], [9, 9, 0]]}]}
+VOC = """<annotation><size><height>24</height><width>31</width></size><object><name>cat</name><difficult>0</difficult>
+<bndbox><xmin>3</xmin><ymin>4</ymin><xmax>20</xmax><ymax>19</ymax></bndbox></object></annotation>"""
+
+
+def label_map():
+    buffer = io.BytesIO()
+    Image.fromarray(np.arange(24 * 31).reshape(24, 31).astype(np.uint8) % 3, "L").save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def regions_beside(path):
+    (path.parent / "a.png").write_bytes(picture("PNG"))
+    return all_of(read_regions(path))
+
+
+def regions_of_folder(name, others):
+    """Move the file that is read to its place in a folder of regions."""
+
+    def read(path):
+        folder = path.parent / "data"
+        for other, content in {**others, name: path.read_bytes()}.items():
+            (folder / other).parent.mkdir(parents=True, exist_ok=True)
+            (folder / other).write_bytes(content)
+        return all_of(read_regions(folder))
+
+    return read
+
+
+def all_of(regions):
+    for examples in regions.splits.values():
+        for example in examples:
+            example.pixel_labels()
+            assert np.isfinite(example.boxes).all()
+    return regions
+
+
+def instances_file(path):
+    path.write_bytes(as_json(INSTANCES)())
+    return str(path)
+
+
+def score_results(path):
+    seqnets.cli.score.main([str(path), instances_file(path.parent / "truth.json"), "--json"])
+
+
+MAPS = {f"train/{name}.png": picture("PNG") for name in "ab"} | {"train_labels/b.png": label_map(), "classes.txt": b"x\ny\nz"}
+PICTURES = {"JPEGImages/a.png": picture("PNG"), "Annotations/a.xml": VOC.encode()}
+
+
 # name -> (a whole file, its name, what reads it)
 KINDS = {
+    "regions-coco": (as_json(INSTANCES), "instances.json", regions_beside),
+    "regions-coco-folder": (
+        as_json(INSTANCES),
+        "instances.json",
+        regions_of_folder("instances_train.json", {"train/a.png": picture("PNG")}),
+    ),
+    "regions-joints": (as_json(POSES), "joints.json", regions_beside),
+    "regions-voc": (VOC.encode, "a.xml", regions_of_folder("Annotations/a.xml", PICTURES)),
+    "regions-voc-split": (lambda: b"a 1\n", "train.txt", regions_of_folder("ImageSets/Main/train.txt", PICTURES)),
+    "regions-map": (label_map, "a.png", regions_of_folder("train_labels/a.png", MAPS)),
+    "detections": (as_json(RESULTS), "r.json", score_results),
+    "instances": (
+        as_json(INSTANCES),
+        "i.json",
+        beside("r.json", as_json(RESULTS)(), lambda path: score_detections(str(path.parent / "r.json"), str(path))),
+    ),
+    "run-samples": (lambda: b'{"step": 1, "text": "to be"}\n' * 3, "samples.jsonl", lambda path: read_samples(path.parent)),
     "captions-gz": (lambda: gzip.compress(CSV.encode()), "c.csv.gz", read_captions),
     "captions-lines-gz": (
         lambda: gzip.compress(b"".join(json.dumps({"image": n, "caption": t}).encode() + b"\n" for n, t in CAPTIONS)),
@@ -622,6 +702,7 @@ NOT_READERS = (
     r"seqnets\.models\.|seqnets\.data\.text\.pieces:|seqnets\.decode\.text\.automata:",  # other functions of such names
     r"seqnets\.cli\.(export|show|sweep):|seqnets\.tasks\.(start|text\.own_text):",  # call readers that are in the table
     r"seqnets\.data\.images\.labels:imagenet_classes|seqnets\.machine:",  # come with seqnets and with the system
+    r"seqnets\.dream\.networks:",  # reads a run, which is in the table
     r"seqnets\.data\.text\.items:read_known",  # a file of the run, compared with its checksum first
     r"seqnets\.train\.trackers:|seqnets\.weights\.named:",  # entry points; configurations of repositories, read by `read_json`
 )
