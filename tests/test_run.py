@@ -177,3 +177,20 @@ def test_a_file_is_replaced_whole_or_not_at_all(tmp_path, monkeypatch):
         replace_file(path, "new")
     assert path.read_text() == "old"
     assert [entry.name for entry in tmp_path.iterdir()] == ["file"]
+
+
+def test_damaged_samples_are_left_out(tmp_path):
+    from seqnets.run import SAMPLES, read_samples
+
+    good = b'{"step": 1, "text": "one"}\n'
+    others = [
+        b"{\n",
+        b"[1]\n",
+        b'{"step": "1", "text": "a"}\n',
+        b'{"step": 2}\n',
+        b"\xff\xfe\n",
+        b"\n",
+        b'{"step": 3, "text": "cut',
+    ]
+    (tmp_path / SAMPLES).write_bytes(b"".join([others[0], good, *others[1:]]))
+    assert read_samples(tmp_path) == [{"step": 1, "text": "one"}]
