@@ -34,7 +34,7 @@ class Objective:
     What should shrink, such as a distance or a norm, is subtracted.
 
     Example:
-        >>> wanted = logit(3) - 1e-4 * norm(2)
+        >>> wanted = logit(3) - 0.01 * norm(2, center=90.0)
         >>> wanted.layers, len(wanted.terms)
         (('logits',), 2)
         >>> wanted(jnp.full((1, 2, 2, 3), 100.0), {"logits": jnp.eye(5)[3:4]})
