@@ -105,7 +105,7 @@ class Stylizer(nnx.Module):
     Example:
         >>> small = StylizerConfig(widths=(4, 4, 4), residual_blocks=1, expansion=(4, 4))
         >>> painter = Stylizer(small, ["waves", "dots"], rngs=nnx.Rngs(0))
-        >>> painter(jnp.zeros((1, 33, 50, 3)), jnp.array([[0.5, 0.5]])).shape
+        >>> jax.eval_shape(painter, jnp.zeros((1, 33, 50, 3)), jnp.array([[0.5, 0.5]])).shape
         (1, 33, 50, 3)
     """
 

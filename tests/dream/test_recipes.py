@@ -85,9 +85,13 @@ def test_textures_are_seeded(name):
     assert (draw_texture(name, 24, 1) != draw_texture(name, 24, 2)).any()
 
 
-def test_a_texture_is_made_again_and_a_style_is_painted():
+def test_a_texture_is_made_again():
     found = texture(RANDOM, draw_texture("bricks", 24), steps=20)
     assert found.objective[-1] > found.objective[0] / 2  # both negative
+
+
+@pytest.mark.slow
+def test_styles_are_painted_and_mixed():
     content = draw_shapes(1)[0][0]
     painted = style_transfer(RANDOM, content, [draw_texture("waves", 32), draw_texture("dots", 32)], mix=(0.5, 0.5), steps=5)
     assert painted.objective[-1] > painted.objective[0]

@@ -36,15 +36,14 @@ class StylizerTask(ExampleTask):
         config: the network that compares and the weights.
 
     Example:
-        >>> import seqnets as sn
         >>> from seqnets.data.demo.textures import draw_texture
         >>> from seqnets.models.stylizer import StylizerConfig
         >>> pictures = {"content": np.zeros((4, 16, 16, 3), np.uint8) + np.arange(16, dtype=np.uint8)[:, None] * 9}
         >>> examples = Examples({**pictures, "style": np.zeros(4, np.int32)})
         >>> small = StylizerConfig(widths=(2, 2, 2), residual_blocks=1, expansion=(2, 2))
         >>> task = StylizerTask(Stylizer(small, ["dots"], rngs=nnx.Rngs(0)), {"train": examples}, [draw_texture("dots", 16)])
-        >>> sn.fit(task, sn.TrainConfig(steps=1, batch_size=2), progress=None).model.styles
-        ('dots',)
+        >>> task.content, task.model.styles
+        ('size5', ('dots',))
     """
 
     name, objective, maximize, units = "stylizer", "loss", False, "pictures"
