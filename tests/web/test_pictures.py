@@ -78,7 +78,7 @@ def data_of(page):
 
 def test_the_data_are_those_of_classify(classifier, labeled, page):
     data = data_of(page)
-    assert list(data) == ["pictures", "confusion", "model"]
+    assert list(data) == ["pictures", "confusion", "inside", "model"]
     found = judged(classifier.model, labeled)
     examples, wrong = data["pictures"]["examples"], (found.truth >= 0) & (found.guesses != found.truth)
     assert data["confusion"]["examples"] == data["pictures"]["known"] == 11  # one is damaged, one has no class
@@ -92,6 +92,8 @@ def test_the_data_are_those_of_classify(classifier, labeled, page):
     shares = [example["ofTruth"] for example in shown_wrong]
     assert shares == sorted(shares)
     assert page.count("</script") == 2
+    assert len(data["inside"]["figures"]) == 4
+    assert all(figure["about"] and figure["picture"].startswith("data:image/") for figure in data["inside"]["figures"])
 
 
 def test_the_answers_are_those_of_answer(answerer, questions, answers):
@@ -196,6 +198,9 @@ def test_the_server_classifies_and_answers(open_page, page, served, classifier, 
     (guesses,) = classify(classifier.model, [path], labels=LABELS, top=1)
     heading = driver.execute_script("return document.querySelector('#pictures h3.caption').textContent.toWellFormed()")
     assert heading == guesses[0].label.replace("\ud800", "\ufffd")
+    driver.find_element("css selector", "#inside .drop input[type=file]").send_keys(str(path))
+    wait(driver, "return document.querySelector('#inside .drop').dataset.state === 'done'")
+    assert len(driver.find_elements("css selector", "#inside .sheets[role=status] img")) == 2
 
     driver.get(served(answerer))
     driver.find_element("css selector", ".drop input[type=file]").send_keys(str(path))

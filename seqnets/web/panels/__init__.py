@@ -135,6 +135,15 @@ PANELS = (
         ("examples", "confusion"),
     ),
     Panel(
+        "inside",
+        "Looking inside",
+        "What the network sees: its filters, activations, where a class comes from, and which pictures are alike to it.",
+        ("classifier",),
+        "inside.inside",
+        ("drop", "inside"),
+        answer="inside.look_at",
+    ),
+    Panel(
         "translations",
         "Translations",
         "Pairs that the model did not learn from, and where it looked as it wrote (Bahdanau, Cho, Bengio, 2015).",
