@@ -14,10 +14,10 @@ from seqnets.models.dense.decoder import Decoder
 from seqnets.models.dense.encoder import FeatureEncoder, make_encoder, size_of
 from seqnets.models.dense.plans import PLANS
 from seqnets.models.description import described, names, stated
-from seqnets.nn.batch_norm import BatchNorm
 from seqnets.nn.chain import Chain, subkey
 from seqnets.nn.dense import Dense
 from seqnets.nn.regularize import dropout
+from seqnets.ops.linear import layer_norm
 from seqnets.ops.pool import adaptive_average_pool, global_max_pool
 
 Found = dict[str, jax.Array]
@@ -65,8 +65,6 @@ class Localizer(nnx.Module):
         count, features = len(self.labels), (config.grid**2 + 1) * self.encoder.feature_maps[-1][1][2]
         self.decoder = self._decoder(count, rngs) if config.head == "heatmaps" else None
         dense = config.hidden_features and self.decoder is None
-        # features of published networks can be a hundred times larger than those of the small one, which learns faster without
-        self.norm = BatchNorm(features) if self.decoder is None and config.encoder != "small" else None
         self.hidden = Chain([Dense(features, config.hidden_features, rngs=rngs), jax.nn.relu]) if dense else None
         features = config.hidden_features or features
         self.joints = Dense(features, 2 * count, rngs=rngs) if config.head == "joints" else None
@@ -87,7 +85,8 @@ class Localizer(nnx.Module):
         # the grid shows where things are, the maxima what they are, wherever that is
         parts = [adaptive_average_pool(last, self.config.grid).reshape(last.shape[0], -1), global_max_pool(last)]
         x = jnp.concatenate(parts, -1)
-        x = x if self.norm is None else self.norm(x, train=train)
+        if self.config.encoder != "small":  # features of published networks can be a hundred times larger
+            x = layer_norm(x, jnp.ones(x.shape[-1]))
         x = x if self.hidden is None else self.hidden(x)
         x = dropout(x, self.config.dropout, subkey(key, 1))
         if self.joints is not None:
