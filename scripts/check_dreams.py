@@ -49,10 +49,12 @@ def stylizer(path: str) -> None:
     run = sn.load(path)
     config = settings.loads((run.directory / "config.toml").read_text("utf-8"), StylizerRunConfig())  # pyright: ignore
     task = make(config, lambda sentence: None)
-    fast = task.figures(run.model, task.splits["validation"])["loss"]
+    batch = task.splits["validation"].rows(np.arange(4))
+    content_loss, style_loss, rough = (np.mean(part) for part in task.parts(run.model, batch))
+    fast = config.loss.content * content_loss + config.loss.style * style_loss + config.loss.smoothness * rough
     styles = [draw_texture("waves", 2 * config.data.size)]
     slow = []
-    for content in task.splits["validation"].rows(np.arange(4))["content"]:
+    for content in batch["content"]:
         best = style_transfer(task.network, content, styles, steps=300, style=config.loss.style, smooth=config.loss.smoothness)
         slow.append(-best.objective[-1, 0])
     print(f"  {fast:.3f} in one pass, {np.mean(slow):.3f} by 300 steps: {fast / np.mean(slow):.2f} times")
