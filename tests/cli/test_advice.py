@@ -8,12 +8,13 @@ from pathlib import Path
 import pytest
 
 import seqnets as sn
+from seqnets.cli.looks import LOOKS
 from seqnets.cli.verbs import VERBS
 from seqnets.tasks import TASKS
 
 ROOT = Path(sn.__file__).parent
 FILES = sorted(path for path in ROOT.rglob("*.py") if path.name != "suggestion.py")
-COMMANDS = [*((verb,) for verb in VERBS), *(("train", task) for task in TASKS)]
+COMMANDS = [*((verb,) for verb in VERBS), *(("train", task) for task in TASKS), *(("inspect", look) for look in LOOKS)]
 OPTION = re.compile(r"(?<![\w-])--([a-z][a-z_.-]*[a-z])")
 COMMAND = re.compile(r"`seqnets ([a-z]+)(?: ([a-z-]+))?([^`]*)`")
 OF_OTHERS = {
