@@ -21,7 +21,7 @@ FAMILIES: dict[str, tuple[str, ...]] = {
     "lenet": ("lenet5", "lenet5_relu"),
     "alexnet": ("alexnet", "alexnet_2012", "alexnet_caffe", "caffenet", "zfnet"),
     "nin": ("nin", "nin_cifar"),
-    "vgg": ("vgg11", "vgg13", "vgg16", "vgg19", "vgg11_bn", "vgg13_bn", "vgg16_bn", "vgg19_bn", "vgg16_trunk"),
+    "vgg": ("vgg11", "vgg13", "vgg16", "vgg19", "vgg16_trunk", "vgg11_bn", "vgg13_bn", "vgg16_bn", "vgg19_bn"),
     "googlenet": ("googlenet",),
     "inception_v3": ("inception_v3",),
     "inception_v4": ("inception_v4",),
