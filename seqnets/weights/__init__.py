@@ -16,7 +16,8 @@ MobileNet                 torchvision (v2), timm and keras (v1 and v2)
 ========================  ==================================================================
 
 All other networks keep their weights under our own names, which are the paths of their arrays: `stage1.0.conv1.kernel`.
-Recurrent layers of torch, Flax and Keras are read and written by `torch_rnn`, `flax_rnn` and `keras_rnn`.
+Recurrent layers of torch, Flax and Keras are read and written by `torch_rnn`, `flax_rnn` and `keras_rnn`; whole character models
+of TensorFlow 1 and ml5 are read by `tensorflow_rnn`.
 
 Example:
     >>> import tempfile
@@ -46,6 +47,8 @@ if TYPE_CHECKING:
     from seqnets.weights.keras_rnn import keras_rnn_weights as keras_rnn_weights
     from seqnets.weights.keras_rnn import load_keras_rnn as load_keras_rnn
     from seqnets.weights.keras_rnn import rnn_from_keras as rnn_from_keras
+    from seqnets.weights.tensorflow_rnn import char_lm_from_tensorflow as char_lm_from_tensorflow
+    from seqnets.weights.tensorflow_rnn import read_ml5 as read_ml5
     from seqnets.weights.torch_rnn import load_torch_rnn as load_torch_rnn
     from seqnets.weights.torch_rnn import rnn_from_torch as rnn_from_torch
     from seqnets.weights.torch_rnn import torch_rnn_state_dict as torch_rnn_state_dict
@@ -58,6 +61,7 @@ if not TYPE_CHECKING:  # a checker that sees `__getattr__` takes every name for 
             "cudnn": ["cudnn_weights", "load_cudnn_weights"],
             "flax_rnn": ["fill_flax_rnn", "load_flax_rnn", "rnn_from_flax"],
             "keras_rnn": ["keras_rnn_weights", "load_keras_rnn", "rnn_from_keras"],
+            "tensorflow_rnn": ["char_lm_from_tensorflow", "read_ml5"],
             "torch_rnn": ["load_torch_rnn", "rnn_from_torch", "torch_rnn_state_dict"],
         },
     )

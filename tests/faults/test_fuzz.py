@@ -57,6 +57,7 @@ from seqnets.tasks import TASKS
 from seqnets.weights.files import read_weight_file
 from seqnets.weights.named import class_names
 from seqnets.weights.published import stated_preprocessing
+from seqnets.weights.tensorflow_rnn import read_ml5
 
 SECONDS, MEGABYTES = 10, 2048
 FIRST_SEED = int(os.environ.get("SEQNETS_SEED", "100"))  # of the slow tests
@@ -375,8 +376,31 @@ MAPS = {f"train/{name}.png": picture("PNG") for name in "ab"} | {"train_labels/b
 PICTURES = {"JPEGImages/a.png": picture("PNG"), "Annotations/a.xml": VOC.encode()}
 
 
+@cache
+def ml5():
+    """A character model in ml5's form: file name -> content."""
+    cell = "rnnlm/multi_rnn_cell/cell_0/basic_lstm_cell"
+    shapes = {"embedding": (2, 3), f"{cell}/kernel": (5, 8), f"{cell}/bias": (8,), "softmax_w": (2, 2), "softmax_b": (2,)}
+    manifest = {name: {"filename": f"{number}", "shape": shape} for number, (name, shape) in enumerate(shapes.items())}
+    files = {entry["filename"]: np.ones(entry["shape"], "<f4").tobytes() for entry in manifest.values()}
+    return {**files, "manifest.json": as_json(manifest)(), "vocab.json": as_json({"a": 0, "b": 1})()}
+
+
+def of_ml5(name):
+    def read(path):
+        for other, content in ml5().items():
+            if other != name:
+                (path.parent / other).write_bytes(content)
+        return read_ml5(path.parent)
+
+    return lambda: ml5()[name], name, read
+
+
 # name -> (a whole file, its name, what reads it)
 KINDS = {
+    "ml5-manifest": of_ml5("manifest.json"),
+    "ml5-vocabulary": of_ml5("vocab.json"),
+    "ml5-array": of_ml5("1"),
     "regions-coco": (as_json(INSTANCES), "instances.json", regions_beside),
     "regions-coco-folder": (
         as_json(INSTANCES),
