@@ -1,7 +1,9 @@
 """`seqnets sample RUN --interactive`: type, see, continue, without loading the model again."""
 
+import contextlib
 import dataclasses
 import re
+import signal
 import sys
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple, get_type_hints
@@ -74,9 +76,12 @@ class Conversation:
         pieces, answer = self._draw(self.text + typed, self._config, self._beam, self._next_key()), ""
         self._drawn += 1  # not for a text that was refused
         try:
-            for piece in pieces:
-                answer += piece
-                _put(piece)
+            with _asked_to_stop() as asked:
+                for piece in pieces:
+                    answer += piece
+                    _put(piece)
+                    if asked():
+                        raise KeyboardInterrupt
         except KeyboardInterrupt:
             _say("stopped; the text so far is kept")
         _put("\n")
@@ -191,6 +196,27 @@ def converse(conversation: Conversation, prompt: str) -> None:
         except StopIteration:
             break
         _attempt(conversation.take, line)
+
+
+@contextlib.contextmanager
+def _asked_to_stop() -> Iterator[Callable[[], bool]]:
+    """Note Ctrl-C for the next piece of text, as an exception that comes up inside a callback is lost; a second one is raised."""
+    asked: list[int] = []
+
+    def note(number: int, frame: Any) -> None:
+        if asked:
+            raise KeyboardInterrupt
+        asked.append(number)
+
+    try:
+        before = signal.signal(signal.SIGINT, note)
+    except ValueError:  # not in the main thread
+        yield lambda: False
+        return
+    try:
+        yield lambda: bool(asked)
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _attempt(action: Callable[[str], None], text: str) -> None:
