@@ -19,10 +19,12 @@ COUNT, SEED = 200, 12345
 def main() -> None:
     """Print the shares and the chance level."""
     model = sn.load(sys.argv[1] if len(sys.argv) > 1 else "shapes").model
-    images, labels, boxes = boxed_shapes(COUNT, SEED)
-    height, width = images.shape[1:3]
+    drawn, labels, boxes = boxed_shapes(COUNT, SEED)
+    images: Any = drawn
+    height, width = drawn.shape[1:3]
     areas = (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1]) / (height * width)
-    guesses = [found[0].label for found in sn.classify(model, images, top=1, labels=model.labels, batch_size=COUNT)]
+    classified: Any = sn.classify(model, images, top=1, labels=model.labels, batch_size=COUNT)
+    guesses = [found[0].label for found in classified]
     right = np.mean([guess == SHAPES[label] for guess, label in zip(guesses, labels)])
     print(f"{COUNT} drawn shapes, {right:.1%} recognized; chance: the box covers {areas.mean():.1%} of a picture")
     looks = {
@@ -43,7 +45,7 @@ def main() -> None:
         )
 
 
-def occluded(model: Any, images: np.ndarray, score: str) -> np.ndarray:
+def occluded(model: Any, images: Any, score: Any) -> np.ndarray:
     """Return the fall of the score, at the middle of the window that costs most."""
     found = sn.inspect.occlusion(model, images, window=8, stride=2, score=score)
     maps = np.full(images.shape[:3], -np.inf)

@@ -85,7 +85,7 @@ def sizes(found: argparse.Namespace) -> tuple[Sequence[str], Iterator[Sequence[A
 
 def steps(found: argparse.Namespace) -> tuple[Sequence[str], Iterator[Sequence[Any]]]:
     """Return how many characters a second of one processor the page's step takes."""
-    page, node = files("seqnets.web") / "page", shutil.which("node")
+    page, node = files("seqnets.web") / "page", shutil.which("node") or "node"
     code = "\n".join((page / f"{name}.js").read_text("utf-8").replace('"use strict";', "") for name in ("arrays", "network"))
 
     def rate(cell: str, size: int) -> str:
@@ -131,7 +131,7 @@ def served(folder: str, text: str) -> tuple[str, str]:
         [*SHOW, folder, "--text", text, "--no-browser"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
     )
     try:
-        address = process.stdout.readline().strip()
+        address = process.stdout.readline().strip() if process.stdout else ""
         printed = time.perf_counter() - begun
         with urllib.request.urlopen(address, timeout=300) as answer:
             answer.read()

@@ -72,7 +72,7 @@ def char_lm_from_tensorflow(arrays: Mapping[str, Any], characters: Sequence[str]
     _fill(model, "output_bias", bias)
     for number, layer in enumerate(model.rnn.layers):
         kernel, gates = (_in_our_order(cells[number][part], part, hidden) for part in ("kernel", "bias"))
-        gates = gates + np.repeat(np.float32([0, _FORGET_BIAS, 0, 0]), hidden)
+        gates = gates + np.repeat(np.array([0, _FORGET_BIAS, 0, 0], np.float32), hidden)
         split = len(kernel) - hidden
         _fill(layer.cell, "kernel", kernel[:split])
         _fill(layer.cell, "recurrent_kernel", kernel[split:])
