@@ -25,7 +25,7 @@ class Move:
 
 @dataclass(frozen=True)
 class Jitter(Move):
-    """Show the picture rolled by up to so many pixels along both axes."""
+    """Show the picture rolled by a random number of pixels, up to a limit, along both axes."""
 
     pixels: int
 

@@ -356,7 +356,7 @@ def class_count(model: ConvNet) -> int:
 
 
 def mean_color(model: Any) -> tuple[float, ...]:
-    """Return the color that the network's preprocessing makes 0, in the order RGB; gray if there is none."""
+    """Return the color that the network's preprocessing makes 0, in the order RGB; gray without preprocessing."""
     rule = getattr(model, "preprocessing", None)
     if rule is None:
         return (127.5,) * 3

@@ -38,7 +38,7 @@ def coco_figures(truths: Sequence[Truths], detections: Sequence[Detections], *, 
     """Return COCO's twelve figures; -1 where there are no truths.
 
     AP is the mean over classes and over overlaps of .50, .55, ..., .95; AP50 and AP75 are those of one overlap; small, medium and
-    large are things below 32 x 32, below 96 x 96 and above. AR1, AR10 and AR100 are the recall with so many detections
+    large are things below 32 x 32, below 96 x 96 and above. AR1, AR10 and AR100 are the recall with that many detections
     for each picture and class. An ignored truth is COCO's crowd.
 
     Args:

@@ -54,11 +54,7 @@ def score_detections(results: str, instances: str) -> dict[str, dict[str, float]
         categories = {one["name"]: one["id"] for one in truth["categories"]}
         there = _by_image(truth["annotations"])
     with reading(results, "the file of detections", "give objects with image_id, category_id, bbox and score"):
-        named = [
-            {**entry, "image_id": _image(entry, sizes, stems, results), "category_id": _category(entry, categories)}
-            for entry in found
-        ]
-        mine = _by_image(named)
+        mine = _by_image([_known(entry, sizes, stems, categories, results) for entry in found])
         figures = {}
         masked = all(entry.get("segmentation") for entry in found)
         if all("bbox" in entry for entry in found):

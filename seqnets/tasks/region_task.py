@@ -59,7 +59,7 @@ class RegionTask(MemorylessTask):
         return TrainingBatches(plan, self.config.workers, self._tell)
 
     def evaluate(self, model: Any, split: str) -> dict[str, float]:
-        """Return the exact figures of a whole split; empty if there is none."""
+        """Return the exact figures of a whole split; empty if the data lack it."""
         return self.measure(model, split)[0] if split in self.regions.splits else {}
 
     def fingerprint(self) -> Mapping[str, str | int | float]:

@@ -19,7 +19,7 @@ def tile(pictures: Sequence[np.ndarray], *, columns: int | None = None, gap: int
         pictures: uint8 `(h, w)` or `(h, w, 3)` each; smaller ones are enlarged by whole factors, then centered in their cells.
         columns: pictures in a row; about as many as rows when None.
         gap: white pixels between them.
-        side: at least so many pixels for the longer side of a cell, by enlarging; those of the largest picture when None.
+        side: the least pixels of the longer side of a cell, by enlarging; those of the largest picture when None.
 
     Returns:
         uint8 `(H, W, 3)`.
@@ -67,7 +67,7 @@ def filter_sheet(kernel: np.ndarray, *, most: int = 64, side: int | None = None)
         kernel: `(height, width, in, out)`. With 3 inputs a filter is one tile in color, otherwise a row of gray tiles, one
             for each input.
         most: filters, and inputs of a filter, that are drawn.
-        side: at least so many pixels for a tile.
+        side: the least pixels of a tile's side.
 
     Returns:
         uint8 `(H, W, 3)`.
@@ -90,7 +90,7 @@ def map_sheet(maps: np.ndarray, *, most: int = 256, side: int | None = None) -> 
     Args:
         maps: `(h, w, C)`.
         most: channels that are drawn.
-        side: at least so many pixels for a tile.
+        side: the least pixels of a tile's side.
 
     Returns:
         uint8 `(H, W, 3)`.

@@ -21,7 +21,7 @@ def picture(body: bytes) -> Image.Image:
         body: the bytes of an image file.
 
     Raises:
-        UserError: there is none, it is no image, is damaged, or has more than 40 million pixels, which its header says.
+        UserError: the body is empty, is no image, is damaged, or has more than 40 million pixels, which its header says.
 
     Example:
         >>> picture(b"")

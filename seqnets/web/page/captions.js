@@ -23,7 +23,7 @@ panels.captions = (data, page, section) => {
 const captionOf = picture => picture.edited ?? picture.ways[0].captions[0].text;
 const nameOf = picture => picture.name || "the picture";
 
-// A probability as people say it: a percentage, or one in so many.
+// A probability as people say it: a percentage, or "one in 2,000".
 function chance(logProb) {
   const p = Math.exp(logProb);
   return p >= 0.01 ? `${(100 * p).toFixed(p < 0.1 ? 1 : 0)}%` : p > 1e-15 ? `1 in ${Number((1 / p).toPrecision(2)).toLocaleString("en")}` : "almost never";
