@@ -24,6 +24,12 @@ if TYPE_CHECKING:
     from seqnets.ops.conv import conv_transpose2d as conv_transpose2d
     from seqnets.ops.conv import locally_connected2d as locally_connected2d
     from seqnets.ops.derivatives import differentiable as differentiable
+    from seqnets.ops.glimpses import Window as Window
+    from seqnets.ops.glimpses import divergence_from_normal as divergence_from_normal
+    from seqnets.ops.glimpses import gaussian_window as gaussian_window
+    from seqnets.ops.glimpses import read_window as read_window
+    from seqnets.ops.glimpses import retina as retina
+    from seqnets.ops.glimpses import write_window as write_window
     from seqnets.ops.linear import affine as affine
     from seqnets.ops.linear import layer_norm as layer_norm
     from seqnets.ops.local_response import local_response_norm as local_response_norm
@@ -72,6 +78,14 @@ if not TYPE_CHECKING:  # a checker that sees `__getattr__` takes every name for 
                 "intersection_over_union",
                 "match",
                 "match_overlaps",
+            ],
+            "glimpses": [
+                "Window",
+                "divergence_from_normal",
+                "gaussian_window",
+                "read_window",
+                "retina",
+                "write_window",
             ],
             "regions": [
                 "position_sensitive_align",
