@@ -361,6 +361,7 @@ TASKS = {  # the task that trains a model of a kind
     "CharLM": "text",
     "Classifier": "classifier",
     "Detector": "detector",
+    "RegionDetector": "detector",
     "Localizer": "localizer",
     "Segmenter": "segmenter",
     "Stylizer": "stylizer",

@@ -58,7 +58,7 @@ def detect(model: Any, images: Iterable[Picture], *, batch: int = 16) -> Iterato
     """Yield the detections of each picture, in order, in its own pixels.
 
     Args:
-        model: a `Detector`.
+        model: a `Detector` or a `RegionDetector`.
         images: paths, pictures, uint8 arrays or the bytes of files; read ahead by threads.
         batch: pictures at a time, at least 1.
 

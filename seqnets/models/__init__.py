@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from seqnets.models.dense.segmenter import SegmenterConfig as SegmenterConfig
     from seqnets.models.detector.detector import Detector as Detector
     from seqnets.models.detector.detector import DetectorConfig as DetectorConfig
+    from seqnets.models.detector.region_detector import RegionDetector as RegionDetector
     from seqnets.models.growth import grown as grown
     from seqnets.models.pattern import pattern_network as pattern_network
     from seqnets.models.registry import abstract_model as abstract_model
@@ -45,6 +46,7 @@ KINDS = {
     "CharLM": "char_lm",
     "Classifier": "classifier",
     "Detector": "detector.detector",
+    "RegionDetector": "detector.region_detector",
     "Localizer": "dense.localizer",
     "Segmenter": "dense.segmenter",
     "Stylizer": "stylizer",
@@ -64,6 +66,7 @@ if not TYPE_CHECKING:  # a checker that sees `__getattr__` takes every name for 
             "dense.localizer": ["Localizer", "LocalizerConfig"],
             "dense.segmenter": ["Segmenter", "SegmenterConfig"],
             "detector.detector": ["Detector", "DetectorConfig"],
+            "detector.region_detector": ["RegionDetector"],
             "growth": ["grown"],
             "pattern": ["pattern_network"],
             "registry": ["abstract_model", "create_model", "model_names"],

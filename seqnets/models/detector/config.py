@@ -21,16 +21,17 @@ class DetectorConfig(DenseConfig):
         2
     """
 
-    method: Literal["ssd", "yolo"] = "ssd"
-    """Default boxes on several maps with a class each (ssd), or a few boxes and one class for each cell of a grid (yolo)."""
+    method: Literal["ssd", "yolo", "regions"] = "ssd"
+    """Default boxes on several maps with a class each (ssd), a few boxes and one class for each cell of a grid (yolo), or
+    proposals, whose features are pooled and classified (regions)."""
     maps: Annotated[int, settings.POSITIVE] = 2
-    """How many maps have default boxes, the coarsest first."""
+    """How many maps have default boxes, the coarsest first; of a pyramid, its levels."""
     least_scale: Annotated[float, settings.SHARE_ABOVE_ZERO] = 0.2
     """The side of the default boxes of the finest map, as a share of the picture's."""
     most_scale: Annotated[float, settings.SHARE_ABOVE_ZERO] = 0.4
     """The side of the default boxes of the coarsest map."""
     ratios: tuple[float, ...] = (2.0,)
-    """Proportions of the default boxes besides squares, each also upright."""
+    """Proportions of the default boxes and anchors besides squares, each also upright."""
     boxes_per_cell: Annotated[int, settings.POSITIVE] = 2
     """Boxes of each cell of a grid (yolo)."""
     head_features: Annotated[int, settings.NOT_NEGATIVE] = 64
@@ -41,6 +42,37 @@ class DetectorConfig(DenseConfig):
     """Detections below this score are left out."""
     keep: Annotated[int, settings.POSITIVE] = 100
     """The largest number of detections in a picture."""
+    proposals: Literal["learned", "given"] = "learned"
+    """Where regions are from: anchors that a head chooses and moves (learned), or a file (given)."""
+    stride: Annotated[int, settings.POSITIVE] = 4
+    """Pixels of the picture per cell of the map that regions are pooled from, at most."""
+    pyramid: Annotated[int, settings.NOT_NEGATIVE] = 0
+    """Features of a feature pyramid over the coarsest maps; 0 for none."""
+    level_cells: Annotated[float, settings.ABOVE_ZERO] = 7.0
+    """Cells that a region has along its side on its level of the pyramid, at least; the paper has 14."""
+    sides: tuple[float, ...] = (0.2, 0.4)
+    """Sides of the anchors as shares of the picture's shorter side; in a pyramid one for each level, the finest first."""
+    considered: Annotated[int, settings.POSITIVE] = 200
+    """The surest anchors of a map that become proposals, before suppression."""
+    proposed: Annotated[int, settings.POSITIVE] = 32
+    """Proposals of a picture, after suppression."""
+    proposal_suppression: Annotated[float, settings.SHARE] = 0.7
+    """The largest overlap of two proposals."""
+    pooling: Literal["align", "max", "spp", "position-sensitive"] = "align"
+    """How the features of a region come to one size: bilinear samples (align), maxima of cells (max), those of several grids
+    (spp), or votes of maps for each part of a region (position-sensitive)."""
+    grid: Annotated[int, settings.POSITIVE] = 5
+    """Rows and columns of the features of a region."""
+    spp_grids: tuple[int, ...] = (1, 2, 3, 6)
+    """Rows and columns of each grid of a spatial pyramid (spp)."""
+    aligned: bool = True
+    """Samples of align lie where cells of pictures are; false for half a cell beside, as until 2019."""
+    hidden_features: Annotated[int, settings.POSITIVE] = 128
+    """Features of the dense layers after pooling (of the cells before it, where parts vote)."""
+    hidden_layers: Annotated[int, settings.NOT_NEGATIVE] = 2
+    """How many such layers."""
+    box_per_class: bool = True
+    """A correction of the box for each class, or one for all."""
 
     def __post_init__(self) -> None:
         settings.settle(self, "model")
@@ -50,15 +82,19 @@ class DetectorConfig(DenseConfig):
             )
         if any(ratio <= 0 for ratio in self.ratios):
             raise UserError(f"model.ratios must be above 0, not {self.ratios}")
+        if not self.sides or any(side <= 0 for side in self.sides):
+            raise UserError(f"model.sides must be above 0, and at least one, not {self.sides}")
 
 
 PRESETS: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
     "ssd": {"model": {"method": "ssd"}},
     "yolo": {"model": {"method": "yolo", "suppression": 0.5}, "loss": {"offsets": 5.0}, "train": {"steps": 1000}},
+    "faster-rcnn": {"model": {"method": "regions", "suppression": 0.5, "least_score": 0.05, "pooling": "max"}},
 }
 """Published detectors by name, as settings of a run.
 
-ssd: Liu et al., "SSD: single shot multibox detector", 2016. yolo: Redmon et al., "You only look once", 2016.
+ssd: Liu et al., "SSD: single shot multibox detector", 2016. yolo: Redmon et al., "You only look once", 2016. faster-rcnn: Ren et
+al., "Faster R-CNN: towards real-time object detection with region proposal networks", 2015.
 """
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -13,41 +13,15 @@ from seqnets.models.dense.encoder import FeatureEncoder, make_encoder, size_of
 from seqnets.models.description import described, names, stated
 from seqnets.models.detector.config import DetectorConfig as DetectorConfig
 from seqnets.models.detector.default_boxes import default_boxes, scales_between
+from seqnets.models.detector.detections import Candidates, Detected, surest
+from seqnets.models.detector.heads import Head, by_box
 from seqnets.nn.chain import subkey
-from seqnets.nn.conv import Conv
-from seqnets.nn.conv_norm import ConvNorm
-from seqnets.nn.initializers import convolution_kernel
 from seqnets.ops.boxes import Weights, clip_boxes, decode_boxes
-from seqnets.ops.conv import conv2d
-from seqnets.ops.suppression import suppress
 
 Output = dict[str, jax.Array]
 
 VARIANCES: Weights = (10.0, 10.0, 5.0, 5.0)
 """The weights of SSD's offsets."""
-
-_SURE = 8  # candidates of which suppression sees the best, for each detection that is kept
-
-
-class Candidates(NamedTuple):
-    """Boxes [B, N, 4] in pixels, and the score of each class [B, N, C] in [0, 1]."""
-
-    boxes: jax.Array
-    scores: jax.Array
-
-
-class Detected(NamedTuple):
-    """The detections of each picture, the surest first.
-
-    Attributes:
-        boxes: [B, K, 4] in pixels.
-        labels: [B, K] of int32.
-        scores: [B, K]; 0 where there are fewer.
-    """
-
-    boxes: jax.Array
-    labels: jax.Array
-    scores: jax.Array
 
 
 class Detector(nnx.Module):
@@ -106,7 +80,7 @@ class Detector(nnx.Module):
         found = [head(features[name], train=train) for name, head in zip(self.map_names, self.heads)]
         if self.config.method == "yolo":
             return {"cells": jnp.concatenate(found[0], -1)}
-        numbers, classes = (jnp.concatenate([_by_box(part, self.per_cell) for part in parts], 1) for parts in zip(*found))
+        numbers, classes = (jnp.concatenate([by_box(part, self.per_cell) for part in parts], 1) for parts in zip(*found))
         return {"offsets": numbers[..., :4], "logits": jnp.concatenate([numbers[..., 4:], classes], -1)}
 
     def default_boxes(self) -> jax.Array:
@@ -129,17 +103,7 @@ class Detector(nnx.Module):
 
     def detect(self, output: Output) -> Detected:
         """Return the surest detections of each picture, without those that overlap a surer one of their class."""
-        boxes, scores = self.candidates(output)
-        classes, config = scores.shape[-1], self.config
-        flat = scores.reshape(scores.shape[0], -1)
-        best, at = jax.lax.top_k(flat, min(flat.shape[1], _SURE * config.keep))
-        some, labels = jnp.take_along_axis(boxes, (at // classes)[..., None], 1), at % classes
-        is_box = best >= config.least_score
-        kept = suppress(some, best, threshold=config.suppression, keep=config.keep, groups=labels, is_box=is_box)
-        rows = kept.indices
-        chosen = jnp.take_along_axis(some, rows[..., None], 1)
-        taken = [jnp.take_along_axis(array, rows, 1) for array in (labels, best)]
-        return Detected(chosen, taken[0].astype(jnp.int32), jnp.where(kept.is_kept, taken[1], 0))
+        return surest(self.candidates(output), self.config)
 
     def describe(self) -> dict[str, Any]:
         """Return the section `model` of config.json."""
@@ -150,63 +114,6 @@ class Detector(nnx.Module):
         """Return the arrays with an axis of classes: by name, the list that the axis follows, and the axis."""
         places = range(len(self.heads))
         return {f"heads.{place}.classes.{part}": ("labels", -1) for place in places for part in ("kernel", "bias")}
-
-
-class Head(nnx.Module):
-    """Predict numbers and classes for each box of each cell of a map.
-
-    Args:
-        features: of the map.
-        wide: features of a convolution before the predictions; 0 for none.
-        boxes: P, boxes of a cell.
-        numbers: for each box.
-        classes: C.
-        rngs: `params` is used.
-
-    Example:
-        >>> numbers, classes = Head(3, 0, 2, 5, 4, rngs=nnx.Rngs(0))(jnp.zeros((1, 6, 6, 3)))
-        >>> numbers.shape, classes.shape
-        ((1, 6, 6, 10), (1, 6, 6, 8))
-    """
-
-    def __init__(self, features: int, wide: int, boxes: int, numbers: int, classes: int, *, rngs: nnx.Rngs):
-        self.before = ConvNorm(features, wide, 3, padding=1, rngs=rngs) if wide else None
-        self.numbers = Conv(wide or features, boxes * numbers, 3, padding=1, rngs=rngs)
-        self.classes = ClassConv(wide or features, boxes, classes, rngs=rngs)
-
-    def __call__(self, x: jax.Array, *, train: bool = False) -> tuple[jax.Array, jax.Array]:
-        """Return float32 [B, h, w, P * numbers] and [B, h, w, P * C] from [B, h, w, features]."""
-        x = x if self.before is None else self.before(x, train=train)
-        return self.numbers(x).astype(jnp.float32), self.classes(x).astype(jnp.float32)
-
-
-class ClassConv(nnx.Module):
-    """A 3 x 3 convolution whose weights have the classes as an axis of their own, so that a run can begin with another's classes.
-
-    Args:
-        features: of the map.
-        boxes: P, boxes of a cell.
-        classes: C.
-        rngs: `params` is used.
-
-    Example:
-        >>> ClassConv(3, 2, 4, rngs=nnx.Rngs(0)).kernel.shape
-        (3, 3, 3, 2, 4)
-    """
-
-    def __init__(self, features: int, boxes: int, classes: int, *, rngs: nnx.Rngs):
-        drawn = convolution_kernel(rngs.params(), (3, 3, features, boxes * classes), jnp.float32)
-        self.kernel = nnx.Param(drawn.reshape(3, 3, features, boxes, classes))
-        self.bias = nnx.Param(jnp.zeros((boxes, classes), jnp.float32))
-
-    def __call__(self, x: jax.Array) -> jax.Array:
-        """Return [B, h, w, P * C] from [B, h, w, features]."""
-        kernel = self.kernel[...]
-        return conv2d(x, kernel.reshape(*kernel.shape[:3], -1), self.bias[...].reshape(-1), padding=1)
-
-
-def _by_box(maps: jax.Array, per_cell: int) -> jax.Array:
-    return maps.reshape(maps.shape[0], -1, maps.shape[-1] // per_cell)
 
 
 def cell_parts(cells: jax.Array, boxes_per_cell: int) -> tuple[jax.Array, jax.Array, jax.Array]:

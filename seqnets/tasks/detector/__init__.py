@@ -33,6 +33,31 @@ class DetectionLossConfig:
     negatives: Annotated[float, settings.NOT_NEGATIVE] = 3.0
     """Background boxes that count for each box with a thing: the hardest (ssd)."""
 
+    objectness: Annotated[float, settings.NOT_NEGATIVE] = 1.0
+    """Weight of whether an anchor has a thing (regions)."""
+    anchors: Annotated[float, settings.NOT_NEGATIVE] = 1.0
+    """Weight of the offsets of anchors (regions)."""
+    smooth: Annotated[float, settings.ABOVE_ZERO] = 1 / 9
+    """Offsets of which the error is below this have a squared loss, others an absolute one (regions)."""
+    anchor_samples: Annotated[int, settings.POSITIVE] = 128
+    """Anchors of a picture that count (regions)."""
+    anchor_share: Annotated[float, settings.SHARE] = 0.5
+    """Share of them that have a thing, at most."""
+    anchor_overlap: Annotated[float, settings.SHARE] = 0.7
+    """Overlap from which an anchor has a thing; the best one of each thing has it in any case."""
+    anchor_background: Annotated[float, settings.SHARE] = 0.3
+    """Overlap below which an anchor has none; those between do not count."""
+    proposals: Annotated[int, settings.POSITIVE] = 64
+    """Proposals of a picture in training, from which regions are sampled."""
+    region_samples: Annotated[int, settings.POSITIVE] = 32
+    """Regions of a picture that count."""
+    region_share: Annotated[float, settings.SHARE] = 0.25
+    """Share of them that have a thing, at most."""
+    region_overlap: Annotated[float, settings.SHARE] = 0.5
+    """Overlap from which a region has a thing."""
+    background_overlap: Annotated[float, settings.SHARE] = 0.0
+    """Overlap from which a region without a thing is background that counts; Fast R-CNN has .1."""
+
     def __post_init__(self) -> None:
         settings.settle(self, "loss")
 
@@ -77,6 +102,7 @@ def make(config: DetectorRunConfig, tell: Tell, start: "Start | None" = None) ->
     from flax import nnx
 
     from seqnets.models.detector.detector import Detector
+    from seqnets.models.detector.region_detector import RegionDetector
     from seqnets.tasks.detector.task import DetectorTask
     from seqnets.tasks.region_task import begun_encoder
 
@@ -87,7 +113,8 @@ def make(config: DetectorRunConfig, tell: Tell, start: "Start | None" = None) ->
         model = start.grown(config.model, tell, rngs=rngs, labels=regions.classes)
     else:
         rule, encoder = begun_encoder(config.model, config.data, regions, rngs=rngs, tell=tell)
-        model = Detector(config.model, regions.classes, rule, encoder=encoder, rngs=rngs)
+        build = RegionDetector if config.model.method == "regions" else Detector
+        model = build(config.model, regions.classes, rule, encoder=encoder, rngs=rngs)
     return DetectorTask(model, regions, config.data, loss=config.loss, tell=tell)
 
 
@@ -119,7 +146,7 @@ RECIPE = Recipe.of_files(
     metavar="DATA",
     help="COCO's JSON files or their folder, or a folder of VOC; none for drawn scenes",
     words={"--preset": {"choices": tuple(PRESETS), "metavar": "|".join(PRESETS), "help": "a published detector [ssd]"}},
-    usage="DATA ... [--preset ssd|yolo]",
+    usage="DATA ... [--preset NAME]",
     config=DetectorRunConfig,
     without="scenes",
     suffix="-detector",

@@ -1,5 +1,6 @@
 """The losses of detectors: what each box of a network should be, and how far it is from it."""
 
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -9,6 +10,7 @@ import optax
 from seqnets.models.dense.encoder import size_of
 from seqnets.models.detector.detector import VARIANCES, Detector, Output, cell_corners, cell_parts
 from seqnets.ops.boxes import encode_boxes, intersection_over_union, match
+from seqnets.tasks.detector.region_losses import region_losses
 
 Losses = dict[str, jax.Array]
 
@@ -142,5 +144,12 @@ def _paired(boxes: jax.Array, truth: jax.Array) -> jax.Array:
     return intersection_over_union(boxes, truth)[..., 0]
 
 
-LOSSES = {"ssd": multibox_losses, "yolo": grid_losses}
-"""The losses of each method, by name: `(model, output, boxes, labels, config) -> losses by name`."""
+def _of_boxes(losses: Callable[..., Losses]) -> Callable[..., Losses]:
+    def of_batch(model: Any, output: Any, batch: Any, config: Any, key: jax.Array) -> Losses:
+        return losses(model, output, jnp.asarray(batch["boxes"]), jnp.asarray(batch["labels"]), config)
+
+    return of_batch
+
+
+LOSSES = {"ssd": _of_boxes(multibox_losses), "yolo": _of_boxes(grid_losses), "regions": region_losses}
+"""The losses of each method, by name: `(model, output, batch, config, key) -> losses by name`."""

@@ -17,6 +17,7 @@ from seqnets.errors import UserError
 from seqnets.metrics.average_precision import coco_figures
 from seqnets.metrics.detections import Detections, Truths
 from seqnets.models.detector.detector import Detector
+from seqnets.models.detector.region_detector import RegionDetector
 from seqnets.tasks.detector import DetectionLossConfig
 from seqnets.tasks.detector.losses import LOSSES
 from seqnets.tasks.region_task import RegionTask, Tell, silent
@@ -32,7 +33,7 @@ class DetectorTask(RegionTask):
     model has the highest AP, as COCO computes it, over all validation pictures.
 
     Args:
-        model: a `Detector`.
+        model: a `Detector` or a `RegionDetector`.
         regions: the pictures; their classes are the labels of the model.
         config: how they are varied and loaded.
         loss: the weights of the losses.
@@ -47,7 +48,7 @@ class DetectorTask(RegionTask):
 
     def __init__(
         self,
-        model: Detector,
+        model: Detector | RegionDetector,
         regions: RegionSet,
         config: RegionConfig | None = None,
         *,
@@ -64,8 +65,7 @@ class DetectorTask(RegionTask):
     def losses(self, model: Any, batch: Batch, key: jax.Array) -> tuple[jax.Array, Metrics]:
         """Return the loss of a batch and its parts."""
         output = model(model.preprocessing.normalize(batch["images"]), train=True, key=key)
-        boxes, labels = jnp.asarray(batch["boxes"]), jnp.asarray(batch["labels"])
-        parts = LOSSES[model.config.method](model, output, boxes, labels, self.loss_config)
+        parts = LOSSES[model.config.method](model, output, batch, self.loss_config, jax.random.fold_in(key, 1))
         weighted = [getattr(self.loss_config, name) * part for name, part in parts.items()]
         return jnp.sum(jnp.stack(weighted)), parts
 

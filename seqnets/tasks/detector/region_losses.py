@@ -1,0 +1,162 @@
+"""The losses of detectors that classify regions: anchors, then a sample of the proposals."""
+
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+
+from seqnets.models.detector.region_detector import REGION_WEIGHTS, Output, Proposals, RegionDetector
+from seqnets.nn.chain import subkey
+from seqnets.ops.boxes import BACKGROUND, encode_boxes, intersection_over_union, match, match_overlaps
+
+Losses = dict[str, jax.Array]
+
+
+class Sample(NamedTuple):
+    """Rows [B, n] that were drawn, and whether there is such a row [B, n]; positive ones come first."""
+
+    rows: jax.Array
+    is_there: jax.Array
+
+
+def sample(key: jax.Array, is_positive: jax.Array, is_negative: jax.Array, count: int, share: float) -> Sample:
+    """Draw rows of which at most a share is positive; negative ones fill the rest.
+
+    Args:
+        key: decides which.
+        is_positive: [B, N] of bool.
+        is_negative: [B, N] of bool.
+        count: n; N if that is less.
+        share: of the positive ones.
+
+    Example:
+        >>> positive = jnp.array([[True, True, False, False]])
+        >>> rows, is_there = sample(jax.random.key(0), positive, ~positive, 4, 0.25)
+        >>> (rows[0, 0] < 2).item(), is_there.tolist()
+        (True, [[True, True, True, False]])
+    """
+    count = min(count, is_positive.shape[1])
+    most = positives(count, share)
+    drawn = jax.random.uniform(key, is_positive.shape)
+    best, at = jax.lax.top_k(jnp.where(is_positive, drawn, -1), max(most, 1))
+    taken = jnp.where(is_negative, drawn, -1)
+    batch = jnp.arange(len(drawn))[:, None]
+    taken = taken.at[batch, at].max(jnp.where((best >= 0) & (most > 0), 1 + best, -1))
+    values, rows = jax.lax.top_k(taken, count)
+    return Sample(rows, values >= 0)
+
+
+def positives(count: int, share: float) -> int:
+    """Return the largest number of positive rows of a sample, which are its first ones."""
+    return int(count * share)
+
+
+def region_losses(model: RegionDetector, output: Output, batch: Any, config: Any, key: jax.Array) -> Losses:
+    """Return the losses of a batch.
+
+    The proposals are those of the model (or the batch's own, `proposals` [B, R, 4] with sides of 0 for padding), and the truths
+    themselves, so that there are regions to learn from at the start. One is positive if it overlaps a truth by
+    `config.region_overlap`.
+
+    Args:
+        model: the model.
+        output: what it returned.
+        batch: `boxes` [B, M, 4] in pixels and `labels` [B, M], of which -1 is padding.
+        config: see `DetectionLossConfig`.
+        key: decides what is sampled.
+
+    Returns:
+        `classes` and `offsets` of the sampled regions, each divided by their number; where proposals are learned, also
+        `objectness` and `anchors`, divided by the number of sampled anchors.
+
+    References:
+        Ren et al., "Faster R-CNN: towards real-time object detection with region proposal networks", 2015.
+    """
+    boxes, labels = jnp.asarray(batch["boxes"]), jnp.asarray(batch["labels"])
+    learned = model.proposer is not None
+    parts = anchor_losses(model, output, boxes, labels, config, subkey(key, 0)) if learned else {}
+    found = model.propose(output, config.proposals) if learned else given_proposals(batch)
+    chosen = chosen_regions(found, boxes, labels, config, subkey(key, 1))
+    predicted = model.regions(output, chosen.boxes, train=True, key=subkey(key, 2))
+    return {**parts, **class_losses(predicted, chosen, config)}
+
+
+def anchor_losses(
+    model: RegionDetector, output: Output, boxes: jax.Array, labels: jax.Array, config: Any, key: jax.Array | None
+) -> Losses:
+    """Return the losses of a sample of the anchors: whether there is a thing, and how far it is from the anchor."""
+    anchors = jnp.broadcast_to(model.anchors(), (len(boxes), *model.anchors().shape))
+    high, low = config.anchor_overlap, config.anchor_background
+    found = match(anchors, boxes, high=high, low=low, keep_best=True, is_truth=labels >= 0)
+    drawn = sample(_key(key), found >= 0, found == BACKGROUND, config.anchor_samples, config.anchor_share)
+    anchors, offsets, truth = (_taken(array, drawn.rows) for array in (anchors, output["offsets"], found))
+    is_positive = truth >= 0
+    wanted = encode_boxes(_taken(boxes, jnp.maximum(truth, 0)), anchors)
+    nats = optax.losses.sigmoid_binary_cross_entropy(_taken(output["objectness"], drawn.rows), is_positive)
+    off = smooth_distance(offsets, wanted, config.smooth)
+    count = jnp.maximum(drawn.is_there.sum(), 1)
+    sums = jnp.sum(nats * drawn.is_there), jnp.sum(off * (is_positive & drawn.is_there))
+    return {"objectness": sums[0] / count, "anchors": sums[1] / count}
+
+
+class Chosen(NamedTuple):
+    """The regions that a step learns from, the positive ones first.
+
+    Attributes:
+        boxes: [B, n, 4] in pixels.
+        truth: [B, n]: the number of the truth; below 0 for background.
+        labels: [B, n]: the class; -1 for background.
+        wanted: [B, n, 4]: the offsets to the truth.
+        is_there: [B, n] of bool; the others are padding.
+    """
+
+    boxes: jax.Array
+    truth: jax.Array
+    labels: jax.Array
+    wanted: jax.Array
+    is_there: jax.Array
+
+
+def chosen_regions(found: Proposals, boxes: jax.Array, labels: jax.Array, config: Any, key: jax.Array | None) -> Chosen:
+    """Return a sample of the proposals and the truths."""
+    is_truth = labels >= 0
+    regions = jnp.concatenate([found.boxes, boxes], 1)
+    there = jnp.concatenate([found.is_there, is_truth], 1)
+    overlaps = intersection_over_union(regions, boxes) * is_truth[:, None]
+    truth = match_overlaps(overlaps, high=config.region_overlap, is_truth=is_truth)
+    is_background = (truth == BACKGROUND) & (overlaps.max(-1) >= config.background_overlap)
+    drawn = sample(_key(key), (truth >= 0) & there, is_background & there, config.region_samples, config.region_share)
+    regions, truth = (_taken(array, drawn.rows) for array in (regions, truth))
+    own = jnp.maximum(truth, 0)
+    wanted = encode_boxes(_taken(boxes, own), regions, REGION_WEIGHTS)
+    return Chosen(regions, truth, jnp.where(truth >= 0, _taken(labels, own), -1), wanted, drawn.is_there)
+
+
+def class_losses(predicted: Output, chosen: Chosen, config: Any) -> Losses:
+    """Return the losses of the classes of regions, and of the offsets of the true class of positive ones."""
+    nats = optax.losses.softmax_cross_entropy_with_integer_labels(predicted["logits"], chosen.labels + 1)
+    kinds = jnp.minimum(jnp.maximum(chosen.labels, 0), predicted["offsets"].shape[2] - 1)
+    offsets = jnp.take_along_axis(predicted["offsets"], kinds[..., None, None], 2)[:, :, 0]
+    off = smooth_distance(offsets, chosen.wanted, config.smooth) * (chosen.truth >= 0)
+    count = jnp.maximum(chosen.is_there.sum(), 1)
+    return {"classes": jnp.sum(nats * chosen.is_there) / count, "offsets": jnp.sum(off * chosen.is_there) / count}
+
+
+def smooth_distance(offsets: jax.Array, wanted: jax.Array, smooth: float) -> jax.Array:
+    """Return the sum over the last axis of smooth L1: squared below `smooth`, absolute above."""
+    return optax.losses.huber_loss(offsets, wanted, delta=smooth).sum(-1) / smooth
+
+
+def given_proposals(batch: Any) -> Proposals:
+    """Return the proposals of a batch; those without area are padding."""
+    boxes = jnp.asarray(batch["proposals"])
+    return Proposals(boxes, (boxes[..., 2:] > boxes[..., :2]).all(-1))
+
+
+def _taken(array: jax.Array, rows: jax.Array) -> jax.Array:
+    return jnp.take_along_axis(array, rows.reshape(*rows.shape, *[1] * (array.ndim - 2)), 1)
+
+
+def _key(key: jax.Array | None) -> jax.Array:
+    return jax.random.key(0) if key is None else key
