@@ -21,7 +21,6 @@ from seqnets.ops.linear import layer_norm
 from seqnets.ops.pool import adaptive_average_pool, global_max_pool
 
 Found = dict[str, jax.Array]
-_REACH = 2  # cells around the strongest one that the place of a joint is averaged over
 
 
 class Localizer(nnx.Module):
@@ -121,11 +120,12 @@ class Localizer(nnx.Module):
         return Decoder(maps, plan, count, maps[0][1][:2], dropout=config.dropout, rngs=rngs)
 
 
-def peaks(heat: jax.Array) -> jax.Array:
+def peaks(heat: jax.Array, *, reach: int = 2) -> jax.Array:
     """Return the place of the strongest cell of each map, averaged over the cells around it.
 
     Args:
         heat: [B, h, w, K], not negative.
+        reach: how many cells around it, to each side; 0 for the middle of the strongest cell itself.
 
     Returns:
         [B, K, 3]: x and y as shares of the sides, and the heat of the cell.
@@ -140,7 +140,7 @@ def peaks(heat: jax.Array) -> jax.Array:
     best = jnp.argmax(flat, 1)  # [B, K]
     rows, columns = (jnp.arange(side, dtype=jnp.float32) for side in (height, width))
     near = [
-        jnp.abs(at.reshape(shape) - place[:, None, None, :]) <= _REACH
+        jnp.abs(at.reshape(shape) - place[:, None, None, :]) <= reach
         for at, shape, place in ((rows, (1, -1, 1, 1), best // width), (columns, (1, 1, -1, 1), best % width))
     ]
     weights = jnp.where(near[0] & near[1], heat, 0)

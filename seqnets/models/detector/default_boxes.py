@@ -33,13 +33,34 @@ def default_boxes(
     References:
         Liu et al., "SSD: single shot multibox detector", 2016.
     """
+    picture = np.array([size[1], size[0]])
+    sides = [np.clip(_sides(*pair, some), 0, 1) * picture for *pair, some in zip(scales, scales[1:], ratios)]
+    return boxes_of_cells(grids, sides, [(size[0] / height, size[1] / width) for height, width in grids])
+
+
+def boxes_of_cells(
+    grids: Sequence[tuple[int, int]], sides: Sequence[np.ndarray], steps: Sequence[tuple[float, float]]
+) -> np.ndarray:
+    """Return boxes of given sides around the center of every cell of some maps, the cells of each map row by row.
+
+    Args:
+        grids: (h, w) of each map.
+        sides: of each map, `(P, 2)`: width and height of the boxes of a cell, in pixels.
+        steps: of each map, from one cell to the next one below and beside it, in pixels.
+
+    Returns:
+        float32 [N, 4]: left, top, right, bottom in pixels.
+
+    Example:
+        >>> boxes_of_cells([(1, 2)], [np.array([[2, 4]])], [(4, 4)]).tolist()
+        [[1.0, 0.0, 3.0, 4.0], [5.0, 0.0, 7.0, 4.0]]
+    """
     parts = []
-    for number, (height, width) in enumerate(grids):
-        sides = np.clip(_sides(scales[number], scales[number + 1], ratios[number]), 0, 1)
-        rows, columns = (np.arange(height) + 0.5) / height, (np.arange(width) + 0.5) / width
-        centers = np.stack(np.meshgrid(columns, rows), -1).reshape(-1, 1, 2)
-        parts.append(np.concatenate([centers - sides / 2, centers + sides / 2], -1).reshape(-1, 4))
-    return (np.concatenate(parts) * np.array([size[1], size[0]] * 2)).astype(np.float32)
+    for (height, width), wide_high, (down, beside) in zip(grids, sides, steps):
+        centers = np.stack(np.meshgrid((np.arange(width) + 0.5) * beside, (np.arange(height) + 0.5) * down), -1)
+        centers, half = centers.reshape(-1, 1, 2), np.asarray(wide_high) / 2
+        parts.append(np.concatenate([centers - half, centers + half], -1).reshape(-1, 4))
+    return np.concatenate(parts).astype(np.float32)
 
 
 def scales_between(least: float, most: float, maps: int) -> list[float]:
