@@ -195,7 +195,7 @@ def test_misuse_is_one_sentence(words, message):
 
 
 @pytest.mark.parametrize(("network", "shape"), [
-    ("inception_v3", [299, 299, 3]), pytest.param("inception_v4", [299, 299, 3], marks=pytest.mark.slow),
+    *(pytest.param(f"inception_v{k}", [299, 299, 3], marks=pytest.mark.slow) for k in (3, 4)),
     ("resnet20", [32, 32, 3]), ("resnet50", [224, 224, 3]), ("lenet5", [28, 28, 1]), ("fractalnet20", [32, 32, 3]),
 ])  # fmt: skip
 def test_the_command_counts_at_the_size_that_a_network_was_made_for(network, shape, capsys):

@@ -24,7 +24,9 @@ def loss_of(graph, remat, reverse):
     return jax.jit(jax.value_and_grad(loss, argnums=(0, 1, 2)))
 
 
-@pytest.mark.parametrize(("remat", "reverse"), [(4, False), (4, True), (1, False), (10, True)])
+@pytest.mark.parametrize(("remat", "reverse"), [
+    (4, True), (1, False), *(pytest.param(*case, marks=pytest.mark.slow) for case in [(4, False), (10, True)]),
+])  # fmt: skip
 @pytest.mark.parametrize("case", CORE, ids=CORE_IDS)
 def test_values_and_gradients_stay(case, remat, reverse):
     cell = case.build(F, H, rngs=nnx.Rngs(3), **case.options)

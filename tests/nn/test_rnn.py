@@ -127,7 +127,15 @@ def test_no_steps_change_nothing(name):
     assert all((leaf == 1).all() for leaf in jax.tree.leaves(gradient(state)))
 
 
-@pytest.mark.parametrize(("name", "dtype"), [*((name, jnp.bfloat16) for name in CELLS), ("lstm", jnp.float16)])
+@pytest.mark.parametrize(
+    ("name", "dtype"),
+    [
+        ("lstm", jnp.bfloat16),
+        ("minlstm", jnp.bfloat16),
+        ("lstm", jnp.float16),
+        *(pytest.param(name, jnp.bfloat16, marks=pytest.mark.slow) for name in CELLS if name not in ("lstm", "minlstm")),
+    ],
+)
 def test_weights_of_sixteen_bits(name, dtype):
     half, whole = [nn.RNN(CELLS[name](3, 4, param_dtype=d, rngs=nnx.Rngs(0))) for d in (dtype, jnp.float32)]
     for a, b in zip(jax.tree.leaves(nnx.state(half)), jax.tree.leaves(nnx.state(whole)), strict=True):

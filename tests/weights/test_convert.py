@@ -350,7 +350,9 @@ def test_a_damaged_torch_file_is_one_sentence(tmp_path):
             load_weights(small_vgg(), path)
 
 
-@pytest.mark.parametrize(("network", "heads"), [("googlenet", ("aux1.", "aux2.")), ("inception_v3", ("AuxLogits.",))])
+@pytest.mark.parametrize(("network", "heads"), [
+    ("googlenet", ("aux1.", "aux2.")), pytest.param("inception_v3", ("AuxLogits.",), marks=pytest.mark.slow),
+])  # fmt: skip
 def test_published_auxiliary_heads_are_left_out_of_networks_without_them(network, heads, tmp_path):
     from seqnets.models.registry import abstract_model
 

@@ -1,5 +1,7 @@
 """Flax's recurrent weights against Flax itself, nnx and linen."""
 
+import itertools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -43,8 +45,12 @@ class Model(nnx.Module):
         return x
 
 
-@pytest.mark.parametrize("name", CELLS)
-@pytest.mark.parametrize("form", ["module", "state", "dictionary", "flat", "checkpoint"])
+FORMS = ["module", "state", "dictionary", "flat", "checkpoint"]
+QUICK = [*((name, "module") for name in CELLS), *(("GRUCell", form) for form in FORMS[1:])]
+REST = [case for case in itertools.product(CELLS, FORMS) if case not in QUICK]
+
+
+@pytest.mark.parametrize(("name", "form"), [*QUICK, *(pytest.param(*case, marks=pytest.mark.slow) for case in REST)])
 def test_layers_of_flax_give_their_outputs(name, form):
     model = randomized(Model(CELLS[name][0]))
     state = nnx.state(model, nnx.Param)
