@@ -1,4 +1,4 @@
-"""`seqnets score RESULTS REFERENCES`: score captions or detections with the metrics of the COCO evaluations."""
+"""`seqnets score RESULTS [REFERENCES]`: score captions or detections as COCO does, or the form of a text of code."""
 
 import json
 import sys
@@ -17,15 +17,23 @@ REFERENCES is a captions file of any form that `seqnets train captioner` reads: 
 An image_id is the image's id in REFERENCES, or the path of its file; paths are compared by their common last parts.
 For detections, RESULTS is a list of {"image_id", "category_id" or "category", "bbox", "score"}, as `seqnets detect --json` prints
 it, and REFERENCES is COCO's file of instances: the figures are AP and AR, of boxes, and of masks where both have them.
+For a text of Python, C or LaTeX, such as `seqnets sample` writes, there is no REFERENCES: the figures are the share of statements
+that parse (.py), of brackets (.c, .h), or of environments, braces and formulas (.tex) that are closed by the right partner.
 
 The figures of captions are those of the COCO caption evaluation without METEOR and SPICE; Java is not needed. CIDEr weights
 words by how many of the scored images have them, so it cannot be compared between different sets of images."""
 UNITS = ("auto", "words", "chars")
+_LANGUAGES = {".py": "python", ".c": "c", ".h": "c", ".tex": "latex"}
 
 
 def main(argv: Sequence[str]) -> int:
     """Run the arguments after `seqnets score`; see `seqnets score --help`."""
     found = _parser().read(argv)
+    language = found.language or _LANGUAGES.get(Path(found.results).suffix)
+    if language:
+        return _score_form(language, found)
+    if found.references is None:
+        raise UserError(f"give REFERENCES for '{found.results}', or --language {'|'.join(_languages())} for a text")
     if _has_boxes(found.results):
         return _score_boxes(found)
     from seqnets.data.captions import read_references
@@ -50,16 +58,46 @@ def main(argv: Sequence[str]) -> int:
 
 def _parser() -> Parser:
     parser = Parser("seqnets score", VERBS["score"].summary, epilog=_EPILOG)
-    parser.add_argument("results", metavar="RESULTS", help="the captions or detections to score")
-    parser.add_argument(
-        "references", metavar="REFERENCES", help="captions that people wrote for the same images, or the instances in them"
-    )
+    parser.add_argument("results", metavar="RESULTS", help="the captions, detections or text to score")
+    right = "captions that people wrote for the same images, or the instances in them"
+    parser.add_argument("references", nargs="?", metavar="REFERENCES", help=right)
     parser.add_argument("--json", action="store_true", help="write the figures as one JSON object")
     parser.add_argument("--per-image", action="store_true", help="also the figures of every image")
     parser.add_argument("--partial", action="store_true", help="score only the images that have a caption")
     unit = "the unit that counts as a word [auto: characters in scripts without spaces, such as Chinese, else words]"
     parser.add_argument("--unit", choices=UNITS, default="auto", metavar="|".join(UNITS), help=unit)
+    language = "what a text is written in [by its name: " + ", ".join(_LANGUAGES) + "]"
+    parser.add_argument("--language", choices=_languages(), metavar="|".join(_languages()), help=language)
+    parser.add_setting("data.encoding", str, "encoding of a text [utf-8]", metavar="NAME")
     return parser
+
+
+def _languages() -> list[str]:
+    return list(dict.fromkeys(_LANGUAGES.values()))
+
+
+def _score_form(language: Any, found: Any) -> int:
+    from seqnets.data import TextConfig, read_text
+    from seqnets.metrics import well_formed
+
+    if found.references is not None:
+        raise UserError(f"a text is scored by itself; leave '{found.references}' out")
+    for name in ("partial", "per_image"):
+        if getattr(found, name):
+            raise UserError(f"--{name.replace('_', '-')} is for captions; leave it out for a text")
+    corpus = read_text(
+        found.results, config=TextConfig(window=1, validation_fraction=0.0, encoding=getattr(found, "data.encoding", "utf-8"))
+    )
+    figures = well_formed(corpus.vocabulary.decode(corpus.tokens), language)
+    if found.json:
+        shares = {kind: {"right": right, "all": total} for kind, (right, total) in figures.counts.items()}
+        print(json.dumps({"language": language, "counts": shares, "fault": str(figures.fault) if figures.fault else None}))
+        return 0
+    for kind, (right, total) in figures.counts.items():
+        print(f"{kind}: {right:,} of {total:,} right" + (f" ({figures.share(kind):.2%})" if total else ""))
+    if figures.fault:
+        print(f"first fault: {figures.fault}")
+    return 0
 
 
 def _has_boxes(path: str) -> bool:

@@ -28,7 +28,7 @@ VERBS = {
     "serve": Verb("seqnets.cli.serve", "answer programs that speak OpenAI's completions", "text"),
     "predict": Verb("seqnets.cli.predict", "classify, label or translate texts with a trained model", "text"),
     "caption": Verb("seqnets.cli.caption", "describe images, and show where the model looked", "pictures"),
-    "score": Verb("seqnets.cli.score", "score captions (BLEU, ROUGE-L, CIDEr) or detections (AP)", "pictures"),
+    "score": Verb("seqnets.cli.score", "score captions (BLEU, ROUGE-L, CIDEr), detections (AP) or the form of code", "pictures"),
     "answer": Verb("seqnets.cli.answer", "answer questions about a picture", "pictures"),
     "classify": Verb("seqnets.cli.classify", "classify images with any of the networks", "pictures"),
     "segment": Verb("seqnets.cli.segment", "find the class of every pixel of images", "pictures"),

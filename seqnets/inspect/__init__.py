@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING
 from seqnets.exports import on_demand
 
 if TYPE_CHECKING:
+    from seqnets.data.text.scanners import guess_language as guess_language
+    from seqnets.data.text.scanners import scan as scan
     from seqnets.inspect.cutout import Segmentation as Segmentation
     from seqnets.inspect.cutout import grabcut as grabcut
     from seqnets.inspect.cutout import segmentation as segmentation
@@ -32,8 +34,6 @@ if TYPE_CHECKING:
     from seqnets.inspect.patches import strongest_patches as strongest_patches
     from seqnets.inspect.reading import Trace as Trace
     from seqnets.inspect.reading import trace as trace
-    from seqnets.inspect.scanners import guess_language as guess_language
-    from seqnets.inspect.scanners import scan as scan
     from seqnets.inspect.targets import Unit as Unit
 
 if not TYPE_CHECKING:  # a checker that sees `__getattr__` takes every name for one that exists
@@ -52,7 +52,7 @@ if not TYPE_CHECKING:  # a checker that sees `__getattr__` takes every name for 
             "neurons": ["Detector", "detectors"],
             "patches": ["Patch", "receptive_field", "strongest_patches"],
             "reading": ["Trace", "trace"],
-            "scanners": ["guess_language", "scan"],
+            "seqnets.data.text.scanners": ["guess_language", "scan"],
             "targets": ["Unit"],
         },
     )

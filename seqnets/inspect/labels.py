@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from seqnets.inspect.scanners import Language, scan
+from seqnets.data.text.scanners import Language, scan
 
 
 def token_texts(vocabulary: Any, tokens: Any) -> list[str]:

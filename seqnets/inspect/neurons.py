@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 from flax import nnx
 
+from seqnets.data.text.scanners import Language, guess_language
 from seqnets.errors import UserError
 from seqnets.inspect.labels import token_marks, token_texts
 from seqnets.inspect.reading import trace
-from seqnets.inspect.scanners import Language, guess_language
 
 FEWEST = 20  # characters with, and without, a mark
 FOLLOWS = {"area under the ROC curve": 0.8, "correlation": 0.4}

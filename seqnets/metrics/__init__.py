@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     from seqnets.metrics.tokenizer import caption_words as caption_words
     from seqnets.metrics.tokenizer import treebank_tokens as treebank_tokens
     from seqnets.metrics.tokenizer import words_for as words_for
+    from seqnets.metrics.well_formedness import WellFormed as WellFormed
+    from seqnets.metrics.well_formedness import well_formed as well_formed
 
 if not TYPE_CHECKING:  # a checker that sees `__getattr__` takes every name for one that exists
     __getattr__, __dir__, __all__ = on_demand(
@@ -53,5 +55,6 @@ if not TYPE_CHECKING:  # a checker that sees `__getattr__` takes every name for 
             "rouge": ["rouge_l"],
             "scorer": ["METRICS", "CaptionScores", "Scorer"],
             "tokenizer": ["caption_characters", "caption_words", "treebank_tokens", "words_for"],
+            "well_formedness": ["WellFormed", "well_formed"],
         },
     )
