@@ -8,7 +8,7 @@ of pixels before they are decoded; the model works on a few requests at once; no
 import asyncio
 import json
 import secrets
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -28,7 +28,6 @@ MOST_BYTES = 4 << 20  # of a request for completions
 AT_ONCE = 4  # requests that the model works on
 _SECONDS = 1.0  # between looks at the metrics
 _PATIENCE = 60.0  # seconds for the body of a request to a panel
-_BUSY = f"the model works on {AT_ONCE} requests already; try again"
 _HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
@@ -36,6 +35,7 @@ _HEADERS = {
     "X-Frame-Options": "DENY",
     "Cache-Control": "no-store",
 }
+_Answer = Callable[[Request], Awaitable[Response]]
 
 
 def application(
@@ -55,88 +55,102 @@ def application(
         hosts: the names under which it may be reached.
         separator: tokens of the document separator.
     """
-    secret = token or secrets.token_urlsafe(16)
-    free = asyncio.Semaphore(AT_ONCE)
+    server = _Server(runs, page, token or secrets.token_urlsafe(16), tuple(hosts), separator)
+    routes = [
+        Route("/{token}/", server.guarded(server.show)),
+        Route("/{token}/events", server.guarded(server.events)),
+        Route("/{token}/panels/{panel}", server.guarded(server.answer), methods=["POST"]),
+        Route("/v1/models", server.guarded(server.models)),
+        Route("/v1/completions", server.guarded(server.complete), methods=["POST"]),
+        Route("/{token}/v1/completions", server.guarded(server.complete), methods=["POST"]),
+    ]
+    found = Starlette(routes=routes, exception_handlers={404: _missing})
+    found.state.token = server.secret
+    return found
 
-    def refused(request: Request) -> Response | None:
-        if _name(request.headers.get("host", "")) not in hosts:
+
+class _Server:
+    """The answers to requests, each behind the same three checks."""
+
+    def __init__(
+        self, runs: Sequence[Run], page: Callable[[], str], secret: str, hosts: tuple[str, ...], separator: tuple[int, ...]
+    ) -> None:
+        self.secret = secret
+        self._runs, self._page, self._hosts, self._separator = runs, page, hosts, separator
+        self._free = asyncio.Semaphore(AT_ONCE)
+
+    def guarded(self, answer: _Answer) -> _Answer:
+        """Refuse a request under another name, from another page, or without the secret; answer mistakes with a sentence."""
+
+        async def checked(request: Request) -> Response:
+            if refusal := self._refusal(request):
+                return refusal
+            try:
+                return await answer(request)
+            except UserError as error:
+                return _error(400, str(error))
+
+        return checked
+
+    def _refusal(self, request: Request) -> Response | None:
+        if _name(request.headers.get("host", "")) not in self._hosts:
             return _error(403, "this server is reached by another name; use the address that it printed")
         origin = request.headers.get("origin")
-        if origin is not None and _name(origin.partition("://")[2]) not in hosts:
+        if origin is not None and _name(origin.partition("://")[2]) not in self._hosts:
             return _error(403, "requests from other pages are refused")
         bearer = request.headers.get("authorization", "").removeprefix("Bearer ")
-        if not secrets.compare_digest((request.path_params.get("token") or bearer).encode(), secret.encode()):
+        if not secrets.compare_digest((request.path_params.get("token") or bearer).encode(), self.secret.encode()):
             return _error(401, "the address lacks the secret; use the one that the server printed, or send it as the API key")
         return None
 
-    async def show(request: Request) -> Response:
-        if answer := refused(request):
-            return answer
+    async def show(self, request: Request) -> Response:
         try:
-            return HTMLResponse(await run_in_threadpool(page), headers=_HEADERS)
+            return HTMLResponse(await run_in_threadpool(self._page), headers=_HEADERS)
         except UserError as error:
             return PlainTextResponse(f"there is no page of this run: {error}\n", 500, headers=_HEADERS)
 
-    async def events(request: Request) -> Response:
-        folders = [run.directory for run in runs if run.directory]
-        return refused(request) or StreamingResponse(_news(folders), media_type="text/event-stream", headers=_HEADERS)
+    async def events(self, request: Request) -> Response:
+        folders = [run.directory for run in self._runs if run.directory]
+        return StreamingResponse(_news(folders), media_type="text/event-stream", headers=_HEADERS)
 
-    async def models(request: Request) -> Response:
-        name = runs[0].directory.name if runs[0].directory else "model"
-        return refused(request) or JSONResponse({"object": "list", "data": [{"id": name, "object": "model", "owned_by": "you"}]})
+    async def models(self, request: Request) -> Response:
+        name = self._runs[0].directory.name if self._runs[0].directory else "model"
+        return JSONResponse({"object": "list", "data": [{"id": name, "object": "model", "owned_by": "you"}]})
 
-    async def complete(request: Request) -> Response:
-        if answer := refused(request):
-            return answer
-        try:
-            wanted = completions.request_of(json.loads(await _body(request, MOST_BYTES)))
-        except UserError as error:
-            return _error(400, str(error))
-        except (ValueError, RecursionError):
-            return _error(400, "the body is not valid JSON")
-        if free.locked():
-            return _error(503, _BUSY, {"Retry-After": "1"})
-        async with free:
-            try:
-                if not wanted.stream:
-                    return JSONResponse(await run_in_threadpool(completions.complete, runs[0], wanted, separator))
-                first, rest = await _begun(completions.stream(runs[0], wanted, separator))
-            except UserError as error:
-                return _error(400, str(error))
-        return StreamingResponse(_held(free, first, rest), media_type="text/event-stream", headers=_HEADERS)
+    async def complete(self, request: Request) -> Response:
+        wanted = completions.request_of(_json(await _body(request, MOST_BYTES), "the body"))
+        if self._free.locked():
+            return _busy()
+        async with self._free:
+            if not wanted.stream:
+                return JSONResponse(await run_in_threadpool(completions.complete, self._runs[0], wanted, self._separator))
+            first, rest = await _begun(completions.stream(self._runs[0], wanted, self._separator))
+        return StreamingResponse(_held(self._free, first, rest), media_type="text/event-stream", headers=_HEADERS)
 
-    async def answer(request: Request) -> Response:
-        if refusal := refused(request):
-            return refusal
-        try:
-            wanted = json.loads(request.query_params.get("settings", "{}"))
-        except (ValueError, RecursionError):
-            return _error(400, "settings is not valid JSON")
-        if free.locked():
-            return _error(503, _BUSY, {"Retry-After": "1"})
-        async with free:
+    async def answer(self, request: Request) -> Response:
+        wanted = _json(request.query_params.get("settings", "{}"), "settings")
+        if self._free.locked():
+            return _busy()
+        async with self._free:
             try:
                 body = await asyncio.wait_for(_body(request, uploads.MOST_BYTES), _PATIENCE)
-                found = await run_in_threadpool(panels.answer, runs[0], request.path_params["panel"], body, wanted)
-            except UserError as error:
-                return _error(400, str(error))
             except TimeoutError:
                 return _error(408, f"the request did not arrive within {_PATIENCE:.0f} seconds; try again")
+            found = await run_in_threadpool(panels.answer, self._runs[0], request.path_params["panel"], body, wanted)
         if found is None:
             return _error(404, "the page of this run has no such panel")
         return Response(as_json(found), media_type="application/json", headers=_HEADERS)
 
-    routes = [
-        Route("/{token}/", show),
-        Route("/{token}/events", events),
-        Route("/{token}/panels/{panel}", answer, methods=["POST"]),
-        Route("/v1/models", models),
-        Route("/v1/completions", complete, methods=["POST"]),
-        Route("/{token}/v1/completions", complete, methods=["POST"]),
-    ]
-    found = Starlette(routes=routes, exception_handlers={404: _missing})
-    found.state.token = secret
-    return found
+
+def _json(text: str | bytes, what: str) -> Any:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        raise UserError(f"{what} is not valid JSON") from None
+
+
+def _busy() -> Response:
+    return _error(503, f"the model works on {AT_ONCE} requests already; try again", {"Retry-After": "1"})
 
 
 async def _missing(request: Request, error: Exception) -> Response:
