@@ -1,0 +1,1 @@
+"""Other captioners, for the benchmarks."""
