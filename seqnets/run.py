@@ -362,6 +362,8 @@ TASKS = {  # the task that trains a model of a kind
     "Classifier": "classifier",
     "Detector": "detector",
     "RegionDetector": "detector",
+    "Drawer": "drawer",
+    "Glancer": "glancer",
     "Localizer": "localizer",
     "Segmenter": "segmenter",
     "Stylizer": "stylizer",

@@ -1,7 +1,7 @@
 """What `segment` and `locate` have in common: pictures in, a result for each, figures and JSON out."""
 
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +9,7 @@ from seqnets import settings
 from seqnets.cli.parser import Parser
 from seqnets.cli.trained import add_run, load_trained
 from seqnets.cli.verbs import VERBS
-from seqnets.viz.figure_file import check_figure, write_figure
+from seqnets.viz.figure_file import check_figure, numbered, write_figure
 
 _DONE, _NONE_READ = 0, 2
 
@@ -47,7 +47,7 @@ def run_verb(found: Any, task: str, compute: Callable[..., Iterable[Any]], show:
 
     paths = named_images(found.images)
     entries, count = [], 0
-    names = _names(paths, found.figure)
+    names = dict(zip(paths, numbered(found.figure, [path.stem for path in paths]))) if found.figure else {}
     for path, result in usable(paths, compute(run.model, paths, batch=min(found.batch_size, len(paths)))):
         entry, count = show(path, result, found), count + 1
         entries.extend(entry if flat else [{"file": str(path), **entry}])
@@ -56,14 +56,3 @@ def run_verb(found: Any, task: str, compute: Callable[..., Iterable[Any]], show:
     if found.json:
         print(json.dumps(entries))
     return _DONE if count else _NONE_READ
-
-
-def _names(paths: Sequence[Path], figure: str | None) -> dict[Path, Path]:
-    if figure is None:
-        return {}
-    file, taken, names = Path(figure), dict[str, int](), {}
-    for path in paths:
-        stem = file.stem if len(paths) == 1 else f"{file.stem}-{path.stem}"
-        taken[stem] = taken.get(stem, 0) + 1
-        names[path] = file.with_name(f"{stem if taken[stem] == 1 else f'{stem}-{taken[stem]}'}{file.suffix or '.png'}")
-    return names

@@ -46,18 +46,19 @@ def add_network(parser: Parser) -> None:
     add_offline(parser)
 
 
-def chosen_network(found: argparse.Namespace, *, needs_images: bool = True, **options: Any) -> Chosen:
+def chosen_network(found: argparse.Namespace, *, needs_images: bool = True, also: str = "", **options: Any) -> Chosen:
     """Load the chosen network.
 
     Args:
         found: the parsed arguments.
         needs_images: whether images must be given.
+        also: another task whose runs are taken besides a classifier's.
         **options: options of `create_model`: `dtype`.
 
     Raises:
         UserError: the arguments do not name a network and images, or the weights do not match it.
     """
-    chosen = _of_registry(found, options) if found.model else _of_run(found)
+    chosen = _of_registry(found, options) if found.model else _of_run(found, also)
     if needs_images and not chosen.images:
         raise UserError("no images are given; name files, folders, or patterns such as '*.jpg'")
     if found.preprocessing:
@@ -104,21 +105,24 @@ def _of_registry(found: argparse.Namespace, options: dict[str, Any]) -> Chosen:
     return named_network(found.model, found.weights, **options)._replace(images=found.words)
 
 
-def _of_run(found: argparse.Namespace) -> Chosen:
+def _of_run(found: argparse.Namespace, also: str) -> Chosen:
     from seqnets.run import run_folder
 
     if found.weights:
         raise UserError("--weights needs --model NAME: name the network that the weights belong to")
     if not found.words or not (is_repository(found.words[0]) or run_folder(found.words[0]).is_dir()):
         raise UserError("give --model NAME, or a run folder of `seqnets train classifier` as the first argument")
-    run = load_trained(found.words[0], "classifier", fits=lambda model: _network(model) is not None)
-    network = cast("ConvNet", _network(run.model))
+    run = load_trained(found.words[0], "classifier", *filter(None, [also]), fits=lambda model: _network(model, also) is not None)
+    network = cast("ConvNet", _network(run.model, also))
     return Chosen(network, Path(found.words[0]).resolve().name, _labels(run), found.words[1:], run)
 
 
-def _network(model: Any) -> "ConvNet | None":
+def _network(model: Any, also: str) -> "ConvNet | None":
     from seqnets.models.cnn.network import ConvNet
+    from seqnets.run import TASKS
 
+    if TASKS.get(type(model).__name__, "") == also:
+        return model
     return next((part for part in (model, getattr(model, "network", None)) if isinstance(part, ConvNet)), None)
 
 

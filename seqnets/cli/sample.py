@@ -1,14 +1,16 @@
-"""`seqnets sample RUN`: write text with a trained model."""
+"""`seqnets sample RUN`: write text with a trained model, or draw pictures."""
 
 import argparse
 import json
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from seqnets.cli.options import add_fields, given_fields
 from seqnets.cli.parser import Parser
 from seqnets.cli.sample_items import check_items, write_items
+from seqnets.cli.sample_pictures import check_pictures, write_pictures
 from seqnets.cli.seed import Seed, add_seed
 from seqnets.cli.trained import add_run, compile_nothing, load_trained
 from seqnets.cli.verbs import VERBS
@@ -35,7 +37,12 @@ def main(argv: Sequence[str]) -> int:
     seed = Seed.of(found)
     if config.length * max(found.samples, found.beam) <= _SHORT:
         compile_nothing()
-    run = load_trained(found.run, "text", fits=lambda model: hasattr(model, "stepper"))
+    check = partial(check_pictures, found, given=given)
+    run = load_trained(found.run, "text", "drawer", fits=_writes, check=check)
+    if run.config["task"] == "drawer":
+        write_pictures(run, found, seed.number)
+        seed.report()
+        return 0
     prompt = _prompt(found, run.vocabulary)
     _say_what_is_unknown(prompt, run.vocabulary, config.unknown)
     if found.items is not None:
@@ -52,14 +59,18 @@ def main(argv: Sequence[str]) -> int:
     return 0
 
 
+def _writes(model: Any) -> bool:
+    return hasattr(model, "stepper") or hasattr(model, "draw")
+
+
 def _parser(default: Any) -> Parser:
     parser = Parser("seqnets sample", VERBS["sample"].summary, epilog=_EPILOG)
     add_run(parser)
     parser.add_argument("--prompt", type=str, metavar="TEXT", help="the beginning of the text, taken literally")
     parser.add_argument("--prompt-file", metavar="FILE", help="a file with the prompt, taken literally; - for standard input")
     parser.add_argument("--no-prompt", action="store_true", help="write only the new text")
-    parser.add_argument("--samples", type=parser.value(int), default=1, metavar="N", help="texts to write [1]")
-    add_seed(parser, "the text")
+    parser.add_argument("--samples", type=parser.value(int), default=1, metavar="N", help="texts to write, or pictures [1]")
+    add_seed(parser, "the text, or the pictures")
     parser.add_argument(
         "--items", type=parser.value(int), metavar="N", help="write N different whole items, one per line, by a run of items"
     )
@@ -77,6 +88,9 @@ def _parser(default: Any) -> Parser:
         metavar="TEXT",
         help=r"stop just before this text (\n \t \r \0 \\ \xNN \uNNNN are understood); may be given several times",
     )
+    pictures = parser.add_argument_group("pictures of a run of `seqnets train drawer`")
+    pictures.add_argument("--out", metavar="PATH", help="a file for all pictures side by side, or a folder [drawn.png]")
+    pictures.add_argument("--figure", metavar="FILE", help="draw the steps of the first 8, with the windows that were written")
     return parser
 
 

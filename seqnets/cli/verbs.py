@@ -23,7 +23,7 @@ VERBS = {
     "verify": Verb("seqnets.cli.verify", "check that the files of a run are undamaged", "runs"),
     "push": Verb("seqnets.cli.push", "publish a run on Hugging Face", "runs"),
     "completion": Verb("seqnets.cli.completion", "write a script that completes commands in bash, zsh or fish", "runs"),
-    "sample": Verb("seqnets.cli.sample", "write text with a trained model", "text"),
+    "sample": Verb("seqnets.cli.sample", "write text with a trained model, or draw pictures", "text"),
     "evaluate": Verb("seqnets.cli.evaluate", "score a text: nats, bits per character, perplexity", "text"),
     "serve": Verb("seqnets.cli.serve", "answer programs that speak OpenAI's completions", "text"),
     "predict": Verb("seqnets.cli.predict", "classify, label or translate texts with a trained model", "text"),

@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from seqnets.models.detector.detector import Detector as Detector
     from seqnets.models.detector.detector import DetectorConfig as DetectorConfig
     from seqnets.models.detector.region_detector import RegionDetector as RegionDetector
+    from seqnets.models.glimpse.drawer import Drawer as Drawer
+    from seqnets.models.glimpse.drawer import DrawerConfig as DrawerConfig
+    from seqnets.models.glimpse.glancer import Glancer as Glancer
+    from seqnets.models.glimpse.glancer import GlancerConfig as GlancerConfig
     from seqnets.models.growth import grown as grown
     from seqnets.models.pattern import pattern_network as pattern_network
     from seqnets.models.registry import abstract_model as abstract_model
@@ -47,6 +51,8 @@ KINDS = {
     "Classifier": "classifier",
     "Detector": "detector.detector",
     "RegionDetector": "detector.region_detector",
+    "Drawer": "glimpse.drawer",
+    "Glancer": "glimpse.glancer",
     "Localizer": "dense.localizer",
     "Segmenter": "dense.segmenter",
     "Stylizer": "stylizer",
@@ -67,6 +73,8 @@ if not TYPE_CHECKING:  # a checker that sees `__getattr__` takes every name for 
             "dense.segmenter": ["Segmenter", "SegmenterConfig"],
             "detector.detector": ["Detector", "DetectorConfig"],
             "detector.region_detector": ["RegionDetector"],
+            "glimpse.drawer": ["Drawer", "DrawerConfig"],
+            "glimpse.glancer": ["Glancer", "GlancerConfig"],
             "growth": ["grown"],
             "pattern": ["pattern_network"],
             "registry": ["abstract_model", "create_model", "model_names"],

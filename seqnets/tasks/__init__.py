@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from seqnets.tasks.captioner.task import CaptionerTask as CaptionerTask
     from seqnets.tasks.classifier.task import ClassifierTask as ClassifierTask
     from seqnets.tasks.detector.task import DetectorTask as DetectorTask
+    from seqnets.tasks.drawer.task import DrawerTask as DrawerTask
+    from seqnets.tasks.glancer.task import GlancerTask as GlancerTask
     from seqnets.tasks.localizer.task import LocalizerTask as LocalizerTask
     from seqnets.tasks.recipe import Recipe
     from seqnets.tasks.segmenter.task import SegmenterTask as SegmenterTask
@@ -62,6 +64,8 @@ TASKS = {
     "detector": TaskEntry("detector", "DetectorTask", "all things of a picture, with their boxes", "detect {run} IMAGES"),
     "segmenter": TaskEntry("segmenter", "SegmenterTask", "the class of every pixel", "segment {run} IMAGES"),
     "localizer": TaskEntry("localizer", "LocalizerTask", "a thing and its box, or a person's joints", "locate {run} IMAGES"),
+    "glancer": TaskEntry("glancer", "GlancerTask", "the class of an image, from glimpses of it", "classify {run} IMAGES"),
+    "drawer": TaskEntry("drawer", "DrawerTask", "pictures of its own, drawn in steps", "sample {run}"),
     "translator": TaskEntry("translator", "TranslatorTask", "a text from a text, with attention", "predict {run} --text TEXT"),
     "stylizer": TaskEntry("stylizer", "StylizerTask", "pictures painted in the style of a painting", "stylize {run} PHOTO"),
     "vqa": TaskEntry("vqa", "VQATask", "answers to questions about pictures", "answer {run} IMAGE QUESTION"),

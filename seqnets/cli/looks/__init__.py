@@ -64,7 +64,7 @@ def main(argv: Sequence[str]) -> int:
     look = LOOKS[name]
     found = _parser(name, look).read(words)
     found.figure = found.figure or f"{name}.png"
-    from seqnets.viz.figure_file import check_figure
+    from seqnets.viz.figure_file import check_figure, write_sheet
 
     check_figure(found.figure)
     show: Callable[..., Sight] = getattr(import_module(f"{__name__}.{look.module}"), f"draw_{name.replace('-', '_')}")
@@ -73,23 +73,10 @@ def main(argv: Sequence[str]) -> int:
     if chosen is not None and chosen.labels:
         chosen.model.labels = tuple(chosen.labels)
     sight = show(chosen, found)
-    _write(Path(found.figure), sight.sheet)
+    write_sheet(sight.sheet, Path(found.figure))
     print(json.dumps(sight.json) if found.json else "\n".join(sight.lines))
     print(f"the picture is in {found.figure}", file=sys.stderr if found.json else sys.stdout)
     return 0
-
-
-def _write(path: Path, sheet: Any) -> None:
-    import io
-
-    from PIL import Image
-
-    from seqnets.files import replace_file
-
-    file = io.BytesIO()
-    kind = {"jpg": "JPEG"}.get(path.suffix[1:].lower(), path.suffix[1:].upper() or "PNG")
-    Image.fromarray(sheet).save(file, kind)
-    replace_file(path.with_suffix(path.suffix or ".png"), file.getvalue())
 
 
 def _parser(name: str, look: Look) -> Parser:

@@ -6,7 +6,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 SHAPES = ("circle", "cross", "ring", "square", "star", "triangle")
-_SIZE, _FINE = 32, 4  # drawn large and shrunk, so that edges are smooth
+_SIZE, _PLAIN, _FINE = 32, 28, 4  # drawn large and shrunk, so that edges are smooth
 
 
 def draw_shapes(count: int = 3000, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -48,6 +48,32 @@ def boxed_shapes(count: int = 3000, seed: int = 0) -> tuple[np.ndarray, np.ndarr
     labels = np.arange(count) % len(SHAPES)
     images, boxes = zip(*[_draw(SHAPES[label], rng) for label in labels])
     return np.stack(images), labels, np.stack(boxes)
+
+
+def plain_shapes(count: int = 6000, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """Draw white shapes of any size, rotation and place on black.
+
+    Args:
+        count: how many images, N.
+        seed: seed of all random choices.
+
+    Returns:
+        Images [N, 28, 28, 1] of uint8, and labels [N]: indices into `SHAPES`.
+
+    Example:
+        >>> images, labels = plain_shapes(7)
+        >>> images.shape, labels.tolist(), images[0].max()
+        ((7, 28, 28, 1), [0, 1, 2, 3, 4, 5, 0], np.uint8(255))
+    """
+    rng, side = np.random.default_rng([seed, 28]), _PLAIN * _FINE
+    labels = np.arange(count) % len(SHAPES)
+    images = np.zeros((count, _PLAIN, _PLAIN, 1), np.uint8)
+    for image, label in zip(images, labels):
+        large, radius = Image.new("L", (side, side), 0), rng.uniform(0.3, 0.48) * side
+        center = rng.uniform(radius, side - radius, 2)
+        _paint(ImageDraw.Draw(large), SHAPES[label], center, radius, rng.uniform(0, 2 * math.pi), 255, 0)
+        image[..., 0] = np.asarray(large.reduce(_FINE))
+    return images, labels
 
 
 def _draw(shape: str, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:

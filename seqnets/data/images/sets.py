@@ -1,7 +1,7 @@
 """Labeled images of any kind, recognized by the files of a folder."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -111,13 +111,14 @@ class ImageSet:
         return {**counts, "images_digest": digest_of(arrays)}
 
 
-def read_images(*sources: str | os.PathLike[str]) -> ImageSet:
+def read_images(*sources: str | os.PathLike[str], drawn: Callable[[], tuple[np.ndarray, np.ndarray]] | None = None) -> ImageSet:
     """Read labeled images, recognized by the files of a folder.
 
     Args:
         sources: a folder with a folder of images for each class (or with train/, val/ and test/ of that kind); several
             such folders are combined. Or one folder of CIFAR's binary version, or of MNIST's (Fashion-MNIST's)
             IDX files, plain or .gz; or mnist, fashion-mnist, cifar10 or cifar100, which are downloaded. None for drawn shapes.
+        drawn: draws them, with their labels; `shapes.draw_shapes` when None.
 
     Raises:
         UserError: there is no such folder, nothing in it is known (the message says what was looked for), or no
@@ -128,7 +129,7 @@ def read_images(*sources: str | os.PathLike[str]) -> ImageSet:
         'drawn shapes: 3,000 for train; 6 classes (circle, cross, ring, square, star, triangle)'
     """
     if not sources:
-        images, labels = shapes.draw_shapes()
+        images, labels = (drawn or shapes.draw_shapes)()
         return ImageSet("drawn shapes", {"train": _from_arrays(images, labels)}, shapes.SHAPES)
     folders = [_folder(source) for source in sources]
     kind = next((kind for kind, module in _ARRAYS.items() if module.is_in(folders[0])), None)

@@ -11,6 +11,7 @@ from jax import Array
 from seqnets.models.captioner.decoder import Reading
 from seqnets.ops.caption_loss import attention_entropy, doubly_stochastic_penalty, location_log_prob, word_nats
 from seqnets.tasks.captioner.learning import CaptionLearning
+from seqnets.tasks.reinforce import score_term
 from seqnets.train.task import Metrics
 
 Reward = Callable[[list[list[int]], np.ndarray], np.ndarray]
@@ -47,7 +48,7 @@ def reading_objective(
     if reading.location is not None and reading.expected is not None and reading.attention is not None:
         drawn = location_log_prob(reading.attention, reading.location, lengths) * ~reading.expected
         entropy = attention_entropy(reading.attention, lengths)
-        total = nats + learning.score_rate * jax.lax.stop_gradient(nats - baseline) * drawn - learning.entropy * entropy
+        total = nats + learning.score_rate * score_term(nats, baseline, drawn) - learning.entropy * entropy
         figures["attention_entropy"] = jnp.sum(entropy) / words
     elif reading.attention is not None and learning.regularizer:
         penalty = doubly_stochastic_penalty(reading.attention, lengths)
