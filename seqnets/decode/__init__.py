@@ -17,7 +17,12 @@ if TYPE_CHECKING:
     from seqnets.decode.detection import Found as Found
     from seqnets.decode.detection import Thing as Thing
     from seqnets.decode.detection import detect as detect
+    from seqnets.decode.drawings import Drawn as Drawn
+    from seqnets.decode.drawings import draw as draw
+    from seqnets.decode.drawings import redraw as redraw
     from seqnets.decode.extraction import extract_features as extract_features
+    from seqnets.decode.glances import Glance as Glance
+    from seqnets.decode.glances import glance as glance
     from seqnets.decode.localization import Place as Place
     from seqnets.decode.localization import locate as locate
     from seqnets.decode.segmentation import Segments as Segments
@@ -51,7 +56,9 @@ if not TYPE_CHECKING:  # a checker that sees `__getattr__` takes every name for 
             "captions.images": ["caption", "caption_images"],
             "classification": ["Guess", "classify"],
             "detection": ["Found", "Thing", "detect"],
+            "drawings": ["Drawn", "draw", "redraw"],
             "extraction": ["extract_features"],
+            "glances": ["Glance", "glance"],
             "localization": ["Place", "locate"],
             "segmentation": ["Segments", "segment"],
             "step_labels": ["label_sequences"],

@@ -26,17 +26,19 @@ class Glance:
         image: the picture as the network reads it, uint8 `(H, W, 3)`.
         things: for each thing the likeliest classes, the likeliest first.
         boxes: `(T, 4)`, left, top, right and bottom of the finest square of each glimpse, in its pixels.
+        scales: squares of a glimpse, each twice as wide as the one before.
     """
 
     image: np.ndarray
     things: tuple[list[Guess], ...]
     boxes: np.ndarray
+    scales: int = 1
 
     def sheet(self) -> np.ndarray:
         """Return the picture with the path of the glimpses, and what each of them shows: uint8 `(h, w, 3)`."""
         from seqnets.viz.windows import glimpses_sheet
 
-        return glimpses_sheet(self.image, list(self.boxes))
+        return glimpses_sheet(self.image, list(self.boxes), self.scales)
 
 
 def glance(model: Any, images: Iterable[Picture], *, top: int = 5, batch: int = 16) -> Iterator[Glance | UserError]:
@@ -77,7 +79,7 @@ def _glance(model: Any, image: np.ndarray, things: np.ndarray, path: np.ndarray,
     looks, side = path[: model.config.glimpses * min(len(named) + 1, len(found))], model.config.glimpse_size
     first = np.round((looks + 1) / 2 * (np.array(image.shape[:2]) - 1)) - side // 2
     corners = np.concatenate([first[:, ::-1], first[:, ::-1] + side], -1)
-    return Glance(image, tuple(named), corners)
+    return Glance(image, tuple(named), corners, model.config.scales)
 
 
 @partial(jax.jit, static_argnums=0)

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from seqnets.viz.sheets import signed as signed
     from seqnets.viz.sheets import thumbnail_map as thumbnail_map
     from seqnets.viz.sheets import tile as tile
+    from seqnets.viz.windows import drawing_sheet as drawing_sheet
+    from seqnets.viz.windows import glimpses_sheet as glimpses_sheet
 
 if not TYPE_CHECKING:  # a checker that sees `__getattr__` takes every name for one that exists
     __getattr__, __dir__, __all__ = on_demand(
@@ -27,5 +29,6 @@ if not TYPE_CHECKING:  # a checker that sees `__getattr__` takes every name for 
             "regions": ["boxes_figure", "place_figure", "segments_figure"],
             "attention": ["attention_figure"],
             "sheets": ["filter_sheet", "map_sheet", "overlay", "signed", "thumbnail_map", "tile"],
+            "windows": ["drawing_sheet", "glimpses_sheet"],
         },
     )

@@ -13,7 +13,7 @@ _EARLY, _LATE = np.array([0, 114, 178]), np.array([230, 159, 0])
 
 
 def framed(picture: np.ndarray, boxes: Sequence[Any], *, side: int = _SIDE, path: bool = False) -> np.ndarray:
-    """Enlarge a picture and draw boxes into it, the first blue and the last orange.
+    """Enlarge a picture and draw boxes into it, from the first in blue to the last in orange.
 
     Args:
         picture: uint8 `(H, W, 3)`.
@@ -26,7 +26,7 @@ def framed(picture: np.ndarray, boxes: Sequence[Any], *, side: int = _SIDE, path
 
     Example:
         >>> framed(np.zeros((2, 4, 3), np.uint8), [(0, 0, 1, 1)], side=8)[0, 0].tolist()
-        [0, 114, 178]
+        [230, 159, 0]
     """
     scale = side / max(picture.shape[:2])
     size = [max(1, round(scale * length)) for length in picture.shape[1::-1]]
@@ -43,23 +43,55 @@ def framed(picture: np.ndarray, boxes: Sequence[Any], *, side: int = _SIDE, path
     return np.asarray(large)
 
 
-def glimpses_sheet(picture: np.ndarray, boxes: Sequence[Any]) -> np.ndarray:
-    """Draw a picture with the path of the glimpses, and beside it what each of them shows.
+def glimpses_sheet(picture: np.ndarray, boxes: Sequence[Any], scales: int = 1) -> np.ndarray:
+    """Draw a picture with the path of the glimpses, and beside it what each of them shows: sharp inside, coarse around.
 
     Args:
         picture: uint8 `(H, W, 3)`.
-        boxes: left, top, right and bottom of each glimpse, in pixels of the picture.
+        boxes: left, top, right and bottom of each glimpse's finest square, in pixels of the picture.
+        scales: squares of a glimpse, each twice as wide as the one before.
 
     Returns:
         uint8 `(h, w, 3)`.
 
     Example:
-        >>> glimpses_sheet(np.zeros((8, 8, 3), np.uint8), [(0, 0, 4, 4), (3, 3, 7, 7)]).shape
+        >>> glimpses_sheet(np.zeros((8, 8, 3), np.uint8), [(0, 0, 4, 4), (3, 3, 7, 7)], scales=2).shape
         (160, 484, 3)
     """
-    cuts = [np.asarray(Image.fromarray(picture).crop(tuple(round(float(side)) for side in box))) for box in boxes]
-    shown = [framed(cut, [(0, 0, *cut.shape[1::-1])], side=_SIDE * 3 // 4) for cut in cuts]
+    shown = [framed(foveated(picture, box, scales), [_inner(box, scales)]) for box in boxes]
     return tile([framed(picture, boxes, path=True), *shown], columns=len(boxes) + 1, gap=2)
+
+
+def foveated(picture: np.ndarray, box: Any, scales: int) -> np.ndarray:
+    """Return a glimpse: a square of a picture as sharp as it is, in the middle of squares of half the sharpness each.
+
+    Args:
+        picture: uint8 `(H, W, 3)`.
+        box: left, top, right and bottom of the sharp square, in pixels.
+        scales: how many squares.
+
+    Returns:
+        uint8 `(h, w, 3)`, the size of the largest square; black outside of the picture.
+
+    Example:
+        >>> foveated(np.full((8, 8, 3), 9, np.uint8), (2, 2, 4, 4), 2)[:, :, 0].tolist()
+        [[9, 9, 9, 9], [9, 9, 9, 9], [9, 9, 9, 9], [9, 9, 9, 9]]
+    """
+    whole, (left, top, right, bottom) = Image.fromarray(picture), (round(float(side)) for side in box)
+    side = right - left
+    middle = left + side // 2, top + (bottom - top) // 2
+    found = Image.new("RGB", (side << (scales - 1),) * 2)
+    for size in [side << scale for scale in reversed(range(scales))]:
+        corner = middle[0] - size // 2, middle[1] - size // 2
+        part = whole.crop((*corner, corner[0] + size, corner[1] + size)).resize((side, side), Image.Resampling.BOX)
+        found.paste(part.resize((size, size), Image.Resampling.NEAREST), ((found.width - size) // 2,) * 2)
+    return np.asarray(found)
+
+
+def _inner(box: Any, scales: int) -> tuple[float, ...]:
+    side = float(box[2] - box[0])
+    first = (side * 2 ** (scales - 1) - side) // 2
+    return (first, first, first + side, first + side)
 
 
 def drawing_sheet(pictures: np.ndarray, boxes: np.ndarray) -> np.ndarray:
@@ -87,5 +119,5 @@ def drawing_sheet(pictures: np.ndarray, boxes: np.ndarray) -> np.ndarray:
 
 
 def _color(number: int, count: int) -> tuple[int, ...]:
-    share = number / max(count - 1, 1)
+    share = number / (count - 1) if count > 1 else 1
     return tuple(np.round((1 - share) * _EARLY + share * _LATE).astype(int).tolist())

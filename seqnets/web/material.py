@@ -27,6 +27,7 @@ SOURCES = {
     "text-classifier": Source("text", "text_classifier.held_out.held_out"),
     "translator": Source("text", "translator.held_out.held_out"),
     "classifier": Source("images", "classifier.held_out.held_out"),
+    "glancer": Source("images", "glancer.held_out.held_out"),
     "vqa": Source("", "vqa.held_out.held_out"),
 }
 """The sources by task."""

@@ -22,7 +22,7 @@ class ScatterConfig(GrayConfig):
 
     canvas: Annotated[int, settings.Range(least=0, most=4096)] = 60
     """Height and width of the black picture on which pictures are put at random places; 0 uses them as they are."""
-    clutter: Annotated[int, settings.Range(least=0, most=1000)] = 6
+    clutter: Annotated[int, settings.Range(least=0, most=1000)] = 4
     """Pieces of other pictures, at random places behind."""
     piece: Annotated[int, settings.POSITIVE] = 8
     """Height and width of a piece."""

@@ -30,12 +30,12 @@ class GlancerConfig(CellConfig):
     """Features of what is seen, and of where."""
     context: Annotated[int, settings.Range(least=0, most=64)] = 12
     """Side of a coarse picture of everything, from which a second recurrent layer chooses the places (DRAM); 0 for none (RAM)."""
-    places: Literal["normal", "grid", "random"] = "normal"
-    """How places are drawn: around a point with `deviation`, among the cells of a grid, or anywhere without learning."""
-    deviation: Annotated[float, settings.ABOVE_ZERO] = 0.1
-    """Standard deviation of the places, where 2 is the whole side of the picture."""
-    grid: Annotated[int, settings.Range(least=2, most=64)] = 12
+    places: Literal["grid", "normal", "random"] = "grid"
+    """How places are drawn: among the cells of a grid, around a point (RAM), or anywhere without learning."""
+    grid: Annotated[int, settings.Range(least=2, most=64)] = 8
     """Cells on a side of the grid."""
+    deviation: Annotated[float, settings.ABOVE_ZERO] = 0.1
+    """Standard deviation of normal places, where 2 is the whole side of the picture."""
     samples: Annotated[int, _FEW] = 8
     """Series of places over which the probabilities are averaged after training."""
 

@@ -34,7 +34,7 @@ class Glances(NamedTuple):
     """What a glancer saw, for B pictures with up to K things and T = K N glimpses.
 
     Attributes:
-        logits: `(B, K, C)`, after every N glimpses.
+        logits: `(B, T, C)`, after every glimpse; those after every N are the answers.
         choices: the places, `(B, T, 2)`, with their log-probabilities and entropies, `(B, T)`.
         expected: `(B, T)`, what the loss is expected to be before each glimpse.
     """
@@ -45,7 +45,7 @@ class Glances(NamedTuple):
 
 
 class Glancer(nnx.Module):
-    r"""Look at a picture T times, and give logits after every N glimpses.
+    r"""Look at a picture T times, and say after every N glimpses what the next thing is.
 
     $$ g_t = \mathrm{relu}(W \rho(x, l_t) + V l_t), \quad r_t = f(r_{t-1}, g_t), \quad l_{t+1} \sim \pi(u_t), \quad
        \text{logits} = A r_t + a $$
@@ -66,7 +66,7 @@ class Glancer(nnx.Module):
         >>> model = Glancer(config, ("cat", "dog"), rule, rngs=nnx.Rngs(0))
         >>> glances = model.look(jnp.zeros((2, 16, 16, 1)), jax.random.key(0))
         >>> glances.logits.shape, glances.choices.place.shape
-        ((2, 1, 2), (2, 3, 2))
+        ((2, 3, 2), (2, 3, 2))
     """
 
     vocabulary = None
@@ -110,12 +110,13 @@ class Glancer(nnx.Module):
         start = (self.reader.start(len(pictures)), self._overlooked(pictures))
         _, seen = scan_in_chunks(body, start, jnp.arange(self.config.looks), self.config.remat)
         hidden, choices, expected = jax.tree.map(lambda array: array.swapaxes(0, 1), seen)
-        return Glances(self.answer(hidden[:, self.config.glimpses - 1 :: self.config.glimpses]), choices, expected)
+        return Glances(self.answer(hidden), choices, expected)
 
     def log_probabilities(self, pictures: Array) -> Array:
         """Return ln p of each thing, `(B, K, C)`: the mean of p over `samples` series of places, the same for every call."""
         keys = jax.random.split(jax.random.key(0), self.config.samples)
-        logs = jax.lax.map(lambda key: jax.nn.log_softmax(self.look(pictures, key).logits), keys)
+        last = slice(self.config.glimpses - 1, None, self.config.glimpses)
+        logs = jax.lax.map(lambda key: jax.nn.log_softmax(self.look(pictures, key).logits[:, last]), keys)
         return jax.nn.logsumexp(logs, axis=0) - jnp.log(float(self.config.samples))
 
     def describe(self) -> dict[str, Any]:

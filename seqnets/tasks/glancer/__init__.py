@@ -18,13 +18,15 @@ if TYPE_CHECKING:
 class GlanceLossConfig:
     """The loss: section `[loss]`."""
 
+    answers: Literal["every", "last"] = "every"
+    """Whether the class should be known after every glimpse at a thing, from which places are learned faster, or the last."""
     score_rate: Annotated[float, settings.NOT_NEGATIVE] = 1.0
     """Weight of the REINFORCE term, from which the places are learned."""
     cost: Literal["nats", "wrong"] = "nats"
     """What places are judged by: -ln p of the right class, or whether the likeliest class is wrong."""
     baseline: Annotated[float, settings.NOT_NEGATIVE] = 1.0
     """Weight of the squared error of the learned baseline, which changes no other layer."""
-    entropy: Annotated[float, settings.NOT_NEGATIVE] = 0.01
+    entropy: Annotated[float, settings.NOT_NEGATIVE] = 0.005
     """Weight of the entropy of the places on a grid, which keeps them from converging too soon."""
 
     def __post_init__(self) -> None:

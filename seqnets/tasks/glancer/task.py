@@ -27,11 +27,12 @@ _BATCH, _LEARNED = 100, 0  # pictures at a time in evaluation; the seed of their
 class GlancerTask(ExampleTask):
     r"""A glancer and pictures; the loss is -ln p of every thing, and what teaches places and baseline.
 
-    $$ L = \sum_k \ell_k + \lambda \sum_t [c_t - b_t] \ln \pi(l_t) + \beta \frac1T \sum_t (c_t - b_t)^2
+    $$ L = \sum_t w_t \ell_t + \lambda \sum_t [c_t - b_t] \ln \pi(l_t) + \beta \frac1T \sum_t (c_t - b_t)^2
        - \eta \sum_t H(\pi_t) $$
 
-    where c, the cost of what is named from a glimpse on, is a constant under differentiation, and so is b in the bracket. The
-    baseline b is learned by least squares from what the network knew before the glimpse. Held-out pictures are put on their
+    where the weights w of the N glimpses at a thing are 1/N, or 0 and 1 for the last, and c, the cost of what is said from a
+    glimpse on, is a constant under differentiation, as b is in the bracket. The baseline b is learned by least squares from what
+    the network knew before the glimpse. Held-out pictures are put on their
     canvases once and for all. A picture counts as right if everything on it is named in order, and then the end.
 
     Args:
@@ -73,7 +74,8 @@ class GlancerTask(ExampleTask):
     def losses(self, model: Any, batch: Batch, key: jax.Array) -> tuple[jax.Array, Metrics]:
         """Return the mean loss of a batch and its figures."""
         glances = model.look(model.preprocessing.normalize(batch["image"]), key, train=True)
-        return glance_objective(glances, batch["labels"], len(model.labels), self.loss_config)
+        losses, figures = glance_objective(glances, batch["labels"], len(model.labels), self.loss_config)
+        return jnp.mean(losses), figures
 
     def figures(self, model: Any, examples: Examples) -> dict[str, float]:
         """Return the exact figures of a split, with the probabilities averaged over several series of places."""
@@ -108,7 +110,7 @@ def counts(labels: Any, classes: int) -> Any:
 
 
 def glance_objective(glances: Glances, labels: jax.Array, classes: int, config: GlanceLossConfig) -> tuple[jax.Array, Metrics]:
-    """Return the mean loss of a batch, as `GlancerTask` states it, and its figures.
+    """Return the loss of every picture, `(B,)`, as `GlancerTask` states it, and the figures of the batch.
 
     Args:
         glances: of B pictures with K things and T glimpses.
@@ -116,17 +118,21 @@ def glance_objective(glances: Glances, labels: jax.Array, classes: int, config: 
         classes: C, with the end.
         config: the weights.
     """
-    counted, glimpses = counts(labels, classes), glances.expected.shape[1] // labels.shape[1]
-    nats = optax.losses.softmax_cross_entropy_with_integer_labels(glances.logits, labels) * counted
-    wrong = (glances.logits.argmax(-1) != labels) * counted
-    cost = jax.lax.stop_gradient(nats if config.cost == "nats" else wrong.astype(nats.dtype))
-    later = jnp.repeat(jnp.cumsum(cost[:, ::-1], 1)[:, ::-1], glimpses, axis=1)
+    glimpses = glances.expected.shape[1] // labels.shape[1]
+    wanted, counted = (jnp.repeat(array, glimpses, axis=1) for array in (labels, counts(labels, classes)))
+    last = jnp.arange(wanted.shape[1]) % glimpses == glimpses - 1
+    weights = counted * (1 / glimpses if config.answers == "every" else last[None])
+    nats = optax.losses.softmax_cross_entropy_with_integer_labels(glances.logits, wanted)
+    wrong = glances.logits.argmax(-1) != wanted
+    cost = jax.lax.stop_gradient(weights * (nats if config.cost == "nats" else wrong))
+    later = jnp.cumsum(cost[:, ::-1], 1)[:, ::-1]
     score = jnp.sum(score_term(later, glances.expected, glances.choices.log_prob), -1)
     entropy = jnp.sum(glances.choices.entropy, -1)
     error = jnp.mean(jnp.square(later - glances.expected), -1)
-    total = nats.sum(-1) + config.score_rate * score + config.baseline * error - config.entropy * entropy
-    figures = {"nats": nats.sum(-1).mean(), "accuracy": jnp.mean(~wrong.any(-1)), "baseline_error": error.mean()}
-    return total.mean(), {**figures, "entropy": entropy.mean()}
+    loss = jnp.sum(weights * nats, -1) + config.score_rate * score + config.baseline * error - config.entropy * entropy
+    named = (counted & last[None]).astype(nats.dtype)
+    figures = {"nats": jnp.mean(jnp.sum(named * nats, -1)), "accuracy": jnp.mean(~jnp.any(wrong * named > 0, -1))}
+    return loss, {**figures, "baseline_error": error.mean(), "entropy": entropy.mean()}
 
 
 def named(model: Any, examples: Examples) -> np.ndarray:
