@@ -88,7 +88,7 @@ def gray_rule(size: tuple[int, int]) -> Preprocessing:
 
 
 def binarized(pixels: np.ndarray, seed: int = 0) -> np.ndarray:
-    """Draw black and white pictures once and for all, white with the probability grey / 255.
+    """Draw black and white pictures once and for all, white with the probability gray / 255.
 
     Args:
         pixels: uint8, of any shape.

@@ -36,8 +36,8 @@ class GlancerConfig(CellConfig):
     """Cells on a side of the grid."""
     deviation: Annotated[float, settings.ABOVE_ZERO] = 0.1
     """Standard deviation of normal places, where 2 is the whole side of the picture."""
-    samples: Annotated[int, _FEW] = 8
-    """Series of places over which the probabilities are averaged after training."""
+    samples: Annotated[int, _FEW] = 1
+    """Series of glimpses over which the probabilities are averaged after training (Monte-Carlo sampling)."""
 
     def __post_init__(self) -> None:
         settings.settle(self, "model")

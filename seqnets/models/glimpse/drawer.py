@@ -31,7 +31,7 @@ class Drawing(NamedTuple):
     Attributes:
         canvas: `(B, T, H, W, 1)`, the logits of white after each step.
         boxes: `(B, T, 4)`, the windows that were written: left, top, right, bottom in pixels.
-        divergence: `(B, T)`, nats: what each step was told about the picture; zeros for pictures of its own.
+        divergence: `(B, T)`, nats: what each step learns of the picture; zeros for pictures of its own.
     """
 
     canvas: Array

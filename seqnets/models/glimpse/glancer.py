@@ -85,7 +85,7 @@ class Glancer(nnx.Module):
             sizes = [leaf.shape[-1] for leaf in jax.tree.leaves(jax.eval_shape(lambda: self.looker.start(1)))]
             self.begin = nnx.List([Dense(width, size, kernel_init=input_kernel, rngs=rngs) for size in sizes])
         self.aim = Dense(hidden, width, rngs=rngs)
-        self.locate = Dense(width, score_size(config), kernel_init=input_kernel, rngs=rngs)
+        self.locate = Dense(width, score_size(config), kernel_init=nnx.initializers.zeros, rngs=rngs)  # first in the middle
         self.expect = Dense(hidden, 1, kernel_init=input_kernel, rngs=rngs)
 
     def look(self, pictures: Array, key: Array | None = None, *, train: bool = False) -> Glances:

@@ -55,7 +55,7 @@ def score_size(config: GlancerConfig) -> int:
 
 
 def _normal(config: GlancerConfig, scores: Array, key: Array | None) -> Choice:
-    mean, deviation = jnp.tanh(scores), config.deviation
+    mean, deviation = scores / jnp.sqrt(1 + jnp.square(scores)), config.deviation  # which saturates less than tanh
     noise = jnp.zeros_like(mean) if key is None else jax.random.normal(key, mean.shape, mean.dtype)
     place = jax.lax.stop_gradient(mean + deviation * noise)
     log_prob = -0.5 * jnp.square((place - mean) / deviation) - math.log(deviation * math.sqrt(2 * math.pi))

@@ -78,11 +78,11 @@ def bound(drawing: Drawing, pictures: jax.Array) -> dict[str, jax.Array]:
         {'bound': 5.77, 'reconstruction': 2.77, 'divergence': 3.0, 'first_divergence': 1.0}
     """
     nats = optax.losses.sigmoid_binary_cross_entropy(drawing.canvas[:, -1], pictures).sum((1, 2, 3))
-    told = drawing.divergence.sum(1)
+    learned = drawing.divergence.sum(1)
     return {
-        "bound": nats + told,
+        "bound": nats + learned,
         "reconstruction": nats,
-        "divergence": told,
+        "divergence": learned,
         "first_divergence": drawing.divergence[:, 0],
     }
 
