@@ -80,11 +80,13 @@ def foveated(picture: np.ndarray, box: Any, scales: int) -> np.ndarray:
     whole, (left, top, right, bottom) = Image.fromarray(picture), (round(float(side)) for side in box)
     side = right - left
     middle = left + side // 2, top + (bottom - top) // 2
-    found = Image.new("RGB", (side << (scales - 1),) * 2)
+    whole_side = side << (scales - 1)
+    found = Image.new("RGB", (whole_side, whole_side))
     for size in [side << scale for scale in reversed(range(scales))]:
         corner = middle[0] - size // 2, middle[1] - size // 2
         part = whole.crop((*corner, corner[0] + size, corner[1] + size)).resize((side, side), Image.Resampling.BOX)
-        found.paste(part.resize((size, size), Image.Resampling.NEAREST), ((found.width - size) // 2,) * 2)
+        margin = (whole_side - size) // 2
+        found.paste(part.resize((size, size), Image.Resampling.NEAREST), (margin, margin))
     return np.asarray(found)
 
 

@@ -34,7 +34,7 @@ class GlancerConfig(CellConfig):
     """How places are drawn: among the cells of a grid, around a point (RAM), or anywhere without learning."""
     grid: Annotated[int, settings.Range(least=2, most=64)] = 8
     """Cells on a side of the grid."""
-    deviation: Annotated[float, settings.ABOVE_ZERO] = 0.1
+    deviation: Annotated[float, settings.ABOVE_ZERO] = 0.2
     """Standard deviation of normal places, where 2 is the whole side of the picture."""
     samples: Annotated[int, _FEW] = 1
     """Series of glimpses over which the probabilities are averaged after training (Monte-Carlo sampling)."""

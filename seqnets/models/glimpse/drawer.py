@@ -87,14 +87,14 @@ class Drawer(nnx.Module):
             key: a JAX key that draws the random numbers.
             train: whether the key also turns on the noise of training.
         """
-        noise, z_key = key if train else None, subkey(key, 0)
+        noise, z_key = key if train else None, jax.random.fold_in(key, 0)
         encode = self.encoder.steps(subkey(noise, 1))
 
         def chosen(encoder: Any, canvas: Array, decoded: Array, time: Array) -> tuple[Any, Array, Array]:
             seen = self._read(pictures, canvas, decoded)
             encoder, hidden = encode(encoder, jnp.concatenate([seen, decoded], -1), subkey(noise, 3 + 2 * time))
             mean, log_std = jnp.split(self.latent(hidden), 2, -1)
-            z = mean + jnp.exp(log_std) * jax.random.normal(subkey(z_key, time), mean.shape, mean.dtype)
+            z = mean + jnp.exp(log_std) * jax.random.normal(jax.random.fold_in(z_key, time), mean.shape, mean.dtype)
             return encoder, z, divergence_from_normal(mean, log_std)
 
         return self._drawn(len(pictures), chosen, noise)
@@ -103,7 +103,7 @@ class Drawer(nnx.Module):
         """Draw pictures of its own, from random numbers of the standard normal distribution."""
 
         def chosen(encoder: Any, canvas: Array, decoded: Array, time: Array) -> tuple[Any, Array, Array]:
-            z = jax.random.normal(subkey(key, time), (count, self.config.latent_features))
+            z = jax.random.normal(jax.random.fold_in(key, time), (count, self.config.latent_features))
             return encoder, z, jnp.zeros(count)
 
         return self._drawn(count, chosen, None)

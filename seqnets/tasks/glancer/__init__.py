@@ -68,7 +68,7 @@ def make(config: GlancerRunConfig, tell: Tell, start: "Start | None" = None) -> 
 
     found, rngs = read_gray(config.images, config.data, tell), nnx.Rngs(config.train.seed)
     labels = (*found.classes, END) if config.model.objects > 1 else found.classes
-    rule = gray_rule((config.data.canvas,) * 2) if config.data.scatters else found.rule
+    rule = gray_rule((config.data.canvas, config.data.canvas)) if config.data.scatters else found.rule
     if not start:
         return GlancerTask(Glancer(config.model, labels, rule, rngs=rngs), found, config.data, config.loss)
     model = start.grown(config.model, tell, rngs=rngs, labels=labels)
