@@ -112,10 +112,10 @@ def _decoded(images: LabeledImages, rule: Preprocessing, tell: Tell) -> GrayPict
         except ImageError as error:
             return error
 
-    found = list(read_ahead(pixels, images.images))
-    unreadable = {row: str(image) for row, image in enumerate(found) if isinstance(image, ImageError)}
-    tell_unreadable(tell, unreadable, len(found))
-    kept = [row for row in range(len(found)) if row not in unreadable]
-    if not kept:
-        raise UserError(f"none of the {len(found):,} images can be read: {unreadable[0]}")
-    return GrayPictures(np.stack([found[row] for row in kept]), images.labels[kept])
+    found = dict(enumerate(read_ahead(pixels, images.images)))
+    readable = {row: image for row, image in found.items() if not isinstance(image, ImageError)}
+    errors = {row: str(image) for row, image in found.items() if isinstance(image, ImageError)}
+    tell_unreadable(tell, errors, len(found))
+    if not readable:
+        raise UserError(f"none of the {len(found):,} images can be read: {errors[0]}")
+    return GrayPictures(np.stack(list(readable.values())), images.labels[list(readable)])
