@@ -370,5 +370,6 @@ TASKS = {  # the task that trains a model of a kind
     "Tagger": "tagger",
     "TextClassifier": "text-classifier",
     "Translator": "translator",
+    "TreeClassifier": "tree-classifier",
     "VQA": "vqa",
 }

@@ -1,6 +1,6 @@
 """Run a model over many examples, a batch at a time, compiled once."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from typing import Any
 
@@ -36,13 +36,23 @@ def map_examples(function: Callable[[Any, Any], Any], model: nnx.Module, example
         >>> map_examples(scaled, model, examples, rows=2).tolist()
         [0.0, 2.0, 4.0, 6.0, 8.0]
     """
-    graphdef, state = nnx.split(model_of(model))
     rows = min(rows, 1 << (len(examples) - 1).bit_length())  # few values, so that few programs are compiled
-    parts = []
-    for batch, count in in_order(examples, rows):
-        result = jax.device_get(_run(function, graphdef, state, batch))
-        parts.append(jax.tree.map(lambda array: array[:count], result))  # noqa: B023  used immediately
+    found = run_batches(function, model, in_order(examples, rows))
+    parts = [jax.tree.map(lambda array: array[:count], result) for result, count in found]  # noqa: B023  used immediately
     return jax.tree.map(lambda *arrays: np.concatenate(arrays), *parts)
+
+
+def run_batches(function: Callable[[Any, Any], Any], model: nnx.Module, batches: Iterable[tuple[Any, Any]]) -> Iterator[Any]:
+    """Yield what a function makes of every batch, as NumPy arrays, and what came with it; each shape is compiled once.
+
+    Args:
+        function: `(model, batch) -> pytree`; as for `map_examples`.
+        model: the model.
+        batches: pytrees of arrays, each with something else, such as the number of its real rows.
+    """
+    graphdef, state = nnx.split(model_of(model))
+    for batch, own in batches:
+        yield jax.device_get(_run(function, graphdef, state, batch)), own
 
 
 @partial(jax.jit, static_argnums=(0, 1))

@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     from seqnets.models.sequence.text_classifier import TextClassifierConfig as TextClassifierConfig
     from seqnets.models.sequence.translator import Translator as Translator
     from seqnets.models.sequence.translator import TranslatorConfig as TranslatorConfig
+    from seqnets.models.sequence.tree_classifier import TreeClassifier as TreeClassifier
+    from seqnets.models.sequence.tree_classifier import TreeConfig as TreeConfig
     from seqnets.models.sequence.vqa import VQA as VQA
     from seqnets.models.sequence.vqa import VQAConfig as VQAConfig
     from seqnets.models.stylizer import Stylizer as Stylizer
@@ -59,6 +61,7 @@ KINDS = {
     "Tagger": "sequence.tagger",
     "TextClassifier": "sequence.text_classifier",
     "Translator": "sequence.translator",
+    "TreeClassifier": "sequence.tree_classifier",
     "VQA": "sequence.vqa",
 }
 
@@ -83,6 +86,7 @@ if not TYPE_CHECKING:  # a checker that sees `__getattr__` takes every name for 
             "sequence.recurrent": ["RecurrentConfig"],
             "sequence.text_classifier": ["TextClassifier", "TextClassifierConfig"],
             "sequence.translator": ["Translator", "TranslatorConfig"],
+            "sequence.tree_classifier": ["TreeClassifier", "TreeConfig"],
             "sequence.vqa": ["VQA", "VQAConfig"],
             "stylizer": ["Stylizer", "StylizerConfig", "stylized"],
             "summary": ["summarize"],

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from seqnets.tasks.text.task import CharLMTask as CharLMTask
     from seqnets.tasks.text_classifier.task import TextClassifierTask as TextClassifierTask
     from seqnets.tasks.translator.task import TranslatorTask as TranslatorTask
+    from seqnets.tasks.tree_classifier.task import TreeClassifierTask as TreeClassifierTask
     from seqnets.tasks.vqa.task import VQATask as VQATask
 
 
@@ -55,6 +56,9 @@ TASKS = {
     "classifier": TaskEntry("classifier", "ClassifierTask", "the class of an image", "classify {run} IMAGES"),
     "text-classifier": TaskEntry("text_classifier", "TextClassifierTask", "the class of a text", "predict {run} --text TEXT"),
     "tagger": TaskEntry("tagger", "TaggerTask", "a label for every step of a sequence", "predict {run} --text TEXT"),
+    "tree-classifier": TaskEntry(
+        "tree_classifier", "TreeClassifierTask", "a label for every phrase of a tree", "predict {run} --text TREE"
+    ),
     "captioner": TaskEntry(
         "captioner",
         "CaptionerTask",

@@ -1,7 +1,7 @@
 """The settings of labeled sequences, pairs and questions: the section [data] of their runs."""
 
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Literal
 
 from seqnets import settings
 from seqnets.data.token_kinds import CaptionUnit
@@ -52,3 +52,28 @@ class QuestionConfig(SequenceConfig):
     """The most tokens in a question; longer ones are cut for training."""
     answers: Annotated[int, settings.Range(least=2)] = 1000
     """How many answers are learned, the most frequent first; questions with other answers are not trained on."""
+
+
+@dataclass(frozen=True)
+class TreeDataConfig:
+    """How labeled trees are read and split: the section `[data]` of a classifier of trees.
+
+    Raises:
+        UserError: a setting is out of its range; the message names it.
+
+    Example:
+        >>> TreeDataConfig(labels="binary").min_count
+        1
+    """
+
+    labels: Literal["all", "binary"] = "all"
+    """The labels as they are, or of 0 (worst) to 4 (best) only negative and positive: trees with the root 2 are left out."""
+    min_count: Annotated[int, settings.POSITIVE] = 1
+    """Words that occur less often are read as unknown."""
+    validation_fraction: Annotated[float, settings.RATE] = 0.1
+    """Share of the different trees that is held out where no file to validate on is given; 0 for none."""
+    drawn: Annotated[int, settings.POSITIVE] = 4000
+    """How many trees of arithmetic are drawn where no file is given."""
+
+    def __post_init__(self) -> None:
+        settings.settle(self, "data")

@@ -85,3 +85,26 @@ class VQAConfig(RecurrentConfig):
     """Features of the small network's first convolution; they double twice."""
     image_size: Annotated[int, settings.WIDTH] = 64
     """Height and width to which pictures are resized."""
+
+
+@dataclass(frozen=True)
+class TreeConfig:
+    """The shape of a classifier of trees: section `[model]` of a configuration.
+
+    Raises:
+        UserError: a setting is out of its range; the message names it.
+
+    Example:
+        >>> TreeConfig(cell="rntn").hidden_features
+        32
+    """
+
+    cell: Literal["simple", "rntn", "tree-lstm"] = "tree-lstm"
+    """How a node's state comes from those of its children: one matrix, a tensor, or gates."""
+    hidden_features: Annotated[int, settings.WIDTH] = 32
+    """Size of a word's vector and of a node's state."""
+    dropout: Annotated[float, settings.RATE] = 0.0
+    """Dropout rate on the words' vectors and before the classes."""
+
+    def __post_init__(self) -> None:
+        settings.settle(self, "model")
