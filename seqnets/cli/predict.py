@@ -17,13 +17,15 @@ from seqnets.viz.figure_file import check_figure, say, write_figure
 _EPILOG = """\
 Every line of FILE is a text; a blank line has a blank result. A text's class is printed as label, probability and text,
 separated by tabs; its labels as lines of token, tab and label with an empty line after each text (for a model
-of characters: runs of characters with one label); its translation as a line. A tagger of numeric frames takes .npz files
+of characters: runs of characters with one label); its translation as a line; a tree with all its labels as (LABEL WORD) and
+(LABEL TREE TREE), to a tree with labels or with words alone, such as (a (fine film)). A tagger of numeric frames takes .npz files
 with inputs [N, T, F].
 
 examples:
   seqnets predict runs/reviews-classifier --text 'never again' --json
   seqnets predict runs/dates-translator dates.txt --beam 5
-  seqnets predict runs/dates-translator --text '3 May 2031' --figure alignment.png"""
+  seqnets predict runs/dates-translator --text '3 May 2031' --figure alignment.png
+  seqnets predict runs/arithmetic-tree-classifier --text '(3 - (2 + 5))' --figure tree.png"""
 
 Entry = dict[str, Any]
 
@@ -50,7 +52,7 @@ def _parser() -> Parser:
     parser.add_argument("--beam", type=parser.value(int), metavar="N", help="translations kept open in the search [5]")
     parser.add_argument("--n-best", type=parser.value(int), metavar="N", help="translations listed for each text [1]")
     parser.add_argument("--max-length", type=parser.value(int), metavar="N", help="most tokens in a translation [150]")
-    parser.add_argument("--figure", metavar="FILE", help="write a picture of the attention for each token; for a single text")
+    parser.add_argument("--figure", metavar="FILE", help="draw the attention to a single text, or the labels of a tree")
     return parser
 
 
@@ -58,10 +60,11 @@ def _check(found: argparse.Namespace, task: str) -> None:
     if not found.file and not found.text:
         raise UserError("give texts as files, as - for standard input, or one by one as --text TEXT")
     for name in ("beam", "n_best", "max_length", "figure"):
-        if getattr(found, name) is not None and task != "translator":
-            raise UserError(f"--{name.replace('_', '-')} is for translators; '{found.run}' holds a {task}")
+        tasks = ("translator", "tree-classifier") if name == "figure" else ("translator",)
+        if getattr(found, name) is not None and task not in tasks:
+            raise UserError(f"--{name.replace('_', '-')} is for runs of {' and '.join(tasks)}; '{found.run}' holds a {task}")
     if found.figure and (found.file or len(found.text) != 1 or not found.text[0].strip()):
-        raise UserError("--figure shows a single translation; give one --text and no FILE")
+        raise UserError("--figure shows a single text; give one --text and no FILE")
     check_figure(found.figure)
 
 
@@ -114,6 +117,35 @@ def _labels(model: Any, inputs: list[Any], found: argparse.Namespace) -> Iterato
         yield {**tokens, "labels": names, "probabilities": [round(share, 6) for share in shares]}
 
 
+def _trees(model: Any, texts: list[str], found: argparse.Namespace) -> Iterator[Entry]:
+    from seqnets.data.examples.trees import phrase, written
+    from seqnets.decode.trees import label_trees
+
+    trees = [_tree_of(text, model) if _is_there(text) else "" for text in texts]
+    all_found = list(_beside(trees, lambda there: label_trees(model, there), None))
+    if found.figure:
+        from seqnets.viz.trees import tree_figure
+
+        one = all_found[0][1]
+        write_figure(tree_figure(one.tree, model.labels, one.probabilities, tell=say), Path(found.figure))
+    for _, one in all_found:
+        rows = zip(one.tree, one.probabilities) if one and found.json else ()
+        nodes = [
+            {"phrase": phrase(one.tree, place), "label": part.label, "probability": round(float(shares.max()), 6)}
+            for place, (part, shares) in enumerate(rows)
+        ]
+        yield {"tree": written(one.tree) if one else "", "label": one.tree[-1].label if one else None, "nodes": nodes}
+
+
+def _tree_of(text: str, model: Any) -> Any:
+    from seqnets.data.examples.trees import FORM, parse_trees
+
+    trees = parse_trees(text, f"the text {text.strip()[:40]!r}", labels=model.labels)
+    if len(trees) != 1:
+        raise UserError(f"a line must hold a single tree, not {len(trees)} as {text.strip()[:40]!r} does; write {FORM}")
+    return trees[0]
+
+
 def _translations(model: Any, texts: list[str], found: argparse.Namespace) -> Iterator[Entry]:
     from seqnets.decode.translation import translate
 
@@ -149,5 +181,6 @@ def _show_translations(entry: Entry) -> str:
 _KINDS: dict[str, tuple[Callable[..., Iterator[Entry]], Callable[[Entry], str]]] = {
     "text-classifier": (_classes, _show_class),
     "tagger": (_labels, _show_labels),
+    "tree-classifier": (_trees, lambda entry: entry["tree"]),
     "translator": (_translations, _show_translations),
 }

@@ -179,8 +179,8 @@ class Forest:
 
         Returns:
             The schedule: `words` and `word_trees` `(L,)`, the argument and the tree in the batch of every leaf; `kinds` `(K,)`,
-            0 for a block without nodes; `arguments`, `left`, `right` and `trees` `(K, W)`, the argument of every node, the rows of
-            its children (0 for none) and its tree; `labels` `(1 + L + K W,)`, -1 for none; `roots` `(B,)`, their rows. And the
+            0 for a block without nodes; `arguments`, `left`, `right` and `trees` `(K, W)`, the argument of every node, the rows
+            of its children (0 for none) and its tree; `labels` `(1 + L + K W,)`, -1 for none; `roots` `(B,)`, their rows. And the
             rows of all nodes of these trees, in order.
 
         Raises:

@@ -53,8 +53,8 @@ def label_trees(model: Any, trees: Sequence[Tree]) -> list[LabeledTree]:
         >>> from flax import nnx
         >>> from seqnets.data.examples.trees import parse_trees
         >>> from seqnets.data.words.token_table import TokenTable
-        >>> from seqnets.models.sequence.tree_classifier import TreeClassifier, TreeConfig
-        >>> model = TreeClassifier(TokenTable(("a", "b")), ("x", "y"), TreeConfig(hidden_features=4), rngs=nnx.Rngs(0))
+        >>> from seqnets.models.sequence.tree_classifier import TreeClassifier, TreeClassifierConfig
+        >>> model = TreeClassifier(TokenTable(("a", "b")), ("x", "y"), TreeClassifierConfig(hidden_features=4), rngs=nnx.Rngs(0))
         >>> (found,) = label_trees(model, parse_trees("(a (b c))", "a text", labels=model.labels))
         >>> len(found.tree), found.probabilities.shape
         (5, (5, 2))

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from seqnets.models.sequence.translator import Translator as Translator
     from seqnets.models.sequence.translator import TranslatorConfig as TranslatorConfig
     from seqnets.models.sequence.tree_classifier import TreeClassifier as TreeClassifier
-    from seqnets.models.sequence.tree_classifier import TreeConfig as TreeConfig
+    from seqnets.models.sequence.tree_classifier import TreeClassifierConfig as TreeClassifierConfig
     from seqnets.models.sequence.vqa import VQA as VQA
     from seqnets.models.sequence.vqa import VQAConfig as VQAConfig
     from seqnets.models.stylizer import Stylizer as Stylizer
@@ -86,7 +86,7 @@ if not TYPE_CHECKING:  # a checker that sees `__getattr__` takes every name for 
             "sequence.recurrent": ["RecurrentConfig"],
             "sequence.text_classifier": ["TextClassifier", "TextClassifierConfig"],
             "sequence.translator": ["Translator", "TranslatorConfig"],
-            "sequence.tree_classifier": ["TreeClassifier", "TreeConfig"],
+            "sequence.tree_classifier": ["TreeClassifier", "TreeClassifierConfig"],
             "sequence.vqa": ["VQA", "VQAConfig"],
             "stylizer": ["Stylizer", "StylizerConfig", "stylized"],
             "summary": ["summarize"],

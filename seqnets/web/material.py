@@ -25,6 +25,7 @@ SOURCES = {
     "captioner": Source("images", "captioner.held_out.held_out"),
     "tagger": Source("text", "tagger.held_out.held_out"),
     "text-classifier": Source("text", "text_classifier.held_out.held_out"),
+    "tree-classifier": Source("text", "tree_classifier.held_out.held_out"),
     "translator": Source("text", "translator.held_out.held_out"),
     "classifier": Source("images", "classifier.held_out.held_out"),
     "glancer": Source("images", "glancer.held_out.held_out"),

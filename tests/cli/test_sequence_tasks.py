@@ -91,6 +91,28 @@ def test_frames_are_labeled(seqnets, files):
     assert (both.code, "give it alone" in both.err) == (2, True)
 
 
+def test_trees_are_labeled(seqnets, files):
+    Path("trees.txt").write_text("".join(f"({n % 2} (0 a{n}) (1 (1 b) ({n % 2} c)))\n" for n in range(20)))
+    trained = seqnets("train", "tree-classifier", "trees.txt", "--validation", "trees.txt", *TINY[:6])
+    assert trained.code == 0, trained.err
+    assert "40 trees (20 for train, 20 for validation)" in trained.err
+    run = "runs/trees-tree-classifier"
+    lines = seqnets("predict", run, "--text", "(a1 (b c))", "--text", "", "--text", "(0 (0 a1) (1 b))").out.split("\n")
+    assert [line.count("(") for line in lines] == [5, 0, 3, 0]
+    entry = json.loads(seqnets("predict", run, "--text", "(a1 (b c))", "--json").out)
+    assert [node["phrase"] for node in entry["nodes"]] == ["a1", "b", "c", "b c", "a1 b c"]
+    assert entry["label"] == entry["nodes"][-1]["label"]
+    found = inspected(seqnets, run, ["trees", "confusion"], "trees.txt")
+    assert found["confusion"]["examples"] == 100
+    pytest.importorskip("matplotlib")
+    assert seqnets("predict", run, "--text", "(a1 (b c))", "--figure", "tree.png").code == 0
+    assert Path("tree.png").read_bytes().startswith(b"\x89PNG")
+    refused = seqnets("predict", run, "--text", "(a (b c)")
+    assert (refused.code, "lacks 1 closing parentheses" in refused.err) == (2, True)
+    assert "must hold a single tree" in seqnets("predict", run, "--text", "(a) (b)").err
+    assert "--beam is for runs of translator" in seqnets("predict", run, "--text", "(a)", "--beam", 3).err
+
+
 def test_texts_are_translated(seqnets, files):
     assert seqnets("train", "translator", "pairs.tsv", *TINY).code == 0
     words = ("predict", "runs/pairs-translator", "--text", "3 cats", "--max-length", 5)
@@ -160,7 +182,7 @@ def test_every_setting_is_explained(seqnets, name):
 def test_predict_says_what_it_is_not_for(seqnets, files):
     seqnets("train", "text-classifier", "reviews.csv", *TINY)
     folder = "runs/reviews-classifier"
-    assert "--beam is for translators" in seqnets("predict", folder, "--text", "a", "--beam", 3).err
+    assert "--beam is for runs of translator" in seqnets("predict", folder, "--text", "a", "--beam", 3).err
     assert "give texts as files" in seqnets("predict", folder).err
     assert f"try `seqnets predict {folder} --text TEXT`" in seqnets("answer", folder, "pictures/1.png", "why?").err
 

@@ -9,10 +9,13 @@ VERBS = {
     "sample": ({"text"}, ()),
     "classify": ({"classifier"}, ("a.png",)),
     "caption": ({"captioner"}, ("a.png",)),
-    "predict": ({"text-classifier", "tagger", "translator"}, ("--text", "a")),
+    "predict": ({"text-classifier", "tagger", "tree-classifier", "translator"}, ("--text", "a")),
     "answer": ({"vqa"}, ("a.png", "why?")),
     "evaluate": ({"text"}, ("a.txt",)),
-    "inspect": ({"text", "tagger", "text-classifier", "translator", "captioner", "classifier", "vqa"}, ("a.txt",)),
+    "inspect": (
+        {"text", "tagger", "text-classifier", "tree-classifier", "translator", "captioner", "classifier", "vqa"},
+        ("a.txt",),
+    ),
     "stylize": ({"stylizer"}, ("a.png",)),
     "features": ({"classifier"}, ("a.png", "--out", "store")),
 }

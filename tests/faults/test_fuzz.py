@@ -38,6 +38,7 @@ from seqnets.data.examples.labeled_sequences import read_frames, read_inputs, re
 from seqnets.data.examples.labeled_texts import read_labeled_texts
 from seqnets.data.examples.pairs import read_pairs
 from seqnets.data.examples.questions import read_questions
+from seqnets.data.examples.trees import read_trees
 from seqnets.data.features.index import Header, ImageRecord, Layer
 from seqnets.data.features.store import FeatureStore
 from seqnets.data.features.writer import FeatureWriter
@@ -457,6 +458,11 @@ KINDS = {
         as_json({"tokens": ["New", "York"], "labels": ["B", "I"]}),
         "s.jsonl",
         lambda path: read_labeled_sequences([path]),
+    ),
+    "trees": (
+        lambda: b"(3 (2 a) (4 (3 fine) (2 film)))\n( (NP (DT the) (JJ old) (NN dog)))\n",
+        "t.txt",
+        lambda path: read_trees([path]),
     ),
     "frames": (frames_file, "f.npz", read_frames),
     "inputs": (frames_file, "f.npz", lambda path: read_inputs(path, 2)),

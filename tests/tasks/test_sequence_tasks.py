@@ -8,11 +8,13 @@ import pytest
 from flax import nnx
 
 import seqnets as sn
+from seqnets.data.demo.arithmetic import arithmetic_trees
 from seqnets.data.examples.label_examples import token_examples
 from seqnets.data.examples.pairs import pair_examples
 from seqnets.data.examples.question_examples import Asked, QuestionConfig, question_examples
 from seqnets.data.examples.questions import Question
 from seqnets.data.examples.texts import SequenceConfig, text_examples
+from seqnets.data.examples.trees import TreeDataConfig, parse_trees, tree_examples
 from seqnets.decode.answers import answer_questions
 from seqnets.decode.step_labels import label_sequences
 from seqnets.decode.text_classes import classify_texts
@@ -21,11 +23,13 @@ from seqnets.models.sequence.recurrent import RecurrentConfig
 from seqnets.models.sequence.tagger import Tagger
 from seqnets.models.sequence.text_classifier import TextClassifier, TextClassifierConfig
 from seqnets.models.sequence.translator import Translator, TranslatorConfig
+from seqnets.models.sequence.tree_classifier import TreeClassifier, TreeClassifierConfig
 from seqnets.models.sequence.vqa import VQA, VQAConfig
 from seqnets.named_arrays import named_arrays
 from seqnets.tasks.tagger.task import TaggerTask
 from seqnets.tasks.text_classifier.task import TextClassifierTask
 from seqnets.tasks.translator.task import TranslatorTask
+from seqnets.tasks.tree_classifier.task import TreeClassifierTask
 from seqnets.tasks.vqa.task import VQATask
 
 SMALL = {"cell": "gru", "hidden_features": 16, "embedding_features": 8}
@@ -62,6 +66,12 @@ def vqa_task(attention="none"):
     )
     config = VQAConfig(attention=attention, image_size=8, encoder_width=2, joint_features=8, **SMALL)
     return VQATask(VQA(found.vocabulary, found.answers, config, rngs=KEYS(0)), found.splits)
+
+
+def tree_task():
+    words, labels, forests, _ = tree_examples(parse_trees(arithmetic_trees(60, most=4), "drawn"), [], TreeDataConfig())
+    config = TreeClassifierConfig(hidden_features=16, dropout=0.1)
+    return TreeClassifierTask(TreeClassifier(words, labels, config, rngs=KEYS(0)), forests)
 
 
 def fit(task, steps, directory=None, **settings):
@@ -140,7 +150,7 @@ def test_an_answer_that_was_not_learned_counts_as_wrong():
     assert whole >= half
 
 
-@pytest.mark.parametrize("make", [text_task, pytest.param(vqa_task, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("make", [text_task, tree_task, pytest.param(vqa_task, marks=pytest.mark.slow)])
 def test_an_interrupted_run_ends_with_the_same_bits(tmp_path, make):
     settings = {"steps_per_dispatch": 1, "log_every": 2, "save_every": 4, "evaluate_every": 4}  # the best may be the first
     settings["schedule"] = "constant"  # which knows no last step

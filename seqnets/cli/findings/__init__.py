@@ -21,7 +21,7 @@ class Finding(NamedTuple):
 
 MODULES = {
     "text": "text",
-    **dict.fromkeys(("tagger", "text-classifier", "classifier", "vqa"), "classes"),
+    **dict.fromkeys(("tagger", "text-classifier", "tree-classifier", "classifier", "vqa"), "classes"),
     "translator": "translations",
     "captioner": "captions",
 }

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -68,7 +69,7 @@ def parse_trees(text: str, where: str, *, labels: Collection[str] | None = None)
         >>> (tree,) = parse_trees("(3 (2 not) (4 bad))", "a text")
         >>> [(part.label, part.word) for part in tree], written(tree)
         ([('2', 'not'), ('4', 'bad'), ('3', '')], '(3 (2 not) (4 bad))')
-        >>> written(parse_trees("(3 - (2 + 5))", "a text", labels=("0", "1"))[0])
+        >>> written(parse_trees("(3 - (2 + 5))", "a text", labels=("2", "3"))[0])
         '(_ (_ 3) (_ (_ -) (_ (_ 2) (_ (_ +) (_ 5)))))'
     """
     found = []
@@ -97,9 +98,11 @@ def _wholes(text: str, where: str) -> Iterator[tuple[int, list[str]]]:
 
 
 def _is_labeled(marks: Sequence[str], labels: set[str]) -> bool:
-    return all(after in labels or after == "(" for mark, after in zip(marks, marks[1:]) if mark == "(") and not any(
-        before == ")" and mark not in "()" for before, mark in zip(marks, marks[1:])
-    )
+    """Return whether every node is a known label, and then one word or only trees."""
+    ends = zip(marks, [*marks[1:], ""], [*marks[2:], "", ""], [*marks[3:], "", "", ""])
+    return all(
+        label in labels and (first == "(" or after == ")") for mark, label, first, after in ends if mark == "("
+    ) and not any(before == ")" and mark not in "()" for before, mark in pairwise(marks))
 
 
 def _tree(marks: Sequence[str], where: str, bare: bool) -> Tree:
@@ -195,7 +198,7 @@ def phrase(tree: Tree, place: int) -> str:
 
 
 def with_two_labels(trees: Sequence[Tree]) -> list[Tree]:
-    """Return sentiment trees with the labels negative and positive: 2 is none, and trees with a neutral root are left out.
+    """Return sentiment trees with the labels negative and positive: 2 becomes none, and trees with a neutral root are left out.
 
     Raises:
         UserError: the labels are not 0 to 4.
@@ -240,7 +243,10 @@ def tree_examples(
     parts = {"train": list(trees), "validation": list(validation)}
     if not validation:
         held = held_out([written(tree) for tree in trees], config.validation_fraction)
-        parts = {"train": [trees[row] for row in np.flatnonzero(~held)], "validation": [trees[row] for row in np.flatnonzero(held)]}
+        parts = {
+            "train": [trees[row] for row in np.flatnonzero(~held)],
+            "validation": [trees[row] for row in np.flatnonzero(held)],
+        }
     words = [[part.word for part in tree if part.word] for tree in parts["train"]]
     table = extended(extends, TokenTable.of(words, min_count=config.min_count))
     parts = {name: part for name, part in parts.items() if part}

@@ -88,14 +88,14 @@ class VQAConfig(RecurrentConfig):
 
 
 @dataclass(frozen=True)
-class TreeConfig:
+class TreeClassifierConfig:
     """The shape of a classifier of trees: section `[model]` of a configuration.
 
     Raises:
         UserError: a setting is out of its range; the message names it.
 
     Example:
-        >>> TreeConfig(cell="rntn").hidden_features
+        >>> TreeClassifierConfig(cell="rntn").hidden_features
         32
     """
 

@@ -10,7 +10,7 @@ from jax import Array
 
 from seqnets.data.words.token_table import TokenTable
 from seqnets.models.description import described, names, needed, stated
-from seqnets.models.sequence.config import TreeConfig
+from seqnets.models.sequence.config import TreeClassifierConfig
 from seqnets.nn.cells.tree import TREE_CELLS
 from seqnets.nn.chain import subkey
 from seqnets.nn.dense import Dense
@@ -34,7 +34,7 @@ class TreeClassifier(nnx.Module):
     Example:
         >>> import numpy as np
         >>> from seqnets.data.forest import Forest, Node
-        >>> model = TreeClassifier(TokenTable(("a", "b")), ("x", "y"), TreeConfig(hidden_features=4), rngs=nnx.Rngs(0))
+        >>> model = TreeClassifier(TokenTable(("a", "b")), ("x", "y"), TreeClassifierConfig(hidden_features=4), rngs=nnx.Rngs(0))
         >>> forest = Forest.of([[Node(0, 2), Node(0, 3), Node(1, 0, 0, 1)]])
         >>> schedule, rows = forest.scheduled(np.array([0]), forest.room(np.array([0]), 8))
         >>> model(schedule)[rows].shape
@@ -44,7 +44,7 @@ class TreeClassifier(nnx.Module):
         Socher et al., "Recursive Deep Models for Semantic Compositionality Over a Sentiment Treebank", 2013.
     """
 
-    def __init__(self, vocabulary: TokenTable, labels: Sequence[str], config: TreeConfig, *, rngs: nnx.Rngs):
+    def __init__(self, vocabulary: TokenTable, labels: Sequence[str], config: TreeClassifierConfig, *, rngs: nnx.Rngs):
         self.vocabulary, self.labels, self.config = vocabulary, tuple(labels), config
         size = config.hidden_features
         self.embedding = nnx.Param(_SPREAD * rngs.params.normal((len(vocabulary), size), jnp.float32))
@@ -85,5 +85,5 @@ def from_description(description: Mapping[str, Any], vocabulary: Any) -> TreeCla
         UserError: there is no vocabulary, or the description belongs to another version.
     """
     with described("TreeClassifier"):
-        config, labels = stated(description.get("config"), TreeConfig()), names(description.get("labels"), "labels")
+        config, labels = stated(description.get("config"), TreeClassifierConfig()), names(description.get("labels"), "labels")
         return TreeClassifier(needed(vocabulary, TokenTable), labels, config, rngs=nnx.Rngs(0))

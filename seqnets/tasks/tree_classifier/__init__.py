@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 from seqnets.data.examples.config import TreeDataConfig
-from seqnets.models.sequence.config import TreeConfig
+from seqnets.models.sequence.config import TreeClassifierConfig
 from seqnets.tasks.recipe import Recipe, Tell, counted, predictions
 from seqnets.train.config import TrainConfig
 
@@ -32,7 +32,7 @@ class TreeClassifierRunConfig:
     """Files of trees to validate on; none for a share of `trees`."""
     data: TreeDataConfig = field(default_factory=TreeDataConfig)
     """How the trees are read and split."""
-    model: TreeConfig = field(default_factory=TreeConfig)
+    model: TreeClassifierConfig = field(default_factory=TreeClassifierConfig)
     """The shape of the model."""
     train: TrainConfig = field(default_factory=TrainConfig)
     """The training."""

@@ -25,10 +25,10 @@ class TreeClassifierTask(ExampleTask):
         >>> import seqnets as sn
         >>> from flax import nnx
         >>> from seqnets.data.examples.trees import TreeDataConfig, parse_trees, tree_examples
-        >>> from seqnets.models.sequence.tree_classifier import TreeClassifier, TreeConfig
+        >>> from seqnets.models.sequence.tree_classifier import TreeClassifier, TreeClassifierConfig
         >>> trees = parse_trees("(1 (0 a) (1 b)) (0 (0 a) (0 c))", "a text")
         >>> words, labels, forests, _ = tree_examples(trees, trees, TreeDataConfig())
-        >>> model = TreeClassifier(words, labels, TreeConfig(hidden_features=4), rngs=nnx.Rngs(0))
+        >>> model = TreeClassifier(words, labels, TreeClassifierConfig(hidden_features=4), rngs=nnx.Rngs(0))
         >>> run = sn.fit(TreeClassifierTask(model, forests), sn.TrainConfig(steps=2, batch_size=2), progress=None)
         >>> sorted(run.metrics[-1])
         ['step', 'validation_accuracy', 'validation_nats', 'validation_root_accuracy']
@@ -53,7 +53,9 @@ class TreeClassifierTask(ExampleTask):
         logits, labels = model(batch, key=key), batch["labels"]
         nats = optax.losses.softmax_cross_entropy_with_integer_labels(logits, jnp.maximum(labels, 0))
         right = logits.argmax(-1) == labels
-        loss, accuracy = (jnp.sum(jnp.where(labels >= 0, part, 0)) / jnp.maximum(jnp.sum(labels >= 0), 1) for part in (nats, right))
+        loss, accuracy = (
+            jnp.sum(jnp.where(labels >= 0, part, 0)) / jnp.maximum(jnp.sum(labels >= 0), 1) for part in (nats, right)
+        )
         return loss, {"nats": loss, "accuracy": accuracy, "root_accuracy": jnp.mean(right[batch["roots"]])}
 
     def figures(self, model: Any, examples: Forest) -> dict[str, float]:

@@ -108,6 +108,14 @@ PANELS = (
         ("examples", "labels"),
     ),
     Panel(
+        "trees",
+        "Trees",
+        "Trees that the model did not learn from, with the label of every phrase (Socher et al., 2013).",
+        ("tree-classifier",),
+        "trees.trees",
+        ("examples", "labels", "trees"),
+    ),
+    Panel(
         "pictures",
         "Pictures",
         "What the model says of pictures that it did not learn from: the worst mistakes first.",
@@ -130,7 +138,7 @@ PANELS = (
         "confusion",
         "Confusion",
         "Which class is taken for which.",
-        ("tagger", "text-classifier", "classifier", "vqa"),
+        ("tagger", "text-classifier", "tree-classifier", "classifier", "vqa"),
         "classes.confusion",
         ("examples", "confusion"),
     ),

@@ -14,12 +14,19 @@ SHOWN, LISTED = 24, 200  # classes in the matrix, and in the table
 JUDGES = {
     "tagger": "tagger.held_out",
     "text-classifier": "text_classifier.held_out",
+    "tree-classifier": "tree_classifier.held_out",
     "classifier": "classifier.held_out",
     "vqa": "vqa.held_out",
 }
 """The module below seqnets.tasks whose function `judged(model, material)` returns the `Judgments` of a task's material."""
 
-WHAT = {"tagger": "steps", "text-classifier": "texts", "classifier": "pictures", "vqa": "questions"}
+WHAT = {
+    "tagger": "steps",
+    "text-classifier": "texts",
+    "tree-classifier": "phrases",
+    "classifier": "pictures",
+    "vqa": "questions",
+}
 
 
 def judge_of(run: Run) -> Any:

@@ -21,7 +21,7 @@ def steps_of_texts(subject: Subject) -> dict[str, Any] | None:
     there = truth >= 0
     own = np.take_along_axis(found, np.maximum(truth, 0)[..., None], -1)[..., 0]
     wrong = ((found.argmax(-1) != truth) & there).sum(-1)
-    order = _order(np.where(there, own, 0).sum(-1) / np.maximum(1, there.sum(-1)), wrong > 0)
+    order = order_of(np.where(there, own, 0).sum(-1) / np.maximum(1, there.sum(-1)), wrong > 0)
     tokens = steps.tokens_of_rows(model, examples)
     shown = [
         {
@@ -41,7 +41,7 @@ def _spaced(model: Any, tokens: list[str]) -> list[str]:
     return tokens if whole else [f"{token} " for token in tokens]
 
 
-def _order(goodness: np.ndarray, wrong: np.ndarray) -> list[int]:
+def order_of(goodness: np.ndarray, wrong: np.ndarray) -> list[int]:
     """Return the worst of the wrong examples, and the first of the right ones."""
     worst = [int(row) for row in np.argsort(goodness, kind="stable") if wrong[row]][:WORST]
     return worst + [int(row) for row in np.flatnonzero(~wrong)[:OTHERS]]
@@ -56,7 +56,7 @@ def classes_of_texts(subject: Subject) -> dict[str, Any] | None:
     known = found.truth >= 0
     own = np.where(known, found.log_probabilities[np.arange(len(known)), np.maximum(found.truth, 0)], -np.inf)
     wrong = found.guesses != found.truth
-    order = _order(own, wrong)
+    order = order_of(own, wrong)
     read = texts.while_reading(model, examples, order)
     shown = [
         {

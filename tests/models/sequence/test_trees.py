@@ -15,7 +15,7 @@ from seqnets.data.words.token_table import TokenTable
 from seqnets.decode import trees as decoding
 from seqnets.decode.trees import node_log_probabilities
 from seqnets.errors import UserError
-from seqnets.models.sequence.tree_classifier import TreeClassifier, TreeConfig
+from seqnets.models.sequence.tree_classifier import TreeClassifier, TreeClassifierConfig
 from seqnets.named_arrays import named_arrays
 from seqnets.nn.cells.tree import TREE_CELLS
 
@@ -46,7 +46,9 @@ MIXTURE = Forest.of([random_tree(DRAW, int(n)) for n in DRAW.integers(1, 40, 70)
 
 
 def classifier(cell, features=5):
-    return TreeClassifier(TokenTable(tuple("abcdefg")), ("x", "y", "z"), TreeConfig(cell=cell, hidden_features=features), rngs=nnx.Rngs(1))
+    return TreeClassifier(
+        TokenTable(tuple("abcdefg")), ("x", "y", "z"), TreeClassifierConfig(cell=cell, hidden_features=features), rngs=nnx.Rngs(1)
+    )
 
 
 def sigmoid(x):
@@ -100,7 +102,9 @@ def test_a_forest_gives_the_numbers_of_recursion(cell):
 
 def golden_model(cell, arrays):
     words = [str(word) for word in arrays["words"]]
-    model = TreeClassifier(TokenTable(tuple(words)), tuple("01234"), TreeConfig(cell=cell, hidden_features=6), rngs=nnx.Rngs(0))
+    model = TreeClassifier(
+        TokenTable(tuple(words)), tuple("01234"), TreeClassifierConfig(cell=cell, hidden_features=6), rngs=nnx.Rngs(0)
+    )
     model.embedding[...] = np.concatenate([np.zeros((2, 6)), arrays["embedding"]])
     model.output.kernel[...], model.output.bias[...] = arrays["softmax_W"].T, arrays["softmax_b"]
     if cell == "tree-lstm":
@@ -182,7 +186,9 @@ def test_gradients_are_those_of_recursion():
             variable[...] = kept + sign * step
             ends.append((recursion(model, "tree-lstm", forest) * weights).sum())
         variable[...] = kept
-        found = np.asarray(getattr(grads["cell"], path)[...] if hasattr(grads["cell"], path) else grads["cell"][path][...]).flat[1]
+        found = np.asarray(getattr(grads["cell"], path)[...] if hasattr(grads["cell"], path) else grads["cell"][path][...]).flat[
+            1
+        ]
         np.testing.assert_allclose(found, (ends[0] - ends[1]) / 2e-3, rtol=1e-3)
 
 
