@@ -88,7 +88,7 @@ def _starts(leaves: Array, places: Places) -> Array:
 
 
 def _forward(cells: Cells, leaves: Array, weights: Any, places: Places) -> tuple[Array, Any]:
-    table = _table(cells, leaves, weights, places)
+    table: Any = _table(cells, leaves, weights, places)
     return table, (table, leaves, weights, places)
 
 
@@ -101,7 +101,7 @@ def _backward(cells: Cells, kept: Any, gradient: Array) -> tuple[Array, Any, Non
     width = places[1].shape[1]
 
     def pulled(cell: Callable[..., Array], own: Any) -> Callable[[Block, Array], tuple[Array, Array]]:
-        return lambda block, found: jax.vjp(lambda *two: cell(Block(*two, *block[2:]), *own), *block[:2])[1](found)
+        return lambda block, found: jax.vjp(lambda l, r: cell(block._replace(left=l, right=r), *own), *block[:2])[1](found)
 
     branches = [lambda block, found: (jnp.zeros_like(found),) * 2, *(pulled(cell, own) for cell, own in zip(cells, weights))]
 

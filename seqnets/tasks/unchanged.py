@@ -1,16 +1,17 @@
 """Whether the examples that are read again are those of training."""
 
-from seqnets.data.examples.examples import Examples
+from typing import Any
+
 from seqnets.errors import UserError
 from seqnets.run import Run
 
 
-def held_out_of(run: Run, splits: dict[str, Examples], most: int) -> tuple[Examples, str]:
+def held_out_of(run: Run, splits: dict[str, Any], most: int) -> tuple[Any, str]:
     """Return the first held-out examples of a run, and what to call them.
 
     Args:
         run: the run.
-        splits: its examples, read again.
+        splits: its `Examples` or `Forest`, read again.
         most: how many are returned at most.
 
     Raises:

@@ -141,6 +141,16 @@ class Examples:
         return digest_of(arrays)
 
 
+class Rows(Protocol):
+    """Examples by number."""
+
+    def __len__(self) -> int: ...
+
+    def rows(self, rows: np.ndarray, /) -> Batch:
+        """Return some of them as a batch."""
+        ...
+
+
 @dataclass(frozen=True)
 class ShuffledBatches:
     """Batches by number; each epoch has its own order, and its last batch is filled from the next epoch.
@@ -158,7 +168,7 @@ class ShuffledBatches:
         ([0, 1, 2, 3, 4], [0, 1, 2, 3, 4])
     """
 
-    examples: Examples
+    examples: Rows
     batch_size: int
     seed: int
     rows: slice | np.ndarray = field(default_factory=lambda: slice(None))

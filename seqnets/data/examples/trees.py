@@ -6,8 +6,6 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import numpy as np
-
 from seqnets.data.examples.config import TreeDataConfig
 from seqnets.data.examples.held_out import held_out
 from seqnets.data.examples.tables import read_whole
@@ -22,6 +20,7 @@ NOTHING = "_"
 FORM = "(LABEL WORD) for a word and (LABEL TREE TREE) for a phrase"
 _POLARITY = {"0": "negative", "1": "negative", "3": "positive", "4": "positive", "2": NOTHING}
 _COMPOSED = 1
+_SPLITS = {"train": False, "validation": True}
 _MARK = re.compile(r"[()]|[^ \t\r\n()]+")  # a word of the Stanford treebank holds a no-break space
 
 
@@ -242,11 +241,8 @@ def tree_examples(
         raise UserError(f"a classifier needs at least two different labels; these trees have only {', '.join(labels)!r}")
     parts = {"train": list(trees), "validation": list(validation)}
     if not validation:
-        held = held_out([written(tree) for tree in trees], config.validation_fraction)
-        parts = {
-            "train": [trees[row] for row in np.flatnonzero(~held)],
-            "validation": [trees[row] for row in np.flatnonzero(held)],
-        }
+        held = held_out([written(tree) for tree in trees], config.validation_fraction).tolist()
+        parts = {name: [tree for tree, out in zip(trees, held) if out == other] for name, other in _SPLITS.items()}
     words = [[part.word for part in tree if part.word] for tree in parts["train"]]
     table = extended(extends, TokenTable.of(words, min_count=config.min_count))
     parts = {name: part for name, part in parts.items() if part}

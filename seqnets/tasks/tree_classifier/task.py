@@ -8,7 +8,7 @@ import numpy as np
 import optax
 
 from seqnets.data.examples.examples import ShuffledBatches
-from seqnets.data.forest import Forest, Schedule, Scheduled, width_for
+from seqnets.data.forest import Schedule, Scheduled, width_for
 from seqnets.errors import UserError
 from seqnets.tasks.example_task import ExampleTask
 from seqnets.train.task import Metrics
@@ -44,7 +44,7 @@ class TreeClassifierTask(ExampleTask):
         """
         if len(np.arange(batch_size)[rows]) < batch_size:
             raise UserError("a batch of trees is one schedule, which several processes cannot divide; train in one process")
-        forest = self.splits["train"]
+        forest: Any = self.splits["train"]
         room = forest.room_for_any(batch_size, width_for(batch_size))
         return ShuffledBatches(Scheduled(forest, room), batch_size, seed)
 
@@ -58,7 +58,7 @@ class TreeClassifierTask(ExampleTask):
         )
         return loss, {"nats": loss, "accuracy": accuracy, "root_accuracy": jnp.mean(right[batch["roots"]])}
 
-    def figures(self, model: Any, examples: Forest) -> dict[str, float]:
+    def figures(self, model: Any, examples: Any) -> dict[str, float]:
         """Return accuracy at the roots and at all labeled nodes, and nats; a label that was not learned is ignored."""
         from seqnets.decode.trees import node_log_probabilities
 
