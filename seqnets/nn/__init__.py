@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from seqnets.nn.cells import MinGRUCell as MinGRUCell
     from seqnets.nn.cells import MinLSTMCell as MinLSTMCell
     from seqnets.nn.cells import VanillaCell as VanillaCell
+    from seqnets.nn.cells.tree import RNTNCell as RNTNCell
+    from seqnets.nn.cells.tree import SimpleTreeCell as SimpleTreeCell
+    from seqnets.nn.cells.tree import TreeLSTMCell as TreeLSTMCell
     from seqnets.nn.chain import Chain as Chain
     from seqnets.nn.conv import Conv as Conv
     from seqnets.nn.conv import ConvTranspose as ConvTranspose
@@ -49,6 +52,7 @@ if not TYPE_CHECKING:  # a checker that sees `__getattr__` takes every name for 
             "attention": ["AdditiveAttention", "DotAttention"],
             "batch_norm": ["BatchNorm"],
             "cells": ["CELLS", "Cell", "GRUCell", "HighwayCell", "LSTMCell", "MinGRUCell", "MinLSTMCell", "VanillaCell"],
+            "cells.tree": ["RNTNCell", "SimpleTreeCell", "TreeLSTMCell"],
             "chain": ["Chain"],
             "conv": ["Conv", "ConvTranspose", "LocallyConnected"],
             "conv_norm": ["ConvNorm"],

@@ -101,7 +101,9 @@ def _backward(cells: Cells, kept: Any, gradient: Array) -> tuple[Array, Any, Non
     width = places[1].shape[1]
 
     def pulled(cell: Callable[..., Array], own: Any) -> Callable[[Block, Array], tuple[Array, Array]]:
-        return lambda block, found: jax.vjp(lambda l, r: cell(block._replace(left=l, right=r), *own), *block[:2])[1](found)
+        return lambda block, found: jax.vjp(lambda one, two: cell(block._replace(left=one, right=two), *own), *block[:2])[1](
+            found
+        )
 
     branches = [lambda block, found: (jnp.zeros_like(found),) * 2, *(pulled(cell, own) for cell, own in zip(cells, weights))]
 
