@@ -44,6 +44,7 @@ class RegionTask(MemorylessTask):
     maximize, units = True, "pictures"
     parts: ClassVar[tuple[Part, ...]] = ()
     most: ClassVar[int] = 1
+    proposed: ClassVar[int] = 0
 
     def __init__(self, model: Any, regions: RegionSet, config: RegionConfig | None = None, *, tell: Tell = silent) -> None:
         self.model, self.regions, self.config, self._tell = model, regions, config or RegionConfig(), tell
@@ -83,6 +84,7 @@ class RegionTask(MemorylessTask):
                 rule.channels,
                 self.parts,
                 self.most,
+                self.proposed,
                 Variation(config.augment if varied else "none", config.padding, config.least_area),
                 swapped_sides(self.regions.joints),
                 config.context,

@@ -20,9 +20,17 @@ FAULTS = {
     "no boxes": "{count} without boxes: background alone",
     "no picture": "{count} that the file lists {are} missing and left out",
     "label map": "{count} without a label map of {their} size {are} left out",
+    "proposal not finite": "{count} with coordinates that are not numbers {are} left out",
+    "proposal swapped": "{count} with swapped corners {are} mended",
+    "proposal no area": "{count} without area {are} left out",
+    "proposal outside": "{count} outside of {their} picture {are} left out",
+    "proposal cut": "{count} that reach beyond {their} picture {are} cut off at its border",
+    "other picture": "the proposals of {count} that {are} not in the data are left out",
+    "no proposals": "{count} without proposals: nothing is found there",
 }
 _UNITS = {"joint": ("joint", "joints"), "no boxes": ("picture", "pictures"), "no picture": ("picture", "pictures"),
-          "label map": ("picture", "pictures")}  # fmt: skip
+          "label map": ("picture", "pictures"), "proposal": ("proposal", "proposals"), "other picture": ("picture", "pictures"),
+          "no proposals": ("picture", "pictures")}  # fmt: skip
 
 
 class Faults:

@@ -39,6 +39,8 @@ class RegionConfig:
     """The smallest share of the picture that resized-crop-flip cuts out."""
     context: Annotated[float, settings.NOT_NEGATIVE] = 0.0
     """For joints: cut out a square this many times as large as the person's box; 0 for the whole picture."""
+    proposals: str = ""
+    """For detectors of given proposals: their file, JSON or .npz; empty for graph segmentation."""
     drawn: Annotated[int, settings.POSITIVE] = 2000
     """How many pictures are drawn where no data is given."""
     in_memory_megabytes: Annotated[int, settings.NOT_NEGATIVE] = 2048

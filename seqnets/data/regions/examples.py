@@ -32,6 +32,7 @@ class RegionExample:
         joints: float32 `(M, K, 3)`: x, y and 1 where known; None where there are none.
         phrases: M lists of phrases; empty where there are none.
         label_map: uint8 `(H, W)` of class numbers, 255 where none counts, or the path of such a file.
+        proposals: float32 `(P, 4)`: boxes that may hold a thing, the likeliest first; None where there are none.
     """
 
     image: Path | np.ndarray
@@ -45,6 +46,7 @@ class RegionExample:
     joints: np.ndarray | None = None
     phrases: tuple[tuple[str, ...], ...] = ()
     label_map: Path | np.ndarray | None = None
+    proposals: np.ndarray | None = None
 
     def taken(self, rows: np.ndarray) -> "RegionExample":
         """Return the example with some of its things."""
@@ -178,7 +180,8 @@ def swapped_sides(names: Sequence[str]) -> np.ndarray:
 def _identity(example: RegionExample) -> list[str]:
     joints = np.zeros(0) if example.joints is None else example.joints
     found = digest_of({"boxes": example.boxes, "labels": example.labels, "crowd": example.is_crowd, "joints": joints})
-    return [example.name, found, _content(example.image), _content(example.label_map)]
+    proposals = [] if example.proposals is None else [digest_of({"proposals": example.proposals})]
+    return [example.name, found, _content(example.image), _content(example.label_map), *proposals]
 
 
 def _content(source: Path | np.ndarray | None) -> str:

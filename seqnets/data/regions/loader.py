@@ -15,7 +15,7 @@ from seqnets.data.regions.moves import Move, Variation, moved
 from seqnets.errors import UserError
 
 Batch = dict[str, np.ndarray]
-Part = Literal["label_maps", "boxes", "masks", "joints"]
+Part = Literal["label_maps", "boxes", "masks", "joints", "proposals"]
 
 
 class Loaded(NamedTuple):
@@ -35,6 +35,7 @@ class RegionPictures:
         channels: "rgb", "bgr" or "gray".
         parts: what is wanted besides the pictures.
         most: M, things that a picture has room for; the largest stay.
+        proposed: R, proposals that it has room for; the likeliest stay.
         variation: how they vary in training.
         swapped: for each joint, the one that it becomes in a mirror.
         context: a square this many times as large as the first thing's box is cut out; 0 for the whole picture.
@@ -46,6 +47,7 @@ class RegionPictures:
     channels: str = "rgb"
     parts: tuple[Part, ...] = ()
     most: int = 1
+    proposed: int = 0
     variation: Variation = field(default_factory=Variation)
     swapped: np.ndarray = field(default_factory=lambda: np.zeros(0, int))
     context: float = 0.0
@@ -108,6 +110,7 @@ class RegionPictures:
             "boxes": np.zeros((self.most, 4), np.float32),
             "masks": np.zeros((self.most, height, width), bool),
             "joints": np.zeros((self.most, joints, 3), np.float32),
+            "proposals": np.zeros((self.proposed, 4), np.float32),
         }
         found = {"images": np.zeros((height, width, 1 if self.channels == "gray" else 3), np.uint8)}
         found |= {part: shapes[part] for part in self.parts}
@@ -121,7 +124,7 @@ class RegionPictures:
 
     def _record(self, index: int) -> Batch:
         example, move, found = self.examples[index], self.move(index), self.empty()
-        pixels = _pixels(example, self.channels)
+        pixels = pixels_of(example, self.channels)
         if pixels.shape[:2] != tuple(example.size):
             stated = f"{example.size[0]} x {example.size[1]}"
             raise ImageError(f"'{example.name}' has {pixels.shape[0]} x {pixels.shape[1]} pixels, not the {stated} stated for it")
@@ -133,9 +136,12 @@ class RegionPictures:
             found["label_maps"] = move.labels(labels)
         if "boxes" in self.parts:
             found["boxes"][: len(rows)] = move.boxes(example.boxes[rows])
+        if "proposals" in self.parts and example.proposals is not None:
+            some = move.boxes(example.proposals[: self.proposed])
+            found["proposals"][: len(some)] = some
         if "masks" in self.parts and example.masks:
             for place, row in enumerate(rows):
-                found["masks"][place] = move.mask(mask_pixels(example.masks[row], example.size))
+                found["masks"][place] = move.mask(maskpixels_of(example.masks[row], example.size))
         if "joints" in self.parts and example.joints is not None:
             joints = example.joints[rows]
             found["joints"][: len(rows)] = joints
@@ -198,7 +204,12 @@ def _stacked(records: Sequence[Batch]) -> Batch:
     return {name: np.stack([record[name] for record in records]) for name in records[0]}
 
 
-def _pixels(example: RegionExample, channels: str) -> np.ndarray:
+def pixels_of(example: RegionExample, channels: str) -> np.ndarray:
+    """Return the pixels of a picture, uint8 `(H, W, C)`, in "rgb", "bgr" or "gray".
+
+    Raises:
+        ImageError: it cannot be read.
+    """
     mode: Literal["RGB", "L"] = "L" if channels == "gray" else "RGB"
     if isinstance(example.image, np.ndarray):
         from PIL import Image

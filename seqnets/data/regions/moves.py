@@ -128,10 +128,11 @@ _KINDS = {
 def moved(record: dict[str, np.ndarray], move: Move, swapped: np.ndarray) -> dict[str, np.ndarray]:
     """Move a picture with its label map, boxes, masks and joints.
 
-    A thing of which less than a quarter remains is left out (its label becomes -1); a joint outside becomes unknown.
+    A thing of which less than a quarter remains is left out (its label becomes -1), and a proposal becomes one without area; a
+    joint outside becomes unknown.
 
     Args:
-        record: `images` and any of `label_maps`, `boxes` with `labels`, `masks` and `joints` `(M, K, 3)`.
+        record: `images` and any of `label_maps`, `boxes` with `labels`, `proposals`, `masks` and `joints` `(M, K, 3)`.
         move: the move.
         swapped: for each joint, the one that it becomes in a mirror.
 
@@ -147,6 +148,8 @@ def moved(record: dict[str, np.ndarray], move: Move, swapped: np.ndarray) -> dic
         found["masks"] = np.stack([move.mask(mask) for mask in record["masks"]]) if len(record["masks"]) else record["masks"]
     if "boxes" in record:
         found["boxes"], found["labels"] = _moved_boxes(record["boxes"], record["labels"], move)
+    if "proposals" in record:
+        found["proposals"], _ = _moved_boxes(record["proposals"], np.zeros(len(record["proposals"]), np.int32), move)
     if "joints" in record:
         found["joints"] = _moved_joints(record["joints"], move, swapped)
     return found

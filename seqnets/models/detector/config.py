@@ -43,7 +43,7 @@ class DetectorConfig(DenseConfig):
     keep: Annotated[int, settings.POSITIVE] = 100
     """The largest number of detections in a picture."""
     proposals: Literal["learned", "given"] = "learned"
-    """Where regions are from: anchors that a head chooses and moves (learned), or a file (given)."""
+    """Where regions are from: anchors that a head chooses and moves (learned), or a file or graph segmentation (given)."""
     stride: Annotated[int, settings.POSITIVE] = 4
     """Pixels of the picture per cell of the map that regions are pooled from, at most."""
     pyramid: Annotated[int, settings.NOT_NEGATIVE] = 0
@@ -55,7 +55,7 @@ class DetectorConfig(DenseConfig):
     considered: Annotated[int, settings.POSITIVE] = 200
     """The surest anchors of a map that become proposals, before suppression."""
     proposed: Annotated[int, settings.POSITIVE] = 32
-    """Proposals of a picture, after suppression."""
+    """Proposals of a picture, after suppression; of given ones, the largest number."""
     proposal_suppression: Annotated[float, settings.SHARE] = 0.7
     """The largest overlap of two proposals."""
     pooling: Literal["align", "max", "spp", "position-sensitive"] = "align"
@@ -86,15 +86,24 @@ class DetectorConfig(DenseConfig):
             raise UserError(f"model.sides must be above 0, and at least one, not {self.sides}")
 
 
+_GIVEN = {
+    "model": {"method": "regions", "proposals": "given", "proposed": 100, "suppression": 0.5, "least_score": 0.05},
+    "loss": {"background_overlap": 0.1},
+    "data": {"drawn": 1000},
+}
+
 PRESETS: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
     "ssd": {"model": {"method": "ssd"}},
     "yolo": {"model": {"method": "yolo", "suppression": 0.5}, "loss": {"offsets": 5.0}, "train": {"steps": 1000}},
     "faster-rcnn": {"model": {"method": "regions", "suppression": 0.5, "least_score": 0.05, "pooling": "max"}},
+    "fast-rcnn": {**_GIVEN, "model": {**_GIVEN["model"], "pooling": "max"}},
+    "spp": {**_GIVEN, "model": {**_GIVEN["model"], "pooling": "spp"}},
 }
 """Published detectors by name, as settings of a run.
 
 ssd: Liu et al., "SSD: single shot multibox detector", 2016. yolo: Redmon et al., "You only look once", 2016. faster-rcnn: Ren et
-al., "Faster R-CNN: towards real-time object detection with region proposal networks", 2015.
+al., "Faster R-CNN: towards real-time object detection with region proposal networks", 2015. fast-rcnn: Girshick, "Fast R-CNN",
+2015. spp: He et al., "Spatial pyramid pooling in deep convolutional networks for visual recognition", 2014.
 """
 
 

@@ -37,6 +37,17 @@ class Proposals(NamedTuple):
     is_there: jax.Array
 
 
+def given(boxes: Any) -> Proposals:
+    """Return boxes [B, R, 4] as proposals; those without area are padding.
+
+    Example:
+        >>> given([[[0.0, 0.0, 2.0, 1.0], [0.0, 0.0, 0.0, 0.0]]]).is_there.tolist()
+        [[True, False]]
+    """
+    boxes = jnp.asarray(boxes)
+    return Proposals(boxes, (boxes[..., 2:] > boxes[..., :2]).all(-1))
+
+
 class RegionDetector(nnx.Module):
     """An encoder, a head that proposes regions where they are learned, and a head for the pooled features of regions.
 

@@ -97,6 +97,14 @@ def read(config: DetectorRunConfig) -> "RegionSet":
     return regions.with_validation(config.data.validation_fraction)
 
 
+def proposed(config: DetectorRunConfig, regions: "RegionSet", model: DetectorConfig, tell: Tell) -> "RegionSet":
+    """Return the pictures with proposals, if the model wants them."""
+    from seqnets.data.regions.proposals import with_proposals
+
+    wants = model.method == "regions" and model.proposals == "given"
+    return with_proposals(regions, config.data.proposals, model.proposed, tell) if wants else regions
+
+
 def make(config: DetectorRunConfig, tell: Tell, start: "Start | None" = None) -> "DetectorTask":
     """Read the pictures and make the network."""
     from flax import nnx
@@ -115,7 +123,7 @@ def make(config: DetectorRunConfig, tell: Tell, start: "Start | None" = None) ->
         rule, encoder = begun_encoder(config.model, config.data, regions, rngs=rngs, tell=tell)
         build = RegionDetector if config.model.method == "regions" else Detector
         model = build(config.model, regions.classes, rule, encoder=encoder, rngs=rngs)
-    return DetectorTask(model, regions, config.data, loss=config.loss, tell=tell)
+    return DetectorTask(model, proposed(config, regions, model.config, tell), config.data, loss=config.loss, tell=tell)
 
 
 def as_settings(given: Mapping[str, Any]) -> dict[str, Any]:
@@ -135,7 +143,7 @@ def measured(run: "Run", config: DetectorRunConfig) -> list[str]:
     """Return the figures of the held-out splits."""
     from seqnets.tasks.detector.task import DetectorTask, split_line
 
-    regions = read(config)
+    regions = proposed(config, read(config), run.model.config, lambda sentence: None)
     task = DetectorTask(run.model, regions, config.data, loss=config.loss)
     held_out = [split for split in ("validation", "test") if split in regions.splits]
     return [split_line(split, task.measure(run.model, split)[0], len(regions.splits[split])) for split in held_out]
@@ -154,6 +162,6 @@ RECIPE = Recipe.of_files(
     shown=measured,
     as_settings=as_settings,
     commands=lambda config: ["seqnets detect {run} IMAGE --figure found.png"],
-    paths=("model.encoder_weights",),
+    paths=("model.encoder_weights", "data.proposals"),
     completed=completed,
 )

@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from seqnets.models.detector.region_detector import REGION_WEIGHTS, Output, Proposals, RegionDetector
+from seqnets.models.detector.region_detector import REGION_WEIGHTS, Output, Proposals, RegionDetector, given
 from seqnets.nn.chain import subkey
 from seqnets.ops.boxes import BACKGROUND, encode_boxes, intersection_over_union, match, match_overlaps
 
@@ -76,7 +76,7 @@ def region_losses(model: RegionDetector, output: Output, batch: Any, config: Any
     boxes, labels = jnp.asarray(batch["boxes"]), jnp.asarray(batch["labels"])
     learned = model.proposer is not None
     parts = anchor_losses(model, output, boxes, labels, config, subkey(key, 0)) if learned else {}
-    found = model.propose(output, config.proposals) if learned else given_proposals(batch)
+    found = model.propose(output, config.proposals) if learned else given(batch["proposals"])
     chosen = chosen_regions(found, boxes, labels, config, subkey(key, 1))
     predicted = model.regions(output, chosen.boxes, train=True, key=subkey(key, 2))
     return {**parts, **class_losses(predicted, chosen, config)}
@@ -146,12 +146,6 @@ def class_losses(predicted: Output, chosen: Chosen, config: Any) -> Losses:
 def smooth_distance(offsets: jax.Array, wanted: jax.Array, smooth: float) -> jax.Array:
     """Return the sum over the last axis of smooth L1: squared below `smooth`, absolute above."""
     return optax.losses.huber_loss(offsets, wanted, delta=smooth).sum(-1) / smooth
-
-
-def given_proposals(batch: Any) -> Proposals:
-    """Return the proposals of a batch; those without area are padding."""
-    boxes = jnp.asarray(batch["proposals"])
-    return Proposals(boxes, (boxes[..., 2:] > boxes[..., :2]).all(-1))
 
 
 def _taken(array: jax.Array, rows: jax.Array) -> jax.Array:

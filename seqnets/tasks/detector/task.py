@@ -17,7 +17,7 @@ from seqnets.errors import UserError
 from seqnets.metrics.average_precision import coco_figures
 from seqnets.metrics.detections import Detections, Truths
 from seqnets.models.detector.detector import Detector
-from seqnets.models.detector.region_detector import RegionDetector
+from seqnets.models.detector.region_detector import RegionDetector, given
 from seqnets.tasks.detector import DetectionLossConfig
 from seqnets.tasks.detector.losses import LOSSES
 from seqnets.tasks.region_task import RegionTask, Tell, silent
@@ -61,6 +61,8 @@ class DetectorTask(RegionTask):
         self.loss_config = loss or DetectionLossConfig()
         things = [int((~example.is_crowd).sum()) for example in regions.splits["train"]]
         self.most = min(max([1, *things]), _MOST)  # pyright: ignore[reportAttributeAccessIssue]
+        if model.config.proposals == "given" and model.config.method == "regions":
+            self.parts, self.proposed = ("boxes", "proposals"), model.config.proposed  # pyright: ignore[reportAttributeAccessIssue]
 
     def losses(self, model: Any, batch: Batch, key: jax.Array) -> tuple[jax.Array, Metrics]:
         """Return the loss of a batch and its parts."""
@@ -111,4 +113,5 @@ def _in_original(detected: Any, move: Any) -> Detections:
 @partial(jax.jit, static_argnums=0)
 def _detected(graphdef: Any, state: Any, batch: Any) -> Any:
     model = nnx.merge(graphdef, state)
-    return tuple(model.detect(model(model.preprocessing.normalize(batch["images"]))))
+    output = model(model.preprocessing.normalize(batch["images"]))
+    return tuple(model.detect(output, given(batch["proposals"])) if "proposals" in batch else model.detect(output))
