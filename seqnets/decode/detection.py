@@ -10,12 +10,14 @@ import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 
-from seqnets.data.images.preprocessing import Picture
+from seqnets.data.images.preprocessing import Picture, Preprocessing
 from seqnets.data.read_ahead import read_ahead
+from seqnets.data.regions.selective_search import propose
 from seqnets.decode.pictures import by_batches
 from seqnets.decode.segmentation import shown_and_read
 from seqnets.errors import UserError
 from seqnets.models.dense.encoder import size_of
+from seqnets.models.detector.region_detector import given
 
 
 class Thing(NamedTuple):
@@ -58,7 +60,7 @@ def detect(model: Any, images: Iterable[Picture], *, batch: int = 16) -> Iterato
     """Yield the detections of each picture, in order, in its own pixels.
 
     Args:
-        model: a `Detector` or a `RegionDetector`.
+        model: a `Detector` or a `RegionDetector`, which is given proposals by graph segmentation if it does not make its own.
         images: paths, pictures, uint8 arrays or the bytes of files; read ahead by threads.
         batch: pictures at a time, at least 1.
 
@@ -76,19 +78,33 @@ def detect(model: Any, images: Iterable[Picture], *, batch: int = 16) -> Iterato
     """
     graphdef, state = nnx.split(model)
     height, width = size_of(model.preprocessing)
+    rule, count = model.preprocessing, model.config.proposed
+    read = partial(_read_and_proposed, rule, count) if model.config.takes_proposals else partial(shown_and_read, rule)
 
-    def run(number: int, pairs: list[tuple[np.ndarray, np.ndarray]]) -> Iterator[Found]:
-        boxes, labels, scores = jax.device_get(_detected(graphdef, state, np.stack([pixels for _, pixels in pairs])))
-        for row, (image, _) in enumerate(pairs):
+    def run(number: int, pictures: list[tuple[np.ndarray, ...]]) -> Iterator[Found]:
+        images, *arrays = zip(*pictures)
+        boxes, labels, scores = jax.device_get(_detected(graphdef, state, *map(np.stack, arrays)))
+        for row, image in enumerate(images):
             scale = np.array([image.shape[1] / width, image.shape[0] / height] * 2)
             there = np.flatnonzero(scores[row] > 0)
             things = zip(labels[row, there], scores[row, there], (boxes[row, there] * scale).tolist())
             yield Found(image, [Thing(model.labels[label], float(score), tuple(box)) for label, score, box in things])
 
-    yield from by_batches(read_ahead(partial(shown_and_read, model.preprocessing), images, ahead=2 * batch), batch, run)
+    yield from by_batches(read_ahead(read, images, ahead=2 * batch), batch, run)
+
+
+def _read_and_proposed(rule: Preprocessing, count: int, image: Picture) -> tuple[np.ndarray, ...] | UserError:
+    found = shown_and_read(rule, image)
+    if isinstance(found, UserError):
+        return found
+    whole, pixels = found
+    (height, width), boxes = size_of(rule), np.zeros((count, 4), np.float32)
+    some = propose(whole, count) * np.array([width / whole.shape[1], height / whole.shape[0]] * 2, np.float32)
+    boxes[: len(some)] = some
+    return whole, pixels, boxes
 
 
 @partial(jax.jit, static_argnums=0)
-def _detected(graphdef: Any, state: Any, pixels: jax.Array) -> Any:
+def _detected(graphdef: Any, state: Any, pixels: jax.Array, *proposals: jax.Array) -> Any:
     model = nnx.merge(graphdef, state)
-    return tuple(model.detect(model(model.preprocessing.normalize(jnp.asarray(pixels)))))
+    return tuple(model.detect(model(model.preprocessing.normalize(jnp.asarray(pixels))), *map(given, proposals)))

@@ -141,7 +141,7 @@ class RegionPictures:
             found["proposals"][: len(some)] = some
         if "masks" in self.parts and example.masks:
             for place, row in enumerate(rows):
-                found["masks"][place] = move.mask(maskpixels_of(example.masks[row], example.size))
+                found["masks"][place] = move.mask(mask_pixels(example.masks[row], example.size))
         if "joints" in self.parts and example.joints is not None:
             joints = example.joints[rows]
             found["joints"][: len(rows)] = joints

@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from functools import partial
+from itertools import pairwise
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -101,9 +102,9 @@ def _of_file(path: Path, regions: RegionSet, faults: Faults) -> list[list[np.nda
         used |= {name for name in names if name is not None}
         parts.append([np.zeros((0, 4), np.float32) if name is None else boxes[name] for name in names])
     if not used:
-        first = next(iter(regions.splits["train"])).name
+        first, names = regions.splits["train"][0].name, ", ".join(sorted(boxes)[:3]) or "none"
         raise UserError(
-            f"{named(path, _WHAT)} has nothing for any picture, such as '{first}'; it names {', '.join(sorted(boxes)[:3]) or 'none'}"
+            f"{named(path, _WHAT)} has nothing for any picture, such as '{first}'; it names {names}; give another one"
         )
     for name in sorted(boxes.keys() - used):
         faults.add("other picture", name)
@@ -146,8 +147,7 @@ def _by_segments(regions: RegionSet, count: int, tell: Tell) -> list[list[np.nda
         flat = list(read_ahead(partial(_of_picture, count=count), every))
         if path is not None:
             _keep(path, flat)
-    stops = np.cumsum([0, *sizes])
-    return [flat[start:stop] for start, stop in zip(stops, stops[1:])]
+    return [flat[start:stop] for start, stop in pairwise(np.cumsum([0, *sizes]).tolist())]
 
 
 def _of_picture(example: RegionExample, count: int) -> np.ndarray:

@@ -159,9 +159,7 @@ def _slopes(pixels: np.ndarray) -> np.ndarray:
     from scipy.ndimage import gaussian_filter1d
 
     smooth = pixels.astype(np.float32)
-    down, right = (
-        gaussian_filter1d(gaussian_filter1d(smooth, 1.0, axis=axis, order=1), 1.0, axis=1 - axis) for axis in (0, 1)
-    )
+    down, right = (gaussian_filter1d(gaussian_filter1d(smooth, 1.0, axis=axis, order=1), 1.0, axis=1 - axis) for axis in (0, 1))
     angles = 2 * np.pi * np.arange(_DIRECTIONS) / _DIRECTIONS
     steep = np.maximum(right[..., None] * np.cos(angles) + down[..., None] * np.sin(angles), 0).reshape(*pixels.shape[:2], -1)
     most = np.maximum(steep.max((0, 1)), 1e-6)

@@ -58,9 +58,16 @@ class DetectorConfig(DenseConfig):
     """Proposals of a picture, after suppression; of given ones, the largest number."""
     proposal_suppression: Annotated[float, settings.SHARE] = 0.7
     """The largest overlap of two proposals."""
-    pooling: Literal["align", "max", "spp", "position-sensitive"] = "align"
+    pooling: Literal["align", "max", "spp", "position-sensitive", "warp"] = "align"
     """How the features of a region come to one size: bilinear samples (align), maxima of cells (max), those of several grids
-    (spp), or votes of maps for each part of a region (position-sensitive)."""
+    (spp), votes of maps for each part of a region (position-sensitive), or those of the encoder for each cut-out part of the
+    picture by itself (warp)."""
+    crop: Annotated[int, settings.POSITIVE] = 32
+    """Rows and columns that a region is stretched to (warp)."""
+    context: Annotated[float, settings.RATE] = 16 / 227
+    """Border of a stretched region that shows what is around it, as a share of its side (warp)."""
+    scorer: Literal["softmax", "svm"] = "softmax"
+    """Whether scores are shares of all classes, or each class has a margin of its own, which R-CNN fits afterwards (svm)."""
     grid: Annotated[int, settings.POSITIVE] = 5
     """Rows and columns of the features of a region."""
     spp_grids: tuple[int, ...] = (1, 2, 3, 6)
@@ -84,6 +91,13 @@ class DetectorConfig(DenseConfig):
             raise UserError(f"model.ratios must be above 0, not {self.ratios}")
         if not self.sides or any(side <= 0 for side in self.sides):
             raise UserError(f"model.sides must be above 0, and at least one, not {self.sides}")
+        if self.pooling == "warp" and self.proposals == "learned":
+            raise UserError("model.pooling warp has no map to propose from; set --model.proposals given")
+
+    @property
+    def takes_proposals(self) -> bool:
+        """Whether the model must be given the regions that it classifies."""
+        return self.method == "regions" and self.proposals == "given"
 
 
 _GIVEN = {
@@ -96,13 +110,20 @@ PRESETS: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
     "ssd": {"model": {"method": "ssd"}},
     "yolo": {"model": {"method": "yolo", "suppression": 0.5}, "loss": {"offsets": 5.0}, "train": {"steps": 1000}},
     "faster-rcnn": {"model": {"method": "regions", "suppression": 0.5, "least_score": 0.05, "pooling": "max"}},
+    "rcnn": {
+        "model": {**_GIVEN["model"], "pooling": "warp", "proposed": 64},
+        "loss": {"region_samples": 16, "svm": True},
+        "data": {"drawn": 1000},
+        "train": {"batch_size": 8, "evaluate_every": 400},
+    },
     "fast-rcnn": {**_GIVEN, "model": {**_GIVEN["model"], "pooling": "max"}},
     "spp": {**_GIVEN, "model": {**_GIVEN["model"], "pooling": "spp"}},
 }
 """Published detectors by name, as settings of a run.
 
 ssd: Liu et al., "SSD: single shot multibox detector", 2016. yolo: Redmon et al., "You only look once", 2016. faster-rcnn: Ren et
-al., "Faster R-CNN: towards real-time object detection with region proposal networks", 2015. fast-rcnn: Girshick, "Fast R-CNN",
+al., "Faster R-CNN: towards real-time object detection with region proposal networks", 2015. rcnn: Girshick et
+al., "Rich feature hierarchies for accurate object detection and semantic segmentation", 2014. fast-rcnn: Girshick, "Fast R-CNN",
 2015. spp: He et al., "Spatial pyramid pooling in deep convolutional networks for visual recognition", 2014.
 """
 

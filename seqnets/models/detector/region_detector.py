@@ -19,7 +19,7 @@ from seqnets.models.detector.heads import Head, RegionHead, by_box, region_numbe
 from seqnets.models.detector.pooling import POOLS, pooled
 from seqnets.nn.chain import subkey
 from seqnets.ops.boxes import Weights, clip_boxes, decode_boxes
-from seqnets.ops.regions import position_sensitive_pool
+from seqnets.ops.regions import position_sensitive_pool, warp_regions
 from seqnets.ops.suppression import suppress
 
 Output = dict[str, Any]
@@ -95,7 +95,7 @@ class RegionDetector(nnx.Module):
         learned = config.proposals == "learned"
         self.proposer = Head(features, config.head_features, self.per_cell, 4, 1, **options) if learned else None
         self.head = RegionHead(
-            self._pooled_cells() * features,
+            self._cropped_features() if self._warps else self._pooled_cells() * features,
             config.hidden_features,
             config.hidden_layers,
             classes,
@@ -108,9 +108,11 @@ class RegionDetector(nnx.Module):
         """Return the maps of normalized pictures [B, H, W, C], and where things may be.
 
         Returns:
-            `maps`, those that regions are pooled from, the finest first; and, where proposals are learned, `objectness` [B, N]
-            and `offsets` [B, N, 4] of the anchors.
+            `images`, as they are, where regions are cut out of them (warp); else `maps`, those that regions are pooled from, the
+            finest first; and, where proposals are learned, `objectness` [B, N] and `offsets` [B, N, 4] of the anchors.
         """
+        if self._warps:
+            return {"images": x}
         features = self.encoder(x, train=train, key=subkey(key, 0))
         maps = [features[name].astype(jnp.float32) for name in self.map_names]
         output: Output = {"maps": tuple(maps)}
@@ -163,9 +165,18 @@ class RegionDetector(nnx.Module):
             maps = self.head(output["maps"][0], train=train, key=key)
             votes = position_sensitive_pool(maps, boxes, self.config.grid, scale=self.scales[0])
             return region_numbers(votes.mean((2, 3)), len(self.labels))
-        features = self.pool(output, boxes, self.config.pooling, self.config.grid)
-        flat = features.reshape(*features.shape[:2], 1, -1)
+        flat = self.region_features(output, boxes, train=train)
         return region_numbers(self.head(flat, train=train, key=key)[:, :, 0], len(self.labels))
+
+    def region_features(self, output: Output, boxes: jax.Array, *, train: bool = False) -> jax.Array:
+        """Return what the head sees of each region: [B, R, 1, F]."""
+        if not self._warps:
+            features = self.pool(output, boxes, self.config.pooling, self.config.grid)
+        elif train:  # together, for the statistics of batch norms
+            features = self._cropped(output["images"], boxes, train=True)
+        else:  # one picture after the other, for the memory
+            features = jax.lax.map(lambda pair: self._cropped(*pair)[0], (output["images"][:, None], boxes[:, None]))
+        return features.reshape(*features.shape[:2], 1, -1)
 
     def pool(self, output: Output, boxes: jax.Array, name: str, grid: int) -> jax.Array:
         """Return the features of regions [B, R, 4] as a pooling of the table has them: [B, R, grid, grid, C]."""
@@ -176,7 +187,8 @@ class RegionDetector(nnx.Module):
         found = self.regions(output, proposals.boxes)
         boxes = decode_boxes(found["offsets"], proposals.boxes[:, :, None], REGION_WEIGHTS)
         boxes = jnp.broadcast_to(boxes, (*boxes.shape[:2], len(self.labels), 4))
-        scores = jax.nn.softmax(found["logits"])[..., 1:] * proposals.is_there[..., None]
+        shares = jax.nn.sigmoid if self.config.scorer == "svm" else jax.nn.softmax
+        scores = shares(found["logits"])[..., 1:] * proposals.is_there[..., None]
         return Candidates(clip_boxes(boxes, size_of(self.preprocessing)), scores)
 
     def detect(self, output: Output, proposals: Proposals | None = None) -> Detected:
@@ -201,6 +213,20 @@ class RegionDetector(nnx.Module):
     @property
     def _votes(self) -> bool:
         return self.config.pooling == "position-sensitive"
+
+    @property
+    def _warps(self) -> bool:
+        return self.config.pooling == "warp"
+
+    def _cropped(self, images: jax.Array, boxes: jax.Array, *, train: bool = False) -> jax.Array:
+        side = self.config.crop
+        crops = warp_regions(images, boxes, side, context=self.config.context * side)
+        features = list(self.encoder(crops.reshape(-1, *crops.shape[2:]), train=train).values())[-1]
+        return features.astype(jnp.float32).reshape(*boxes.shape[:2], *features.shape[1:])
+
+    def _cropped_features(self) -> int:
+        crop = jax.ShapeDtypeStruct((1, self.config.crop, self.config.crop, self.encoder.in_channels), jnp.float32)
+        return math.prod(list(jax.eval_shape(self.encoder, crop).values())[-1].shape)
 
     def _maps(self) -> list[tuple[str, tuple[int, int, int]]]:
         height, maps = size_of(self.preprocessing)[0], list(self.encoder.feature_maps)

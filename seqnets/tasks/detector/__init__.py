@@ -57,6 +57,16 @@ class DetectionLossConfig:
     """Overlap from which a region has a thing."""
     background_overlap: Annotated[float, settings.SHARE] = 0.0
     """Overlap from which a region without a thing is background that counts; Fast R-CNN has .1."""
+    svm: bool = False
+    """Fits support vector machines and ridge regressions of boxes to the features afterwards, as a run beside (R-CNN)."""
+    svm_background: Annotated[float, settings.SHARE] = 0.3
+    """Overlap with a class below which a region is background for its machine; those between do not count."""
+    svm_cost: Annotated[float, settings.ABOVE_ZERO] = 1e-3
+    """Cost of a region on the wrong side, for features with a mean length of 20."""
+    ridge_overlap: Annotated[float, settings.SHARE] = 0.6
+    """Overlap from which a region is an example of the ridge regression."""
+    ridge_strength: Annotated[float, settings.ABOVE_ZERO] = 1000.0
+    """Weight of the squared coefficients of the ridge regression."""
 
     def __post_init__(self) -> None:
         settings.settle(self, "loss")
@@ -101,8 +111,7 @@ def proposed(config: DetectorRunConfig, regions: "RegionSet", model: DetectorCon
     """Return the pictures with proposals, if the model wants them."""
     from seqnets.data.regions.proposals import with_proposals
 
-    wants = model.method == "regions" and model.proposals == "given"
-    return with_proposals(regions, config.data.proposals, model.proposed, tell) if wants else regions
+    return with_proposals(regions, config.data.proposals, model.proposed, tell) if model.takes_proposals else regions
 
 
 def make(config: DetectorRunConfig, tell: Tell, start: "Start | None" = None) -> "DetectorTask":
@@ -146,7 +155,17 @@ def measured(run: "Run", config: DetectorRunConfig) -> list[str]:
     regions = proposed(config, read(config), run.model.config, lambda sentence: None)
     task = DetectorTask(run.model, regions, config.data, loss=config.loss)
     held_out = [split for split in ("validation", "test") if split in regions.splits]
-    return [split_line(split, task.measure(run.model, split)[0], len(regions.splits[split])) for split in held_out]
+
+    def lines(model: Any) -> list[str]:
+        return [split_line(split, task.measure(model, split)[0], len(regions.splits[split])) for split in held_out]
+
+    found = lines(run.model)
+    if config.loss.svm:
+        from seqnets.tasks.detector.machines import FOLDER, saved_with_machines
+
+        model = saved_with_machines(task, run)
+        found += [f"with support vector machines and ridge regression, the run '{run.directory}/{FOLDER}':", *lines(model)]
+    return found
 
 
 RECIPE = Recipe.of_files(

@@ -61,7 +61,7 @@ class DetectorTask(RegionTask):
         self.loss_config = loss or DetectionLossConfig()
         things = [int((~example.is_crowd).sum()) for example in regions.splits["train"]]
         self.most = min(max([1, *things]), _MOST)  # pyright: ignore[reportAttributeAccessIssue]
-        if model.config.proposals == "given" and model.config.method == "regions":
+        if model.config.takes_proposals:
             self.parts, self.proposed = ("boxes", "proposals"), model.config.proposed  # pyright: ignore[reportAttributeAccessIssue]
 
     def losses(self, model: Any, batch: Batch, key: jax.Array) -> tuple[jax.Array, Metrics]:
