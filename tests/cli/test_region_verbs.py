@@ -53,7 +53,10 @@ def test_a_localizer_from_the_start_to_a_picture(seqnets, photo, head):
     assert size_of("f.png")[0] > 200
 
 
-@pytest.mark.parametrize("preset", ["ssd", *(pytest.param(name, marks=pytest.mark.slow) for name in ("yolo", "faster-rcnn"))])
+OTHERS = ("yolo", "faster-rcnn", "spp", "rcnn")
+
+
+@pytest.mark.parametrize("preset", ["ssd", *(pytest.param(name, marks=pytest.mark.slow) for name in OTHERS)])
 def test_a_detector_from_the_start_to_a_picture(seqnets, photo, preset):
     outcome = seqnets("train", "detector", "--preset", preset, *TINY, "--data.height", 32, "--out", "run")
     assert outcome.code == 0, outcome.err

@@ -47,7 +47,8 @@ from seqnets.data.images.idx import read_idx
 from seqnets.data.images.labels import read_labels
 from seqnets.data.images.preprocessing import Preprocessing
 from seqnets.data.images.sets import read_images
-from seqnets.data.regions.reading import read_regions
+from seqnets.data.regions.proposals import _kept, with_proposals
+from seqnets.data.regions.reading import draw_scenes, read_regions
 from seqnets.data.words.vectors import read_vectors
 from seqnets.data.words.vocabulary import WordVocabulary
 from seqnets.errors import UserError
@@ -332,6 +333,20 @@ VOC = """<annotation><size><height>24</height><width>31</width></size><object><n
 <bndbox><xmin>3</xmin><ymin>4</ymin><xmax>20</xmax><ymax>19</ymax></bndbox></object></annotation>"""
 
 
+PROPOSALS = {"scene 0.png": [[0, 0, 9, 9], [5, 5, 1, 9]], "scene 1": [[-3, 0, 99, 8]], "7": []}
+
+
+def proposals_of(path):
+    found = with_proposals(draw_scenes(2), str(path), 5, lambda sentence: None)
+    assert all(np.isfinite(example.proposals).all() for example in found.splits["train"])
+
+
+def npz(**arrays):
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, **arrays)
+    return buffer.getvalue()
+
+
 def label_map():
     buffer = io.BytesIO()
     Image.fromarray(np.arange(24 * 31).reshape(24, 31).astype(np.uint8) % 3, "L").save(buffer, "PNG")
@@ -408,6 +423,10 @@ KINDS = {
         "instances.json",
         regions_of_folder("instances_train.json", {"train/a.png": picture("PNG")}),
     ),
+    "proposals-json": (as_json(PROPOSALS), "p.json", proposals_of),
+    "proposals-results": (as_json([{**RESULTS[0], "image_id": "scene 1"}]), "p.json", proposals_of),
+    "proposals-npz": (lambda: npz(**{"scene 1": np.ones((3, 4), np.float32)}), "p.npz", proposals_of),
+    "proposals-cache": (lambda: npz(counts=np.array([2, 1]), boxes=np.ones((3, 4))), "c.npz", lambda path: _kept(path, 2)),
     "regions-joints": (as_json(POSES), "joints.json", regions_beside),
     "regions-voc": (VOC.encode, "a.xml", regions_of_folder("Annotations/a.xml", PICTURES)),
     "regions-voc-split": (lambda: b"a 1\n", "train.txt", regions_of_folder("ImageSets/Main/train.txt", PICTURES)),

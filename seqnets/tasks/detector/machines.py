@@ -134,7 +134,7 @@ def saved_with_machines(task: Any, run: Any) -> RegionDetector:
 
 def _hinge(w: np.ndarray, x: np.ndarray, signs: np.ndarray, cost: float) -> tuple[float, np.ndarray]:
     off = np.maximum(0, 1 - signs * (x @ w))
-    return 0.5 * w @ w + cost * off @ off, off > 0
+    return float(0.5 * w @ w + cost * off @ off), off > 0
 
 
 def _examples(task: Any, model: RegionDetector) -> tuple[np.ndarray, ...]:
