@@ -22,7 +22,7 @@ _MOST_STEPS, _CLOSE = 50, 1e-9
 _MOST_BACKGROUND = 200  # regions of a picture, for the memory
 
 
-def support_vectors(features: np.ndarray, signs: np.ndarray, cost: float) -> tuple[np.ndarray, float]:
+def support_vectors(features: np.ndarray, sides: np.ndarray, cost: float) -> tuple[np.ndarray, float]:
     r"""Return the weights and the bias of a linear support vector machine with squared hinge loss, by Newton's method.
 
     $$ \min_w\; \tfrac12 |w|^2 + C \sum_i \max(0, 1 - y_i\, w \cdot x_i)^2 $$
@@ -31,7 +31,7 @@ def support_vectors(features: np.ndarray, signs: np.ndarray, cost: float) -> tup
 
     Args:
         features: `(N, F)`.
-        signs: `(N,)`, 1 or -1.
+        sides: `(N,)`, 1 or -1.
         cost: C.
 
     Returns:
@@ -45,11 +45,11 @@ def support_vectors(features: np.ndarray, signs: np.ndarray, cost: float) -> tup
     x = np.concatenate([features, np.full((len(features), 1), _BIAS)], 1, dtype=np.float64)
     w = np.zeros(x.shape[1])
     for _ in range(_MOST_STEPS):
-        loss, wrong = _hinge(w, x, signs, cost)
-        gradient = w - 2 * cost * x[wrong].T @ (signs - x @ w)[wrong]
+        loss, wrong = _hinge(w, x, sides, cost)
+        gradient = w - 2 * cost * x[wrong].T @ (sides - x @ w)[wrong]
         step = np.linalg.solve(np.eye(len(w)) + 2 * cost * x[wrong].T @ x[wrong], gradient)
         size = 1.0
-        while _hinge(w - size * step, x, signs, cost)[0] > loss and size > _CLOSE:
+        while _hinge(w - size * step, x, sides, cost)[0] > loss and size > _CLOSE:
             size /= 2
         w = w - size * step
         if np.abs(step).max() <= _CLOSE * np.abs(w).max():
@@ -132,8 +132,8 @@ def saved_with_machines(task: Any, run: Any) -> RegionDetector:
     return model
 
 
-def _hinge(w: np.ndarray, x: np.ndarray, signs: np.ndarray, cost: float) -> tuple[float, np.ndarray]:
-    off = np.maximum(0, 1 - signs * (x @ w))
+def _hinge(w: np.ndarray, x: np.ndarray, sides: np.ndarray, cost: float) -> tuple[float, np.ndarray]:
+    off = np.maximum(0, 1 - sides * (x @ w))
     return float(0.5 * w @ w + cost * off @ off), off > 0
 
 
