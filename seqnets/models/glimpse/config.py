@@ -57,13 +57,13 @@ class DrawerConfig(CellConfig):
         False
     """
 
-    steps: Annotated[int, settings.Range(least=1, most=256)] = 16
+    steps: Annotated[int, settings.Range(least=1, most=256)] = 10
     """Steps of a drawing."""
     latent_features: Annotated[int, settings.WIDTH] = 32
     """Random numbers in each step."""
-    read_points: Annotated[int, settings.Range(least=0, most=64)] = 5
+    read_points: Annotated[int, settings.Range(least=0, most=64)] = 12
     """Points on a side of the window that is read; 0 reads the whole picture at every step."""
-    write_points: Annotated[int, settings.Range(least=0, most=64)] = 5
+    write_points: Annotated[int, settings.Range(least=0, most=64)] = 12
     """Points on a side of the window that is written; 0 writes the whole picture at every step."""
 
     def __post_init__(self) -> None:
