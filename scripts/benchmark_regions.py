@@ -1,26 +1,88 @@
-"""Times region pooling and suppression against the same in plain torch, in one run: `python scripts/benchmark_regions.py`.
+"""Times region pooling and suppression against plain torch, and every task of regions: `python scripts/benchmark_regions.py`.
 
 The plain versions are vectorized, as one writes them where torchvision's compiled operators are not at hand: suppression takes a
-step for each kept box, RoI align is `grid_sample` with a mean over samples.
+step for each kept box, RoI align is `grid_sample` with a mean over samples. Of each decoder of a segmenter, head of a localizer
+and preset of a detector, it prints the pictures a second: found, from their pixels to the result (with proposals by graph
+segmentation where they are given), and trained on.
+`python scripts/benchmark_regions.py tasks` leaves out torch; further words are names of tasks, such as `faster-rcnn unet`.
 """
 
+import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 import torch
+from flax import nnx
 
+from seqnets import settings
+from seqnets.models.dense.plans import PLANS
+from seqnets.models.detector.config import PRESETS, preset
 from seqnets.ops.regions import region_align
 from seqnets.ops.suppression import suppress
+from seqnets.tasks import TASKS
 
 BOXES, KEEP, THRESHOLD = 2000, 300, 0.7
 REGIONS, SIDE, CHANNELS, BINS = 128, 38, 256, 7
+PICTURES, BATCH, RUNS = 64, 16, 5
 
 
-def main() -> None:
-    """Print the milliseconds of each, the best of several runs."""
+def main(words: list[str]) -> None:
+    """Print the figures of all, the best of several runs."""
+    if words[:1] != ["tasks"]:
+        report_operators()
+    for name, task, find in tasks(words[1:]):
+        found, trained = find_rate(task, find), train_rate(task)
+        print(f"{name}: finds in {found:,.0f} pictures a second, trains on {trained:,.0f}", flush=True)
+
+
+def tasks(names: list[str]) -> Iterator[tuple[str, Any, Callable[..., Iterable[object]]]]:
+    """Yield each task with its name and what applies its model."""
+    from seqnets.decode.detection import detect
+    from seqnets.decode.localization import locate
+    from seqnets.decode.segmentation import segment
+
+    kinds = [("segmenter", "decoder", PLANS, segment), ("localizer", "head", ("box", "joints", "heatmaps"), locate)]
+    choices = [(task, name, {"model": {setting: name}}, find) for task, setting, every, find in kinds for name in every]
+    choices += [("detector", name, preset(name), detect) for name in PRESETS]
+    for task, name, chosen, find in choices:
+        if not names or name in names:
+            recipe = TASKS[task].recipe()
+            config = settings.replaced(settings.replaced(recipe.default(), chosen), {"data": {"drawn": PICTURES}})
+            yield f"{task} {name}", recipe.make(config, lambda sentence: None, None), find
+
+
+def find_rate(task: Any, find: Callable[..., Iterable[object]]) -> float:
+    """Return the pictures a second that a model is applied to."""
+    images = [example.image for example in task.regions.splits["train"]]
+    return PICTURES / min(_seconds(lambda: list(find(task.model, images, batch=BATCH))) for _ in range(RUNS))
+
+
+def train_rate(task: Any) -> float:
+    """Return the pictures a second that a model is trained on, without the loading of batches."""
+    graphdef, params, rest = nnx.split(task.model, nnx.Param, ...)
+    optimizer = optax.adam(1e-3)
+
+    @jax.jit
+    def step(params: Any, rest: Any, moments: Any, batch: Any) -> Any:
+        def loss(params: Any) -> Any:
+            model = nnx.merge(graphdef, params, jax.tree.map(lambda leaf: leaf, rest))
+            return task.losses(model, batch, jax.random.key(0))[0], nnx.split(model, nnx.Param, ...)[2]
+
+        gradient, rest = jax.grad(loss, has_aux=True)(params)
+        changes, moments = optimizer.update(gradient, moments)
+        return optax.apply_updates(params, changes), rest, moments
+
+    state, batch = (params, rest, optimizer.init(params)), task.batches(BATCH, 0).batch(0)
+    return BATCH / min(_seconds(lambda: jax.block_until_ready(step(*state, batch))) for _ in range(RUNS))
+
+
+def report_operators() -> None:
+    """Print the milliseconds of suppression and region align."""
     rng = np.random.default_rng(0)
     corner = rng.uniform(0, 500, (BOXES, 2))
     boxes = np.concatenate([corner, corner + rng.uniform(20, 150, (BOXES, 2))], 1).astype(np.float32)
@@ -91,4 +153,4 @@ def _seconds(run: Callable[[], object]) -> float:
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])
