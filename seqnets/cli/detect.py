@@ -9,7 +9,8 @@ from seqnets.cli.found_pictures import parser_of, run_verb
 
 _EPILOG = """\
 Boxes are left, top, right, bottom in pixels of the image. --json prints COCO's results form, a list of {image_id, file,
-category, bbox: [left, top, width, height], score}, where image_id is the number in the file's name, or its stem. An image that
+category, bbox: [left, top, width, height], score}, where image_id is the number in the file's name, or its stem; with masks
+also segmentation (run lengths), with joints also keypoints (x, y and 1 of each). An image that
 cannot be read is reported on standard error and left out; the exit code is 2 if none could be read.
 
 example:
@@ -49,11 +50,14 @@ def _show(path: Path, result: Any, found: Any) -> list[dict[str, Any]]:
     return [{"image_id": number, "file": str(path), **_entry(thing)} for thing in result.things]
 
 
-def _said(thing: Any) -> str:
-    return f"{thing.label} {thing.score:.1%} at {', '.join(f'{side:.1f}' for side in thing.box)}"
-
-
 def _entry(thing: Any) -> dict[str, Any]:
     left, top, right, bottom = thing.box
     bbox = [round(side, 2) for side in (left, top, right - left, bottom - top)]
-    return {"category": thing.label, "bbox": bbox, "score": round(thing.score, 5)}
+    entry = {"category": thing.label, "bbox": bbox, "score": round(thing.score, 5)}
+    if thing.mask is not None:
+        from seqnets.data.regions.masks import mask_to_json
+
+        entry["segmentation"] = mask_to_json(thing.mask)
+    if thing.joints is not None:
+        entry["keypoints"] = [value for x, y in thing.joints.values() for value in (round(x, 2), round(y, 2), 1)]
+    return entry

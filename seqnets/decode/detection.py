@@ -14,18 +14,30 @@ from seqnets.data.images.preprocessing import Picture, Preprocessing
 from seqnets.data.read_ahead import read_ahead
 from seqnets.data.regions.selective_search import propose
 from seqnets.decode.pictures import by_batches
+from seqnets.decode.region_maps import pasted, strongest_places
 from seqnets.decode.segmentation import shown_and_read
 from seqnets.errors import UserError
 from seqnets.models.dense.encoder import size_of
+from seqnets.models.detector.detections import Detected
 from seqnets.models.detector.region_detector import given
 
 
 class Thing(NamedTuple):
-    """A detection: its class, its score, and left, top, right, bottom in pixels."""
+    """A detection: its class, its score, and left, top, right, bottom in pixels.
+
+    Attributes:
+        label: the class.
+        score: in [0, 1].
+        box: left, top, right, bottom.
+        mask: bool `(H, W)`; None where masks are not found.
+        joints: x and y of each joint by name; None where joints are not found.
+    """
 
     label: str
     score: float
     box: tuple[float, float, float, float]
+    mask: np.ndarray | None = None
+    joints: dict[str, tuple[float, float]] | None = None
 
 
 @dataclass(frozen=True)
@@ -50,10 +62,12 @@ class Found:
         return Found(self.image, [thing for thing in self.things if thing.score >= score])
 
     def figure(self) -> Any:
-        """Return a matplotlib figure: the picture with the boxes."""
+        """Return a matplotlib figure: the picture with the boxes, masks and joints."""
         from seqnets.viz.regions import boxes_figure
 
-        return boxes_figure(self.image, [(f"{thing.label} {thing.score:.0%}", thing.box) for thing in self.things])
+        named = [(f"{thing.label} {thing.score:.0%}", thing.box) for thing in self.things]
+        masks, joints = ([getattr(thing, name) for thing in self.things] for name in ("mask", "joints"))
+        return boxes_figure(self.image, named, masks=masks, joints=joints)
 
 
 def detect(model: Any, images: Iterable[Picture], *, batch: int = 16) -> Iterator[Found | UserError]:
@@ -83,12 +97,10 @@ def detect(model: Any, images: Iterable[Picture], *, batch: int = 16) -> Iterato
 
     def run(number: int, pictures: list[tuple[np.ndarray, ...]]) -> Iterator[Found]:
         images, *arrays = zip(*pictures)
-        boxes, labels, scores = jax.device_get(_detected(graphdef, state, *map(np.stack, arrays)))
+        found = jax.device_get(_detected(graphdef, state, *map(np.stack, arrays)))
         for row, image in enumerate(images):
             scale = np.array([image.shape[1] / width, image.shape[0] / height] * 2)
-            there = np.flatnonzero(scores[row] > 0)
-            things = zip(labels[row, there], scores[row, there], (boxes[row, there] * scale).tolist())
-            yield Found(image, [Thing(model.labels[label], float(score), tuple(box)) for label, score, box in things])
+            yield Found(image, _things(model, found.of_picture(row), image.shape[:2], scale))
 
     yield from by_batches(read_ahead(read, images, ahead=2 * batch), batch, run)
 
@@ -104,7 +116,20 @@ def _read_and_proposed(rule: Preprocessing, count: int, image: Picture) -> tuple
     return whole, pixels, boxes
 
 
+def _things(model: Any, found: Detected, size: tuple[int, int], scale: np.ndarray) -> list[Thing]:
+    boxes = np.asarray(found.boxes) * scale
+    masks: Any = [None] * len(boxes)
+    joints: Any = masks
+    if found.masks is not None:
+        masks = pasted(np.asarray(found.masks), boxes, size, rounded=not model.config.aligned) >= 0.5
+    if found.joints is not None:
+        places = strongest_places(np.asarray(found.joints), boxes)[..., :2].tolist()
+        joints = [{name: (x, y) for name, (x, y) in zip(model.joints, own)} for own in places]
+    parts = [model.labels[label] for label in found.labels], np.asarray(found.scores).tolist(), map(tuple, boxes.tolist())
+    return [Thing(*one) for one in zip(*parts, masks, joints)]
+
+
 @partial(jax.jit, static_argnums=0)
 def _detected(graphdef: Any, state: Any, pixels: jax.Array, *proposals: jax.Array) -> Any:
     model = nnx.merge(graphdef, state)
-    return tuple(model.detect(model(model.preprocessing.normalize(jnp.asarray(pixels))), *map(given, proposals)))
+    return model.detect(model(model.preprocessing.normalize(jnp.asarray(pixels))), *map(given, proposals))

@@ -1,5 +1,6 @@
 """What is in a picture and what a detector found there, for the metrics of detection."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -118,7 +119,8 @@ def _shared_area(boxes: np.ndarray, others: np.ndarray) -> np.ndarray:
 def _shared_pixels(masks: np.ndarray | None, others: np.ndarray | None) -> np.ndarray:
     if masks is None or others is None:
         raise UserError("the overlap of masks needs the masks of detections and truths; give both, or compare boxes")
-    one, other = (array.reshape(len(array), -1).astype(np.float32) for array in (masks, others))
+    # a size of -1 is ambiguous where there is no mask
+    one, other = (array.reshape(len(array), math.prod(array.shape[1:])).astype(np.float32) for array in (masks, others))
     return (one @ other.T).astype(np.float64)
 
 

@@ -127,22 +127,27 @@ def place_figure(
         panel.add_patch(Rectangle((left, top), right - left, bottom - top, fill=False, edgecolor=_LINE, linewidth=2.5))
         name, size = fitted(label, 40, 12)
         panel.set_title(plain(f"{name} {score:.0%}"), fontsize=size, color=_INK, fontfamily=font_families(label, tell))
-    at = {name: (scale * x - 0.5, scale * y - 0.5) for name, (x, y) in joints.items()}
-    for one, other in limbs(tuple(at)):
-        panel.plot(*zip(at[one], at[other]), color=_LINE, linewidth=2, solid_capstyle="round")
-    if at:
-        panel.plot(*zip(*at.values()), "o", color="#ffffff", markeredgecolor=_INK, markersize=4, linestyle="none")
+    _draw_joints(panel, joints, scale)
     panel.set_xlim(-0.5, large.shape[1] - 0.5)
     panel.set_ylim(large.shape[0] - 0.5, -0.5)
     return figure
 
 
-def boxes_figure(image: np.ndarray, things: Sequence[tuple[str, Sequence[float]]], *, tell: Tell = warn) -> Any:
+def boxes_figure(
+    image: np.ndarray,
+    things: Sequence[tuple[str, Sequence[float]]],
+    *,
+    masks: Sequence[np.ndarray | None] = (),
+    joints: Sequence[Mapping[str, Sequence[float]] | None] = (),
+    tell: Tell = warn,
+) -> Any:
     """Draw a picture with boxes and their names, each class in a color of its own.
 
     Args:
         image: uint8 `(H, W, 3)`.
         things: name, and left, top, right, bottom in pixels.
+        masks: bool `(H, W)` of each thing, or None.
+        joints: x and y in pixels of the joints of each thing by name, or None.
         tell: called with a sentence where no installed font has some of the characters.
 
     Returns:
@@ -158,9 +163,12 @@ def boxes_figure(image: np.ndarray, things: Sequence[tuple[str, Sequence[float]]
     figure, (panel,) = _panels(image, 1)
     large = _large(image)
     scale = large.shape[1] / image.shape[1]
-    panel.imshow(large)
     kinds = sorted({name.rpartition(" ")[0] for name, _ in things})
     colors = class_colors(len(kinds) + 1)[1:] / 255
+    for (name, _), mask in reversed(list(zip(things, masks))):
+        if mask is not None:
+            large = _tinted(large, mask, 255 * colors[kinds.index(name.rpartition(" ")[0])])
+    panel.imshow(large)
     fonts = font_families("".join(name for name, _ in things), tell)
     for name, box in reversed(things):
         left, top, right, bottom = (scale * side - 0.5 for side in box)
@@ -169,7 +177,24 @@ def boxes_figure(image: np.ndarray, things: Sequence[tuple[str, Sequence[float]]
         shown, size = fitted(name, 24, 8)
         background = {"facecolor": color, "edgecolor": "none", "pad": 1.5}
         panel.text(left, max(top, 4), plain(shown), fontsize=size, color=_PAPER, va="bottom", fontfamily=fonts, bbox=background)
+    for own in joints:
+        _draw_joints(panel, own or {}, scale)
+    panel.set_xlim(-0.5, large.shape[1] - 0.5)
+    panel.set_ylim(large.shape[0] - 0.5, -0.5)
     return figure
+
+
+def _tinted(image: np.ndarray, mask: np.ndarray, color: np.ndarray, strength: float = 0.5) -> np.ndarray:
+    over = np.asarray(Image.fromarray(mask).resize(image.shape[1::-1], Image.Resampling.NEAREST))
+    return np.where(over[..., None], (1 - strength) * image + strength * color, image).astype(np.uint8)
+
+
+def _draw_joints(panel: Any, joints: Mapping[str, Sequence[float]], scale: float) -> None:
+    at = {name: (scale * x - 0.5, scale * y - 0.5) for name, (x, y) in joints.items()}
+    for one, other in limbs(tuple(at)):
+        panel.plot(*zip(at[one], at[other]), color=_LINE, linewidth=2, solid_capstyle="round")
+    if at:
+        panel.plot(*zip(*at.values()), "o", color="#ffffff", markeredgecolor=_INK, markersize=4, linestyle="none")
 
 
 def limbs(names: Sequence[str]) -> list[tuple[str, str]]:

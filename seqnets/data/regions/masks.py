@@ -81,6 +81,32 @@ def mask_pixels(mask: Mask, size: tuple[int, int]) -> np.ndarray:
     return np.repeat(values, mask.lengths).reshape(size[::-1]).T
 
 
+def mask_to_json(pixels: np.ndarray) -> dict[str, Any]:
+    """Return a mask in COCO's form of run lengths, as a text.
+
+    Example:
+        >>> mask_to_json(np.array([[False, True], [False, True]]))
+        {'size': [2, 2], 'counts': '22'}
+    """
+    flat = np.concatenate([[False], pixels.T.ravel(), [False]]).astype(np.int8)
+    turns = np.flatnonzero(np.diff(flat))
+    ends = [*turns.tolist(), *([pixels.size] if pixels.size not in turns else [])]
+    return {"size": list(pixels.shape), "counts": _packed(np.diff([0, *ends]).tolist())}
+
+
+def _packed(numbers: Sequence[int]) -> str:
+    """Do the inverse of `_unpacked`."""
+    text = []
+    for place, number in enumerate(numbers):
+        value = number - (numbers[place - 2] if place > 2 else 0)
+        more = True
+        while more:
+            code, value = value & 31, value >> 5
+            more = value != (-1 if code & 16 else 0)
+            text.append(chr(48 + (code | 32 * more)))
+    return "".join(text)
+
+
 def _unpacked(text: str) -> list[int]:
     """Numbers of 5 bits a character, the lowest first; from the fourth on, differences from the second before."""
     numbers: list[int] = []

@@ -80,6 +80,16 @@ class DetectorConfig(DenseConfig):
     """How many such layers."""
     box_per_class: bool = True
     """A correction of the box for each class, or one for all."""
+    masks: bool = False
+    """Whether the pixels of each thing are found, too."""
+    joints: bool = False
+    """Whether the joints of each thing are found, too."""
+    map_grid: Annotated[int, settings.POSITIVE] = 7
+    """Rows and columns of a region's features for masks and joints; maps of masks have twice as many, of joints four times."""
+    map_features: Annotated[int, settings.POSITIVE] = 32
+    """Features of the convolutions that find masks and joints."""
+    map_layers: Annotated[int, settings.NOT_NEGATIVE] = 2
+    """How many such convolutions, before the one that enlarges."""
 
     def __post_init__(self) -> None:
         settings.settle(self, "model")
@@ -89,8 +99,12 @@ class DetectorConfig(DenseConfig):
             )
         if any(ratio <= 0 for ratio in self.ratios):
             raise UserError(f"model.ratios must be above 0, not {self.ratios}")
+        if self.pyramid and self.pooling == "position-sensitive":
+            raise UserError("model.pooling position-sensitive has votes of one map, not of a pyramid; leave model.pyramid at 0")
         if not self.sides or any(side <= 0 for side in self.sides):
             raise UserError(f"model.sides must be above 0, and at least one, not {self.sides}")
+        if self.pooling == "warp" and (self.masks or self.joints or self.pyramid):
+            raise UserError("model.pooling warp has no map for masks, joints or a pyramid; give another --model.pooling")
         if self.pooling == "warp" and self.proposals == "learned":
             raise UserError("model.pooling warp has no map to propose from; set --model.proposals given")
 
@@ -100,8 +114,9 @@ class DetectorConfig(DenseConfig):
         return self.method == "regions" and self.proposals == "given"
 
 
+_REGIONS = {"method": "regions", "suppression": 0.5, "least_score": 0.05}
 _GIVEN = {
-    "model": {"method": "regions", "proposals": "given", "proposed": 100, "suppression": 0.5, "least_score": 0.05},
+    "model": {**_REGIONS, "proposals": "given", "proposed": 100},
     "loss": {"background_overlap": 0.1},
     "data": {"drawn": 1000},
 }
@@ -109,7 +124,9 @@ _GIVEN = {
 PRESETS: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
     "ssd": {"model": {"method": "ssd"}},
     "yolo": {"model": {"method": "yolo", "suppression": 0.5}, "loss": {"offsets": 5.0}, "train": {"steps": 1000}},
-    "faster-rcnn": {"model": {"method": "regions", "suppression": 0.5, "least_score": 0.05, "pooling": "max"}},
+    "faster-rcnn": {"model": {**_REGIONS, "pooling": "max"}},
+    "r-fcn": {"model": {**_REGIONS, "pooling": "position-sensitive", "grid": 3, "box_per_class": False}},
+    "mask-rcnn": {"model": {**_REGIONS, "masks": True, "keep": 30}},
     "rcnn": {
         "model": {**_GIVEN["model"], "pooling": "warp", "proposed": 64},
         "loss": {"region_samples": 16, "svm": True},
@@ -122,9 +139,10 @@ PRESETS: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
 """Published detectors by name, as settings of a run.
 
 ssd: Liu et al., "SSD: single shot multibox detector", 2016. yolo: Redmon et al., "You only look once", 2016. faster-rcnn: Ren et
-al., "Faster R-CNN: towards real-time object detection with region proposal networks", 2015. rcnn: Girshick et
-al., "Rich feature hierarchies for accurate object detection and semantic segmentation", 2014. fast-rcnn: Girshick, "Fast R-CNN",
-2015. spp: He et al., "Spatial pyramid pooling in deep convolutional networks for visual recognition", 2014.
+al., "Faster R-CNN: towards real-time object detection with region proposal networks", 2015. r-fcn: Dai et al.,
+"R-FCN: object detection via region-based fully convolutional networks", 2016. mask-rcnn: He et al., "Mask R-CNN", 2017. rcnn:
+Girshick et al., "Rich feature hierarchies for accurate object detection and semantic segmentation", 2014. fast-rcnn: Girshick,
+"Fast R-CNN", 2015. spp: He et al., "Spatial pyramid pooling in deep convolutional networks for visual recognition", 2014.
 """
 
 

@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from seqnets.models.detector.config import DetectorConfig
 from seqnets.ops.suppression import suppress
@@ -26,11 +27,20 @@ class Detected(NamedTuple):
         boxes: [B, K, 4] in pixels.
         labels: [B, K] of int32.
         scores: [B, K]; 0 where there are fewer.
+        masks: [B, K, m, m], probabilities within the box; None where they are not found.
+        joints: [B, K, m, m, J], the strength of each joint within the box; None where they are not found.
     """
 
     boxes: jax.Array
     labels: jax.Array
     scores: jax.Array
+    masks: jax.Array | None = None
+    joints: jax.Array | None = None
+
+    def of_picture(self, row: int) -> "Detected":
+        """Return those of a picture of the batch, without padding, as arrays of NumPy."""
+        there = np.flatnonzero(np.asarray(self.scores[row]) > 0)
+        return jax.tree.map(lambda array: np.asarray(array[row])[there], self)
 
 
 def surest(candidates: Candidates, config: DetectorConfig) -> Detected:

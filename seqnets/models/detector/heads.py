@@ -7,7 +7,7 @@ import jax.numpy as jnp
 from flax import nnx
 
 from seqnets.nn.chain import Chain, apply
-from seqnets.nn.conv import Conv
+from seqnets.nn.conv import Conv, ConvTranspose
 from seqnets.nn.conv_norm import ConvNorm
 from seqnets.nn.dense import Dense
 from seqnets.nn.initializers import convolution_kernel
@@ -112,6 +112,36 @@ class RegionHead(nnx.Module):
         x = apply(self.hidden, x, train=train, key=key)
         maps = [self.background(x), self.classes(x), self.offsets(x)]
         return jnp.concatenate([_number_first(one, self.parts, kind) for one, kind in zip(maps, (1, 1, 4))], -1)
+
+
+class MapHead(nnx.Module):
+    """Predict maps within a region from its features: convolutions, and one that doubles rows and columns.
+
+    Args:
+        features: of a cell.
+        wide: features of the convolutions.
+        layers: how many, before the one that enlarges.
+        maps: N, one for each class or joint.
+        rngs: `params` is used.
+
+    Example:
+        >>> MapHead(3, 4, 1, 5, rngs=nnx.Rngs(0))(jnp.zeros((2, 7, 7, 3))).shape
+        (2, 14, 14, 5)
+
+    References:
+        He et al., "Mask R-CNN", 2017.
+    """
+
+    def __init__(self, features: int, wide: int, layers: int, maps: int, *, rngs: nnx.Rngs):
+        widths = [features, *[wide] * layers]
+        convolutions = [Conv(one, other, 3, padding=1, rngs=rngs) for one, other in pairwise(widths)]
+        enlarge = ConvTranspose(widths[-1], wide, 2, stride=2, rngs=rngs)
+        self.before = Chain([part for layer in (*convolutions, enlarge) for part in (layer, jax.nn.relu)])
+        self.maps = ClassConv(wide, 1, maps, kernel_size=1, rngs=rngs)
+
+    def __call__(self, x: jax.Array) -> jax.Array:
+        """Return float32 [N, 2 h, 2 w, maps] from [N, h, w, features]."""
+        return self.maps(apply(self.before, x)).astype(jnp.float32)
 
 
 def region_numbers(numbers: jax.Array, classes: int) -> dict[str, jax.Array]:

@@ -10,13 +10,15 @@ import jax.numpy as jnp
 from flax import nnx
 
 from seqnets.data.images.preprocessing import Preprocessing
+from seqnets.errors import UserError
 from seqnets.models.dense.encoder import FeatureEncoder, make_encoder, size_of
 from seqnets.models.description import described, names, stated
 from seqnets.models.detector.anchors import anchor_boxes, proportions
 from seqnets.models.detector.config import DetectorConfig
 from seqnets.models.detector.detections import Candidates, Detected, surest
-from seqnets.models.detector.heads import Head, RegionHead, by_box, region_numbers
+from seqnets.models.detector.heads import Head, MapHead, RegionHead, by_box, region_numbers
 from seqnets.models.detector.pooling import POOLS, pooled
+from seqnets.models.detector.pyramid import Pyramid
 from seqnets.nn.chain import subkey
 from seqnets.ops.boxes import Weights, clip_boxes, decode_boxes
 from seqnets.ops.regions import position_sensitive_pool, warp_regions
@@ -56,6 +58,7 @@ class RegionDetector(nnx.Module):
         labels: the names of the classes.
         preprocessing: the rule for pictures, which gives all of them one size.
         encoder: the encoder; one with random weights when None.
+        joints: the names of the joints, where the settings want them.
         rngs: `params` is used.
 
     Raises:
@@ -70,7 +73,8 @@ class RegionDetector(nnx.Module):
         ((1, 384), (1, 6, 4), (1, 5, 4))
 
     References:
-        Girshick, "Fast R-CNN", 2015. Ren et al., "Faster R-CNN", 2015. Dai et al., "R-FCN", 2016.
+        Girshick, "Fast R-CNN", 2015. Ren et al., "Faster R-CNN", 2015. Dai et al., "R-FCN", 2016. He
+        et al., "Mask R-CNN", 2017.
     """
 
     vocabulary = None
@@ -82,14 +86,17 @@ class RegionDetector(nnx.Module):
         preprocessing: Preprocessing,
         *,
         encoder: FeatureEncoder | None = None,
+        joints: Sequence[str] = (),
         rngs: nnx.Rngs,
     ):
         self.config, self.labels, self.preprocessing = config, tuple(labels), preprocessing
+        self.joints = tuple(joints) if config.joints else ()
         self.encoder = encoder or make_encoder(config, preprocessing, rngs=rngs)
         size, maps = size_of(preprocessing), self._maps()
         self.map_names, self.grids = tuple(name for name, _ in maps), tuple(shape[:2] for _, shape in maps)
         self.scales = tuple(2.0 ** round(math.log2(rows / size[0])) for rows, _ in self.grids)
-        features, classes = maps[-1][1][2], len(self.labels)
+        features, classes = config.pyramid or maps[-1][1][2], len(self.labels)
+        self.pyramid = Pyramid([shape for _, shape in maps], features, rngs=rngs) if config.pyramid else None
         self.per_cell = len(proportions(config.ratios)) * len(self._sides()[0])
         options = {"kernel_size": 1, "normalize": False, "rngs": rngs}
         learned = config.proposals == "learned"
@@ -103,6 +110,9 @@ class RegionDetector(nnx.Module):
             parts=config.grid**2 if self._votes else 1,
             rngs=rngs,
         )
+        shape = features, config.map_features, config.map_layers
+        self.mask_head = MapHead(*shape, classes, rngs=rngs) if config.masks else None
+        self.joint_head = MapHead(*shape, len(self.joints), rngs=rngs) if self.joints else None
 
     def __call__(self, x: jax.Array, *, train: bool = False, key: jax.Array | None = None) -> Output:
         """Return the maps of normalized pictures [B, H, W, C], and where things may be.
@@ -115,6 +125,7 @@ class RegionDetector(nnx.Module):
             return {"images": x}
         features = self.encoder(x, train=train, key=subkey(key, 0))
         maps = [features[name].astype(jnp.float32) for name in self.map_names]
+        maps = maps if self.pyramid is None else self.pyramid(maps)
         output: Output = {"maps": tuple(maps)}
         if self.proposer is not None:
             found = [self.proposer(one, train=train) for one in maps]
@@ -178,6 +189,17 @@ class RegionDetector(nnx.Module):
             features = jax.lax.map(lambda pair: self._cropped(*pair)[0], (output["images"][:, None], boxes[:, None]))
         return features.reshape(*features.shape[:2], 1, -1)
 
+    def mask_logits(self, output: Output, boxes: jax.Array, labels: jax.Array) -> jax.Array:
+        """Return the logits [B, R, m, m] of the masks of regions [B, R, 4], each for its class [B, R]."""
+        maps = self._maps_of(self.mask_head, output, boxes)
+        return jnp.take_along_axis(maps, labels[:, :, None, None, None], 4)[..., 0]
+
+    def joint_logits(self, output: Output, boxes: jax.Array) -> jax.Array:
+        """Return the strength [B, R, m, m, J] of each joint at each cell of regions [B, R, 4]."""
+        maps = self._maps_of(self.joint_head, output, boxes)
+        batch, count, rows, columns, joints = maps.shape
+        return jax.image.resize(maps, (batch, count, 2 * rows, 2 * columns, joints), "bilinear")
+
     def pool(self, output: Output, boxes: jax.Array, name: str, grid: int) -> jax.Array:
         """Return the features of regions [B, R, 4] as a pooling of the table has them: [B, R, grid, grid, C]."""
         return pooled(POOLS[name](self.config, grid), output["maps"], boxes, self.scales, self.config.level_cells)
@@ -198,17 +220,27 @@ class RegionDetector(nnx.Module):
             output: what the model returned.
             proposals: where things may be; the model's own when None.
         """
-        return surest(self.candidates(output, proposals or self.propose(output)), self.config)
+        found = surest(self.candidates(output, proposals or self.propose(output)), self.config)
+        masks = jax.nn.sigmoid(self.mask_logits(output, found.boxes, found.labels)) if self.mask_head is not None else None
+        joints = self.joint_logits(output, found.boxes) if self.joint_head is not None else None
+        return found._replace(masks=masks, joints=joints)
 
     def describe(self) -> dict[str, Any]:
         """Return the section `model` of config.json."""
         rule = self.preprocessing.to_json()
-        return {"kind": "RegionDetector", "config": asdict(self.config), "preprocessing": rule, "labels": list(self.labels)}
+        names = {"labels": list(self.labels), "joints": list(self.joints)}
+        return {"kind": "RegionDetector", "config": asdict(self.config), "preprocessing": rule, **names}
 
     def labeled_axes(self) -> dict[str, tuple[str, int]]:
         """Return the arrays with an axis of classes: by name, the list that the axis follows, and the axis."""
         parts = ["head.classes", *(["head.offsets"] if self.config.box_per_class else [])]
+        parts += ["mask_head.maps"] if self.config.masks else []
         return {f"{part}.{leaf}": ("labels", -1) for part in parts for leaf in ("kernel", "bias")}
+
+    def _maps_of(self, head: Any, output: Output, boxes: jax.Array) -> jax.Array:
+        pooled = self.pool(output, boxes, "align", self.config.map_grid)
+        maps = head(pooled.reshape(-1, *pooled.shape[2:]))
+        return maps.reshape(*pooled.shape[:2], *maps.shape[1:])
 
     @property
     def _votes(self) -> bool:
@@ -230,12 +262,19 @@ class RegionDetector(nnx.Module):
 
     def _maps(self) -> list[tuple[str, tuple[int, int, int]]]:
         height, maps = size_of(self.preprocessing)[0], list(self.encoder.feature_maps)
+        if self.config.pyramid:
+            return maps[-self.config.maps :]
         fine = [one for one in maps if height <= one[1][0] * self.config.stride]
         return (fine or maps[:1])[-1:]
 
     def _sides(self) -> list[list[float]]:
-        shorter, sides = min(size_of(self.preprocessing)), self.config.sides
-        return [[side * shorter for side in sides]]
+        shorter, levels = min(size_of(self.preprocessing)), len(self.grids)
+        sides = [side * shorter for side in self.config.sides]
+        if not self.config.pyramid:
+            return [sides]
+        if len(sides) != levels:
+            raise UserError(f"model.sides has {len(sides)} anchors, but the pyramid has {levels} levels; give one for each")
+        return [[side] for side in sides]
 
     def _pooled_cells(self) -> int:
         if self._votes:
@@ -256,4 +295,6 @@ def from_description(description: Mapping[str, Any], vocabulary: Any = None) -> 
     with described("RegionDetector"):
         config = stated(description["config"], DetectorConfig())
         rule = Preprocessing.from_json(description["preprocessing"])
-        return RegionDetector(config, names(description.get("labels"), "labels"), rule, rngs=nnx.Rngs(0))
+        labels, joints = names(description.get("labels"), "labels"), description.get("joints") or ()
+        own = names(joints, "joints") if joints else ()
+        return RegionDetector(config, labels, rule, joints=own, rngs=nnx.Rngs(0))

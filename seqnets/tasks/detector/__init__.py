@@ -37,6 +37,10 @@ class DetectionLossConfig:
     """Weight of whether an anchor has a thing (regions)."""
     anchors: Annotated[float, settings.NOT_NEGATIVE] = 1.0
     """Weight of the offsets of anchors (regions)."""
+    masks: Annotated[float, settings.NOT_NEGATIVE] = 1.0
+    """Weight of the masks (regions)."""
+    joints: Annotated[float, settings.NOT_NEGATIVE] = 1.0
+    """Weight of the joints (regions)."""
     smooth: Annotated[float, settings.ABOVE_ZERO] = 1 / 9
     """Offsets of which the error is below this have a squared loss, others an absolute one (regions)."""
     anchor_samples: Annotated[int, settings.POSITIVE] = 128
@@ -99,9 +103,10 @@ class DetectorRunConfig:
 
 def read(config: DetectorRunConfig) -> "RegionSet":
     """Read or draw the pictures with boxes."""
-    from seqnets.data.regions.reading import draw_scenes, read_regions
+    from seqnets.data.regions.reading import draw_figures, draw_scenes, read_regions
 
-    regions = read_regions(*config.pictures) if config.pictures else draw_scenes(config.data.drawn)
+    drawn = draw_figures if config.model.joints else draw_scenes
+    regions = read_regions(*config.pictures) if config.pictures else drawn(config.data.drawn)
     if not any(len(example.labels) for example in regions.splits["train"]):
         raise UserError(f"no picture to train on in '{config.pictures[0]}' has boxes; give COCO's files or a folder of VOC")
     return regions.with_validation(config.data.validation_fraction)
@@ -130,8 +135,11 @@ def make(config: DetectorRunConfig, tell: Tell, start: "Start | None" = None) ->
         model = start.grown(config.model, tell, rngs=rngs, labels=regions.classes)
     else:
         rule, encoder = begun_encoder(config.model, config.data, regions, rngs=rngs, tell=tell)
-        build = RegionDetector if config.model.method == "regions" else Detector
-        model = build(config.model, regions.classes, rule, encoder=encoder, rngs=rngs)
+        parts = config.model, regions.classes, rule
+        if config.model.method == "regions":
+            model = RegionDetector(*parts, encoder=encoder, joints=regions.joints, rngs=rngs)
+        else:
+            model = Detector(*parts, encoder=encoder, rngs=rngs)
     return DetectorTask(model, proposed(config, regions, model.config, tell), config.data, loss=config.loss, tell=tell)
 
 

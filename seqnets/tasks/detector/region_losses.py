@@ -9,6 +9,7 @@ import optax
 from seqnets.models.detector.region_detector import REGION_WEIGHTS, Output, Proposals, RegionDetector, given
 from seqnets.nn.chain import subkey
 from seqnets.ops.boxes import BACKGROUND, encode_boxes, intersection_over_union, match, match_overlaps
+from seqnets.ops.regions import region_align
 
 Losses = dict[str, jax.Array]
 
@@ -68,10 +69,12 @@ def region_losses(model: RegionDetector, output: Output, batch: Any, config: Any
 
     Returns:
         `classes` and `offsets` of the sampled regions, each divided by their number; where proposals are learned, also
-        `objectness` and `anchors`, divided by the number of sampled anchors.
+        `objectness` and `anchors`, divided by the number of sampled anchors; where the model has them, `masks` and `joints` of
+        the regions with a thing, means over cells and over joints.
 
     References:
-        Ren et al., "Faster R-CNN: towards real-time object detection with region proposal networks", 2015.
+        Ren et al., "Faster R-CNN: towards real-time object detection with region proposal networks", 2015. He et al., "Mask
+        R-CNN", 2017.
     """
     boxes, labels = jnp.asarray(batch["boxes"]), jnp.asarray(batch["labels"])
     learned = model.proposer is not None
@@ -79,7 +82,15 @@ def region_losses(model: RegionDetector, output: Output, batch: Any, config: Any
     found = model.propose(output, config.proposals) if learned else given(batch["proposals"])
     chosen = chosen_regions(found, boxes, labels, config, subkey(key, 1))
     predicted = model.regions(output, chosen.boxes, train=True, key=subkey(key, 2))
-    return {**parts, **class_losses(predicted, chosen, config)}
+    parts |= class_losses(predicted, chosen, config)
+    first = chosen.of_things(max(positives(chosen.boxes.shape[1], config.region_share), 1))
+    if model.mask_head is not None:
+        parts["masks"] = mask_loss(
+            model.mask_logits(output, first.boxes, first.labels), first, batch["masks"], model.config.aligned
+        )
+    if model.joint_head is not None:
+        parts["joints"] = joint_loss(model.joint_logits(output, first.boxes), first, batch["joints"])
+    return parts
 
 
 def anchor_losses(
@@ -117,6 +128,12 @@ class Chosen(NamedTuple):
     wanted: jax.Array
     is_there: jax.Array
 
+    def of_things(self, count: int) -> "Chosen":
+        """Return the first rows; those of background become padding, with the first truth and class."""
+        first = Chosen(*(array[:, :count] for array in self))
+        is_thing = first.is_there & (first.truth >= 0)
+        return first._replace(truth=jnp.maximum(first.truth, 0), labels=jnp.maximum(first.labels, 0), is_there=is_thing)
+
 
 def chosen_regions(found: Proposals, boxes: jax.Array, labels: jax.Array, config: Any, key: jax.Array | None) -> Chosen:
     """Return a sample of the proposals and the truths."""
@@ -141,6 +158,44 @@ def class_losses(predicted: Output, chosen: Chosen, config: Any) -> Losses:
     off = smooth_distance(offsets, chosen.wanted, config.smooth) * (chosen.truth >= 0)
     count = jnp.maximum(chosen.is_there.sum(), 1)
     return {"classes": jnp.sum(nats * chosen.is_there) / count, "offsets": jnp.sum(off * chosen.is_there) / count}
+
+
+def mask_loss(logits: jax.Array, regions: Chosen, masks: jax.Array, aligned: bool) -> jax.Array:
+    """Return the mean cross-entropy over the cells of regions with a thing; one without a mask does not count.
+
+    Args:
+        logits: [B, R, m, m] of the true class.
+        regions: R with a thing each.
+        masks: [B, M, H, W] of bool: those of the truths.
+        aligned: as for `region_align`, by which the mask of a truth comes to the size of the region's.
+    """
+    batch, count, rows = logits.shape[:3]
+    own = _taken(jnp.asarray(masks), regions.truth).astype(jnp.float32).reshape(batch * count, *masks.shape[2:], 1)
+    boxes = regions.boxes.reshape(batch * count, 1, 4)
+    wanted = region_align(own, boxes, rows, samples=0, aligned=aligned).reshape(logits.shape)
+    nats = optax.losses.sigmoid_binary_cross_entropy(logits, wanted).mean((2, 3))
+    has_mask = regions.is_there & (own > 0).any((1, 2, 3)).reshape(batch, count)
+    return jnp.sum(nats * has_mask) / jnp.maximum(has_mask.sum(), 1)
+
+
+def joint_loss(logits: jax.Array, regions: Chosen, joints: jax.Array) -> jax.Array:
+    """Return the mean cross-entropy over the known joints within their regions: each is in one cell of its map.
+
+    Args:
+        logits: [B, R, m, m, J].
+        regions: R with a thing each.
+        joints: [B, M, J, 3]: x and y in pixels, and 1 where known, of the truths.
+    """
+    rows, columns = logits.shape[2:4]
+    own = _taken(jnp.asarray(joints), regions.truth)
+    low, high = regions.boxes[:, :, None, :2], regions.boxes[:, :, None, 2:]
+    shares = (own[..., :2] - low) / jnp.maximum(high - low, 1e-6)
+    is_known = (own[..., 2] > 0) & ((shares >= 0) & (shares <= 1)).all(-1) & regions.is_there[..., None]
+    x, y = (jnp.clip(jnp.floor(shares[..., axis] * side), 0, side - 1) for axis, side in ((0, columns), (1, rows)))
+    cells = jnp.where(is_known, y * columns + x, 0).astype(jnp.int32)
+    flat = logits.reshape(*logits.shape[:2], rows * columns, -1).swapaxes(2, 3)
+    nats = optax.losses.softmax_cross_entropy_with_integer_labels(flat, cells)
+    return jnp.sum(nats * is_known) / jnp.maximum(is_known.sum(), 1)
 
 
 def smooth_distance(offsets: jax.Array, wanted: jax.Array, smooth: float) -> jax.Array:

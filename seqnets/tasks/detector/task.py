@@ -14,11 +14,11 @@ from seqnets.data.regions.config import RegionConfig
 from seqnets.data.regions.examples import RegionSet
 from seqnets.data.regions.loader import Batch, Part
 from seqnets.errors import UserError
-from seqnets.metrics.average_precision import coco_figures
-from seqnets.metrics.detections import Detections, Truths
+from seqnets.metrics.detections import Detections
 from seqnets.models.detector.detector import Detector
 from seqnets.models.detector.region_detector import RegionDetector, given
 from seqnets.tasks.detector import DetectionLossConfig
+from seqnets.tasks.detector.figures import Seen, box_figures, in_original, joint_figures, mask_figures
 from seqnets.tasks.detector.losses import LOSSES
 from seqnets.tasks.region_task import RegionTask, Tell, silent
 from seqnets.train.task import Metrics
@@ -57,12 +57,19 @@ class DetectorTask(RegionTask):
     ) -> None:
         if tuple(model.labels) != regions.classes:
             raise UserError("the model's labels are not the classes of the pictures; make it with labels=regions.classes")
+        wanted = {"masks": bool(regions.map_classes), "joints": bool(regions.joints)}
+        own = [part for part in wanted if getattr(model.config, part)]
+        for part in own:
+            if not wanted[part]:
+                raise UserError(
+                    f"model.{part} is set, but the pictures have no {part}; give COCO's files with them, or leave it out"
+                )
         super().__init__(model, regions, config, tell=tell)
+        own += ["proposals"] if model.config.takes_proposals else []
+        self.parts, self.proposed = ("boxes", *own), model.config.proposed  # pyright: ignore[reportAttributeAccessIssue]
         self.loss_config = loss or DetectionLossConfig()
         things = [int((~example.is_crowd).sum()) for example in regions.splits["train"]]
         self.most = min(max([1, *things]), _MOST)  # pyright: ignore[reportAttributeAccessIssue]
-        if model.config.takes_proposals:
-            self.parts, self.proposed = ("boxes", "proposals"), model.config.proposed  # pyright: ignore[reportAttributeAccessIssue]
 
     def losses(self, model: Any, batch: Batch, key: jax.Array) -> tuple[jax.Array, Metrics]:
         """Return the loss of a batch and its parts."""
@@ -77,16 +84,21 @@ class DetectorTask(RegionTask):
         Raises:
             UserError: none of its pictures can be read.
         """
-        pictures, examples = self.pictures(split), self.regions.splits[split]
-        found = [(*arrays, weight) for detected, batch in self.computed(model, split, _detected)
-                 for *arrays, weight in zip(*detected, batch["weights"])]  # fmt: skip
-        rows = [row for row in range(len(examples)) if found[row][-1] > 0]
-        if not rows:
+        pictures, examples, count = self.pictures(split), self.regions.splits[split], 0
+        seen: list[Seen] = []
+        for detected, batch in self.computed(model, split, _detected):
+            for row in np.flatnonzero(batch["weights"] > 0):
+                number = count + int(row)
+                seen.append(Seen(detected.of_picture(int(row)), examples[number], pictures.move(number)))
+            count += len(batch["weights"])
+        if not seen:
             raise UserError(f"none of the pictures for {split} can be read; replace them, or leave the split out")
-        detections = [_in_original(found[row][:3], pictures.move(row)) for row in rows]
-        truths = [Truths(one.boxes, one.labels, one.is_crowd, one.areas) for one in (examples[row] for row in rows)]
-        figures = coco_figures(truths, detections)
-        return {name: figures[name] for name in ("AP", "AP50", "AP75", "AR100")}, detections
+        figures = box_figures(seen)
+        if model.config.masks:
+            figures |= mask_figures(seen, rounded=not model.config.aligned)
+        if model.config.joints:
+            figures |= joint_figures(seen)
+        return figures, [in_original(one) for one in seen]
 
     def fingerprint(self) -> Mapping[str, str | int | float]:
         """Return what identifies the pictures, their variation and the losses."""
@@ -103,15 +115,8 @@ def split_line(split: str, figures: Mapping[str, float], count: int) -> str:
     return f"{split}: {', '.join(f'{name} {value:.4f}' for name, value in figures.items())} over {count:,} pictures"
 
 
-def _in_original(detected: Any, move: Any) -> Detections:
-    boxes, labels, scores = detected
-    there = scores > 0
-    corners = np.concatenate([move.origins(boxes[there, :2]), move.origins(boxes[there, 2:])], 1)
-    return Detections(corners, labels[there], scores[there])
-
-
 @partial(jax.jit, static_argnums=0)
 def _detected(graphdef: Any, state: Any, batch: Any) -> Any:
     model = nnx.merge(graphdef, state)
     output = model(model.preprocessing.normalize(batch["images"]))
-    return tuple(model.detect(output, given(batch["proposals"])) if "proposals" in batch else model.detect(output))
+    return model.detect(output, given(batch["proposals"])) if "proposals" in batch else model.detect(output)

@@ -1,5 +1,7 @@
 """Detectors of two stages: samples, proposals, levels of a pyramid, losses and no NaN."""
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -11,8 +13,11 @@ from seqnets.data.regions.reading import draw_scenes
 from seqnets.errors import UserError
 from seqnets.models.detector.anchors import anchor_boxes
 from seqnets.models.detector.config import DetectorConfig
+from seqnets.models.detector.pooling import pooled
+from seqnets.models.detector.pyramid import Pyramid
 from seqnets.models.detector.region_detector import RegionDetector, from_description
 from seqnets.models.growth import grown
+from seqnets.ops.regions import region_align
 from seqnets.tasks.detector import DetectionLossConfig
 from seqnets.tasks.detector.region_losses import region_losses, sample
 from seqnets.tasks.region_task import region_rule
@@ -107,3 +112,36 @@ def test_a_description_makes_the_same_model_and_classes_that_it_knows_stay(scene
     np.testing.assert_allclose(new["offsets"][:, :, [4, 3, 2, 1]], old["offsets"], atol=1e-5)
     with pytest.raises(UserError, match=r"sides must be above 0"):
         DetectorConfig(sides=())
+
+
+def test_a_pyramid_is_torchs(scenes):
+    torch = pytest.importorskip("torch")
+    pyramid, rng = Pyramid([(7, 8, 2), (4, 4, 3), (2, 2, 5)], 4, rngs=nnx.Rngs(0)), np.random.default_rng(0)
+    maps = [rng.normal(size=(2, *shape)).astype(np.float32) for shape in ((7, 8, 2), (4, 4, 3), (2, 2, 5))]
+
+    def convolved(layer, x):
+        kernel, bias = (torch.tensor(np.asarray(leaf[...])) for leaf in (layer.kernel, layer.bias))
+        return torch.nn.functional.conv2d(x, kernel.permute(3, 2, 0, 1), bias, padding=kernel.shape[0] // 2)
+
+    above, expected = None, []
+    for level in (2, 1, 0):
+        x = convolved(pyramid.sides[level], torch.tensor(maps[level]).permute(0, 3, 1, 2))
+        if above is not None:
+            x = x + above.repeat_interleave(2, 2).repeat_interleave(2, 3)[:, :, : x.shape[2], : x.shape[3]]
+        above, expected = x, [convolved(pyramid.levels[level], x), *expected]
+    for found, wanted in zip(pyramid([jnp.asarray(one) for one in maps]), expected):
+        np.testing.assert_allclose(found, wanted.detach().permute(0, 2, 3, 1), atol=1e-5)
+
+
+def test_regions_are_pooled_from_their_own_level():
+    maps = [jnp.full((1, 16, 16, 1), 1.0), jnp.full((1, 8, 8, 1), 2.0)]
+    boxes = jnp.array([[[0.0, 0.0, 20.0, 20.0], [0.0, 0.0, 60.0, 60.0], [0.0, 0.0, 0.0, 0.0]]])
+    found = pooled(partial(region_align, size=2), maps, boxes, [1 / 4, 1 / 8], 7.0)
+    assert found[0, :, 0, 0, 0].tolist() == [1.0, 2.0, 1.0]
+
+
+def test_settings_that_do_not_fit_are_named(scenes):
+    with pytest.raises(UserError, match="has 3 anchors, but the pyramid has 2 levels"):
+        detector(scenes, pyramid=4, sides=(0.1, 0.2, 0.3))
+    with pytest.raises(UserError, match="leave model"):
+        DetectorConfig(pyramid=4, pooling="position-sensitive")
