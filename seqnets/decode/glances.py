@@ -42,7 +42,7 @@ class Glance:
 
 
 def glance(model: Any, images: Iterable[Picture], *, top: int = 5, batch: int = 16) -> Iterator[Glance | UserError]:
-    """Yield what is seen in each picture, in order: probabilities over several series of glimpses, and the likeliest places.
+    """Yield what is seen in each picture, in order, and the first series of glimpses; see `Glancer.answers`.
 
     Args:
         model: a `Glancer`.
@@ -85,5 +85,4 @@ def _glance(model: Any, image: np.ndarray, things: np.ndarray, path: np.ndarray,
 @partial(jax.jit, static_argnums=0)
 def _seen(graphdef: Any, state: Any, pixels: jax.Array) -> tuple[jax.Array, jax.Array]:
     model = nnx.merge(graphdef, state)
-    pictures = model.preprocessing.normalize(jnp.asarray(pixels))
-    return model.log_probabilities(pictures), model.look(pictures).choices.place
+    return model.answers(model.preprocessing.normalize(jnp.asarray(pixels)))

@@ -112,12 +112,20 @@ class Glancer(nnx.Module):
         hidden, choices, expected = jax.tree.map(lambda array: array.swapaxes(0, 1), seen)
         return Glances(self.answer(hidden), choices, expected)
 
-    def log_probabilities(self, pictures: Array) -> Array:
-        """Return ln p of each thing, `(B, K, C)`: the mean of p over `samples` series of places, the same for every call."""
+    def answers(self, pictures: Array) -> tuple[Array, Array]:
+        """Return ln p of each thing, `(B, K, C)`, and the places of the first series of glimpses, `(B, T, 2)`.
+
+        p is the mean over `samples` series, whose random numbers depend on the picture alone.
+        """
         keys = jax.random.split(jax.random.key(0), self.config.samples)
-        last = slice(self.config.glimpses - 1, None, self.config.glimpses)
-        logs = jax.lax.map(lambda key: jax.nn.log_softmax(self.look(pictures, key).logits[:, last]), keys)
-        return jax.nn.logsumexp(logs, axis=0) - jnp.log(float(self.config.samples))
+
+        def of_one(picture: Array) -> tuple[Array, Array]:
+            mark = jnp.sum(jnp.round(picture * 255)).astype(jnp.int32)
+            seen = jax.vmap(lambda key: self.look(picture[None], jax.random.fold_in(key, mark)))(keys)
+            logs = jax.nn.log_softmax(seen.logits[:, 0, self.config.glimpses - 1 :: self.config.glimpses])
+            return jax.nn.logsumexp(logs, axis=0) - jnp.log(float(len(keys))), seen.choices.place[0, 0]
+
+        return jax.vmap(of_one)(pictures)
 
     def describe(self) -> dict[str, Any]:
         """Return the section `model` of config.json."""

@@ -48,7 +48,7 @@ def score_size(config: GlancerConfig) -> int:
     """Return how many numbers decide a place.
 
     Example:
-        >>> score_size(GlancerConfig(places="grid", grid=3)), score_size(GlancerConfig())
+        >>> score_size(GlancerConfig(grid=3)), score_size(GlancerConfig(places="normal"))
         (9, 2)
     """
     return config.grid**2 if config.places == "grid" else 2

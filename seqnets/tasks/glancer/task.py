@@ -145,4 +145,4 @@ def named(model: Any, examples: Examples) -> np.ndarray:
 @partial(jax.jit, static_argnums=0)
 def _named(graphdef: Any, state: Any, pixels: jax.Array) -> jax.Array:
     model = nnx.merge(graphdef, state)
-    return model.log_probabilities(model.preprocessing.normalize(jnp.asarray(pixels)))
+    return model.answers(model.preprocessing.normalize(jnp.asarray(pixels)))[0]

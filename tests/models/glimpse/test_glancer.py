@@ -96,11 +96,16 @@ def test_places_have_the_probability_with_which_they_are_drawn():
     assert np.abs(far.place).max() <= 1
 
 
-def test_probabilities_are_the_mean_over_series_of_glimpses():
-    model = glancer(samples=3, objects=2)
-    series = [model.look(pictures(2), key).logits[:, 1::2] for key in jax.random.split(jax.random.key(0), 3)]
-    expected = np.mean([jax.nn.softmax(logits) for logits in series], axis=0)
-    np.testing.assert_allclose(np.exp(model.log_probabilities(pictures(2))), expected, rtol=1e-4)
+def test_probabilities_are_the_mean_over_series_of_glimpses_that_depend_on_the_picture_alone():
+    model, x = glancer(samples=3, objects=2), pictures(3)
+    found, places_seen = jax.jit(model.answers)(x)
+    marks = [jnp.sum(jnp.round(picture * 255)).astype(jnp.int32) for picture in x]
+    keys = jax.random.split(jax.random.key(0), 3)
+    series = [model.look(x[2:], jax.random.fold_in(key, marks[2])) for key in keys]
+    expected = np.mean([jax.nn.softmax(glances.logits[0, 1::2]) for glances in series], axis=0)
+    np.testing.assert_allclose(np.exp(found[2]), expected, rtol=1e-4)
+    np.testing.assert_allclose(places_seen[2], series[0].choices.place[0], rtol=1e-4)
+    np.testing.assert_allclose(jax.jit(model.answers)(x[::-1])[0][0], found[2], rtol=1e-4)
 
 
 @pytest.mark.parametrize("cell", CELLS)
