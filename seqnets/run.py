@@ -150,7 +150,8 @@ def _in_full_precision(arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray
 
 def _refuse_more_layers(description: Mapping[str, Any], arrays: Mapping[str, Any]) -> None:
     said = description.get("config")
-    for name in ("layers", "glimpses"):  # a model of this size would take minutes to make
+    names = ["layers", "glimpses"] if description.get("kind") == "VQA" else ["layers"]  # a glancer's glimpses share their arrays
+    for name in names:  # a model of this size would take minutes to make
         count = said.get(name) if isinstance(said, Mapping) else None
         if isinstance(count, int) and count > len(arrays):
             raise UserError(f"{CONFIG} describes more {name} than {WEIGHTS} has arrays ({len(arrays)}); put back copies of both")

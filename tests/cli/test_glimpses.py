@@ -8,10 +8,11 @@ from PIL import Image
 
 from seqnets.run import load
 from seqnets.web import document, material
+from seqnets.web.panels import answer
 
 BRIEF = ("--model.hidden-features", 8, "--train.steps", 2, "--train.batch-size", 4, "--train.evaluate-every", 2)
 GLANCER = (*BRIEF, "--data.canvas", 20, "--data.clutter", 1, "--data.piece", 3, "--model.glimpse-features", 8,
-           "--model.glimpses", 2, "--model.samples", 2)  # fmt: skip
+           "--model.glimpses", 25, "--model.samples", 2)  # fmt: skip
 DRAWER = (*BRIEF, "--model.latent-features", 2, "--model.steps", 3, "--model.read-points", 2, "--model.write-points", 2)
 
 
@@ -51,6 +52,7 @@ def test_a_glancer_from_the_start_to_a_picture(seqnets, pictures, tmp_path):
     seen, source = material.held_out(run)
     assert "The picture with the path of the glimpses" in document(run, seen, source=source)
     assert len(material.held_out(run, "own")[0].pictures) == 13
+    assert answer(run, "glimpses", (tmp_path / "photo.png").read_bytes(), {})["figures"][0]["picture"].startswith("data:image/")
 
 
 def test_a_drawer_from_the_start_to_pictures(seqnets, pictures, tmp_path):
@@ -71,6 +73,9 @@ def test_a_drawer_from_the_start_to_pictures(seqnets, pictures, tmp_path):
     assert "--out a.doc: cannot draw" in seqnets("sample", "run", "--out", "a.doc").err
     run = load("run")
     assert "Pictures of its own" in document(run, None)
+    assert (
+        answer(run, "drawings", (tmp_path / "photo.png").read_bytes(), {})["figures"][0]["title"] == "Your picture, drawn again"
+    )
     more = seqnets("train", "drawer", *pictures, *DRAWER, "--from", "run", "--out", "more")
     assert more.code == 0, more.err
 

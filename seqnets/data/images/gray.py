@@ -15,7 +15,7 @@ from seqnets.data.images.sets import LabeledImages, read_images
 from seqnets.data.read_ahead import read_ahead
 from seqnets.errors import UserError
 
-_MOST = 4e9  # bytes
+MOST_BYTES = 4e9
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ def read_gray(sources: Sequence[str], config: GrayConfig, tell: Tell) -> GraySet
         tell(remark)
     size = images.preprocessing(config.size, "gray").image_size or (0, 0)
     rule = gray_rule(size)
-    if sum(map(len, images.splits.values())) * size[0] * size[1] > _MOST:
+    if sum(map(len, images.splits.values())) * size[0] * size[1] > MOST_BYTES:
         raise UserError(f"the pictures of {size[0]} x {size[1]} need more than 4 GB of memory; lower --data.size")
     return GraySet({name: _decoded(split, rule, tell) for name, split in images.splits.items()}, images.classes, rule)
 

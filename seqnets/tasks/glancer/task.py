@@ -12,7 +12,7 @@ from flax import nnx
 
 from seqnets.data.examples.examples import Batch, Examples, in_order
 from seqnets.data.fingerprint import digest_of
-from seqnets.data.images.gray import GraySet
+from seqnets.data.images.gray import MOST_BYTES, GraySet
 from seqnets.data.images.scattered import ScatterConfig, Scattered, ScatteredBatches
 from seqnets.errors import UserError
 from seqnets.models.glimpse.glancer import Glancer, Glances
@@ -92,7 +92,13 @@ class GlancerTask(ExampleTask):
 
 
 def held_out(scattered: Scattered) -> Examples:
-    """Return every picture on a canvas that stays the same."""
+    """Return every picture on a canvas that stays the same.
+
+    Raises:
+        UserError: they need too much memory.
+    """
+    if scattered.config.scatters and len(scattered) * scattered.config.canvas**2 > MOST_BYTES:
+        raise UserError(f"{len(scattered):,} held-out canvases need more than 4 GB of memory; lower --data.canvas")
     rows = np.arange(len(scattered))
     return Examples(scattered.rows(rows, seed=_LEARNED, epoch=0))
 
