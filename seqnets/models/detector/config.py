@@ -105,8 +105,8 @@ class DetectorConfig(DenseConfig):
             raise UserError(f"model.sides must be above 0, and at least one, not {self.sides}")
         if self.pooling == "warp" and (self.masks or self.joints or self.pyramid):
             raise UserError("model.pooling warp has no map for masks, joints or a pyramid; give another --model.pooling")
-        if self.pooling == "warp" and self.proposals == "learned":
-            raise UserError("model.pooling warp has no map to propose from; set --model.proposals given")
+        if self.pooling == "warp" and (self.proposals == "learned" or self.masks or self.joints):
+            raise UserError("model.pooling warp has no map for proposals, masks and joints; set --model.proposals given alone")
 
     @property
     def takes_proposals(self) -> bool:
@@ -131,7 +131,7 @@ PRESETS: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
         "model": {**_GIVEN["model"], "pooling": "warp", "proposed": 64},
         "loss": {"region_samples": 16, "svm": True},
         "data": {"drawn": 1000},
-        "train": {"batch_size": 8, "evaluate_every": 400},
+        "train": {"steps": 300, "batch_size": 8, "evaluate_every": 300},
     },
     "fast-rcnn": {**_GIVEN, "model": {**_GIVEN["model"], "pooling": "max"}},
     "spp": {**_GIVEN, "model": {**_GIVEN["model"], "pooling": "spp"}},

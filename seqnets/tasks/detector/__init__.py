@@ -188,7 +188,9 @@ RECIPE = Recipe.of_files(
     make=make,
     shown=measured,
     as_settings=as_settings,
-    commands=lambda config: ["seqnets detect {run} IMAGE --figure found.png"],
+    commands=lambda config: [
+        f"seqnets detect {run} IMAGE --figure found.png" for run in ("{run}", *(["{run}/svm"] if config.loss.svm else []))
+    ],
     paths=("model.encoder_weights", "data.proposals"),
     completed=completed,
 )

@@ -12,6 +12,7 @@ from flax import nnx
 
 from seqnets.data.regions.loader import Batch
 from seqnets.errors import UserError
+from seqnets.models.detector.config import DetectorConfig
 from seqnets.models.detector.region_detector import REGION_WEIGHTS, RegionDetector, given
 from seqnets.nn.chain import apply
 from seqnets.ops.boxes import encode_boxes, intersection_over_union
@@ -19,6 +20,7 @@ from seqnets.ops.boxes import encode_boxes, intersection_over_union
 FOLDER = "svm"
 _LENGTH, _BIAS = 20.0, 10.0  # R-CNN's: the mean length of features, and the value of the constant feature
 _MOST_STEPS, _CLOSE = 50, 1e-9
+_NEVER = -20.0  # the margin of a class without examples
 _MOST_BACKGROUND = 200  # regions of a picture, for the memory
 
 
@@ -90,14 +92,13 @@ def with_machines(task: Any, model: RegionDetector) -> RegionDetector:
         model: the trained model.
 
     Raises:
-        UserError: the model shares the settings of no R-CNN.
+        UserError: the model has other settings than `check_machines` wants.
 
     References:
         Girshick et al., "Rich feature hierarchies for accurate object detection and semantic segmentation", 2014.
     """
     config = task.loss_config
-    if not (model.config.takes_proposals and model.config.pooling != "position-sensitive" and model.config.box_per_class):
-        raise UserError("loss.svm needs given proposals and a box per class, as `--preset rcnn` has them")
+    check_machines(model.config)
     features, targets, overlaps, labels = _examples(task, model)
     scale = _LENGTH / max(float(np.linalg.norm(features, axis=1).mean()), 1e-9)
     features = features * scale
@@ -109,7 +110,9 @@ def with_machines(task: Any, model: RegionDetector) -> RegionDetector:
     for number in range(len(model.labels)):
         is_thing, nearest = labels == number, overlaps[:, number]
         kept = is_thing | (nearest < config.svm_background)
-        if is_thing.any() and not is_thing[kept].all():
+        if not is_thing.any():
+            classes["kernel"][..., number], classes["bias"][0, number] = 0, _NEVER
+        elif not is_thing[kept].all():
             weights, bias = support_vectors(features[kept], np.where(is_thing[kept], 1, -1), config.svm_cost)
             classes["kernel"][0, 0, :, 0, number], classes["bias"][0, number] = weights * scale, bias
         near = (nearest > config.ridge_overlap) & (nearest >= overlaps.max(1))
@@ -119,6 +122,12 @@ def with_machines(task: Any, model: RegionDetector) -> RegionDetector:
     for layer, arrays in zip(layers, (classes, offsets)):
         layer.kernel[...], layer.bias[...] = jnp.asarray(arrays["kernel"]), jnp.asarray(arrays["bias"])
     return changed
+
+
+def check_machines(config: DetectorConfig) -> None:
+    """Raise a `UserError` unless the regions of a model are given, each with features and offsets of its own."""
+    if not (config.takes_proposals and config.pooling != "position-sensitive" and config.box_per_class):
+        raise UserError("loss.svm needs given proposals and a box per class, as `--preset rcnn` has them; leave it out")
 
 
 def saved_with_machines(task: Any, run: Any) -> RegionDetector:

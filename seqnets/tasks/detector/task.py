@@ -20,6 +20,7 @@ from seqnets.models.detector.region_detector import RegionDetector, given
 from seqnets.tasks.detector import DetectionLossConfig
 from seqnets.tasks.detector.figures import Seen, box_figures, in_original, joint_figures, mask_figures
 from seqnets.tasks.detector.losses import LOSSES
+from seqnets.tasks.detector.machines import check_machines
 from seqnets.tasks.region_task import RegionTask, Tell, silent
 from seqnets.train.task import Metrics
 
@@ -70,6 +71,8 @@ class DetectorTask(RegionTask):
         self.loss_config = loss or DetectionLossConfig()
         things = [int((~example.is_crowd).sum()) for example in regions.splits["train"]]
         self.most = min(max([1, *things]), _MOST)  # pyright: ignore[reportAttributeAccessIssue]
+        if self.loss_config.svm:
+            check_machines(model.config)
 
     def losses(self, model: Any, batch: Batch, key: jax.Array) -> tuple[jax.Array, Metrics]:
         """Return the loss of a batch and its parts."""

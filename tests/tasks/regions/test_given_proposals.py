@@ -8,15 +8,17 @@ import numpy as np
 import pytest
 from flax import nnx
 
+import seqnets as sn
 from seqnets.data.regions.config import RegionConfig
 from seqnets.data.regions.reading import draw_scenes
 from seqnets.decode.detection import detect
 from seqnets.errors import UserError
 from seqnets.models.detector.config import DetectorConfig, preset
 from seqnets.models.detector.region_detector import RegionDetector, from_description, given
+from seqnets.named_arrays import host_arrays
 from seqnets.ops.regions import warp_regions
 from seqnets.tasks.detector import DetectionLossConfig
-from seqnets.tasks.detector.machines import ridge, support_vectors, with_machines
+from seqnets.tasks.detector.machines import ridge, saved_with_machines, support_vectors, with_machines
 from seqnets.tasks.detector.task import DetectorTask
 from seqnets.tasks.region_task import region_rule
 
@@ -143,6 +145,24 @@ def test_machines_take_the_place_of_the_predictions_and_find_what_they_were_show
                                              rngs=nnx.Rngs(0)))  # fmt: skip
 
 
+def test_a_resumed_run_is_the_uninterrupted_one_and_so_are_its_machines(scenes, tmp_path):
+    task = task_of(scenes, pooling="spp", spp_grids=(1, 2))
+
+    def train(steps, directory=None):
+        config = sn.TrainConfig(steps=steps, batch_size=4, evaluate_every=2, save_every=2, schedule="constant", warmup_steps=0)
+        return sn.fit(task, config, directory=directory, progress=None)
+
+    whole, _, resumed = train(4), train(2, tmp_path / "run"), train(4, tmp_path / "run")
+    for name, array in host_arrays(nnx.state(whole.model)).items():
+        np.testing.assert_array_equal(host_arrays(nnx.state(resumed.model))[name], array)
+    for _ in range(2):  # those of an earlier command are replaced
+        saved = saved_with_machines(task, resumed)
+    again = sn.load(tmp_path / "run" / "svm").model
+    assert again.config == saved.config
+    for name, array in host_arrays(nnx.state(saved)).items():
+        np.testing.assert_array_equal(host_arrays(nnx.state(again))[name], array)
+
+
 def test_a_new_photograph_gets_its_own_proposals(warped, monkeypatch):
     seen = []
     monkeypatch.setattr("seqnets.decode.detection.propose", lambda image, count: seen.append((image.shape, count)) or
@@ -152,7 +172,10 @@ def test_a_new_photograph_gets_its_own_proposals(warped, monkeypatch):
     assert all(thing.box[0] >= 0 and thing.box[2] <= 40.01 for thing in found.things)
 
 
-def test_settings_that_do_not_fit_are_explained():
+def test_settings_that_do_not_fit_are_explained(scenes):
+    task = task_of(scenes, pooling="position-sensitive")
     assert preset("rcnn")["model"]["pooling"] == "warp"
     with pytest.raises(UserError, match=r"set --model.proposals given"):
         DetectorConfig(method="regions", pooling="warp")
+    with pytest.raises(UserError, match="svm needs given proposals"):
+        DetectorTask(task.model, scenes, SMALL, loss=DetectionLossConfig(svm=True))
