@@ -25,6 +25,7 @@ from seqnets.ops.regions import position_sensitive_pool, warp_regions
 from seqnets.ops.suppression import suppress
 
 Output = dict[str, Any]
+RegionDetectorConfig = DetectorConfig  # by this name a run's settings are completed
 
 REGION_WEIGHTS: Weights = (10.0, 10.0, 5.0, 5.0)
 """The weights of the offsets of regions; those of anchors are 1."""
