@@ -1,12 +1,15 @@
 """Makes models from config.json: every mistake in it becomes one clear error."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
 from typing import Any, TypeVar
 
+from flax import nnx
+
 from seqnets import settings
+from seqnets.data.images.preprocessing import Preprocessing
 from seqnets.errors import UserError
 from seqnets.models.cell_config import CellConfig, without_others
 
@@ -90,6 +93,30 @@ def names(value: Any, what: str) -> list[str]:
     if not isinstance(value, list | tuple) or not value or not all(isinstance(name, str) for name in value):
         raise UserError(f"{_SECTION}: {what} must be a list of at least one text; put back a copy of it")
     return list(value)
+
+
+def reader_of(kind: Any, config: type) -> Callable[..., Any]:
+    """Return the function that makes a network with settings, labels and a preprocessing from section `model` of config.json.
+
+    Args:
+        kind: the network, `kind(settings, labels, preprocessing, rngs=...)`.
+        config: its settings.
+
+    Example:
+        >>> from seqnets.models.dense.segmenter import Segmenter, SegmenterConfig
+        >>> rule = Preprocessing(resize=(16, 16), crop=None)
+        >>> model = Segmenter(SegmenterConfig(width=2), ("a", "b"), rule, rngs=nnx.Rngs(0))
+        >>> reader_of(Segmenter, SegmenterConfig)(model.describe()).labels
+        ('a', 'b')
+    """
+
+    def from_description(description: Mapping[str, Any], vocabulary: Any = None) -> Any:
+        """Make the network, with arbitrary weights; it has no vocabulary."""
+        with described(kind.__name__):
+            shape, rule = stated(description["config"], config()), Preprocessing.from_json(description["preprocessing"])
+            return kind(shape, names(description.get("labels"), "labels"), rule, rngs=nnx.Rngs(0))
+
+    return from_description
 
 
 def needed(vocabulary: Any, kind: type[Given]) -> Given:

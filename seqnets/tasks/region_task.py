@@ -139,20 +139,6 @@ def begun_encoder(
     return rule, encoder
 
 
-def completed_encoder(config: Any) -> Any:
-    """Return the settings of a run with the version of its encoder's published weights."""
-    from seqnets import settings
-    from seqnets.hub import is_repository
-    from seqnets.tasks.starting_weights import named_encoder
-    from seqnets.weights.torchvision import is_published
-
-    model = config.model
-    own = model.encoder == "small" or model.encoder_weights == NO_WEIGHTS
-    if own or not (model.encoder_weights or is_repository(model.encoder) or is_published(model.encoder)):
-        return config
-    return settings.replaced(config, {"model": named_encoder(model)})
-
-
 def _scaled(example: RegionExample, shorter: int) -> tuple[int, int]:
     height, width = (max(16, round(side * shorter / min(example.size) / 16) * 16) for side in example.size)
     return height, width

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from seqnets import settings
 from seqnets.hub import is_repository
 
 OWN_ENCODERS = ("small", "features")
@@ -31,6 +32,23 @@ def named_encoder(config: Any) -> dict[str, str]:
         return {"encoder": repository_source(encoder).network, "encoder_weights": weights or encoder}
     own = encoder in OWN_ENCODERS
     return {"encoder": encoder, "encoder_weights": weights if own else with_version(encoder, weights or LATEST)}
+
+
+def completed_encoder(config: Any) -> Any:
+    """Return the settings of a run of pictures with regions, with the version of its encoder's published weights.
+
+    Example:
+        >>> from seqnets.tasks.segmenter import SegmenterRunConfig
+        >>> completed_encoder(SegmenterRunConfig()).model.encoder_weights
+        ''
+    """
+    from seqnets.weights.torchvision import is_published
+
+    model = config.model
+    own = model.encoder == "small" or model.encoder_weights == NO_WEIGHTS
+    if own or not (model.encoder_weights or is_repository(model.encoder) or is_published(model.encoder)):
+        return config
+    return settings.replaced(config, {"model": named_encoder(model)})
 
 
 def with_version(network: str, weights: str) -> str:

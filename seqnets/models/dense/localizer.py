@@ -1,6 +1,6 @@
 """A network that finds one thing in a picture: its class and box, or its joints."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
@@ -13,7 +13,7 @@ from seqnets.models.dense.config import LocalizerConfig as LocalizerConfig
 from seqnets.models.dense.decoder import Decoder
 from seqnets.models.dense.encoder import FeatureEncoder, make_encoder, size_of
 from seqnets.models.dense.plans import PLANS
-from seqnets.models.description import described, names, stated
+from seqnets.models.description import reader_of
 from seqnets.nn.chain import Chain, subkey
 from seqnets.nn.dense import Dense
 from seqnets.nn.regularize import dropout
@@ -174,17 +174,5 @@ def _flat(maps: jax.Array) -> jax.Array:
     return maps.reshape(maps.shape[0], -1, maps.shape[-1])
 
 
-def from_description(description: Mapping[str, Any], vocabulary: Any = None) -> Localizer:
-    """Make the network that a run folder's config.json describes, with arbitrary weights.
-
-    Args:
-        description: section `model` of config.json.
-        vocabulary: unused, since localizers have none.
-
-    Raises:
-        UserError: the description belongs to another version.
-    """
-    with described("Localizer"):
-        config = stated(description["config"], LocalizerConfig())
-        rule = Preprocessing.from_json(description["preprocessing"])
-        return Localizer(config, names(description.get("labels"), "labels"), rule, rngs=nnx.Rngs(0))
+from_description = reader_of(Localizer, LocalizerConfig)
+"""Makes the network that a run folder's config.json describes, with arbitrary weights."""

@@ -1,6 +1,6 @@
 """A network that gives every pixel a class."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
@@ -12,7 +12,7 @@ from seqnets.models.dense.config import SegmenterConfig as SegmenterConfig
 from seqnets.models.dense.decoder import Decoder
 from seqnets.models.dense.encoder import FeatureEncoder, make_encoder, size_of
 from seqnets.models.dense.plans import PLANS
-from seqnets.models.description import described, names, stated
+from seqnets.models.description import reader_of
 from seqnets.nn.chain import subkey
 
 
@@ -78,23 +78,5 @@ def labeled_axes(decoder: Decoder, prefix: str, classes: int) -> dict[str, tuple
     return found | {f"{layer}.layer.kernel": ("labels", -1) for layer in [*steps, *ends]}
 
 
-def from_description(description: Mapping[str, Any], vocabulary: Any = None) -> Segmenter:
-    """Make the network that a run folder's config.json describes, with arbitrary weights.
-
-    Args:
-        description: section `model` of config.json.
-        vocabulary: unused, since segmenters have none.
-
-    Raises:
-        UserError: the description belongs to another version.
-
-    Example:
-        >>> rule = Preprocessing(resize=(16, 16), crop=None)
-        >>> config = SegmenterConfig(width=2)
-        >>> from_description(Segmenter(config, ("a", "b"), rule, rngs=nnx.Rngs(0)).describe()).labels
-        ('a', 'b')
-    """
-    with described("Segmenter"):
-        config = stated(description["config"], SegmenterConfig())
-        rule = Preprocessing.from_json(description["preprocessing"])
-        return Segmenter(config, names(description.get("labels"), "labels"), rule, rngs=nnx.Rngs(0))
+from_description = reader_of(Segmenter, SegmenterConfig)
+"""Makes the network that a run folder's config.json describes, with arbitrary weights."""

@@ -1,6 +1,6 @@
 """A network that finds the boxes and classes of all things in a picture."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -10,7 +10,7 @@ from flax import nnx
 
 from seqnets.data.images.preprocessing import Preprocessing
 from seqnets.models.dense.encoder import FeatureEncoder, make_encoder, size_of
-from seqnets.models.description import described, names, stated
+from seqnets.models.description import reader_of
 from seqnets.models.detector.config import DetectorConfig as DetectorConfig
 from seqnets.models.detector.default_boxes import default_boxes, scales_between
 from seqnets.models.detector.detections import Candidates, Detected, surest
@@ -142,17 +142,5 @@ def cell_corners(boxes: jax.Array, size: tuple[int, int]) -> jax.Array:
     return jnp.concatenate([center - side / 2, center + side / 2], -1)
 
 
-def from_description(description: Mapping[str, Any], vocabulary: Any = None) -> Detector:
-    """Make the network that a run folder's config.json describes, with arbitrary weights.
-
-    Args:
-        description: section `model` of config.json.
-        vocabulary: unused, since detectors have none.
-
-    Raises:
-        UserError: the description belongs to another version.
-    """
-    with described("Detector"):
-        config = stated(description["config"], DetectorConfig())
-        rule = Preprocessing.from_json(description["preprocessing"])
-        return Detector(config, names(description.get("labels"), "labels"), rule, rngs=nnx.Rngs(0))
+from_description = reader_of(Detector, DetectorConfig)
+"""Makes the network that a run folder's config.json describes, with arbitrary weights."""

@@ -9,6 +9,7 @@ from seqnets.data.regions.config import RegionConfig
 from seqnets.errors import UserError
 from seqnets.models.detector.config import PRESETS, DetectorConfig, preset
 from seqnets.tasks.recipe import Recipe, Tell
+from seqnets.tasks.starting_weights import completed_encoder
 from seqnets.train.config import TrainConfig
 
 if TYPE_CHECKING:
@@ -149,13 +150,6 @@ def as_settings(given: Mapping[str, Any]) -> dict[str, Any]:
     return {**words, **preset(given["preset"])} if "preset" in given else words
 
 
-def completed(config: DetectorRunConfig) -> DetectorRunConfig:
-    """Return the settings with the version of published weights."""
-    from seqnets.tasks.region_task import completed_encoder
-
-    return completed_encoder(config)
-
-
 def measured(run: "Run", config: DetectorRunConfig) -> list[str]:
     """Return the figures of the held-out splits."""
     from seqnets.tasks.detector.task import DetectorTask, split_line
@@ -192,5 +186,5 @@ RECIPE = Recipe.of_files(
         f"seqnets detect {run} IMAGE --figure found.png" for run in ("{run}", *(["{run}/svm"] if config.loss.svm else []))
     ],
     paths=("model.encoder_weights", "data.proposals"),
-    completed=completed,
+    completed=completed_encoder,
 )

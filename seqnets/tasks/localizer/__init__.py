@@ -8,6 +8,7 @@ from seqnets.data.regions.config import RegionConfig
 from seqnets.errors import UserError
 from seqnets.models.dense.config import LocalizerConfig
 from seqnets.tasks.recipe import Recipe, Tell
+from seqnets.tasks.starting_weights import completed_encoder
 from seqnets.train.config import TrainConfig
 
 if TYPE_CHECKING:
@@ -97,13 +98,6 @@ def make(config: LocalizerRunConfig, tell: Tell, start: "Start | None" = None) -
     return LocalizerTask(model, regions, config.data, loss=config.loss, tell=tell)
 
 
-def completed(config: LocalizerRunConfig) -> LocalizerRunConfig:
-    """Return the settings with the version of published weights."""
-    from seqnets.tasks.region_task import completed_encoder
-
-    return completed_encoder(config)
-
-
 def measured(run: "Run", config: LocalizerRunConfig) -> list[str]:
     """Return the figures of the held-out splits."""
     from seqnets.tasks.localizer.task import LocalizerTask, split_line
@@ -125,5 +119,5 @@ RECIPE = Recipe.of_files(
     shown=measured,
     commands=lambda config: ["seqnets locate {run} IMAGE --figure found.png"],
     paths=("model.encoder_weights",),
-    completed=completed,
+    completed=completed_encoder,
 )

@@ -9,6 +9,7 @@ from seqnets.data.regions.config import RegionConfig
 from seqnets.errors import UserError
 from seqnets.models.dense.config import SegmenterConfig
 from seqnets.tasks.recipe import Recipe, Tell
+from seqnets.tasks.starting_weights import completed_encoder
 from seqnets.train.config import TrainConfig
 
 if TYPE_CHECKING:
@@ -83,13 +84,6 @@ def make(config: SegmenterRunConfig, tell: Tell, start: "Start | None" = None) -
     return SegmenterTask(model, regions, config.data, class_weights=config.loss.class_weights, tell=tell)
 
 
-def completed(config: SegmenterRunConfig) -> SegmenterRunConfig:
-    """Return the settings with the version of published weights."""
-    from seqnets.tasks.region_task import completed_encoder
-
-    return completed_encoder(config)
-
-
 def measured(run: "Run", config: SegmenterRunConfig) -> list[str]:
     """Return the figures of the held-out splits, and the overlap of each class."""
     from seqnets.tasks.segmenter.task import SegmenterTask, split_lines
@@ -112,5 +106,5 @@ RECIPE = Recipe.of_files(
     shown=measured,
     commands=lambda config: ["seqnets segment {run} IMAGE --figure segments.png"],
     paths=("model.encoder_weights",),
-    completed=completed,
+    completed=completed_encoder,
 )
