@@ -14,11 +14,14 @@ from seqnets.data.regions.reading import draw_scenes
 from seqnets.models.captioner import Captioner
 from seqnets.models.cnn.network import ConvNet
 from seqnets.models.dense.segmenter import Segmenter, SegmenterConfig
+from seqnets.models.detector.config import DetectorConfig
+from seqnets.models.detector.region_detector import RegionDetector
 from seqnets.models.sequence.vqa import VQA, VQAConfig
 from seqnets.nn import BatchNorm, Chain, Conv, Dense, Dropout, GlobalAveragePool, MaxPool
 from seqnets.tasks.captioner.learning import CaptionLearning
 from seqnets.tasks.captioner.task import CaptionerTask
 from seqnets.tasks.classifier.task import ClassifierTask
+from seqnets.tasks.detector.task import DetectorTask
 from seqnets.tasks.region_task import region_rule
 from seqnets.tasks.segmenter.task import SegmenterTask
 from seqnets.tasks.vqa.task import VQATask
@@ -65,6 +68,14 @@ def segmenter():
     scenes = draw_scenes(31)
     shape, rule = SegmenterConfig(width=4, decoder="fcn8s"), region_rule(RegionConfig(height=32), scenes)
     return SegmenterTask(Segmenter(shape, scenes.map_classes, rule, rngs=nnx.Rngs(0)), scenes, class_weights="median")
+
+
+def region_detector():
+    """A detector of two stages, with masks and a pyramid, on drawn scenes."""
+    scenes, data = draw_scenes(31), RegionConfig(height=32)
+    shape = {"width": 4, "head_features": 8, "grid": 3, "hidden_features": 16, "proposed": 8, "masks": True, "pyramid": 8}
+    model = RegionDetector(DetectorConfig(method="regions", **shape), scenes.classes, region_rule(data, scenes), rngs=nnx.Rngs(0))
+    return DetectorTask(model, scenes, data)
 
 
 def captioner(**learning):

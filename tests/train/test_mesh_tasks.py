@@ -52,11 +52,12 @@ def test_a_mesh_trains_what_one_device_trains(task):
 
 
 @pytest.mark.slow
-def test_a_mesh_trains_the_segmenter_of_one_device():
+@pytest.mark.parametrize("task", ["segmenter", "region_detector"])
+def test_a_mesh_trains_the_pictures_with_regions_of_one_device(task):
     body = """
         print(json.dumps([numbers(train(mesh)) for mesh in ("", "data=2", "data=4", "data=2,model=2")]))
     """
-    one, *several = program(TRAIN, body, task="segmenter")
+    one, *several = program(TRAIN, body, task=task)
     for found in several:  # not the figures: where two classes are almost alike, rounding decides a pixel
         assert found["weights"] == pytest.approx(one["weights"], rel=TOLERANCE, abs=TOLERANCE)
 

@@ -8,18 +8,27 @@ import numpy as np
 import pytest
 from flax import nnx
 
+import seqnets as sn
 from seqnets.data.regions.config import RegionConfig
-from seqnets.data.regions.reading import draw_scenes
+from seqnets.data.regions.masks import mask_pixels
+from seqnets.data.regions.moves import Move
+from seqnets.data.regions.reading import draw_figures, draw_scenes
+from seqnets.decode.region_maps import pasted
 from seqnets.errors import UserError
 from seqnets.models.detector.anchors import anchor_boxes
 from seqnets.models.detector.config import DetectorConfig
+from seqnets.models.detector.detections import Detected
+from seqnets.models.detector.heads import RegionHead, region_numbers
 from seqnets.models.detector.pooling import pooled
 from seqnets.models.detector.pyramid import Pyramid
 from seqnets.models.detector.region_detector import RegionDetector, from_description
 from seqnets.models.growth import grown
-from seqnets.ops.regions import region_align
+from seqnets.named_arrays import host_arrays
+from seqnets.ops.regions import position_sensitive_pool, region_align
 from seqnets.tasks.detector import DetectionLossConfig
-from seqnets.tasks.detector.region_losses import region_losses, sample
+from seqnets.tasks.detector.figures import Seen, box_figures, in_original, joint_figures, mask_figures
+from seqnets.tasks.detector.region_losses import Chosen, joint_loss, mask_loss, region_losses, sample
+from seqnets.tasks.detector.task import DetectorTask
 from seqnets.tasks.region_task import region_rule
 
 SMALL = RegionConfig(height=32)
@@ -145,3 +154,89 @@ def test_settings_that_do_not_fit_are_named(scenes):
         detector(scenes, pyramid=4, sides=(0.1, 0.2, 0.3))
     with pytest.raises(UserError, match="leave model"):
         DetectorConfig(pyramid=4, pooling="position-sensitive")
+
+
+def test_parts_vote_in_maps_of_their_own():
+    head, x = RegionHead(3, 1, 0, 2, 1, parts=4, rngs=nnx.Rngs(0)), jax.random.normal(jax.random.key(0), (1, 6, 6, 3))
+    numbers = region_numbers(position_sensitive_pool(head(x), jnp.array([[[0.0, 0.0, 4.0, 4.0]]]), 2).mean((2, 3)), 2)
+    quarters = x[0, :4, :4].reshape(2, 2, 2, 2, 3).mean((1, 3)).reshape(4, 3)  # a bin is the mean of its 2 x 2 cells
+    kernels = {name: np.asarray(getattr(head, name).kernel[...])[0, 0] for name in ("background", "classes", "offsets")}
+    background = (quarters * kernels["background"].T).sum(-1).mean()
+    classes = np.einsum("pf,fpc->pc", quarters, kernels["classes"]).mean(0)
+    offsets = np.einsum("pf,fnp->pn", quarters, kernels["offsets"][..., 0].reshape(3, 4, 4)).mean(0)
+    np.testing.assert_allclose(numbers["logits"][0, 0], [background, *classes], atol=1e-5)
+    np.testing.assert_allclose(numbers["offsets"][0, 0, 0], offsets, atol=1e-5)
+
+
+def test_the_loss_of_joints_is_that_of_a_loop():
+    rng = np.random.default_rng(0)
+    logits = jnp.asarray(rng.normal(size=(1, 3, 8, 8, 2)), jnp.float32)
+    joints = jnp.array([[[[4.0, 6.0, 1.0], [12.0, 10.0, 1.0]], [[20.0, 20.0, 1.0], [21.0, 30.0, 0.0]]]])
+    boxes = jnp.array([[[2.0, 2.0, 12.0, 12.0], [16.0, 16.0, 32.0, 32.0], [2.0, 2.0, 10.0, 8.0]]])
+    there = jnp.array([[True, True, True]])
+    regions = Chosen(boxes, jnp.array([[0, 1, 0]]), jnp.zeros((1, 3), int), boxes, there)
+    nats = []
+    for row, truth in enumerate((0, 1, 0)):
+        left, top, right, bottom = np.asarray(boxes[0, row])
+        for number, (x, y, known) in enumerate(np.asarray(joints[0, truth])):
+            if known and left <= x <= right and top <= y <= bottom:
+                column, line = (min(int(share * 8), 7) for share in ((x - left) / (right - left), (y - top) / (bottom - top)))
+                nats.append(-jax.nn.log_softmax(logits[0, row, :, :, number].ravel())[line * 8 + column])
+    assert len(nats) == 4  # one is unknown, one outside of the third region
+    assert float(joint_loss(logits, regions, joints)) == pytest.approx(float(np.mean(nats)), rel=1e-5)
+    nothing = joint_loss(logits, regions._replace(is_there=~there), joints)
+    assert nothing == 0
+
+
+def test_regions_without_a_mask_do_not_count_in_its_loss():
+    masks = np.zeros((1, 2, 16, 16), bool)
+    masks[0, 0, 4:12, 4:12] = True
+    boxes = jnp.array([[[4.0, 4.0, 12.0, 12.0], [0.0, 0.0, 9.0, 9.0]]])
+    regions = Chosen(boxes, jnp.array([[0, 1]]), jnp.zeros((1, 2), int), boxes, jnp.array([[True, True]]))
+    loss = mask_loss(jnp.full((1, 2, 4, 4), 3.0), regions, jnp.asarray(masks), True)
+    assert float(loss) == pytest.approx(np.log1p(np.exp(-3.0)), rel=1e-5)
+
+
+def test_what_is_right_has_full_figures():
+    scenes, figures = draw_scenes(2).splits["train"], draw_figures(2).splits["train"]
+    half = Move((0, 0, 64, 64), (32, 32))
+    seen = []
+    for one in scenes:
+        boxes = half.boxes(one.boxes)
+        cells = [np.asarray(half.mask(mask_pixels(mask, one.size)), np.float32) for mask in one.masks]
+        whole = np.repeat([[0, 0, 32, 32]], len(boxes), 0)
+        seen.append(Seen(Detected(boxes, one.labels, np.ones(len(boxes)), np.stack(cells)), one, half))
+        np.testing.assert_array_equal(pasted(seen[-1].detected.masks, whole, (32, 32)) >= 0.5, np.stack(cells) > 0)
+    assert box_figures(seen)["AP"] == pytest.approx(1)
+    assert in_original(seen[0]).boxes == pytest.approx(scenes[0].boxes)
+    right = [one._replace(detected=one.detected._replace(boxes=np.repeat([[0, 0, 32, 32]], len(one.detected.boxes), 0)))
+             for one in seen]  # fmt: skip
+    assert mask_figures(right, rounded=False)["mask AP"] == pytest.approx(1)
+    people = []
+    for one in figures:
+        at = (one.joints[0, :, :2] - one.boxes[0, :2]) / (one.boxes[0, 2:] - one.boxes[0, :2]) * 16
+        rows, columns = (np.exp(-np.square(np.arange(16)[:, None] + 0.5 - at[:, axis]) / 2) for axis in (1, 0))
+        heat = (rows[:, None] * columns)[None]
+        people.append(Seen(Detected(half.boxes(one.boxes), np.zeros(1, int), np.ones(1), None, heat), one, half))
+    assert joint_figures(people) == {"PCK@.1": 1.0}
+    missed = people[0]._replace(detected=people[0].detected._replace(boxes=np.array([[0, 0, 2, 2]])))
+    assert joint_figures([missed, people[1]]) == {"PCK@.1": 0.5}
+
+
+def test_a_model_wants_pictures_with_its_parts(scenes):
+    with pytest.raises(UserError, match=r"model.joints is set, but the pictures have no joints"):
+        DetectorTask(detector(scenes, joints=True), scenes, SMALL)
+
+
+@pytest.mark.slow
+def test_a_resumed_run_is_the_uninterrupted_one(scenes, tmp_path):
+    def train(steps, directory=None):
+        config = sn.TrainConfig(steps=steps, batch_size=4, evaluate_every=2, save_every=2, schedule="constant", warmup_steps=0)
+        task = DetectorTask(detector(scenes, masks=True, pyramid=4), scenes, SMALL)
+        return sn.fit(task, config, directory=directory, progress=None)
+
+    whole, _, resumed = train(4), train(2, tmp_path / "run"), train(4, tmp_path / "run")
+    for name, array in host_arrays(nnx.state(whole.model)).items():
+        np.testing.assert_array_equal(host_arrays(nnx.state(resumed.model))[name], array)
+    assert whole.metrics[-1]["validation_mask AP"] == resumed.metrics[-1]["validation_mask AP"]
+    assert sn.load(tmp_path / "run").model.config.masks
