@@ -1,6 +1,7 @@
 """A Mask R-CNN of torchvision, number by number: features, proposals, predictions, losses and gradients."""
 
 import json
+from itertools import product
 
 import jax
 import numpy as np
@@ -178,6 +179,9 @@ def test_losses_and_gradients_are_theirs(model, golden, folder):
     )
     found = {name: np.square(array).sum() for name, array in host_arrays(gradients).items()}
     theirs = {name: value**2 for name, value in expected["gradient_l2"].items()}
+    for place, (ours, leaf) in product(range(5), (("scale", "weight"), ("bias", "bias"))):
+        total = found[f"encoder.layers.{place}.norm.{ours}"]
+        assert total == pytest.approx(theirs[f"backbone.{3 * place + 1}.{leaf}"], rel=2e-4)
     for source in {source for _, source, *_ in TABLE}:
         own = [ours for ours, name, *_ in TABLE if name == source]
         for leaf, of in (("kernel", "weight"), ("bias", "bias")):
