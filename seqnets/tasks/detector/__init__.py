@@ -117,7 +117,11 @@ def proposed(config: DetectorRunConfig, regions: "RegionSet", model: DetectorCon
     """Return the pictures with proposals, if the model wants them."""
     from seqnets.data.regions.proposals import with_proposals
 
-    return with_proposals(regions, config.data.proposals, model.proposed, tell) if model.takes_proposals else regions
+    if model.takes_proposals:
+        return with_proposals(regions, config.data.proposals, model.proposed, tell)
+    if config.data.proposals:
+        raise UserError("data.proposals is set, but the model finds regions by itself; add --preset fast-rcnn, spp or rcnn")
+    return regions
 
 
 def make(config: DetectorRunConfig, tell: Tell, start: "Start | None" = None) -> "DetectorTask":

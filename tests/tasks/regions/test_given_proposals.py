@@ -17,7 +17,7 @@ from seqnets.models.detector.config import DetectorConfig, preset
 from seqnets.models.detector.region_detector import RegionDetector, from_description, given
 from seqnets.named_arrays import host_arrays
 from seqnets.ops.regions import warp_regions
-from seqnets.tasks.detector import DetectionLossConfig
+from seqnets.tasks.detector import DetectionLossConfig, DetectorRunConfig, proposed
 from seqnets.tasks.detector.machines import ridge, saved_with_machines, support_vectors, with_machines
 from seqnets.tasks.detector.task import DetectorTask
 from seqnets.tasks.region_task import region_rule
@@ -177,5 +177,8 @@ def test_settings_that_do_not_fit_are_explained(scenes):
     assert preset("rcnn")["model"]["pooling"] == "warp"
     with pytest.raises(UserError, match=r"set --model.proposals given"):
         DetectorConfig(method="regions", pooling="warp")
+    config = DetectorRunConfig(data=RegionConfig(proposals="boxes.json"))
+    with pytest.raises(UserError, match="the model finds regions by itself; add --preset fast-rcnn"):
+        proposed(config, scenes, config.model, lambda sentence: None)
     with pytest.raises(UserError, match="svm needs given proposals"):
         DetectorTask(task.model, scenes, SMALL, loss=DetectionLossConfig(svm=True))
