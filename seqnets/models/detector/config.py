@@ -64,8 +64,8 @@ class DetectorConfig(DenseConfig):
     picture by itself (warp)."""
     crop: Annotated[int, settings.POSITIVE] = 32
     """Rows and columns that a region is stretched to (warp)."""
-    context: Annotated[float, settings.RATE] = 16 / 227
-    """Border of a stretched region that shows what is around it, as a share of its side (warp)."""
+    context: Annotated[int, settings.NOT_NEGATIVE] = 2
+    """Rows and columns on each side of it that show what is around the region; R-CNN has 16 of 227 (warp)."""
     scorer: Literal["softmax", "svm"] = "softmax"
     """Whether scores are shares of all classes, or each class has a margin of its own, which R-CNN fits afterwards (svm)."""
     grid: Annotated[int, settings.POSITIVE] = 5
@@ -103,6 +103,8 @@ class DetectorConfig(DenseConfig):
             raise UserError("model.pooling position-sensitive has votes of one map, not of a pyramid; leave model.pyramid at 0")
         if not self.sides or any(side <= 0 for side in self.sides):
             raise UserError(f"model.sides must be above 0, and at least one, not {self.sides}")
+        if 2 * self.context >= self.crop:
+            raise UserError(f"model.context {self.context} on both sides leaves nothing of model.crop {self.crop}; give less")
         if self.pooling == "warp" and (self.masks or self.joints or self.pyramid):
             raise UserError("model.pooling warp has no map for masks, joints or a pyramid; give another --model.pooling")
         if self.pooling == "warp" and (self.proposals == "learned" or self.masks or self.joints):

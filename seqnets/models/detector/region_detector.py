@@ -253,7 +253,7 @@ class RegionDetector(nnx.Module):
 
     def _cropped(self, images: jax.Array, boxes: jax.Array, *, train: bool = False) -> jax.Array:
         side = self.config.crop
-        crops = warp_regions(images, boxes, side, context=self.config.context * side)
+        crops = warp_regions(images, boxes, side, context=self.config.context)
         features = list(self.encoder(crops.reshape(-1, *crops.shape[2:]), train=train).values())[-1]
         return features.astype(jnp.float32).reshape(*boxes.shape[:2], *features.shape[1:])
 
