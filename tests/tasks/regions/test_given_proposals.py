@@ -177,7 +177,7 @@ def test_settings_that_do_not_fit_are_explained(scenes):
     assert preset("rcnn")["model"]["pooling"] == "warp"
     with pytest.raises(UserError, match=r"set --model.proposals given"):
         DetectorConfig(method="regions", pooling="warp")
-    with pytest.raises(UserError, match="leaves nothing of model.crop 4"):
+    with pytest.raises(UserError, match=r"leaves nothing of model.crop 4"):
         DetectorConfig(crop=4)
     config = DetectorRunConfig(data=RegionConfig(proposals="boxes.json"))
     with pytest.raises(UserError, match="the model finds regions by itself; add --preset fast-rcnn"):
