@@ -365,6 +365,7 @@ TASKS = {  # the task that trains a model of a kind
     "RegionDetector": "detector",
     "Drawer": "drawer",
     "Glancer": "glancer",
+    "RegionDescriber": "detector",
     "Localizer": "localizer",
     "Segmenter": "segmenter",
     "Stylizer": "stylizer",

@@ -40,9 +40,7 @@ def _compute(model: Any, paths: Sequence[Path], batch: int, least: float) -> Any
 
 def _show(path: Path, result: Any, found: Any) -> list[dict[str, Any]]:
     if not found.json:
-        shown = [
-            f"{thing.label} {thing.score:.1%} at {', '.join(f'{side:.1f}' for side in thing.box)}" for thing in result.things
-        ]
+        shown = [f"{thing.name} {thing.score:.1%} at {', '.join(f'{side:.1f}' for side in thing.box)}" for thing in result.things]
         print(f"{path}: {'; '.join(shown) or 'nothing'}", flush=True)
     from seqnets.data.captions import image_ids
 
@@ -60,4 +58,6 @@ def _entry(thing: Any) -> dict[str, Any]:
         entry["segmentation"] = mask_to_json(thing.mask)
     if thing.joints is not None:
         entry["keypoints"] = [value for x, y in thing.joints.values() for value in (round(x, 2), round(y, 2), 1)]
+    if thing.phrase:
+        entry["caption"] = thing.phrase
     return entry

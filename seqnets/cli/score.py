@@ -16,7 +16,8 @@ REFERENCES is a captions file of any form that `seqnets train captioner` reads: 
 {"images": [...], "annotations": [{"image_id": 1, "caption": "a brown dog"}, ...]}, Karpathy's JSON, a CSV table, ...
 An image_id is the image's id in REFERENCES, or the path of its file; paths are compared by their common last parts.
 For detections, RESULTS is a list of {"image_id", "category_id" or "category", "bbox", "score"}, as `seqnets detect --json` prints
-it, and REFERENCES is COCO's file of instances: the figures are AP and AR, of boxes, and of masks where both have them.
+it, and REFERENCES is COCO's file of instances: the figures are AP and AR, of boxes, and of masks where both have them. Where
+both have a "caption" for each thing, the figures of phrases count what is right in box and words.
 For a text of Python, C or LaTeX, such as `seqnets sample` writes, there is no REFERENCES: the figures are the share of statements
 that parse (.py), of brackets (.c, .h), or of environments, braces and formulas (.tex) that are closed by the right partner.
 

@@ -1,6 +1,6 @@
 """All things in each picture: their classes and boxes."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, NamedTuple
@@ -13,6 +13,7 @@ from flax import nnx
 from seqnets.data.images.preprocessing import Picture, Preprocessing
 from seqnets.data.read_ahead import read_ahead
 from seqnets.data.regions.selective_search import propose
+from seqnets.decode.captions.decoding import decode_captions
 from seqnets.decode.pictures import by_batches
 from seqnets.decode.region_maps import pasted, strongest_places
 from seqnets.decode.segmentation import shown_and_read
@@ -20,6 +21,8 @@ from seqnets.errors import UserError
 from seqnets.models.dense.encoder import size_of
 from seqnets.models.detector.detections import Detected
 from seqnets.models.detector.region_detector import given
+
+_BEAM = 3
 
 
 class Thing(NamedTuple):
@@ -31,6 +34,7 @@ class Thing(NamedTuple):
         box: left, top, right, bottom.
         mask: bool `(H, W)`; None where masks are not found.
         joints: x and y of each joint by name; None where joints are not found.
+        phrase: what a captioner says of it; empty where there is none.
     """
 
     label: str
@@ -38,6 +42,12 @@ class Thing(NamedTuple):
     box: tuple[float, float, float, float]
     mask: np.ndarray | None = None
     joints: dict[str, tuple[float, float]] | None = None
+    phrase: str = ""
+
+    @property
+    def name(self) -> str:
+        """The phrase, or the class where there is none."""
+        return self.phrase or self.label
 
 
 @dataclass(frozen=True)
@@ -65,7 +75,7 @@ class Found:
         """Return a matplotlib figure: the picture with the boxes, masks and joints."""
         from seqnets.viz.regions import boxes_figure
 
-        named = [(f"{thing.label} {thing.score:.0%}", thing.box) for thing in self.things]
+        named = [(f"{thing.name} {thing.score:.0%}", thing.box) for thing in self.things]
         masks, joints = ([getattr(thing, name) for thing in self.things] for name in ("mask", "joints"))
         return boxes_figure(self.image, named, masks=masks, joints=joints)
 
@@ -98,9 +108,11 @@ def detect(model: Any, images: Iterable[Picture], *, batch: int = 16) -> Iterato
     def run(number: int, pictures: list[tuple[np.ndarray, ...]]) -> Iterator[Found]:
         images, *arrays = zip(*pictures)
         found = jax.device_get(_detected(graphdef, state, *map(np.stack, arrays)))
-        for row, image in enumerate(images):
+        of_pictures = [found.of_picture(row) for row in range(len(images))]
+        said = phrases_of(model, of_pictures)
+        for one, image, phrases in zip(of_pictures, images, said):
             scale = np.array([image.shape[1] / width, image.shape[0] / height] * 2)
-            yield Found(image, _things(model, found.of_picture(row), image.shape[:2], scale))
+            yield Found(image, _things(model, one, image.shape[:2], scale, phrases))
 
     yield from by_batches(read_ahead(read, images, ahead=2 * batch), batch, run)
 
@@ -116,7 +128,7 @@ def _read_and_proposed(rule: Preprocessing, count: int, image: Picture) -> tuple
     return whole, pixels, boxes
 
 
-def _things(model: Any, found: Detected, size: tuple[int, int], scale: np.ndarray) -> list[Thing]:
+def _things(model: Any, found: Detected, size: tuple[int, int], scale: np.ndarray, phrases: Sequence[str]) -> list[Thing]:
     boxes = np.asarray(found.boxes) * scale
     masks: Any = [None] * len(boxes)
     joints: Any = masks
@@ -126,7 +138,22 @@ def _things(model: Any, found: Detected, size: tuple[int, int], scale: np.ndarra
         places = strongest_places(np.asarray(found.joints), boxes)[..., :2].tolist()
         joints = [{name: (x, y) for name, (x, y) in zip(model.joints, own)} for own in places]
     parts = [model.labels[label] for label in found.labels], np.asarray(found.scores).tolist(), map(tuple, boxes.tolist())
-    return [Thing(*one) for one in zip(*parts, masks, joints)]
+    return [Thing(*one) for one in zip(*parts, masks, joints, phrases)]
+
+
+def phrases_of(model: Any, found: Sequence[Detected]) -> list[Sequence[str]]:
+    """Return the likeliest phrase of each detection of some pictures; empty ones where the model has no captioner.
+
+    Args:
+        model: the model.
+        found: the detections of each picture, without padding.
+    """
+    counts = [len(one.scores) for one in found]
+    if found[0].locations is None or not sum(counts):
+        return [("",) * count for count in counts]
+    locations = np.concatenate([np.asarray(one.locations) for one in found])
+    said = iter(decode_captions(model.captioner, locations, beam=_BEAM, attention=False))
+    return [[next(said)[0].text for _ in range(count)] for count in counts]
 
 
 @partial(jax.jit, static_argnums=0)

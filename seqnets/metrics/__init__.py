@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from seqnets.metrics.embedding import principal_components as principal_components
     from seqnets.metrics.embedding import trustworthiness as trustworthiness
     from seqnets.metrics.embedding import tsne as tsne
+    from seqnets.metrics.phrases import PhrasedDetections as PhrasedDetections
+    from seqnets.metrics.phrases import PhrasedTruths as PhrasedTruths
+    from seqnets.metrics.phrases import phrase_figures as phrase_figures
     from seqnets.metrics.pose import right_joints as right_joints
     from seqnets.metrics.pose import right_limbs as right_limbs
     from seqnets.metrics.references import Comparison as Comparison
@@ -46,6 +49,7 @@ if not TYPE_CHECKING:  # a checker that sees `__getattr__` takes every name for 
             "coco_detections": ["score_detections"],
             "detections": ["Detections", "Truths"],
             "embedding": ["joint_probabilities", "principal_components", "trustworthiness", "tsne"],
+            "phrases": ["PhrasedDetections", "PhrasedTruths", "phrase_figures"],
             "pose": ["right_joints", "right_limbs"],
             "segmentation": ["class_overlaps", "mean_overlap"],
             "bleu_score": ["bleu"],

@@ -196,11 +196,20 @@ def _accumulated(judged: Sequence[_Judged], most: int) -> tuple[np.ndarray, np.n
     )
     hits, misses = np.cumsum(right & ~left_out, 1, dtype=float), np.cumsum(~right & ~left_out, 1, dtype=float)
     recall, precision = hits / sum(one.count for one in judged), hits / (hits + misses + np.spacing(1))
-    sampled = np.stack([_at_recalls(*row) for row in zip(recall, precision)])
+    sampled = np.stack([at_recalls(*row) for row in zip(recall, precision)])
     return sampled, recall[:, -1] if recall.shape[1] else np.zeros(len(recall))
 
 
-def _at_recalls(recall: np.ndarray, precision: np.ndarray) -> np.ndarray:
+def at_recalls(recall: np.ndarray, precision: np.ndarray) -> np.ndarray:
+    """Return the highest precision at each of 101 recalls or beyond it; 0 where it is not reached.
+
+    Args:
+        recall: `(D,)`, that of the surest detections.
+        precision: `(D,)`, that of the same ones.
+
+    Returns:
+        `(101,)`.
+    """
     places = np.searchsorted(recall, _RECALLS, side="left")
     return np.append(_envelope(precision), 0.0)[places]
 

@@ -8,10 +8,12 @@ from typing import Any
 import numpy as np
 
 from seqnets.data.regions.masks import mask_from_json, mask_pixels
+from seqnets.data.regions.phrases import THING
 from seqnets.decoders import read_json, reading
 from seqnets.errors import UserError
 from seqnets.metrics.average_precision import coco_figures
 from seqnets.metrics.detections import Detections, Truths
+from seqnets.metrics.phrases import PhrasedDetections, PhrasedTruths, phrase_figures
 
 Entries = Sequence[Mapping[str, Any]]
 
@@ -32,15 +34,15 @@ def is_detections(value: Any) -> bool:
 
 
 def score_detections(results: str, instances: str) -> dict[str, dict[str, float]]:
-    """Return COCO's twelve figures of the boxes, and of the masks where all detections have them.
+    """Return COCO's twelve figures of the boxes, and of the masks where all detections have them; those of phrases likewise.
 
     Args:
         results: a JSON list of {image_id, category_id or category (a name), bbox: [left, top, width, height], score}, and
-            segmentation for masks. An image_id is that of the instances, or the stem of the file's name.
+            segmentation for masks, caption for phrases. An image_id is that of the instances, or the stem of the file's name.
         instances: COCO's JSON of the truth.
 
     Returns:
-        `boxes`, and perhaps `masks`: figures by name.
+        `boxes`, and perhaps `masks` and `phrases`: figures by name.
 
     Raises:
         UserError: a file has another form, or a picture or a category is not in the instances.
@@ -52,7 +54,10 @@ def score_detections(results: str, instances: str) -> dict[str, dict[str, float]
         sizes = {image["id"]: (int(image["height"]), int(image["width"])) for image in truth["images"]}
         stems = {Path(image["file_name"]).stem: image["id"] for image in truth["images"]}
         categories = {one["name"]: one["id"] for one in truth["categories"]}
-        there = _by_image(truth["annotations"])
+        known = truth["annotations"]
+        if THING not in categories and all(entry.get("category") == THING for entry in found):  # phrases, not classes
+            categories, known = {THING: 0}, [{**entry, "category_id": 0} for entry in known]
+        there = _by_image(known)
     with reading(results, "the file of detections", "give objects with image_id, category_id, bbox and score"):
         mine = _by_image([_known(entry, sizes, stems, categories, results) for entry in found])
         figures = {}
@@ -61,6 +66,8 @@ def score_detections(results: str, instances: str) -> dict[str, dict[str, float]
             figures["boxes"] = _figures(sizes, there, mine, False)
         if masked and all(entry.get("segmentation") for entries in there.values() for entry in entries):
             figures["masks"] = _figures(sizes, there, mine, True)
+        if all(entry.get("caption") and "bbox" in entry for entry in found):
+            figures |= _of_phrases(sizes, there, mine)
     if not figures:
         raise UserError(f"'{results}' has masks but '{instances}' has not, or only some have; give boxes, or masks in both")
     return figures
@@ -79,6 +86,18 @@ def _figures(
     truths = [_truths(there.get(image, ()), sizes[image], masks) for image in order]
     found = [_detections(mine.get(image, ()), sizes[image], masks) for image in order]
     return coco_figures(truths, found, of_masks=masks)
+
+
+def _of_phrases(
+    sizes: Mapping[Any, Any], there: Mapping[Any, Entries], mine: Mapping[Any, Entries]
+) -> dict[str, dict[str, float]]:
+    pairs = [([one for one in there.get(image, ()) if one.get("caption")], mine.get(image, ())) for image in sizes]
+    if not any(known for known, _ in pairs):
+        return {}
+    truths = [PhrasedTruths(_corners(known), [[str(one["caption"])] for one in known]) for known, _ in pairs]
+    said = [[str(one["caption"]) for one in some] for _, some in pairs]
+    found = [PhrasedDetections(_corners(some), _column(some, "score", float), text) for (_, some), text in zip(pairs, said)]
+    return {"phrases": phrase_figures(truths, found)}
 
 
 def _truths(entries: Entries, size: tuple[int, int], masks: bool) -> Truths:

@@ -33,7 +33,7 @@ def rouge_l(comparison: Comparison) -> np.ndarray:
         Lin, ROUGE: a package for automatic evaluation of summaries (2004).
     """
     captions = comparison.references.captions
-    scores = [_rouge_l(words, captions[image]) for words, image in zip(comparison.hypotheses, comparison.images.tolist())]
+    scores = [likeness(words, captions[image]) for words, image in zip(comparison.hypotheses, comparison.images.tolist())]
     return np.asarray(scores, np.float64)
 
 
@@ -52,7 +52,13 @@ def longest_common_subsequence(first: Words, second: Words) -> int:
     return _common(_places(first), len(first), second)
 
 
-def _rouge_l(words: Words, references: Sequence[Words]) -> float:
+def likeness(words: Words, references: Sequence[Words]) -> float:
+    """Return ROUGE-L of one caption.
+
+    Example:
+        >>> round(likeness("a red dog".split(), ["a red cat".split()]), 4)
+        0.6667
+    """
     places = _places(words)
     common = [_common(places, len(words), reference) for reference in references]
     if not any(common):

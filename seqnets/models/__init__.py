@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from seqnets.models.dense.localizer import LocalizerConfig as LocalizerConfig
     from seqnets.models.dense.segmenter import Segmenter as Segmenter
     from seqnets.models.dense.segmenter import SegmenterConfig as SegmenterConfig
+    from seqnets.models.detector.describer import RegionDescriber as RegionDescriber
     from seqnets.models.detector.detector import Detector as Detector
     from seqnets.models.detector.detector import DetectorConfig as DetectorConfig
     from seqnets.models.detector.region_detector import RegionDetector as RegionDetector
@@ -55,6 +56,7 @@ KINDS = {
     "RegionDetector": "detector.region_detector",
     "Drawer": "glimpse.drawer",
     "Glancer": "glimpse.glancer",
+    "RegionDescriber": "detector.describer",
     "Localizer": "dense.localizer",
     "Segmenter": "dense.segmenter",
     "Stylizer": "stylizer",
@@ -74,6 +76,7 @@ if not TYPE_CHECKING:  # a checker that sees `__getattr__` takes every name for 
             "classifier": ["ClassifierConfig", "make_classifier"],
             "dense.localizer": ["Localizer", "LocalizerConfig"],
             "dense.segmenter": ["Segmenter", "SegmenterConfig"],
+            "detector.describer": ["RegionDescriber"],
             "detector.detector": ["Detector", "DetectorConfig"],
             "detector.region_detector": ["RegionDetector"],
             "glimpse.drawer": ["Drawer", "DrawerConfig"],

@@ -45,6 +45,7 @@ class RegionTask(MemorylessTask):
     parts: ClassVar[tuple[Part, ...]] = ()
     most: ClassVar[int] = 1
     proposed: ClassVar[int] = 0
+    longest: ClassVar[int] = 1
 
     def __init__(self, model: Any, regions: RegionSet, config: RegionConfig | None = None, *, tell: Tell = silent) -> None:
         self.model, self.regions, self.config, self._tell = model, regions, config or RegionConfig(), tell
@@ -89,6 +90,8 @@ class RegionTask(MemorylessTask):
                 swapped_sides(self.regions.joints),
                 config.context,
                 {} if fits else None,
+                getattr(self.model, "vocabulary", None),
+                self.longest,
             )
         return self._pictures[split, varied]
 

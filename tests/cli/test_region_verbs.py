@@ -53,19 +53,19 @@ def test_a_localizer_from_the_start_to_a_picture(seqnets, photo, head):
     assert size_of("f.png")[0] > 200
 
 
-OTHERS = ("yolo", "faster-rcnn", "spp", "rcnn")
+OTHERS = ("yolo", "faster-rcnn", "spp", "rcnn", "densecap")
 
 
 @pytest.mark.parametrize("preset", ["ssd", *(pytest.param(name, marks=pytest.mark.slow) for name in OTHERS)])
 def test_a_detector_from_the_start_to_a_picture(seqnets, photo, preset):
     outcome = seqnets("train", "detector", "--preset", preset, *TINY, "--data.height", 32, "--out", "run")
     assert outcome.code == 0, outcome.err
-    assert "test: AP " in outcome.out
+    assert ("test: phrase_AP " if preset == "densecap" else "test: AP ") in outcome.out
     found = seqnets("detect", "run", photo, "--json", "--figure", "f.png")
     assert found.code == 0, found.err
-    masked = {"segmentation"} if preset == "mask-rcnn" else set()
+    more = {"mask-rcnn": {"segmentation"}, "densecap": {"caption"}}.get(preset, set())
     for entry in json.loads(found.out):
-        assert entry.keys() == {"image_id", "file", "category", "bbox", "score"} | masked
+        assert entry.keys() == {"image_id", "file", "category", "bbox", "score"} | more
         assert entry["bbox"][0] + entry["bbox"][2] <= 40.01
     assert size_of("f.png")[0] > 200
     assert seqnets("detect", "run", photo, "--least", 0.9).out.startswith("photo.png: ")

@@ -1,6 +1,7 @@
 """`seqnets score` of detections: COCO's figures, and mistakes."""
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -29,6 +30,16 @@ def test_figures_are_pycocotools(seqnets, shared_data):
     names = "yolo_fastest/yolo-fastest-1.1_detections_coco_val.json", "coco_mini/instances_val.json"
     outcome = seqnets("score", *(shared_data / name for name in names))
     assert outcome.out.startswith("boxes: AP 0.1519, AP50 0.3474, AP75 0.1205, AP small 0.0459")
+
+
+def test_phrases_are_scored_where_both_files_have_them(seqnets, files):
+    assert "phrases" not in seqnets("score", *files({**BOX, "category": "thing", "caption": "a gray cat"})).out
+    truth = json.loads(Path("truth.json").read_text())
+    truth["annotations"][0]["caption"] = "a gray cat"
+    Path("truth.json").write_text(json.dumps(truth))
+    outcome = seqnets("score", "found.json", "truth.json").out
+    assert outcome.startswith("boxes: AP 1.0000")
+    assert "phrases: phrase AP 1.0000, phrase AP50 1.0000" in outcome
 
 
 def test_categories_by_name_pictures_by_stem_and_masks(seqnets, files):

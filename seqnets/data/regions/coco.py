@@ -1,4 +1,4 @@
-"""COCO's JSON: boxes, polygons, run lengths, crowds and joints.
+"""COCO's JSON: boxes, polygons, run lengths, crowds and joints; and phrases, as a caption of each thing.
 
 References:
     Lin et al., "Microsoft COCO: common objects in context", 2014.
@@ -74,9 +74,9 @@ def _example(
     masks = tuple(mask for _, mask in pairs)
     has_masks = bool(masks) and not any(mask is NO_MASK for mask in masks)
     places = np.array([_places(entry.get("keypoints"), joints) for entry, _ in pairs], np.float32).reshape(len(pairs), joints, 3)
-    return RegionExample(
-        file, file.name, size, boxes, labels, crowd, areas, masks if has_masks else (), places if joints else None
-    )
+    said = tuple((str(entry["caption"]),) if entry.get("caption") else () for entry, _ in pairs)
+    optional = masks if has_masks else (), places if joints else None, said if any(said) else ()
+    return RegionExample(file, file.name, size, boxes, labels, crowd, areas, *optional)
 
 
 NO_MASK = np.zeros((0, 0), bool)

@@ -41,6 +41,8 @@ class RegionConfig:
     """For joints: cut out a square this many times as large as the person's box; 0 for the whole picture."""
     proposals: str = ""
     """For detectors of given proposals: their file, JSON or .npz; empty for graph segmentation."""
+    min_count: Annotated[int, settings.POSITIVE] = 1
+    """Leave out words of phrases that occur less often."""
     drawn: Annotated[int, settings.POSITIVE] = 2000
     """How many pictures are drawn where no data is given."""
     in_memory_megabytes: Annotated[int, settings.NOT_NEGATIVE] = 2048

@@ -181,7 +181,8 @@ def _identity(example: RegionExample) -> list[str]:
     joints = np.zeros(0) if example.joints is None else example.joints
     found = digest_of({"boxes": example.boxes, "labels": example.labels, "crowd": example.is_crowd, "joints": joints})
     proposals = [] if example.proposals is None else [digest_of({"proposals": example.proposals})]
-    return [example.name, found, _content(example.image), _content(example.label_map), *proposals]
+    phrases = [phrase for phrases in example.phrases for phrase in (str(len(phrases)), *phrases)]
+    return [example.name, found, _content(example.image), _content(example.label_map), *proposals, *phrases]
 
 
 def _content(source: Path | np.ndarray | None) -> str:

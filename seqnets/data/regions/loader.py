@@ -12,10 +12,11 @@ from seqnets.data.read_ahead import read_ahead
 from seqnets.data.regions.examples import IGNORED, RegionExample
 from seqnets.data.regions.masks import mask_pixels
 from seqnets.data.regions.moves import Move, Variation, moved
+from seqnets.data.words.vocabulary import TokenVocabulary
 from seqnets.errors import UserError
 
 Batch = dict[str, np.ndarray]
-Part = Literal["label_maps", "boxes", "masks", "joints", "proposals"]
+Part = Literal["label_maps", "boxes", "masks", "joints", "proposals", "phrases"]
 
 
 class Loaded(NamedTuple):
@@ -40,6 +41,8 @@ class RegionPictures:
         swapped: for each joint, the one that it becomes in a mirror.
         context: a square this many times as large as the first thing's box is cut out; 0 for the whole picture.
         memory: caches decoded pictures; None caches nothing.
+        vocabulary: the tokens of phrases.
+        longest: T, tokens that a phrase has room for, its end included.
     """
 
     examples: Sequence[RegionExample]
@@ -52,6 +55,8 @@ class RegionPictures:
     swapped: np.ndarray = field(default_factory=lambda: np.zeros(0, int))
     context: float = 0.0
     memory: dict[int, Batch | str] | None = None
+    vocabulary: TokenVocabulary | None = None
+    longest: int = 1
 
     def __len__(self) -> int:
         return len(self.examples)
@@ -111,6 +116,7 @@ class RegionPictures:
             "masks": np.zeros((self.most, height, width), bool),
             "joints": np.zeros((self.most, joints, 3), np.float32),
             "proposals": np.zeros((self.proposed, 4), np.float32),
+            "phrases": np.full((self.most, self.longest), TokenVocabulary.pad, np.int32),
         }
         found = {"images": np.zeros((height, width, 1 if self.channels == "gray" else 3), np.uint8)}
         found |= {part: shapes[part] for part in self.parts}
@@ -139,6 +145,10 @@ class RegionPictures:
         if "proposals" in self.parts and example.proposals is not None:
             some = move.boxes(example.proposals[: self.proposed])
             found["proposals"][: len(some)] = some
+        if "phrases" in self.parts and self.vocabulary is not None:
+            for place, row in enumerate(rows):
+                tokens = [*self.vocabulary.encode(example.phrases[row][0])[: self.longest - 1], self.vocabulary.end]
+                found["phrases"][place, : len(tokens)] = tokens
         if "masks" in self.parts and example.masks:
             for place, row in enumerate(rows):
                 found["masks"][place] = move.mask(mask_pixels(example.masks[row], example.size))

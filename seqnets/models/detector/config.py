@@ -90,6 +90,10 @@ class DetectorConfig(DenseConfig):
     """Features of the convolutions that find masks and joints."""
     map_layers: Annotated[int, settings.NOT_NEGATIVE] = 2
     """How many such convolutions, before the one that enlarges."""
+    phrases: Literal["none", "nic", "sat-soft", "init", "every"] = "none"
+    """How regions are described in words: as the captioner's preset of this name does it with pictures; none for classes."""
+    phrase_features: Annotated[int, settings.POSITIVE] = 128
+    """Features of the recurrent layer and of the words of phrases."""
 
     def __post_init__(self) -> None:
         settings.settle(self, "model")
@@ -109,6 +113,8 @@ class DetectorConfig(DenseConfig):
             raise UserError("model.pooling warp has no map for masks, joints or a pyramid; give another --model.pooling")
         if self.pooling == "warp" and (self.proposals == "learned" or self.masks or self.joints):
             raise UserError("model.pooling warp has no map for proposals, masks and joints; set --model.proposals given alone")
+        if self.phrases != "none" and (self.method != "regions" or self.pooling not in ("align", "max")):
+            raise UserError("model.phrases describe pooled regions; set --model.method regions and --model.pooling align or max")
 
     @property
     def takes_proposals(self) -> bool:
@@ -137,6 +143,20 @@ PRESETS: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
     },
     "fast-rcnn": {**_GIVEN, "model": {**_GIVEN["model"], "pooling": "max"}},
     "spp": {**_GIVEN, "model": {**_GIVEN["model"], "pooling": "spp"}},
+    "densecap": {
+        "model": {
+            "method": "regions",
+            "phrases": "nic",
+            "box_per_class": False,
+            "suppression": 0.3,
+            "least_score": 0.05,
+            "keep": 20,
+            "grid": 7,
+        },
+        "loss": {"objectness": 0.1, "anchors": 0.05, "classes": 0.1, "offsets": 0.1, "region_share": 0.5},
+        "data": {"augment": "pad-crop"},  # phrases may say left and right
+        "train": {"steps": 600},
+    },
 }
 """Published detectors by name, as settings of a run.
 
@@ -145,6 +165,7 @@ al., "Faster R-CNN: towards real-time object detection with region proposal netw
 "R-FCN: object detection via region-based fully convolutional networks", 2016. mask-rcnn: He et al., "Mask R-CNN", 2017. rcnn:
 Girshick et al., "Rich feature hierarchies for accurate object detection and semantic segmentation", 2014. fast-rcnn: Girshick,
 "Fast R-CNN", 2015. spp: He et al., "Spatial pyramid pooling in deep convolutional networks for visual recognition", 2014.
+densecap: Johnson, Karpathy and Fei-Fei, "DenseCap: fully convolutional localization networks for dense captioning", 2016.
 """
 
 

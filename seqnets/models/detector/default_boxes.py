@@ -34,7 +34,7 @@ def default_boxes(
         Liu et al., "SSD: single shot multibox detector", 2016.
     """
     picture = np.array([size[1], size[0]])
-    sides = [np.clip(_sides(*pair, some), 0, 1) * picture for *pair, some in zip(scales, scales[1:], ratios)]
+    sides = [np.clip(_sides(one, next_one, some), 0, 1) * picture for one, next_one, some in zip(scales, scales[1:], ratios)]
     return boxes_of_cells(grids, sides, [(size[0] / height, size[1] / width) for height, width in grids])
 
 

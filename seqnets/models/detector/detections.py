@@ -29,6 +29,7 @@ class Detected(NamedTuple):
         scores: [B, K]; 0 where there are fewer.
         masks: [B, K, m, m], probabilities within the box; None where they are not found.
         joints: [B, K, m, m, J], the strength of each joint within the box; None where they are not found.
+        locations: [B, K, L, D], what a captioner reads of each region; None where there is none.
     """
 
     boxes: jax.Array
@@ -36,6 +37,7 @@ class Detected(NamedTuple):
     scores: jax.Array
     masks: jax.Array | None = None
     joints: jax.Array | None = None
+    locations: jax.Array | None = None
 
     def of_picture(self, row: int) -> "Detected":
         """Return those of a picture of the batch, without padding, as arrays of NumPy."""

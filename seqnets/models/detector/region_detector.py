@@ -78,7 +78,7 @@ class RegionDetector(nnx.Module):
         et al., "Mask R-CNN", 2017.
     """
 
-    vocabulary = None
+    vocabulary: Any = None
 
     def __init__(
         self,
@@ -96,7 +96,8 @@ class RegionDetector(nnx.Module):
         size, maps = size_of(preprocessing), self._maps()
         self.map_names, self.grids = tuple(name for name, _ in maps), tuple(shape[:2] for _, shape in maps)
         self.scales = tuple(2.0 ** round(math.log2(rows / size[0])) for rows, _ in self.grids)
-        features, classes = config.pyramid or maps[-1][1][2], len(self.labels)
+        self.features = features = config.pyramid or maps[-1][1][2]
+        classes = len(self.labels)
         self.pyramid = Pyramid([shape for _, shape in maps], features, rngs=rngs) if config.pyramid else None
         self.per_cell = len(proportions(config.ratios)) * len(self._sides()[0])
         options = {"kernel_size": 1, "normalize": False, "rngs": rngs}

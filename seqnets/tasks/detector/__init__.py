@@ -42,6 +42,8 @@ class DetectionLossConfig:
     """Weight of the masks (regions)."""
     joints: Annotated[float, settings.NOT_NEGATIVE] = 1.0
     """Weight of the joints (regions)."""
+    phrases: Annotated[float, settings.NOT_NEGATIVE] = 1.0
+    """Weight of the words of phrases (regions)."""
     smooth: Annotated[float, settings.ABOVE_ZERO] = 1 / 9
     """Offsets of which the error is below this have a squared loss, others an absolute one (regions)."""
     anchor_samples: Annotated[int, settings.POSITIVE] = 128
@@ -104,13 +106,15 @@ class DetectorRunConfig:
 
 def read(config: DetectorRunConfig) -> "RegionSet":
     """Read or draw the pictures with boxes."""
+    from seqnets.data.regions.phrases import phrased
     from seqnets.data.regions.reading import draw_figures, draw_scenes, read_regions
 
     drawn = draw_figures if config.model.joints else draw_scenes
     regions = read_regions(*config.pictures) if config.pictures else drawn(config.data.drawn)
     if not any(len(example.labels) for example in regions.splits["train"]):
         raise UserError(f"no picture to train on in '{config.pictures[0]}' has boxes; give COCO's files or a folder of VOC")
-    return regions.with_validation(config.data.validation_fraction)
+    regions = regions.with_validation(config.data.validation_fraction)
+    return phrased(regions) if config.model.phrases != "none" else regions
 
 
 def proposed(config: DetectorRunConfig, regions: "RegionSet", model: DetectorConfig, tell: Tell) -> "RegionSet":
@@ -128,24 +132,48 @@ def make(config: DetectorRunConfig, tell: Tell, start: "Start | None" = None) ->
     """Read the pictures and make the network."""
     from flax import nnx
 
+    from seqnets.models.detector.describer import RegionDescriber
     from seqnets.models.detector.detector import Detector
     from seqnets.models.detector.region_detector import RegionDetector
-    from seqnets.tasks.detector.task import DetectorTask
     from seqnets.tasks.region_task import begun_encoder
 
     regions, rngs = read(config), nnx.Rngs(config.train.seed)
-    for remark in (str(regions), *regions.remarks):
+    words = vocabulary_of(config, regions, start)
+    for remark in (str(regions), *(f"vocabulary: {found}" for found in words.values()), *regions.remarks):
         tell(remark)
     if start:
-        model = start.grown(config.model, tell, rngs=rngs, labels=regions.classes)
+        model = start.grown(config.model, tell, rngs=rngs, labels=regions.classes, **words)
     else:
         rule, encoder = begun_encoder(config.model, config.data, regions, rngs=rngs, tell=tell)
         parts = config.model, regions.classes, rule
-        if config.model.method == "regions":
+        if words:
+            model = RegionDescriber(*parts, **words, encoder=encoder, joints=regions.joints, rngs=rngs)
+        elif config.model.method == "regions":
             model = RegionDetector(*parts, encoder=encoder, joints=regions.joints, rngs=rngs)
         else:
             model = Detector(*parts, encoder=encoder, rngs=rngs)
-    return DetectorTask(model, proposed(config, regions, model.config, tell), config.data, loss=config.loss, tell=tell)
+    return task_for(model, config, regions, tell)
+
+
+def vocabulary_of(config: DetectorRunConfig, regions: "RegionSet", start: "Start | None" = None) -> dict[str, Any]:
+    """Return the `vocabulary` of the phrases, added to that of a run to begin with; nothing where regions have classes only."""
+    if config.model.phrases == "none":
+        return {}
+    from seqnets.data.examples.texts import extended
+    from seqnets.data.regions.phrases import all_phrases
+    from seqnets.data.words.vocabulary import token_vocabulary
+
+    found: Any = token_vocabulary(all_phrases(regions.splits["train"]), min_count=config.data.min_count)
+    return {"vocabulary": extended(start.vocabulary if start else None, found)}
+
+
+def task_for(model: Any, config: DetectorRunConfig, regions: "RegionSet", tell: Tell) -> "DetectorTask":
+    """Return the task of a model."""
+    from seqnets.tasks.detector.describer_task import DescriberTask
+    from seqnets.tasks.detector.task import DetectorTask
+
+    kind = DetectorTask if config.model.phrases == "none" else DescriberTask
+    return kind(model, proposed(config, regions, model.config, tell), config.data, loss=config.loss, tell=tell)
 
 
 def as_settings(given: Mapping[str, Any]) -> dict[str, Any]:
@@ -156,10 +184,10 @@ def as_settings(given: Mapping[str, Any]) -> dict[str, Any]:
 
 def measured(run: "Run", config: DetectorRunConfig) -> list[str]:
     """Return the figures of the held-out splits."""
-    from seqnets.tasks.detector.task import DetectorTask, split_line
+    from seqnets.tasks.detector.task import split_line
 
-    regions = proposed(config, read(config), run.model.config, lambda sentence: None)
-    task = DetectorTask(run.model, regions, config.data, loss=config.loss)
+    regions = read(config)
+    task = task_for(run.model, config, regions, lambda sentence: None)
     held_out = [split for split in ("validation", "test") if split in regions.splits]
 
     def lines(model: Any) -> list[str]:

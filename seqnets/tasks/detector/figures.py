@@ -18,11 +18,12 @@ Figures = dict[str, float]
 
 
 class Seen(NamedTuple):
-    """A picture: what was detected in it, what is true of it, and the move from its pixels to those of the model."""
+    """A picture: what was detected in it and is true of it, the move from its pixels to those of the model, and phrases."""
 
     detected: Detected
     example: RegionExample
     move: Move
+    phrases: Sequence[str] = ()
 
 
 _FOUND, _NEAR = 0.5, 0.1  # least overlap of a thing that was found; share of its longer side that a joint may be off
@@ -46,7 +47,7 @@ def box_figures(pictures: Sequence[Seen]) -> Figures:
 def mask_figures(pictures: Sequence[Seen], *, rounded: bool) -> Figures:
     """Return COCO's figures of masks, at the size of the model, over the pictures of which all things have one."""
     found, truths = [], []
-    for detected, example, move in pictures:
+    for detected, example, move, _ in pictures:
         if len(example.masks) < len(example.labels):
             continue
         boxes, labels, scores = (np.asarray(array) for array in detected[:3])

@@ -10,6 +10,7 @@ from seqnets.models.detector.region_detector import REGION_WEIGHTS, Output, Prop
 from seqnets.nn.chain import subkey
 from seqnets.ops.boxes import BACKGROUND, encode_boxes, intersection_over_union, match, match_overlaps
 from seqnets.ops.regions import region_align
+from seqnets.tasks.detector.phrase_loss import phrase_loss
 
 Losses = dict[str, jax.Array]
 
@@ -90,6 +91,8 @@ def region_losses(model: RegionDetector, output: Output, batch: Any, config: Any
         )
     if model.joint_head is not None:
         parts["joints"] = joint_loss(model.joint_logits(output, first.boxes), first, batch["joints"])
+    if model.vocabulary is not None:
+        parts["phrases"] = phrase_loss(model, output, first, batch["phrases"], subkey(key, 3))
     return parts
 
 

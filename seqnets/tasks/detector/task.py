@@ -1,6 +1,6 @@
 """Detection as a task."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from functools import partial
 from typing import Any, ClassVar
@@ -15,6 +15,7 @@ from seqnets.data.regions.examples import RegionSet
 from seqnets.data.regions.loader import Batch, Part
 from seqnets.errors import UserError
 from seqnets.metrics.detections import Detections
+from seqnets.models.detector.detections import Detected
 from seqnets.models.detector.detector import Detector
 from seqnets.models.detector.region_detector import RegionDetector, given
 from seqnets.tasks.detector import DetectionLossConfig
@@ -67,7 +68,7 @@ class DetectorTask(RegionTask):
                 )
         super().__init__(model, regions, config, tell=tell)
         own += ["proposals"] if model.config.takes_proposals else []
-        self.parts, self.proposed = ("boxes", *own), model.config.proposed  # pyright: ignore[reportAttributeAccessIssue]
+        self.parts, self.proposed = (*self.parts, *own), model.config.proposed  # pyright: ignore[reportAttributeAccessIssue]
         self.loss_config = loss or DetectionLossConfig()
         things = [int((~example.is_crowd).sum()) for example in regions.splits["train"]]
         self.most = min(max([1, *things]), _MOST)  # pyright: ignore[reportAttributeAccessIssue]
@@ -87,21 +88,28 @@ class DetectorTask(RegionTask):
         Raises:
             UserError: none of its pictures can be read.
         """
-        pictures, examples, count = self.pictures(split), self.regions.splits[split], 0
-        seen: list[Seen] = []
-        for detected, batch in self.computed(model, split, _detected):
-            for row in np.flatnonzero(batch["weights"] > 0):
-                number = count + int(row)
-                seen.append(Seen(detected.of_picture(int(row)), examples[number], pictures.move(number)))
-            count += len(batch["weights"])
+        seen = list(self.seen(model, split))
         if not seen:
             raise UserError(f"none of the pictures for {split} can be read; replace them, or leave the split out")
+        return self.figures(model, seen), [in_original(one) for one in seen]
+
+    def seen(self, model: Any, split: str) -> Iterator[Seen]:
+        """Yield what is detected in the pictures of a split that can be read."""
+        pictures, examples, count = self.pictures(split), self.regions.splits[split], 0
+        for found, batch in self.computed(model, split, _detected):
+            for row in np.flatnonzero(batch["weights"] > 0):
+                number = count + int(row)
+                yield Seen(found.of_picture(int(row)), examples[number], pictures.move(number))
+            count += len(batch["weights"])
+
+    def figures(self, model: Any, seen: Sequence[Seen]) -> dict[str, float]:
+        """Return the figures of the detections in some pictures."""
         figures = box_figures(seen)
         if model.config.masks:
             figures |= mask_figures(seen, rounded=not model.config.aligned)
         if model.config.joints:
             figures |= joint_figures(seen)
-        return figures, [in_original(one) for one in seen]
+        return figures
 
     def fingerprint(self) -> Mapping[str, str | int | float]:
         """Return what identifies the pictures, their variation and the losses."""
@@ -119,7 +127,7 @@ def split_line(split: str, figures: Mapping[str, float], count: int) -> str:
 
 
 @partial(jax.jit, static_argnums=0)
-def _detected(graphdef: Any, state: Any, batch: Any) -> Any:
+def _detected(graphdef: Any, state: Any, batch: Any) -> Detected:
     model = nnx.merge(graphdef, state)
     output = model(model.preprocessing.normalize(batch["images"]))
     return model.detect(output, given(batch["proposals"])) if "proposals" in batch else model.detect(output)

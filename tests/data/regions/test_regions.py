@@ -9,6 +9,7 @@ from seqnets.data.regions.examples import RegionExample, swapped_sides
 from seqnets.data.regions.loader import RegionEvaluation, RegionPictures, RegionPlan
 from seqnets.data.regions.masks import Polygons, RunLengths, mask_from_json, mask_pixels
 from seqnets.data.regions.moves import Move, Variation, moved
+from seqnets.data.regions.phrases import phrased
 from seqnets.data.regions.reading import draw_figures, draw_scenes, read_regions
 from seqnets.errors import UserError
 
@@ -106,6 +107,15 @@ def test_joints_of_coco(tmp_path):
     found = read_regions(coco(tmp_path, [thing([1, 1, 8, 8], keypoints=[2, 3, 2, 0, 0, 0])], joints=("left eye", "right eye")))
     assert found.joints == ("left eye", "right eye")
     np.testing.assert_array_equal(found.splits["train"][0].joints, [[[2, 3, 1], [0, 0, 0]]])
+
+
+def test_phrases_of_coco_stay_with_their_things(tmp_path):
+    entries = [thing([1, 1, 8, 8], caption="a cat"), thing([1, 1, 0, 8], caption="nothing"), thing([3, 3, 9, 9])]
+    found = read_regions(coco(tmp_path, entries))
+    assert found.splits["train"][0].phrases == (("a cat",), ())
+    (kept,) = phrased(found).splits["train"]
+    assert (kept.phrases, kept.labels.tolist(), kept.boxes.tolist()) == ((("a cat",),), [0], [[1, 1, 9, 9]])
+    assert phrased(found).fingerprint() != found.fingerprint()
 
 
 def test_voc(tmp_path):
