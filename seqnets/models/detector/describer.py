@@ -41,7 +41,7 @@ class RegionDescriber(RegionDetector):
         >>> config = DetectorConfig(method="regions", phrases="sat-soft", width=2, keep=3, phrase_features=8)
         >>> rule = Preprocessing(resize=(32, 32), crop=None)
         >>> model = RegionDescriber(config, ("thing",), rule, WordVocabulary(("a", "dog")), rngs=nnx.Rngs(0))
-        >>> model.detect(model(jnp.zeros((1, 32, 32, 3)))).locations.shape
+        >>> jax.eval_shape(lambda: model.detect(model(jnp.zeros((1, 32, 32, 3))))).locations.shape
         (1, 3, 25, 8)
 
     References:
