@@ -16,6 +16,7 @@ from seqnets.data.words.vocabulary import token_vocabulary
 from seqnets.decode.answers import answer_questions
 from seqnets.decode.classification import classify
 from seqnets.models.classifier import ClassifierConfig, describe, make_classifier
+from seqnets.models.detector.detector import Detector, DetectorConfig
 from seqnets.models.sequence.vqa import VQA, VQAConfig
 from seqnets.run import Run
 from seqnets.tasks.classifier.held_out import Labeled, judged
@@ -108,6 +109,19 @@ def test_the_answers_are_those_of_answer(answerer, questions, answers):
         assert (example["maps"]["rows"], example["maps"]["columns"]) == answerer.model.grid
         assert example["truth"] == questions.asked[row].answer
     assert data["confusion"]["examples"] == 6
+
+
+def test_what_a_detector_finds_is_drawn():
+    rule = Preprocessing(resize=(32, 32), crop=None)
+    model = Detector(DetectorConfig(width=2, keep=3), LABELS, rule, rngs=nnx.Rngs(0))
+    model.heads[0].classes.bias[...] += 9.0  # sure of everything
+    run = Run(model, {"task": "detector", "model": model.describe(), "train": {}}, None, None, [])
+    data = data_of(document(run, [*pictures(2, 40), b"no picture"], source="a test"))
+    assert list(data) == ["things", "model"]
+    assert len(data["things"]["figures"]) == 2
+    for figure in data["things"]["figures"]:
+        assert any(label in figure["title"] for label in LABELS)
+        assert figure["picture"].startswith("data:image/jpeg")
 
 
 def shown(driver):

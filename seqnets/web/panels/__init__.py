@@ -162,6 +162,16 @@ PANELS = (
         "glimpses.look_at",
     ),
     Panel(
+        "things",
+        "What it finds",
+        "Pictures that the model did not learn from, with what it finds in them.",
+        ("detector",),
+        "regions.found",
+        ("drop", "inside"),
+        "inside",
+        "regions.find_in",
+    ),
+    Panel(
         "drawings",
         "Drawings",
         "Pictures that the model draws step by step, with the windows that it writes (Gregor et al., 2015).",
