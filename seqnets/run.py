@@ -367,6 +367,7 @@ TASKS = {  # the task that trains a model of a kind
     "Glancer": "glancer",
     "RegionDescriber": "detector",
     "Localizer": "localizer",
+    "ModuleVQA": "vqa",
     "Segmenter": "segmenter",
     "Stylizer": "stylizer",
     "Tagger": "tagger",

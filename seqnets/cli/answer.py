@@ -59,9 +59,8 @@ def _show(answer: Any, found: Any) -> None:
 def _draw(answer: Any, path: Path) -> None:
     from seqnets.viz.attention import attention_figure
 
-    names = [f"glimpse {number}" for number in range(1, len(answer.attention) + 1)]
     title = f"{answer.question} {answer.answer.label}"
-    write_figure(attention_figure(answer.image, names, answer.attention, title=title, tell=say), path)
+    write_figure(attention_figure(answer.image, answer.looks, answer.attention, title=title, tell=say), path)
 
 
 def _numbered(path: Path, number: int, count: int) -> Path:

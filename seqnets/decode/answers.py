@@ -1,14 +1,17 @@
 """Answers to questions about a picture, with probabilities and attention."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import jax
 import numpy as np
 from jax import Array
 
-from seqnets.data.examples.examples import Batch, Column, Examples, Ragged
-from seqnets.data.examples.question_examples import square
+from seqnets.data.examples.examples import Batch, Examples, column
+from seqnets.data.examples.layouts import LaidOut, layout_of, parse_layout
+from seqnets.data.examples.question_examples import Asked, encoded, laid_out, square
+from seqnets.data.examples.questions import Question
 from seqnets.data.images.preprocessing import Picture
 from seqnets.decode.rows import map_examples
 from seqnets.decode.text_classes import Classified, classified, rounded_width
@@ -20,14 +23,16 @@ class Answer(NamedTuple):
     Args:
         question: the question.
         answer: the likeliest answer, its probability, and those of all answers.
-        attention: `(glimpses, rows, columns)`, where the model looked; None for a model without attention.
+        attention: `(glimpses, rows, columns)`, where the model looked, or the maps of its modules; None for a model without.
         image: uint8 `(H, W, 3)`, the picture as the model saw it.
+        looks: what each map is of.
     """
 
     question: str
     answer: Classified
     attention: np.ndarray | None
     image: np.ndarray
+    looks: tuple[str, ...] = ()
 
 
 def answer_log_probabilities(model: Any, batch: Batch) -> Array:
@@ -37,7 +42,8 @@ def answer_log_probabilities(model: Any, batch: Batch) -> Array:
 
 def answers_and_glimpses(model: Any, batch: Batch) -> tuple[Array, Array | None]:
     """Return ln p of every answer, and the attention."""
-    logits, seen = model(batch["image"], batch["tokens"], batch["tokens_lengths"])
+    asked = (batch,) if "kinds" in batch else (batch["tokens"], batch["tokens_lengths"])  # module networks read layouts
+    logits, seen = model(batch["image"], *asked)
     return jax.nn.log_softmax(logits), seen
 
 
@@ -55,12 +61,42 @@ def answer_questions(model: Any, image: Picture, questions: Sequence[str]) -> li
     if not questions:
         return []
     pixels = square(model.config.image_size, model.preprocessing).pixels(image)
-    tokens = [model.vocabulary.encode(question) for question in questions]
-    columns = {
-        "tokens": Column(Ragged.of(tokens, np.int32), rounded_width(tokens), model.vocabulary.pad),
-        "image": np.zeros(len(questions), np.int32),
-    }
-    found, seen = map_examples(answers_and_glimpses, model, Examples(columns, shared={"image": pixels[None]}))
+    asked = Asked([Question("", question, "") for question in questions], np.zeros(len(questions), np.int32), pixels[None], [])
+    examples = questions_for(model, asked, np.arange(len(questions)))
+    found, seen = map_examples(answers_and_glimpses, model, examples)
+    names = [looks_of(model, question) for question in asked.questions]
     maps = [None] * len(questions) if seen is None else seen.reshape(len(questions), -1, *model.grid)
     shares = np.exp(found.astype(np.float64))
-    return [Answer(text, classified(model.answers, row), looked, pixels) for text, row, looked in zip(questions, shares, maps)]
+    return [
+        Answer(text, classified(model.answers, row), looked if looked is None else looked[: len(own)], pixels, own)
+        for text, row, looked, own in zip(questions, shares, maps, names)
+    ]
+
+
+def questions_for(model: Any, asked: Asked, rows: np.ndarray, max_length: int | None = None) -> Any:
+    """Return questions as a model reads them: `Examples`, or `LaidOut` for module networks.
+
+    Args:
+        model: a `VQA` or `ModuleVQA`.
+        asked: questions and pictures.
+        rows: which questions.
+        max_length: the most tokens of a question; None for the longest, rounded up so that few programs are compiled.
+    """
+    encode = laid_out if model.config.kind == "modules" else encoded
+    width = max_length or rounded_width([model.vocabulary.encode(asked.questions[row].text) for row in rows])
+    found = encode(asked, rows, model.vocabulary, model.answers, width)
+    if max_length:
+        return found
+    return replace(found, examples=_of_width(found.examples, width)) if isinstance(found, LaidOut) else _of_width(found, width)
+
+
+def _of_width(examples: Examples, width: int) -> Examples:
+    tokens = replace(column(examples, "tokens"), width=width)
+    return Examples({**examples.columns, "tokens": tokens}, examples.shared)
+
+
+def looks_of(model: Any, question: Question) -> tuple[str, ...]:
+    """Return what each of a model's maps for a question is of."""
+    if model.config.kind == "modules":
+        return tuple(map(str, parse_layout(question.layout or layout_of(question.text))))
+    return tuple(f"glimpse {number}" for number in range(1, 1 + model.config.glimpses))

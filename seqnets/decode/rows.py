@@ -8,13 +8,13 @@ import jax
 import numpy as np
 from flax import nnx
 
-from seqnets.data.examples.examples import Examples, in_order
+from seqnets.data.examples.examples import Rows, in_order
 from seqnets.decode.given import model_of
 
 ROWS = 128
 
 
-def map_examples(function: Callable[[Any, Any], Any], model: nnx.Module, examples: Examples, *, rows: int = ROWS) -> Any:
+def map_examples(function: Callable[[Any, Any], Any], model: nnx.Module, examples: Rows, *, rows: int = ROWS) -> Any:
     """Apply a function to every example.
 
     Args:

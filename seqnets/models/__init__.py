@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from seqnets.models.registry import create_model as create_model
     from seqnets.models.registry import model_names as model_names
     from seqnets.models.rewiring import rewired as rewired
+    from seqnets.models.sequence.modules import ModuleVQA as ModuleVQA
     from seqnets.models.sequence.recurrent import RecurrentConfig as RecurrentConfig
     from seqnets.models.sequence.tagger import FrameScale as FrameScale
     from seqnets.models.sequence.tagger import Tagger as Tagger
@@ -58,6 +59,7 @@ KINDS = {
     "Glancer": "glimpse.glancer",
     "RegionDescriber": "detector.describer",
     "Localizer": "dense.localizer",
+    "ModuleVQA": "sequence.modules",
     "Segmenter": "dense.segmenter",
     "Stylizer": "stylizer",
     "Tagger": "sequence.tagger",
@@ -85,6 +87,7 @@ if not TYPE_CHECKING:  # a checker that sees `__getattr__` takes every name for 
             "pattern": ["pattern_network"],
             "registry": ["abstract_model", "create_model", "model_names"],
             "rewiring": ["rewired"],
+            "sequence.modules": ["ModuleVQA"],
             "sequence.tagger": ["FrameScale", "Tagger"],
             "sequence.recurrent": ["RecurrentConfig"],
             "sequence.text_classifier": ["TextClassifier", "TextClassifierConfig"],

@@ -150,6 +150,26 @@ def test_questions_are_answered(seqnets, files):
     assert Path("seen-2.png").exists()
 
 
+def test_questions_are_answered_by_modules(seqnets, files):
+    pictures = np.stack([np.full((9, 9, 3), 40 * n, np.uint8) for n in range(6)])
+    np.savez("pictures.npz", images=pictures)
+    words = ("--images", "pictures.npz", "--questions", "questions.json", "--test-questions", "questions.json")
+    small = ("--model.kind", "modules", "--model.image-size", 9, "--data.validation-fraction", 0.2, *TINY)
+    trained = seqnets("train", "vqa", *words, *small)
+    assert trained.code == 0, trained.err
+    assert "on 6 questions about 6 pictures" in trained.out
+    run = "runs/questions-vqa"
+    found = seqnets("answer", run, "pictures/1.png", "is it bright?", "is it left of a dog?", "--json")
+    assert len(found.out.splitlines()) == 2, found.err
+    assert seqnets("show", run, "--html", "page.html").code == 0
+    data = json.loads(Path("page.html").read_text().partition('id="data">')[2].partition("</script>")[0])
+    (panel,) = (one for one in data["panels"] if one["name"] == "questions")
+    assert panel["data"]["examples"][0]["looks"] == ["find bright"]
+    pytest.importorskip("matplotlib")
+    assert seqnets("answer", run, "pictures/1.png", "is it left of a dog?", "--figure", "seen.png").code == 0
+    assert Path("seen.png").exists()
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [

@@ -37,7 +37,8 @@ from seqnets.data.examples.config import LabeledTextConfig
 from seqnets.data.examples.labeled_sequences import read_frames, read_inputs, read_labeled_sequences
 from seqnets.data.examples.labeled_texts import read_labeled_texts
 from seqnets.data.examples.pairs import read_pairs
-from seqnets.data.examples.questions import read_questions
+from seqnets.data.examples.question_examples import Asked, laid_out, of_array
+from seqnets.data.examples.questions import Question, read_questions
 from seqnets.data.examples.trees import read_trees
 from seqnets.data.features.index import Header, ImageRecord, Layer
 from seqnets.data.features.store import FeatureStore
@@ -50,7 +51,7 @@ from seqnets.data.images.sets import read_images
 from seqnets.data.regions.proposals import _kept, with_proposals
 from seqnets.data.regions.reading import draw_scenes, read_regions
 from seqnets.data.words.vectors import read_vectors
-from seqnets.data.words.vocabulary import WordVocabulary
+from seqnets.data.words.vocabulary import WordVocabulary, token_vocabulary
 from seqnets.errors import UserError
 from seqnets.metrics.coco import read_results
 from seqnets.metrics.coco_detections import score_detections
@@ -274,6 +275,15 @@ def frames_file():
     return buffer.getvalue()
 
 
+WORDS = token_vocabulary(["is a circle red"])
+
+
+def questions_pictures():
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, images=np.ones((3, 4, 4, 3), np.uint8), index=np.arange(3))
+    return buffer.getvalue()
+
+
 def keras_file():
     h5py = pytest.importorskip("h5py")
     buffer = io.BytesIO()
@@ -459,6 +469,16 @@ KINDS = {
         as_json(ANSWERS),
         "a.json",
         beside("q.json", as_json(VQA)(), lambda path: read_questions(path.parent / "q.json", path)),
+    ),
+    "questions-layouts": (
+        as_json([{"image": 1, "question": "is a circle red", "layout": ["_Find", "_Find", "_And", "_Answer"], "answer": "no"}]),
+        "q.json",
+        lambda path: laid_out(Asked(read_questions(path), np.zeros(1, int), None, []), np.arange(1), WORDS, ("no",), 9),
+    ),
+    "questions-pictures": (
+        questions_pictures,
+        "p.npz",
+        lambda path: of_array([Question("0", "is it red?", "no")], path, 4),
     ),
     "questions-csv": (lambda: b"image,question,answer\n1.png,what shape?,circle\n" * 3, "q.csv", read_questions),
     "texts-csv": (lambda: b'text,label\n"good, very",pos\nbad,neg\n' * 5, "t.csv", labeled_texts),

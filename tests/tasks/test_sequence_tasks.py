@@ -11,7 +11,7 @@ import seqnets as sn
 from seqnets.data.demo.arithmetic import arithmetic_trees
 from seqnets.data.examples.label_examples import token_examples
 from seqnets.data.examples.pairs import pair_examples
-from seqnets.data.examples.question_examples import Asked, QuestionConfig, question_examples
+from seqnets.data.examples.question_examples import Asked, QuestionConfig, laid_out, question_examples
 from seqnets.data.examples.questions import Question
 from seqnets.data.examples.texts import SequenceConfig, text_examples
 from seqnets.data.examples.trees import TreeDataConfig, parse_trees, tree_examples
@@ -19,6 +19,7 @@ from seqnets.decode.answers import answer_questions
 from seqnets.decode.step_labels import label_sequences
 from seqnets.decode.text_classes import classify_texts
 from seqnets.decode.translation import translate
+from seqnets.models.sequence.modules import ModuleVQA
 from seqnets.models.sequence.recurrent import RecurrentConfig
 from seqnets.models.sequence.tagger import Tagger
 from seqnets.models.sequence.text_classifier import TextClassifier, TextClassifierConfig
@@ -30,6 +31,7 @@ from seqnets.tasks.tagger.task import TaggerTask
 from seqnets.tasks.text_classifier.task import TextClassifierTask
 from seqnets.tasks.translator.task import TranslatorTask
 from seqnets.tasks.tree_classifier.task import TreeClassifierTask
+from seqnets.tasks.vqa.modules import ModuleVQATask
 from seqnets.tasks.vqa.task import VQATask
 
 SMALL = {"cell": "gru", "hidden_features": 16, "embedding_features": 8}
@@ -66,6 +68,15 @@ def vqa_task(attention="none"):
     )
     config = VQAConfig(attention=attention, image_size=8, encoder_width=2, joint_features=8, **SMALL)
     return VQATask(VQA(found.vocabulary, found.answers, config, rngs=KEYS(0)), found.splits)
+
+
+def module_task():
+    pictures = np.stack([np.full((9, 9, 3), 200 if n % 2 else 40, np.uint8) for n in range(24)])
+    questions = [Question(str(n), "is it bright?", "yes" if n % 2 else "no") for n in range(24)]
+    asked = Asked(questions, np.arange(24), pictures, [])
+    found = question_examples(asked, QuestionConfig(validation_fraction=0.2), encode=laid_out)
+    config = VQAConfig(kind="modules", image_size=9, joint_features=8, **SMALL)
+    return ModuleVQATask(ModuleVQA(found.vocabulary, found.answers, config, rngs=KEYS(0)), found.splits)
 
 
 def tree_task():
@@ -150,7 +161,7 @@ def test_an_answer_that_was_not_learned_counts_as_wrong():
     assert whole >= half
 
 
-@pytest.mark.parametrize("make", [text_task, tree_task, pytest.param(vqa_task, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("make", [text_task, tree_task, module_task, pytest.param(vqa_task, marks=pytest.mark.slow)])
 def test_an_interrupted_run_ends_with_the_same_bits(tmp_path, make):
     settings = {"steps_per_dispatch": 1, "log_every": 2, "save_every": 4, "evaluate_every": 4}  # the best may be the first
     settings["schedule"] = "constant"  # which knows no last step

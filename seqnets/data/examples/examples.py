@@ -194,7 +194,7 @@ def shuffled(size: int, seed: int, epoch: int) -> np.ndarray:
     return order
 
 
-def in_order(examples: Examples, batch_size: int) -> Iterator[tuple[Batch, int]]:
+def in_order(examples: Rows, batch_size: int) -> Iterator[tuple[Batch, int]]:
     """Yield every example once, in order: batches of one shape, each with its number of real rows.
 
     Example:

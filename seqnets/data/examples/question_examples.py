@@ -2,16 +2,18 @@
 
 import os
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from seqnets.data.examples.config import QuestionConfig
 from seqnets.data.examples.examples import Examples
 from seqnets.data.examples.held_out import held_out
+from seqnets.data.examples.layouts import LaidOut, layout_forest, layout_of, parse_layout
 from seqnets.data.examples.questions import Question
 from seqnets.data.examples.texts import extended, split, text_column
 from seqnets.data.images.array import ImageFiles, damaged
@@ -19,6 +21,7 @@ from seqnets.data.images.files import find_images
 from seqnets.data.images.names import match_names
 from seqnets.data.images.preprocessing import Preprocessing
 from seqnets.data.words.vocabulary import TokenVocabulary, token_vocabulary
+from seqnets.decoders import read_arrays
 from seqnets.errors import UserError
 
 
@@ -95,16 +98,54 @@ class Encoded(NamedTuple):
 
     vocabulary: TokenVocabulary
     answers: tuple[str, ...]
-    splits: dict[str, Examples]
+    splits: dict[str, Any]
 
 
-def question_examples(asked: Asked, config: QuestionConfig, *, extends: TokenVocabulary | None = None) -> Encoded:
+def of_array(questions: Sequence[Question], path: str | Path, size: int) -> Asked:
+    """Find the pictures of questions in an .npz file with `images` `(N, H, W, 3)` and, if they are not in order, `index` `(N,)`.
+
+    Args:
+        questions: any number; the name of a picture is its number.
+        path: the file.
+        size: side of the square to which pictures are resized.
+
+    Raises:
+        UserError: the file holds something else, or none of the pictures.
+    """
+    arrays = read_arrays(path)
+    images = arrays.get("images", np.zeros(0))
+    if images.ndim != 4 or images.shape[-1] != 3 or images.dtype != np.uint8 or not images.size:
+        raise UserError(f"'{path}' must hold images, uint8 of shape (N, H, W, 3), not {images.dtype} of shape {images.shape}")
+    index = arrays.get("index", np.arange(len(images)))
+    row_of = {str(name): row for row, name in enumerate(index.reshape(-1)[: len(images)].tolist())}
+    kept = [question for question in questions if question.image in row_of]
+    if not kept:
+        raise UserError(
+            f"none of the pictures asked about is in '{path}': for example, none has the number {questions[0].image!r}"
+        )
+    rule = square(size)
+    pictures = images if images.shape[1:3] == (size, size) else np.stack([rule.pixels(image) for image in images])
+    return Asked(
+        kept, np.array([row_of[one.image] for one in kept], np.int32), pictures, _left_out(len(questions) - len(kept), [], [])
+    )
+
+
+def question_examples(
+    asked: Asked,
+    config: QuestionConfig,
+    *,
+    extends: TokenVocabulary | None = None,
+    encode: Callable[..., Any] | None = None,
+    held: np.ndarray | None = None,
+) -> Encoded:
     """Split questions by picture and encode them.
 
     Args:
         asked: questions and pictures.
         config: how.
         extends: a vocabulary to which what it lacks is added, such as a trained model's.
+        encode: makes the examples, in place of `encoded`.
+        held: which questions are held out, `(N,)`; chosen by their pictures if None.
 
     Returns:
         The vocabulary of questions, the answers (most frequent first), and examples with the columns `image`, `tokens` and
@@ -120,7 +161,8 @@ def question_examples(asked: Asked, config: QuestionConfig, *, extends: TokenVoc
         >>> found.answers, sorted(found.splits["train"].rows(np.array([0, 1])))
         (('yes', 'no'), ['image', 'label', 'tokens', 'tokens_lengths'])
     """
-    held = held_out([question.image for question in asked.questions], config.validation_fraction)
+    if held is None:
+        held = held_out([question.image for question in asked.questions], config.validation_fraction)
     training = [question for question, out in zip(asked.questions, held) if not out]
     answers = _frequent_answers([question.answer for question in training], config.answers)
     if len(answers) < 2:
@@ -133,7 +175,7 @@ def question_examples(asked: Asked, config: QuestionConfig, *, extends: TokenVoc
     def examples(rows: np.ndarray) -> Examples:
         # a held-out question whose answer is not learned counts as wrong
         kept = rows[known[rows] | held[rows]]
-        return encoded(asked, kept, vocabulary, answers, config.max_length)
+        return (encode or encoded)(asked, kept, vocabulary, answers, config.max_length)
 
     return Encoded(vocabulary, answers, split(held, examples))
 
@@ -148,6 +190,18 @@ def encoded(asked: Asked, rows: np.ndarray, vocabulary: TokenVocabulary, answers
         "label": np.array([number_of.get(plain_answer(question.answer), -1) for question in chosen], np.int32),
     }
     return Examples(columns, shared={"image": asked.pictures})
+
+
+def laid_out(asked: Asked, rows: np.ndarray, vocabulary: TokenVocabulary, answers: Sequence[str], max_length: int) -> LaidOut:
+    """Encode some questions with their layouts: those of the file, or else those of the rule."""
+    chosen = [asked.questions[row] for row in rows]
+    layouts = [parse_layout(one.layout or layout_of(one.text), "the layout") for one in chosen]
+
+    @cache
+    def number_of(word: str) -> int:
+        return int([*vocabulary.encode(word).tolist(), vocabulary.unknown][0])
+
+    return LaidOut(encoded(asked, rows, vocabulary, answers, max_length), layout_forest(layouts, number_of))
 
 
 def plain_answer(answer: str) -> str:

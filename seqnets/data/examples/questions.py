@@ -6,6 +6,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from seqnets.data.examples.layouts import of_module_names
 from seqnets.data.examples.tables import JSON_LINES, SEPARATORS, Tell, attempts, read_table, report, sifted, table_kind
 from seqnets.decoders import read_json, reading
 from seqnets.errors import UserError
@@ -15,11 +16,12 @@ QUESTION, ANSWER = ("question",), ("answer", "multiple_choice_answer")
 
 
 class Question(NamedTuple):
-    """A question, the name or number of its picture, and the answer."""
+    """A question, the name or number of its picture, the answer, and the modules that find it if the file says them."""
 
     image: str
     text: str
     answer: str
+    layout: str = ""
 
 
 def read_questions(path: str | Path, annotations: str | Path = "", *, tell: Tell | None = None) -> list[Question]:
@@ -95,7 +97,11 @@ def _asked(path: Path, place: Any, entry: Any) -> Iterator[Question]:
     if None in values:
         missing = ("image", "question", "answer")[values.index(None)]
         raise UserError(f"{where} has no {missing!r}; it has {', '.join(map(str, entry))[:80]}")
-    yield _filled(where, *values)
+    question = _filled(where, *values)
+    layout = entry.get("layout", "")
+    if isinstance(layout, list):
+        layout = of_module_names(layout, question.text, where)
+    yield question._replace(layout=str(layout or ""))
 
 
 def _listed(content: list, path: Path, annotations: str | Path) -> Found:

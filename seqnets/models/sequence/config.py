@@ -65,6 +65,10 @@ class TranslatorConfig(RecurrentConfig):
 class VQAConfig(RecurrentConfig):
     """The shape of a model that answers questions about pictures: section `[model]` of a configuration."""
 
+    kind: Literal["joint", "modules"] = "joint"
+    """Join question and picture in one network, or put a network together from modules as each question needs them."""
+    grid: Annotated[int, settings.WIDTH] = 3
+    """Rows and columns of the cells into which module networks cut a picture."""
     bidirectional: bool = False
     """Read each question in both directions."""
     attention: Literal["none", "additive", "dot"] = "none"

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from seqnets.data.images.preprocessing import Preprocessing
     from seqnets.run import Run
     from seqnets.tasks.start import Start
-    from seqnets.tasks.vqa.task import VQATask
+    from seqnets.tasks.vqa.task import VQATask as VQATask
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,10 @@ class VQARunConfig:
     """The training."""
 
 
-def make(config: VQARunConfig, tell: Tell, start: "Start | None" = None) -> "VQATask":
+DRAWN_SIDE = 30  # of the drawn grids
+
+
+def make(config: VQARunConfig, tell: Tell, start: "Start | None" = None) -> Any:
     """Read the questions and the pictures and make the model."""
     from flax import nnx
 
@@ -64,6 +67,10 @@ def make(config: VQARunConfig, tell: Tell, start: "Start | None" = None) -> "VQA
     from seqnets.models.sequence.vqa import VQA
     from seqnets.tasks.vqa.task import VQATask
 
+    if config.model.kind == "modules" and bool(config.images) == bool(config.questions):
+        from seqnets.tasks.vqa import modules
+
+        return modules.make(config, tell, start)
     if not config.images or not config.questions:
         raise UserError("give the pictures as --images DIR and the questions about them as --questions FILE")
     network, shape = (None, config.model) if start else _encoder(config.model)
@@ -108,6 +115,8 @@ def completed(config: VQARunConfig) -> VQARunConfig:
     """
     from seqnets.weights.torchvision import is_published
 
+    if config.model.kind == "modules":
+        return config if config.images else settings.replaced(config, {"model": {"image_size": DRAWN_SIDE}})
     own = config.model.encoder == "small" or config.model.encoder_weights == NO_WEIGHTS
     if own or not (config.model.encoder_weights or is_repository(config.model.encoder) or is_published(config.model.encoder)):
         return config
@@ -121,14 +130,17 @@ def tested(run: "Run", config: VQARunConfig) -> list[str]:
         return []
     import numpy as np
 
-    from seqnets.data.examples.question_examples import encoded
+    from seqnets.decode.answers import questions_for
+    from seqnets.tasks.class_task import ClassTask
+    from seqnets.tasks.vqa.modules import ModuleVQATask
     from seqnets.tasks.vqa.task import VQATask
 
     remarks: list[str] = []
     asked = test_asked(run, config, remarks)
     rows = np.arange(len(asked.questions))
-    examples = encoded(asked, rows, run.model.vocabulary, run.model.answers, config.data.max_length)
-    figures = VQATask(run.model, {"train": examples}).figures(run.model, examples)
+    examples = questions_for(run.model, asked, rows, config.data.max_length)
+    task: type[ClassTask] = ModuleVQATask if config.model.kind == "modules" else VQATask
+    figures = task(run.model, {"train": examples}).figures(run.model, examples)
     more = "; ".join(["", *remarks, *asked.left_out])
     return [f"test: accuracy {figures['accuracy']:.4f} on {len(rows):,} questions about {len(asked.pictures):,} pictures{more}"]
 
@@ -137,6 +149,19 @@ def test_asked(run: "Run", config: VQARunConfig, remarks: list[str]) -> "Asked":
     """Read the test questions and find their pictures; what is to be said about them is added to the remarks."""
     folder, size = config.test_images or config.images, run.model.config.image_size
     return asked_of(folder, config.test_questions, config.test_annotations, size, run.model.preprocessing, tell=remarks.append)
+
+
+def training_asked(
+    config: VQARunConfig, size: int, rule: "Preprocessing | None" = None, *, tell: Tell = lambda sentence: None
+) -> tuple["Asked", Any]:
+    """Return the questions of a run, and which are held out, `(N,)`."""
+    from seqnets.data.examples.held_out import held_out
+    from seqnets.tasks.vqa.modules import drawn
+
+    if config.model.kind == "modules" and not config.images:
+        return drawn()
+    asked = asked_of(config.images, config.questions, config.annotations, size, rule, tell=tell)
+    return asked, held_out([question.image for question in asked.questions], config.data.validation_fraction)
 
 
 def asked_of(
@@ -149,11 +174,13 @@ def asked_of(
     tell: Tell = lambda sentence: None,
 ) -> "Asked":
     """Read questions and find their pictures."""
-    from seqnets.data.examples.question_examples import look_up
+    from seqnets.data.examples.question_examples import look_up, of_array
     from seqnets.data.examples.questions import read_questions
 
+    if folder.lower().endswith(".npz"):
+        return of_array(read_questions(questions, annotations, tell=tell), folder, size)
     if not Path(folder).is_dir():
-        raise UserError(f"'{folder}' is not a folder; give the folder of the pictures")
+        raise UserError(f"'{folder}' is not a folder; give the folder of the pictures, or an .npz file with images")
     return look_up(read_questions(questions, annotations, tell=tell), folder, size, rule)
 
 
@@ -161,7 +188,7 @@ RECIPE = Recipe(
     config=VQARunConfig,
     usage="--images DIR --questions FILE",
     words={
-        "--images": {"metavar": "DIR", "help": "the folder of pictures"},
+        "--images": {"metavar": "DIR", "help": "the folder of pictures, or an .npz file with images"},
         "--questions": {"metavar": "FILE", "help": forms()},
         "--annotations": {"metavar": "FILE", "help": "VQA v2's answers"},
         "--test-images": {"metavar": "DIR", "help": "the folder of the pictures to test on [that of --images]"},

@@ -4,11 +4,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from seqnets.data.examples.examples import Examples
-from seqnets.data.examples.question_examples import Asked, encoded
+from seqnets.data.examples.question_examples import Asked
 from seqnets.data.examples.questions import Question
 from seqnets.data.images.preprocessing import Preprocessing
-from seqnets.decode.answers import answers_and_glimpses
+from seqnets.decode.answers import answers_and_glimpses, questions_for
 from seqnets.decode.captions.images import shown
 from seqnets.decode.rows import map_examples
 from seqnets.errors import UserError
@@ -29,7 +28,7 @@ class Questions(NamedTuple):
     asked: list[Question]
     rows: np.ndarray
     pictures: Any
-    examples: Examples
+    examples: Any
 
 
 def held_out(run: Run, given: str | None = None, *, most: int = 2_000) -> tuple[Questions, str]:
@@ -43,14 +42,12 @@ def held_out(run: Run, given: str | None = None, *, most: int = 2_000) -> tuple[
     Raises:
         UserError: they cannot be read, or the run holds none out.
     """
-    from seqnets.data.examples.held_out import held_out as chosen
-    from seqnets.tasks.vqa import RECIPE, asked_of, test_asked
+    from seqnets.tasks.vqa import RECIPE, test_asked, training_asked
 
     config = RECIPE.settings_of(run)
     if config.test_questions:
         return questions_of(run.model, test_asked(run, config, []), config.data.max_length, most), "the test"
-    asked = asked_of(config.images, config.questions, config.annotations, run.model.config.image_size, run.model.preprocessing)
-    held = chosen([question.image for question in asked.questions], config.data.validation_fraction)
+    asked, held = training_asked(config, run.model.config.image_size, run.model.preprocessing)
     if not held.any():
         raise UserError(f"'{run.directory}' held no questions out, so nothing can be said about them")
     rows = np.flatnonzero(held)
@@ -68,7 +65,7 @@ def questions_of(model: Any, asked: Asked, max_length: int, most: int = 2_000) -
         most: how many are taken; of more, every second, third or so.
     """
     rows = np.arange(0, len(asked.questions), -(-len(asked.questions) // most))
-    examples = encoded(asked, rows, model.vocabulary, model.answers, max_length)
+    examples = questions_for(model, asked, rows, max_length)
     return Questions([asked.questions[row] for row in rows], asked.rows[rows], asked.pictures, examples)
 
 

@@ -92,7 +92,7 @@ function exampleDetail(wrong, nameless) {
     const truth = example.truth === null ? nameless : example.truth, of = example.ofTruth === null || example.ofTruth === undefined ? "" : `, to which the model gives ${percentage(example.ofTruth)}`;
     verdict.textContent = example.dropped ? "" : wrong(example) ? `Wrong: it is ${truth}${of}.` : example.truth === null ? `Its class is ${nameless}.` : "Right.";
     found.replaceChildren(bars(example.answers.map(([label, p]) => ({ name: label, p }))));
-    const looks = example.maps ? Array.from({ length: example.maps.weights.length / (example.maps.rows * example.maps.columns) }, (_, i) => `look ${i + 1}`) : [];
+    const looks = example.maps ? example.looks : [];
     looking.show(example.image, example.question || example.name, looks, example.maps);
   }
   return { element, show };

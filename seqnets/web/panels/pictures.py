@@ -9,7 +9,7 @@ import numpy as np
 
 from seqnets.data.images.files import ImageError
 from seqnets.data.images.preprocessing import Preprocessing
-from seqnets.decode.answers import answer_questions
+from seqnets.decode.answers import answer_questions, looks_of
 from seqnets.decode.captions.images import shown
 from seqnets.decode.classification import classify
 from seqnets.errors import UserError
@@ -54,7 +54,7 @@ def answered(subject: Subject) -> dict[str, Any] | None:
             "question": questions.asked[row].text,
             "truth": questions.asked[row].answer,
             "picture": pictures.place(row, int(questions.rows[row])),
-            "maps": None if maps is None else peaked(maps[row]),
+            **_looks(maps if maps is None else maps[row], looks_of(model, questions.asked[row])),
         }
         for row in _order(found)
     ]
@@ -95,9 +95,12 @@ def answer_one(run: Run, body: bytes, given: Any) -> dict[str, Any]:
         raise UserError(f"type a question of at most {_LONGEST:,} characters")
     (found,) = answer_questions(run.model, picture(body), [question])
     top = [[label, share] for label, share in found.answer.probabilities.items()][:TOP]
-    maps = None if found.attention is None else peaked(found.attention)
     url = data_url(shown(run.model.preprocessing or Preprocessing(), found.image), side=SIDE)
-    return {"pictures": [url], "answers": top, "guess": top[0][0], "maps": maps}
+    return {"pictures": [url], "answers": top, "guess": top[0][0], **_looks(found.attention, found.looks)}
+
+
+def _looks(maps: np.ndarray | None, looks: tuple[str, ...]) -> dict[str, Any]:
+    return {"maps": None if maps is None else peaked(maps[: len(looks)]), "looks": list(looks)}
 
 
 class _Pictures:
