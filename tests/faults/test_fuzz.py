@@ -280,7 +280,7 @@ WORDS = token_vocabulary(["is a circle red"])
 
 def questions_pictures():
     buffer = io.BytesIO()
-    np.savez_compressed(buffer, images=np.ones((3, 4, 4, 3), np.uint8), index=np.arange(3))
+    np.savez_compressed(buffer, images=np.ones((3, 4, 4, 3), np.uint8))
     return buffer.getvalue()
 
 

@@ -162,7 +162,7 @@ def test_the_questions(open_page, answers, width):
     assert shown(driver) == 4
     wait(driver, "return document.querySelectorAll('#questions .words button').length === 2")
     driver.execute_script("document.querySelectorAll('#questions .words button')[1].click()")
-    assert driver.execute_script("return document.querySelector('#questions .view').dataset.shown") == "look 2"
+    assert driver.execute_script("return document.querySelector('#questions .view').dataset.shown") == "glimpse 2"
     assert driver.execute_script("return document.documentElement.scrollWidth <= innerWidth")
     assert (complaints(driver), requests_of(driver)) == ([], [])
 

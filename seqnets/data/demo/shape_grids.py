@@ -90,7 +90,7 @@ def _holds(cells: list[list[tuple[str, ...]]], one: str, relations: list[str], o
 
 
 def _picture(cells: list[list[tuple[str, ...]]], chance: random.Random) -> np.ndarray:
-    image = Image.new("RGB", (GRID * CELL * _FINE,) * 2)
+    image = Image.new("RGB", (GRID * CELL * _FINE, GRID * CELL * _FINE))
     pen = ImageDraw.Draw(image)
     for row, column in np.ndindex(GRID, GRID):
         if cells[row][column]:

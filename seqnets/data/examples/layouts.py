@@ -54,7 +54,7 @@ def parse_layout(text: str, where: str = "the layout") -> Layout:
 
     Example:
         >>> [str(module) for module in parse_layout("and find red transform left find square")]
-        ['find red', 'find square', 'transform left', 'and']
+        ['find square', 'transform left', 'find red', 'and']
     """
     layout: Layout = []
     waiting: list[int] = []  # places of modules that nothing has read yet, the first one at the end

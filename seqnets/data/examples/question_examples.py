@@ -102,32 +102,27 @@ class Encoded(NamedTuple):
 
 
 def of_array(questions: Sequence[Question], path: str | Path, size: int) -> Asked:
-    """Find the pictures of questions in an .npz file with `images` `(N, H, W, 3)` and, if they are not in order, `index` `(N,)`.
+    """Find the pictures of questions in an .npz file with `images` `(N, H, W, 3)`.
 
     Args:
-        questions: any number; the name of a picture is its number.
+        questions: any number; the name of a picture is its row, counted from 0.
         path: the file.
         size: side of the square to which pictures are resized.
 
     Raises:
         UserError: the file holds something else, or none of the pictures.
     """
-    arrays = read_arrays(path)
-    images = arrays.get("images", np.zeros(0))
+    images = read_arrays(path).get("images", np.zeros(0))
     if images.ndim != 4 or images.shape[-1] != 3 or images.dtype != np.uint8 or not images.size:
         raise UserError(f"'{path}' must hold images, uint8 of shape (N, H, W, 3), not {images.dtype} of shape {images.shape}")
-    index = arrays.get("index", np.arange(len(images)))
-    row_of = {str(name): row for row, name in enumerate(index.reshape(-1)[: len(images)].tolist())}
+    row_of = {str(row): row for row in range(len(images))}
     kept = [question for question in questions if question.image in row_of]
     if not kept:
-        raise UserError(
-            f"none of the pictures asked about is in '{path}': for example, none has the number {questions[0].image!r}"
-        )
+        raise UserError(f"'{path}' holds none of the pictures asked about: for example, it has no row {questions[0].image[:40]!r}")
     rule = square(size)
     pictures = images if images.shape[1:3] == (size, size) else np.stack([rule.pixels(image) for image in images])
-    return Asked(
-        kept, np.array([row_of[one.image] for one in kept], np.int32), pictures, _left_out(len(questions) - len(kept), [], [])
-    )
+    left_out = _left_out(len(questions) - len(kept), [], [])
+    return Asked(kept, np.array([row_of[one.image] for one in kept], np.int32), pictures, left_out)
 
 
 def question_examples(
