@@ -118,7 +118,7 @@ def of_array(questions: Sequence[Question], path: str | Path, size: int) -> Aske
     row_of = {str(row): row for row in range(len(images))}
     kept = [question for question in questions if question.image in row_of]
     if not kept:
-        raise UserError(f"'{path}' holds none of the pictures asked about: for example, it has no row {questions[0].image[:40]!r}")
+        raise UserError(f"'{path}' holds none of the pictures asked about, such as number {questions[0].image[:40]!r}")
     rule = square(size)
     pictures = images if images.shape[1:3] == (size, size) else np.stack([rule.pixels(image) for image in images])
     left_out = _left_out(len(questions) - len(kept), [], [])
