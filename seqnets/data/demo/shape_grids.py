@@ -43,7 +43,7 @@ def draw_questions(count: int, seed: int = 0, *, unseen: bool = False) -> list[D
 
     Example:
         >>> [(one.question, one.answer) for one in draw_questions(2)]
-        [('is a triangle a red shape', 'yes'), ('is a square right of a blue shape', 'no')]
+        [('is a triangle a red shape', 'yes'), ('is a green shape right of left of a circle', 'no')]
     """
     chance = random.Random(f"{seed} {unseen}")
     return [_drawn(chance, number % 2 == 0, unseen) for number in range(count)]
@@ -96,7 +96,7 @@ def _picture(cells: list[list[tuple[str, ...]]], chance: random.Random) -> np.nd
         if cells[row][column]:
             shape, color = cells[row][column]
             paint = tuple(min(255, max(0, value + chance.randint(-45, 45))) for value in COLORS[color])
-            side = chance.choice((6, 8)) * _FINE
+            side = chance.randint(22, 34)  # in quarters of a pixel, so that some edges are soft
             top, left = (place * CELL * _FINE + (CELL * _FINE - side) // 2 for place in (row, column))
             box = (left, top, left + side - 1, top + side - 1)
             corners = [(left, box[3]), (box[2], box[3]), (left + side // 2, top)]
