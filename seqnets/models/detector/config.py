@@ -142,7 +142,7 @@ PRESETS: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
         "train": {"steps": 300, "batch_size": 8, "evaluate_every": 300},
     },
     "fast-rcnn": {**_GIVEN, "model": {**_GIVEN["model"], "pooling": "max"}},
-    "spp": {**_GIVEN, "model": {**_GIVEN["model"], "pooling": "spp"}},
+    "spp": {**_GIVEN, "model": {**_GIVEN["model"], "pooling": "spp"}, "train": {"steps": 200}},
     "densecap": {
         "model": {
             "method": "regions",
