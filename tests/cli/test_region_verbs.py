@@ -53,7 +53,7 @@ def test_a_localizer_from_the_start_to_a_picture(seqnets, photo, head):
     assert size_of("f.png")[0] > 200
 
 
-OTHERS = ("yolo", "faster-rcnn", "spp", "rcnn", "densecap")
+OTHERS = ("yolo", "faster-rcnn", "r-fcn", "mask-rcnn", "spp", "rcnn", "densecap")
 
 
 @pytest.mark.parametrize("preset", ["ssd", *(pytest.param(name, marks=pytest.mark.slow) for name in OTHERS)])

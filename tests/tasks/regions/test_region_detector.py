@@ -32,6 +32,7 @@ from seqnets.tasks.detector.task import DetectorTask
 from seqnets.tasks.region_task import region_rule
 
 SMALL = RegionConfig(height=32)
+POOLINGS = ("max", "spp", "position-sensitive")
 BATCH = {
     "boxes": jnp.array([[[2.0, 3.0, 14.0, 15.0], [16.0, 10.0, 30.0, 31.0], [0, 0, 0, 0]], [[0, 0, 0, 0]] * 3]),
     "labels": jnp.array([[1, 3, -1], [-1, -1, -1]]),
@@ -79,7 +80,7 @@ def test_what_is_neither_and_padding_is_never_sampled():
     assert sorted(rows[0, :2].tolist()) == [0, 1]
 
 
-@pytest.mark.parametrize("pooling", ["align", "max", "spp", "position-sensitive"])
+@pytest.mark.parametrize("pooling", ["align", *(pytest.param(name, marks=pytest.mark.slow) for name in POOLINGS)])
 def test_losses_and_gradients_are_finite_also_without_things(scenes, pooling):
     model = detector(scenes, pooling=pooling, box_per_class=pooling != "position-sensitive")
     graphdef, state = nnx.split(model)
@@ -102,12 +103,11 @@ def test_losses_and_gradients_are_finite_also_without_things(scenes, pooling):
 
 def test_given_proposals_need_no_anchors(scenes):
     model = detector(scenes, proposals="given")
-    output = model(jnp.zeros((2, 32, 32, 3)))
+    output = jax.eval_shape(lambda: model(jnp.zeros((2, 32, 32, 3))))
     assert sorted(output) == ["maps"]
-    proposals = jnp.concatenate([BATCH["boxes"] + 1, jnp.zeros((2, 4, 4))], 1)
-    batch = {**BATCH, "proposals": proposals}
-    losses = region_losses(model, output, batch, DetectionLossConfig(), jax.random.key(0))
-    assert sorted(losses) == ["classes", "offsets"]
+    batch = {**BATCH, "proposals": jnp.concatenate([BATCH["boxes"] + 1, jnp.zeros((2, 4, 4))], 1)}
+    find = partial(region_losses, model, batch=batch, config=DetectionLossConfig(), key=jax.random.key(0))
+    assert sorted(jax.eval_shape(lambda output: find(output), output)) == ["classes", "offsets"]
 
 
 def test_a_description_makes_the_same_model_and_classes_that_it_knows_stay(scenes):
@@ -115,8 +115,8 @@ def test_a_description_makes_the_same_model_and_classes_that_it_knows_stay(scene
     twin = nnx.eval_shape(lambda: from_description(model.describe()))
     assert jax.tree.map(jnp.shape, nnx.state(twin)) == jax.tree.map(jnp.shape, nnx.state(model))
     larger = grown(model, labels=("dog", *reversed(scenes.classes)), rngs=nnx.Rngs(1))
-    output = model(jnp.ones((1, 32, 32, 3)))
-    old, new = (one.regions(output, BATCH["boxes"][:1]) for one in (model, larger))
+    maps = jax.random.normal(jax.random.key(0), (1, *model.grids[0], 8))
+    old, new = (jax.jit(one.regions)({"maps": (maps,)}, BATCH["boxes"][:1]) for one in (model, larger))
     np.testing.assert_allclose(new["logits"][..., [0, 5, 4, 3, 2]], old["logits"], atol=1e-5)
     np.testing.assert_allclose(new["offsets"][:, :, [4, 3, 2, 1]], old["offsets"], atol=1e-5)
     with pytest.raises(UserError, match=r"sides must be above 0"):
@@ -138,7 +138,7 @@ def test_a_pyramid_is_torchs(scenes):
         if above is not None:
             x = x + above.repeat_interleave(2, 2).repeat_interleave(2, 3)[:, :, : x.shape[2], : x.shape[3]]
         above, expected = x, [convolved(pyramid.levels[level], x), *expected]
-    for found, wanted in zip(pyramid([jnp.asarray(one) for one in maps]), expected):
+    for found, wanted in zip(jax.jit(pyramid)(maps), expected):
         np.testing.assert_allclose(found, wanted.detach().permute(0, 2, 3, 1), atol=1e-5)
 
 
@@ -158,7 +158,8 @@ def test_settings_that_do_not_fit_are_named(scenes):
 
 def test_parts_vote_in_maps_of_their_own():
     head, x = RegionHead(3, 1, 0, 2, 1, parts=4, rngs=nnx.Rngs(0)), jax.random.normal(jax.random.key(0), (1, 6, 6, 3))
-    numbers = region_numbers(position_sensitive_pool(head(x), jnp.array([[[0.0, 0.0, 4.0, 4.0]]]), 2).mean((2, 3)), 2)
+    box = jnp.array([[[0.0, 0.0, 4.0, 4.0]]])
+    numbers = region_numbers(jax.jit(lambda x: position_sensitive_pool(head(x), box, 2).mean((2, 3)))(x), 2)
     quarters = x[0, :4, :4].reshape(2, 2, 2, 2, 3).mean((1, 3)).reshape(4, 3)  # a bin is the mean of its 2 x 2 cells
     kernels = {name: np.asarray(getattr(head, name).kernel[...])[0, 0] for name in ("background", "classes", "offsets")}
     background = (quarters * kernels["background"].T).sum(-1).mean()
@@ -175,17 +176,17 @@ def test_the_loss_of_joints_is_that_of_a_loop():
     boxes = jnp.array([[[2.0, 2.0, 12.0, 12.0], [16.0, 16.0, 32.0, 32.0], [2.0, 2.0, 10.0, 8.0]]])
     there = jnp.array([[True, True, True]])
     regions = Chosen(boxes, jnp.array([[0, 1, 0]]), jnp.zeros((1, 3), int), boxes, there)
-    nats = []
+    logs, nats = np.asarray(logits) - np.log(np.exp(logits).sum((2, 3), keepdims=True)), []
     for row, truth in enumerate((0, 1, 0)):
         left, top, right, bottom = np.asarray(boxes[0, row])
         for number, (x, y, known) in enumerate(np.asarray(joints[0, truth])):
             if known and left <= x <= right and top <= y <= bottom:
                 column, line = (min(int(share * 8), 7) for share in ((x - left) / (right - left), (y - top) / (bottom - top)))
-                nats.append(-jax.nn.log_softmax(logits[0, row, :, :, number].ravel())[line * 8 + column])
+                nats.append(-logs[0, row, line, column, number])
     assert len(nats) == 4  # one is unknown, one outside of the third region
-    assert float(joint_loss(logits, regions, joints)) == pytest.approx(float(np.mean(nats)), rel=1e-5)
-    nothing = joint_loss(logits, regions._replace(is_there=~there), joints)
-    assert nothing == 0
+    loss = jax.jit(lambda there: joint_loss(logits, regions._replace(is_there=there), joints))
+    assert float(loss(there)) == pytest.approx(float(np.mean(nats)), rel=1e-5)
+    assert loss(~there) == 0
 
 
 def test_regions_without_a_mask_do_not_count_in_its_loss():
@@ -193,7 +194,7 @@ def test_regions_without_a_mask_do_not_count_in_its_loss():
     masks[0, 0, 4:12, 4:12] = True
     boxes = jnp.array([[[4.0, 4.0, 12.0, 12.0], [0.0, 0.0, 9.0, 9.0]]])
     regions = Chosen(boxes, jnp.array([[0, 1]]), jnp.zeros((1, 2), int), boxes, jnp.array([[True, True]]))
-    loss = mask_loss(jnp.full((1, 2, 4, 4), 3.0), regions, jnp.asarray(masks), True)
+    loss = jax.jit(lambda masks: mask_loss(jnp.full((1, 2, 4, 4), 3.0), regions, masks, True))(masks)
     assert float(loss) == pytest.approx(np.log1p(np.exp(-3.0)), rel=1e-5)
 
 
