@@ -28,7 +28,7 @@ SOURCES = {
     "tree-classifier": Source("text", "tree_classifier.held_out.held_out"),
     "translator": Source("text", "translator.held_out.held_out"),
     "classifier": Source("images", "classifier.held_out.held_out"),
-    "detector": Source("images", "detector.held_out.held_out"),
+    **{task: Source("images", "held_out_regions.held_out") for task in ("segmenter", "localizer", "detector")},
     "glancer": Source("images", "glancer.held_out.held_out"),
     "vqa": Source("", "vqa.held_out.held_out"),
 }

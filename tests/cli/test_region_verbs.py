@@ -6,6 +6,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from seqnets.errors import UserError
+from seqnets.run import load
+from seqnets.web import document, material
+from seqnets.web.panels import answer
+
 TINY = ("--data.height", 16, "--data.drawn", 6, "--model.width", 2, "--train.steps", 2, "--train.batch-size", 2,
         "--train.evaluate-every", 2)  # fmt: skip
 
@@ -22,6 +27,17 @@ def size_of(path):
         return image.size
 
 
+def check_page(photo):
+    run = load("run")
+    pictures, source = material.held_out(run)
+    assert "data:image/" in document(run, pictures[:2], source=source)
+    with open(photo, "rb") as file:
+        (figure,) = answer(run, "things", file.read(), {})["figures"]
+    assert figure["picture"].startswith("data:image/")
+    with pytest.raises(UserError):
+        answer(run, "things", b"no image", {})
+
+
 def test_a_segmenter_from_the_start_to_a_picture(seqnets, photo, tmp_path):
     outcome = seqnets("train", "segmenter", *TINY, "--out", "run")
     assert outcome.code == 0, outcome.err
@@ -35,6 +51,7 @@ def test_a_segmenter_from_the_start_to_a_picture(seqnets, photo, tmp_path):
     assert size_of("maps/photo.png") == (40, 30)
     assert size_of("s-photo.png")[0] > 200
     assert seqnets("segment", "run", "broken.png").code == 2
+    check_page(photo)
     assert "is a run of `seqnets train segmenter`; try `seqnets segment run IMAGES`" in seqnets("locate", "run", photo).err
 
 
@@ -51,6 +68,7 @@ def test_a_localizer_from_the_start_to_a_picture(seqnets, photo, head):
     else:
         assert len(entry["joints"]) == 14
     assert size_of("f.png")[0] > 200
+    check_page(photo)
 
 
 OTHERS = ("yolo", "faster-rcnn", "r-fcn", "mask-rcnn", "spp", "rcnn", "densecap")
@@ -69,6 +87,7 @@ def test_a_detector_from_the_start_to_a_picture(seqnets, photo, preset):
         assert entry["bbox"][0] + entry["bbox"][2] <= 40.01
     assert size_of("f.png")[0] > 200
     assert seqnets("detect", "run", photo, "--least", 0.9).out.startswith("photo.png: ")
+    check_page(photo)
 
 
 def test_mistakes_are_explained(seqnets, tmp_path):

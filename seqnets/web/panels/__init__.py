@@ -165,7 +165,7 @@ PANELS = (
         "things",
         "What it finds",
         "Pictures that the model did not learn from, with what it finds in them.",
-        ("detector",),
+        ("segmenter", "localizer", "detector"),
         "regions.found",
         ("drop", "inside"),
         "inside",
