@@ -114,7 +114,7 @@ def torch_recursion(model, forest):
             nodes = forest.nodes[start:stop].tolist()
             loss = visit(nodes, len(nodes) - 1)[2]
             loss.backward()
-            losses[0] += float(loss)
+            losses[0] += float(loss.detach())
 
     return run, losses
 

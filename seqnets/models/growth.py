@@ -32,8 +32,8 @@ def grown(model: Any, *, rngs: nnx.Rngs, config: Any = None, **lists: Any) -> An
     known rows (for classes, with a twentieth of that deviation).
 
     Args:
-        model: a `CharLM`, `Captioner`, `Tagger`, `TextClassifier`, `Translator`, `VQA` or `Stylizer`, or a network of
-            `make_classifier`.
+        model: a `CharLM`, `Captioner`, `Tagger`, `TextClassifier`, `TreeClassifier`, `Translator`, `VQA`, `ModuleVQA` or
+            `Stylizer`, or a network of `make_classifier`.
         rngs: source of the new rows (stream `params`).
         config: settings of the new model, which may differ in what matters only in training, such as dropout; those of the
             model if None.

@@ -73,7 +73,7 @@ RECIPE = Recipe.of_files(
     without="arithmetic",
     suffix="-tree-classifier",
     make=make,
-    commands=lambda config: predictions(config.trees, "(3 - (2 + 5))"),
+    commands=lambda config: predictions((), "(your (own tree))" if config.trees else "(3 - (2 + 5))"),
     figures="accuracy nats",
     paths=("validation",),
 )
