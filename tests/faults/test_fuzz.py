@@ -755,7 +755,7 @@ def test_changed_checkpoints(tmp_path):
 # what opens or decodes files, but none that a stranger made; the reason is the comment
 NOT_READERS = (
     r"seqnets\.cli\.(streams|runtime|trained|main)",  # the process's own streams, the machine; a name for `load`
-    r"seqnets\.cli\.(answer|predict|evaluate):",  # call readers that are in the table
+    r"seqnets\.cli\.(answer|predict|evaluate|score):",  # call readers that are in the table
     r"seqnets\.ops\.",  # our own sources
     r"seqnets\.processes:",  # what other processes of the run send
     r"seqnets\.(checkpoint:Checkpoints\.save|train\.in_memory:describe_run|data\.features\.index:Header\.to_json)",  # a copy
