@@ -6,8 +6,8 @@ from seqnets.run import write_json
 from seqnets.tasks import TASKS
 
 VERBS = {
-    "sample": ({"text"}, ()),
-    "classify": ({"classifier"}, ("a.png",)),
+    "sample": ({"text", "drawer"}, ()),
+    "classify": ({"classifier", "glancer"}, ("a.png",)),
     "caption": ({"captioner"}, ("a.png",)),
     "predict": ({"text-classifier", "tagger", "tree-classifier", "translator"}, ("--text", "a")),
     "answer": ({"vqa"}, ("a.png", "why?")),
