@@ -89,7 +89,7 @@ class Glancer(nnx.Module):
         self.locate = Dense(width, score_size(config), kernel_init=nnx.initializers.zeros, rngs=rngs)  # first in the middle
         self.expect = Dense(hidden, 1, kernel_init=input_kernel, rngs=rngs)
         # about what guessing costs: with a baseline of 0, every place would seem bad at first, and the choice would run away
-        self.expect.bias[...] = jnp.full(1, 0.5 * config.objects * math.log(len(self.labels)))
+        self.expect.bias = nnx.Param(jnp.full(1, 0.5 * config.objects * math.log(len(self.labels))))
 
     def look(self, pictures: Array, key: Array | None = None, *, train: bool = False) -> Glances:
         """Look at normalized pictures.
