@@ -28,6 +28,7 @@ def map_examples(function: Callable[[Any, Any], Any], model: nnx.Module, example
         The pytree as NumPy arrays with the leading axis N.
 
     Example:
+        >>> from seqnets.data.examples.examples import Examples
         >>> examples = Examples({"number": np.arange(5.0)})
         >>> def scaled(model, batch):
         ...     return batch["number"] * model.scale[...]

@@ -7,8 +7,9 @@ import pytest
 from flax import nnx
 
 import seqnets as sn
+from seqnets.data.images.config import ScatterConfig
 from seqnets.data.images.gray import GrayPictures, GraySet, binarized, gray_rule
-from seqnets.data.images.scattered import ScatterConfig, Scattered, ScatteredBatches
+from seqnets.data.images.scattered import Scattered, ScatteredBatches
 from seqnets.errors import UserError
 from seqnets.models.glimpse.drawer import Drawer, DrawerConfig
 from seqnets.models.glimpse.glancer import END, Glancer, GlancerConfig, Glances

@@ -1,4 +1,4 @@
-"""The settings of labeled images: the section [data] of a classifier's config."""
+"""The settings of labeled images: the section [data] of classifiers, glancers and drawers."""
 
 from dataclasses import dataclass
 from typing import Annotated, Literal
@@ -41,3 +41,43 @@ class ImageConfig:
 
     def __post_init__(self) -> None:
         settings.settle(self, "data")
+
+
+@dataclass(frozen=True)
+class GrayConfig:
+    """How gray pictures are read and split.
+
+    Example:
+        >>> GrayConfig().size
+        0
+    """
+
+    size: Annotated[int, settings.NOT_NEGATIVE] = 0
+    """Height and width to which the pictures are resized and cropped; 0 for those of the data set, or 64 for files."""
+    validation_fraction: Annotated[float, settings.RATE] = 0.1
+    """Share of the training pictures of each class held out for validation where the data has no such split; 0 for none."""
+
+    def __post_init__(self) -> None:
+        settings.settle(self, "data")
+
+
+@dataclass(frozen=True)
+class ScatterConfig(GrayConfig):
+    """Where pictures are put: section `[data]`.
+
+    Example:
+        >>> ScatterConfig(clutter=0).canvas
+        60
+    """
+
+    canvas: Annotated[int, settings.Range(least=0, most=4096)] = 60
+    """Height and width of the black picture on which pictures are put at random places; 0 uses them as they are."""
+    clutter: Annotated[int, settings.Range(least=0, most=1000)] = 4
+    """Pieces of other pictures, at random places behind."""
+    piece: Annotated[int, settings.POSITIVE] = 8
+    """Height and width of a piece."""
+
+    @property
+    def scatters(self) -> bool:
+        """Whether there is a canvas."""
+        return self.canvas > 0

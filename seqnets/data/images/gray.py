@@ -1,13 +1,12 @@
 """Small gray pictures of classes, all in memory: what glancers and drawers learn from."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Annotated, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
-from seqnets import settings
 from seqnets.data.demo.shapes import plain_shapes
+from seqnets.data.images.config import GrayConfig
 from seqnets.data.images.files import ImageError
 from seqnets.data.images.loader import Tell, tell_unreadable
 from seqnets.data.images.preprocessing import Preprocessing
@@ -16,24 +15,6 @@ from seqnets.data.read_ahead import read_ahead
 from seqnets.errors import UserError
 
 MOST_BYTES = 4e9
-
-
-@dataclass(frozen=True)
-class GrayConfig:
-    """How gray pictures are read and split.
-
-    Example:
-        >>> GrayConfig().size
-        0
-    """
-
-    size: Annotated[int, settings.NOT_NEGATIVE] = 0
-    """Height and width to which the pictures are resized and cropped; 0 for those of the data set, or 64 for files."""
-    validation_fraction: Annotated[float, settings.RATE] = 0.1
-    """Share of the training pictures of each class held out for validation where the data has no such split; 0 for none."""
-
-    def __post_init__(self) -> None:
-        settings.settle(self, "data")
 
 
 class GrayPictures(NamedTuple):

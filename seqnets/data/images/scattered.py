@@ -1,36 +1,13 @@
 """Pictures scattered over a larger one, among pieces of others: a pure function of (seed, epoch, index), on uint8."""
 
 from dataclasses import dataclass
-from typing import Annotated
 
 import numpy as np
 
-from seqnets import settings
 from seqnets.data.examples.examples import Batch, shuffled
-from seqnets.data.images.gray import GrayConfig, GrayPictures
+from seqnets.data.images.config import ScatterConfig
+from seqnets.data.images.gray import GrayPictures
 from seqnets.errors import UserError
-
-
-@dataclass(frozen=True)
-class ScatterConfig(GrayConfig):
-    """Where pictures are put: section `[data]`.
-
-    Example:
-        >>> ScatterConfig(clutter=0).canvas
-        60
-    """
-
-    canvas: Annotated[int, settings.Range(least=0, most=4096)] = 60
-    """Height and width of the black picture on which pictures are put at random places; 0 uses them as they are."""
-    clutter: Annotated[int, settings.Range(least=0, most=1000)] = 4
-    """Pieces of other pictures, at random places behind."""
-    piece: Annotated[int, settings.POSITIVE] = 8
-    """Height and width of a piece."""
-
-    @property
-    def scatters(self) -> bool:
-        """Whether there is a canvas."""
-        return self.canvas > 0
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 from seqnets import settings as settings
-from seqnets.data.images.gray import GrayConfig
+from seqnets.data.images.config import GrayConfig
 from seqnets.models.glimpse.config import DrawerConfig
 from seqnets.tasks.recipe import Recipe, Tell
 from seqnets.train.config import TrainConfig

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from seqnets import settings
-from seqnets.data.images.scattered import ScatterConfig
+from seqnets.data.images.config import ScatterConfig
 from seqnets.models.glimpse.config import GlancerConfig
 from seqnets.tasks.recipe import Recipe, Tell
 from seqnets.train.config import TrainConfig

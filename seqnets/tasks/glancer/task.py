@@ -12,8 +12,9 @@ from flax import nnx
 
 from seqnets.data.examples.examples import Batch, Examples, in_order
 from seqnets.data.fingerprint import digest_of
+from seqnets.data.images.config import ScatterConfig
 from seqnets.data.images.gray import MOST_BYTES, GraySet
-from seqnets.data.images.scattered import ScatterConfig, Scattered, ScatteredBatches
+from seqnets.data.images.scattered import Scattered, ScatteredBatches
 from seqnets.errors import UserError
 from seqnets.models.glimpse.glancer import Glancer, Glances
 from seqnets.tasks.example_task import ExampleTask
