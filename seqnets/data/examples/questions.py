@@ -6,7 +6,6 @@ from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from seqnets.data.examples.layouts import of_module_names
 from seqnets.data.examples.tables import JSON_LINES, SEPARATORS, Tell, attempts, read_table, report, sifted, table_kind
 from seqnets.decoders import read_json, reading
 from seqnets.errors import UserError
@@ -100,6 +99,8 @@ def _asked(path: Path, place: Any, entry: Any) -> Iterator[Question]:
     question = _filled(where, *values)
     layout = entry.get("layout", "")
     if isinstance(layout, list):
+        from seqnets.data.examples.layouts import of_module_names  # loads NumPy, which the help of a verb does without
+
         layout = of_module_names(layout, question.text, where)
     yield question._replace(layout=str(layout or ""))
 
