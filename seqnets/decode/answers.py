@@ -9,12 +9,14 @@ import numpy as np
 from jax import Array
 
 from seqnets.data.examples.examples import Batch, Examples, column
-from seqnets.data.examples.layouts import LaidOut, layout_of, parse_layout
+from seqnets.data.examples.layouts import LaidOut, forest_of_tokens, layout_of, layout_tokens, parse_layout
 from seqnets.data.examples.question_examples import Asked, encoded, laid_out, square
 from seqnets.data.examples.questions import Question
 from seqnets.data.images.preprocessing import Picture
 from seqnets.decode.rows import map_examples
 from seqnets.decode.text_classes import Classified, classified, rounded_width
+from seqnets.models.sequence.layout_policy import likeliest, write_layouts
+from seqnets.models.sequence.translator import Source
 
 
 class Answer(NamedTuple):
@@ -64,7 +66,7 @@ def answer_questions(model: Any, image: Picture, questions: Sequence[str]) -> li
     asked = Asked([Question("", question, "") for question in questions], np.zeros(len(questions), np.int32), pixels[None], [])
     examples = questions_for(model, asked, np.arange(len(questions)))
     found, seen = map_examples(answers_and_glimpses, model, examples)
-    names = [looks_of(model, question) for question in asked.questions]
+    names = [looks_of(model, question, examples, row) for row, question in enumerate(asked.questions)]
     maps = [None] * len(questions) if seen is None else seen.reshape(len(questions), -1, *model.grid)
     shares = np.exp(found.astype(np.float64))
     return [
@@ -85,9 +87,29 @@ def questions_for(model: Any, asked: Asked, rows: np.ndarray, max_length: int | 
     encode = laid_out if model.config.kind == "modules" else encoded
     width = max_length or rounded_width([model.vocabulary.encode(asked.questions[row].text) for row in rows])
     found = encode(asked, rows, model.vocabulary, model.answers, width)
-    if max_length:
-        return found
-    return replace(found, examples=_of_width(found.examples, width)) if isinstance(found, LaidOut) else _of_width(found, width)
+    if isinstance(found, LaidOut):
+        found = found if max_length else replace(found, examples=_of_width(found.examples, width))
+        return with_own_layouts(model, found)
+    return found if max_length else _of_width(found, width)
+
+
+def with_own_layouts(model: Any, questions: LaidOut) -> LaidOut:
+    """Return questions with the layouts that a model's policy finds likeliest; as they are for a model without a policy."""
+    if not has_policy(model):
+        return questions
+    tokens = map_examples(likeliest_layouts, model, Examples({"tokens": questions.columns["tokens"]}))
+    return replace(questions, forest=forest_of_tokens(tokens), room=None)
+
+
+def has_policy(model: Any) -> bool:
+    """Return whether a model writes the layouts of its modules itself."""
+    return model.config.kind == "modules" and model.config.layouts == "learned"
+
+
+def likeliest_layouts(model: Any, batch: Batch) -> Array:
+    """Return the layouts of questions as tokens, `(B, T)`, each module the likeliest after those before it."""
+    source = Source(batch["tokens"], batch["tokens_lengths"])
+    return write_layouts(model.policy, source, model.config.layout_modules, likeliest).tokens
 
 
 def _of_width(examples: Examples, width: int) -> Examples:
@@ -95,8 +117,18 @@ def _of_width(examples: Examples, width: int) -> Examples:
     return Examples({**examples.columns, "tokens": tokens}, examples.shared)
 
 
-def looks_of(model: Any, question: Question) -> tuple[str, ...]:
-    """Return what each of a model's maps for a question is of."""
+def looks_of(model: Any, question: Question, examples: Any, row: int) -> tuple[str, ...]:
+    """Return what each of a model's maps for a question is of.
+
+    Args:
+        model: a `VQA` or `ModuleVQA`.
+        question: the question.
+        examples: from `questions_for`.
+        row: the place of the question among them.
+    """
+    if has_policy(model):
+        tokens = layout_tokens(examples.forest, np.arange(len(examples)) == row, model.config.layout_modules)[row]
+        return tuple(reversed(model.module_names.pieces(tokens[tokens > 0])))
     if model.config.kind == "modules":
         return tuple(map(str, parse_layout(question.layout or layout_of(question.text))))
     return tuple(f"glimpse {number}" for number in range(1, 1 + model.config.glimpses))

@@ -1,6 +1,7 @@
 """The score-function estimate of a gradient, for losses that depend on draws: of words, of places."""
 
 import jax
+import jax.numpy as jnp
 from jax import Array
 
 
@@ -23,3 +24,15 @@ def score_term(loss: Array, baseline: Array, log_prob: Array) -> Array:
         Williams, "Simple Statistical Gradient-Following Algorithms for Connectionist Reinforcement Learning", 1992.
     """
     return jax.lax.stop_gradient(loss - baseline) * log_prob
+
+
+def leave_one_out(rewards: Array, samples: int) -> Array:
+    """Return for each reward the mean of the other rewards in its group of `samples` neighbors; 0 for the only one.
+
+    Example:
+        >>> leave_one_out(jnp.array([1.0, 2.0, 6.0]), 3).tolist()
+        [4.0, 3.5, 1.5]
+    """
+    groups = rewards.reshape(-1, samples)
+    others = jnp.sum(groups, axis=1, keepdims=True) - groups
+    return (others / max(samples - 1, 1)).reshape(-1)

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 Tell = Callable[[str], None]
 
+_LISTS = {"source": "the vocabulary of sources", "module_names": "the list of modules"}
 SHOWN = 20  # new characters, words or classes that a sentence lists
 
 
@@ -153,7 +154,7 @@ class Start:
 def _sentence(name: str, old: Any, new: Any) -> str:
     if name in ("labels", "answers", "styles"):
         return _classes(name, list(old), list(new))
-    lacking, what = old.lacking(new), {"source": "the vocabulary of sources"}.get(name, "the vocabulary")
+    lacking, what = old.lacking(new), _LISTS.get(name, "the vocabulary")
     return f"{what} grows by {len(lacking):,}: {listed(lacking, SHOWN)}" if lacking else f"{what} stays as it is ({old})"
 
 

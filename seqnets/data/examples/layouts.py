@@ -8,12 +8,14 @@ import numpy as np
 
 from seqnets.data.examples.examples import Batch, Examples
 from seqnets.data.fingerprint import digest_of
-from seqnets.data.forest import LEAF, Forest, Node, Room
+from seqnets.data.forest import LEAF, Forest, Node, Room, Schedule, width_for
 from seqnets.errors import UserError
 
 TRANSFORM, AND = 1, 2
 MODULES = {"find": (LEAF, 0), "transform": (TRANSFORM, 1), "and": (AND, 2)}
 """The modules by name: the kind of their nodes, and how many maps they read. `find` and `transform` have a word."""
+
+AND_TOKEN, UNKNOWN = 4, 3  # the token of `and`, and the first word that modules have
 
 MOST = 32
 """Modules of a layout; words of a question past the half are not read by the rule."""
@@ -122,6 +124,76 @@ def layout_forest(layouts: Sequence[Layout], number_of: Any) -> Forest:
     return Forest.of(nodes)
 
 
+def layout_tokens(forest: Forest, given: np.ndarray, length: int) -> np.ndarray:
+    """Return layouts as tokens for a policy, each module before what it reads, `(N, length)` int32, with zeros after them.
+
+    Args:
+        forest: N layouts.
+        given: which of them to return, `(N,)`; the rows of the others are zeros.
+        length: the most modules.
+
+    Raises:
+        UserError: a layout has more modules.
+
+    Example:
+        >>> numbers = {"red": 4, "left": 5, "square": 6}
+        >>> forest = layout_forest([parse_layout("and find red transform left find square")], numbers.get)
+        >>> layout_tokens(forest, np.array([True]), 6).tolist()
+        [[4, 7, 10, 11, 0, 0]]
+    """
+    most = int(forest.sizes[given].max(initial=0))
+    if most > length:
+        raise UserError(f"a layout has {most} modules, and the policy writes {length} at most; set --model.layout-modules {most}")
+    rows = np.repeat(np.arange(len(forest)), forest.sizes)
+    places = forest.roots[rows] - np.arange(len(rows))
+    kinds, words = forest.nodes[:, 0], forest.nodes[:, 1]
+    found = np.where(kinds == AND, AND_TOKEN, AND_TOKEN + 1 + 2 * (words - UNKNOWN) + kinds)
+    tokens = np.zeros((len(forest), length), np.int32)
+    tokens[rows[given[rows]], places[given[rows]]] = found[given[rows]]
+    return tokens
+
+
+def forest_of_tokens(tokens: np.ndarray) -> Forest:
+    """Return the layouts that rows of tokens stand for, `(N, length)`: the reverse of `layout_tokens`.
+
+    Example:
+        >>> forest_of_tokens(np.array([[4, 7, 11, 0]])).nodes[:, :4].tolist()
+        [[0, 6, -1, -1], [0, 4, -1, -1], [2, 0, 1, 0]]
+    """
+    return Forest.of([_nodes_of([token for token in row if token]) for row in np.asarray(tokens).tolist()])
+
+
+def _nodes_of(tokens: Sequence[int]) -> list[Node]:
+    nodes: list[Node] = []
+    waiting: list[int] = []
+    for token in reversed(tokens):
+        word, kind = divmod(token - AND_TOKEN - 1, 2)
+        kind, word = (AND, 0) if token == AND_TOKEN else (kind, UNKNOWN + word)
+        children = [waiting.pop() for _ in range(kind)]  # as many as the number of its kind
+        waiting.append(len(nodes))
+        nodes.append(Node(kind, word, *children))
+    return nodes
+
+
+def room_of_layouts(count: int, modules: int) -> Room:
+    """Return a room for any layouts: each height and kind has a block that is not full at most.
+
+    Args:
+        count: how many.
+        modules: the most modules of each.
+    """
+    width, above = width_for(count), modules - 1
+    return Room(count * -(-modules // 2), max(1, count * above // width + 2 * above), width)
+
+
+def laid_rows(forest: Forest, rows: np.ndarray, room: Room, most: int) -> Schedule:
+    """Return the schedule of some layouts, and the rows of the nodes of each, `(B, most)`."""
+    schedule, places = forest.scheduled(rows, room)
+    of_nodes = np.zeros((len(rows), most), np.int32)
+    of_nodes[np.arange(most) < forest.sizes[rows][:, None]] = places
+    return {**{name: schedule[name] for name in schedule if name != "labels"}, "nodes": of_nodes}
+
+
 @dataclass(frozen=True)
 class LaidOut:
     """Questions with their layouts: examples whose batches hold schedules.
@@ -129,12 +201,14 @@ class LaidOut:
     Args:
         examples: the questions, with the columns `image`, `tokens` and `label`.
         forest: the layout of each.
+        given: which layouts are from the data rather than from the rule, `(N,)`.
         room: the shape of all batches; None for the ladder's.
         most: the most nodes of a layout.
     """
 
     examples: Examples
     forest: Forest
+    given: np.ndarray
     room: Room | None = None
     most: int = MOST
 
@@ -149,11 +223,7 @@ class LaidOut:
     def rows(self, rows: np.ndarray) -> Batch:
         """Return some questions as a batch: their columns, their schedule, and the rows of the nodes of each, `(B, most)`."""
         room = self.room or self.forest.room(rows, 32).on_ladder
-        schedule, places = self.forest.scheduled(rows, room)
-        sizes = self.forest.sizes[rows]
-        of_nodes = np.zeros((len(rows), self.most), np.int32)
-        of_nodes[np.arange(self.most) < sizes[:, None]] = places
-        return {**self.examples.rows(rows), **{name: schedule[name] for name in schedule if name != "labels"}, "nodes": of_nodes}
+        return {**self.examples.rows(rows), **laid_rows(self.forest, rows, room, self.most)}
 
     def digest(self) -> str:
         """Return a short hash of all questions and layouts."""

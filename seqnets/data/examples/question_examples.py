@@ -196,7 +196,8 @@ def laid_out(asked: Asked, rows: np.ndarray, vocabulary: TokenVocabulary, answer
     def number_of(word: str) -> int:
         return int([*vocabulary.encode(word).tolist(), vocabulary.unknown][0])
 
-    return LaidOut(encoded(asked, rows, vocabulary, answers, max_length), layout_forest(layouts, number_of))
+    given = np.array([bool(one.layout) for one in chosen], bool)
+    return LaidOut(encoded(asked, rows, vocabulary, answers, max_length), layout_forest(layouts, number_of), given)
 
 
 def plain_answer(answer: str) -> str:

@@ -69,6 +69,10 @@ class VQAConfig(RecurrentConfig):
     """Join question and picture in one network, or put a network together from modules as each question needs them."""
     grid: Annotated[int, settings.WIDTH] = 3
     """Rows and columns of the cells into which module networks cut a picture."""
+    layouts: Literal["given", "learned"] = "given"
+    """Whether the layouts of modules are those of the data, or else of a rule, or are written by a policy that learns to."""
+    layout_modules: Annotated[int, settings.WIDTH] = 8
+    """The most modules of a layout that the policy writes."""
     bidirectional: bool = False
     """Read each question in both directions."""
     attention: Literal["none", "additive", "dot"] = "none"

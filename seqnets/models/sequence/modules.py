@@ -15,6 +15,7 @@ from seqnets.errors import UserError
 from seqnets.models.captioner.encoder import as_float
 from seqnets.models.description import described, names, needed, stated
 from seqnets.models.sequence.config import VQAConfig
+from seqnets.models.sequence.layout_policy import make_policy
 from seqnets.nn.dense import Dense
 from seqnets.nn.forest import Block, visit
 from seqnets.nn.initializers import input_kernel
@@ -87,7 +88,7 @@ class ModuleVQA(nnx.Module):
 
     The picture is cut into cells, each of which is read alone. A question's layout says which modules look at which maps over
     the cells; `answer` reads the log odds of the largest and the mean value of the last map. All layouts of a batch run together,
-    as trees do.
+    as trees do. With `layouts="learned"` there is also a `policy`, a `Translator` that writes the layout of a question.
 
     Args:
         vocabulary: the vocabulary of the questions.
@@ -123,6 +124,13 @@ class ModuleVQA(nnx.Module):
         self.find = Find(len(vocabulary), size, rngs=rngs)
         self.transform = Transform(len(vocabulary), config.grid, rngs=rngs)
         self.output = Dense(2, len(answers), kernel_init=input_kernel, rngs=rngs)
+        if config.layouts == "learned":
+            self.policy = make_policy(vocabulary, config, rngs=rngs)
+
+    @property
+    def module_names(self) -> TokenVocabulary | None:
+        """The tokens of layouts; None without a policy that writes them."""
+        return self.policy.vocabulary if self.config.layouts == "learned" else None
 
     @property
     def grid(self) -> tuple[int, int]:
@@ -165,6 +173,9 @@ class ModuleVQA(nnx.Module):
     def labeled_axes(self) -> dict[str, tuple[str, int]]:
         """Return the arrays with an axis of words or answers: by name, the list that the axis follows, and the axis."""
         words = {"find.table": ("vocabulary", 0), "transform.kernels": ("vocabulary", 0)}
+        if self.config.layouts == "learned":
+            lists = {"source": "vocabulary", "vocabulary": "module_names"}
+            words |= {f"policy.{name}": (lists[of], axis) for name, (of, axis) in self.policy.labeled_axes().items()}
         return {**words, "output.kernel": ("answers", 1), "output.bias": ("answers", 0)}
 
     def describe(self) -> dict[str, Any]:

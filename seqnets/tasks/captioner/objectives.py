@@ -11,7 +11,7 @@ from jax import Array
 from seqnets.models.captioner.decoder import Reading
 from seqnets.ops.caption_loss import attention_entropy, doubly_stochastic_penalty, location_log_prob, word_nats
 from seqnets.tasks.captioner.learning import CaptionLearning
-from seqnets.tasks.reinforce import score_term
+from seqnets.tasks.reinforce import leave_one_out, score_term
 from seqnets.train.task import Metrics
 
 Reward = Callable[[list[list[int]], np.ndarray], np.ndarray]
@@ -156,14 +156,3 @@ def self_critical_objective(
     advantage = rewards - leave_one_out(rewards, samples)
     loss = -jnp.sum(jax.lax.stop_gradient(advantage) * log_prob) / jnp.maximum(jnp.sum(lengths), 1)
     return loss, {"reward": jnp.mean(rewards)}
-
-
-def leave_one_out(rewards: Array, samples: int) -> Array:
-    """Return for each reward the mean of the other rewards in its group of `samples` neighbors.
-
-    Example:
-        >>> leave_one_out(jnp.array([1.0, 2.0, 6.0]), 3).tolist()
-        [4.0, 3.5, 1.5]
-    """
-    groups = rewards.reshape(-1, samples)
-    return ((jnp.sum(groups, axis=1, keepdims=True) - groups) / (samples - 1)).reshape(-1)

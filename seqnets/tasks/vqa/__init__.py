@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from seqnets import settings
 from seqnets.data.examples.config import QuestionConfig
@@ -20,6 +20,21 @@ if TYPE_CHECKING:
     from seqnets.run import Run
     from seqnets.tasks.start import Start
     from seqnets.tasks.vqa.task import VQATask as VQATask
+
+
+@dataclass(frozen=True)
+class LayoutLossConfig:
+    """The loss of learned layouts: section `[loss]`."""
+
+    cloning_steps: Annotated[int, settings.NOT_NEGATIVE] = 500
+    """Steps that learn the layouts of the data, where it has some; after them, layouts are judged by the answers (REINFORCE)."""
+    score_rate: Annotated[float, settings.NOT_NEGATIVE] = 1.0
+    """Weight of the layouts' term."""
+    entropy: Annotated[float, settings.NOT_NEGATIVE] = 0.0
+    """Weight of the entropy of the layouts, which keeps them from converging too soon."""
+
+    def __post_init__(self) -> None:
+        settings.settle(self, "loss")
 
 
 @dataclass(frozen=True)
@@ -51,6 +66,8 @@ class VQARunConfig:
     """How questions are encoded and split."""
     model: VQAConfig = field(default_factory=VQAConfig)
     """The shape of the model."""
+    loss: LayoutLossConfig = field(default_factory=LayoutLossConfig)
+    """How layouts are learned."""
     train: TrainConfig = field(default_factory=TrainConfig)
     """The training."""
 
@@ -71,6 +88,8 @@ def make(config: VQARunConfig, tell: Tell, start: "Start | None" = None) -> Any:
         from seqnets.tasks.vqa import modules
 
         return modules.make(config, tell, start)
+    if config.model.layouts == "learned" and config.model.kind != "modules":
+        raise UserError("model.layouts is of modules, and model.kind is 'joint'; add --model.kind modules")
     if not config.images or not config.questions:
         raise UserError("give the pictures as --images DIR and the questions about them as --questions FILE")
     network, shape = (None, config.model) if start else _encoder(config.model)

@@ -68,10 +68,17 @@ class ModuleVQATask(ClassTask):
     def figures(self, model: Any, examples: Any) -> dict[str, float]:
         """Return the figures of a split, and the accuracy on questions that training asks or never asks."""
         right = self.log_probabilities(model, examples).argmax(-1) == np.asarray(examples.columns["label"])
+        return super().figures(model, examples) | self.by_novelty("accuracy", right, self.asked(examples))
+
+    def asked(self, examples: Any) -> np.ndarray:
+        """Return which questions training asks, `(N,)`."""
         asked = {tuple(question) for question in _questions(self.splits["train"])}
-        seen = np.array([tuple(question) in asked for question in _questions(examples)])
-        parts = {"seen_accuracy": right[seen], "unseen_accuracy": right[~seen]}
-        return super().figures(model, examples) | {name: float(part.mean()) for name, part in parts.items() if len(part)}
+        return np.array([tuple(question) in asked for question in _questions(examples)])
+
+    def by_novelty(self, name: str, right: np.ndarray, seen: np.ndarray) -> dict[str, float]:
+        """Return the share of what is right, `(N,)`, among the questions that training asks and those that it never asks."""
+        parts = {f"seen_{name}": right[seen], f"unseen_{name}": right[~seen]}
+        return {name: float(part.mean()) for name, part in parts.items() if len(part)}
 
 
 def _questions(examples: Any) -> list[list[int]]:
@@ -84,8 +91,10 @@ def make(config: "VQARunConfig", tell: Tell, start: "Start | None" = None) -> Mo
     from flax import nnx
 
     from seqnets.data.examples.question_examples import laid_out, question_examples
+    from seqnets.models.sequence.layout_policy import module_names
     from seqnets.models.sequence.modules import ModuleVQA
     from seqnets.tasks.vqa import training_asked
+    from seqnets.tasks.vqa.policy import LayoutPolicyTask
 
     asked, held = training_asked(config, config.model.image_size, tell=tell)
     extends = start.vocabulary if start else None
@@ -93,19 +102,23 @@ def make(config: "VQARunConfig", tell: Tell, start: "Start | None" = None) -> Mo
     for sentence in asked.left_out:
         tell(sentence)
     tell(f"{counted(splits, 'questions')} about {len(asked.pictures):,} pictures, {vocabulary}, {len(answers):,} answers")
-    rngs = nnx.Rngs(config.train.seed)
+    rngs, learned = nnx.Rngs(config.train.seed), config.model.layouts == "learned"
     if start:
-        return ModuleVQATask(start.grown(config.model, tell, rngs=rngs, vocabulary=vocabulary, answers=answers), splits)
-    return ModuleVQATask(ModuleVQA(vocabulary, answers, config.model, rngs=rngs), splits)
+        more = {"module_names": module_names(vocabulary)} if learned else {}
+        model = start.grown(config.model, tell, rngs=rngs, vocabulary=vocabulary, answers=answers, **more)
+    else:
+        model = ModuleVQA(vocabulary, answers, config.model, rngs=rngs)
+    return LayoutPolicyTask(model, splits, config.loss) if learned else ModuleVQATask(model, splits)
 
 
 def drawn() -> tuple["Asked", np.ndarray]:
     """Return drawn questions, and which are held out: new ones of the same kind, and ones that are never trained on."""
     from seqnets.data.demo.shape_grids import draw_questions
+    from seqnets.data.examples.layouts import layout_of
     from seqnets.data.examples.question_examples import Asked
     from seqnets.data.examples.questions import Question
 
     found = draw_questions(DRAWN + HELD) + draw_questions(HELD, unseen=True)
-    questions = [Question(str(number), one.question, one.answer) for number, one in enumerate(found)]
+    questions = [Question(str(number), one.question, one.answer, layout_of(one.question)) for number, one in enumerate(found)]
     pictures = np.stack([one.image for one in found])
     return Asked(questions, np.arange(len(found), dtype=np.int32), pictures, []), np.arange(len(found)) >= DRAWN

@@ -54,7 +54,7 @@ def answered(subject: Subject) -> dict[str, Any] | None:
             "question": questions.asked[row].text,
             "truth": questions.asked[row].answer,
             "picture": pictures.place(row, int(questions.rows[row])),
-            **_looks(maps if maps is None else maps[row], looks_of(model, questions.asked[row])),
+            **_looks(maps if maps is None else maps[row], looks_of(model, questions.asked[row], questions.examples, row)),
         }
         for row in _order(found)
     ]
