@@ -72,7 +72,7 @@ def write_layouts(policy: Translator, questions: Source, length: int, choose: Ch
         carry, token, needed = held
         room, own = time
         logits, carry, _ = policy.step(token, carry, annotations)
-        fits = needed[:, None] + more <= room
+        fits = needed[:, None] + more[None] <= room
         log_prob = jax.nn.log_softmax(jnp.where(fits, logits, -jnp.inf))
         is_open = needed > 0
         token = jnp.where(is_open, choose(jax.lax.stop_gradient(log_prob), own), policy.vocabulary.pad)
