@@ -95,15 +95,10 @@ def questions_for(model: Any, asked: Asked, rows: np.ndarray, max_length: int | 
 
 def with_own_layouts(model: Any, questions: LaidOut) -> LaidOut:
     """Return questions with the layouts that a model's policy finds likeliest; as they are for a model without a policy."""
-    if not has_policy(model):
+    if model.config.layouts == "given":
         return questions
     tokens = map_examples(likeliest_layouts, model, Examples({"tokens": questions.columns["tokens"]}))
     return replace(questions, forest=forest_of_tokens(tokens), room=None)
-
-
-def has_policy(model: Any) -> bool:
-    """Return whether a model writes the layouts of its modules itself."""
-    return model.config.kind == "modules" and model.config.layouts == "learned"
 
 
 def likeliest_layouts(model: Any, batch: Batch) -> Array:
@@ -118,15 +113,8 @@ def _of_width(examples: Examples, width: int) -> Examples:
 
 
 def looks_of(model: Any, question: Question, examples: Any, row: int) -> tuple[str, ...]:
-    """Return what each of a model's maps for a question is of.
-
-    Args:
-        model: a `VQA` or `ModuleVQA`.
-        question: the question.
-        examples: from `questions_for`.
-        row: the place of the question among them.
-    """
-    if has_policy(model):
+    """Return what each of a model's maps is of, for a question in a row of what `questions_for` returned."""
+    if model.config.layouts == "learned":
         tokens = layout_tokens(examples.forest, np.arange(len(examples)) == row, model.config.layout_modules)[row]
         return tuple(reversed(model.module_names.pieces(tokens[tokens > 0])))
     if model.config.kind == "modules":

@@ -127,10 +127,7 @@ def layout_forest(layouts: Sequence[Layout], number_of: Any) -> Forest:
 def layout_tokens(forest: Forest, given: np.ndarray, length: int) -> np.ndarray:
     """Return layouts as tokens for a policy, each module before what it reads, `(N, length)` int32, with zeros after them.
 
-    Args:
-        forest: N layouts.
-        given: which of them to return, `(N,)`; the rows of the others are zeros.
-        length: the most modules.
+    Rows of layouts that are not given, `(N,)`, are zeros.
 
     Raises:
         UserError: a layout has more modules.
@@ -160,13 +157,13 @@ def forest_of_tokens(tokens: np.ndarray) -> Forest:
         >>> forest_of_tokens(np.array([[4, 7, 11, 0]])).nodes[:, :4].tolist()
         [[0, 6, -1, -1], [0, 4, -1, -1], [2, 0, 1, 0]]
     """
-    return Forest.of([_nodes_of([token for token in row if token]) for row in np.asarray(tokens).tolist()])
+    return Forest.of([_nodes_of(row[row > 0][::-1].tolist()) for row in np.asarray(tokens)])
 
 
 def _nodes_of(tokens: Sequence[int]) -> list[Node]:
     nodes: list[Node] = []
     waiting: list[int] = []
-    for token in reversed(tokens):
+    for token in tokens:
         word, kind = divmod(token - AND_TOKEN - 1, 2)
         kind, word = (AND, 0) if token == AND_TOKEN else (kind, UNKNOWN + word)
         children = [waiting.pop() for _ in range(kind)]  # as many as the number of its kind
@@ -176,12 +173,7 @@ def _nodes_of(tokens: Sequence[int]) -> list[Node]:
 
 
 def room_of_layouts(count: int, modules: int) -> Room:
-    """Return a room for any layouts: each height and kind has a block that is not full at most.
-
-    Args:
-        count: how many.
-        modules: the most modules of each.
-    """
+    """Return a room for any layouts of some modules at most: each height and kind has a block that is not full at most."""
     width, above = width_for(count), modules - 1
     return Room(count * -(-modules // 2), max(1, count * above // width + 2 * above), width)
 

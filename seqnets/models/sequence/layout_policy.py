@@ -6,7 +6,6 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from flax import nnx
 from jax import Array
 
@@ -54,8 +53,8 @@ def write_layouts(policy: Translator, questions: Source, length: int, choose: Ch
         policy: from `make_policy`.
         questions: B of them.
         length: T, the most modules.
-        choose: returns the tokens of a step; what it returns for whole layouts has no effect.
-        extra: a pytree of arrays with the leading axis T, of which `choose` gets a row at each step.
+        choose: returns the tokens of a step from ln p of all and the step's row of `extra`.
+        extra: a pytree of arrays with the leading axis T.
 
     Example:
         >>> policy = make_policy(WordVocabulary(("red",)), VQAConfig(hidden_features=4), rngs=nnx.Rngs(0))
@@ -66,7 +65,8 @@ def write_layouts(policy: Translator, questions: Source, length: int, choose: Ch
         Hu et al., "Learning to Reason: End-to-End Module Networks for Visual Question Answering", 2017.
     """
     annotations, batch = policy.encode(questions), questions.tokens.shape[0]
-    more = jnp.asarray(_more(len(policy.vocabulary), length))
+    more = jnp.tile(jnp.array([0, -1], jnp.int32), len(policy.vocabulary))[: len(policy.vocabulary)]  # transform, find: layouts to write
+    more = more.at[:AND_TOKEN].set(2 * length).at[AND_TOKEN].set(1)  # never a special token
 
     def body(held: Any, time: Any) -> Any:
         carry, token, needed = held
@@ -86,13 +86,6 @@ def write_layouts(policy: Translator, questions: Source, length: int, choose: Ch
     start = (policy.initialize_carry(annotations), begin, jnp.ones(batch, jnp.int32))
     _, (tokens, log_prob, entropy) = jax.lax.scan(body, start, (jnp.arange(length)[::-1], extra))
     return Written(tokens.T, jnp.sum(log_prob, axis=0), jnp.sum(entropy, axis=0))
-
-
-def _more(tokens: int, length: int) -> np.ndarray:
-    """Return how many layouts more there are to write after each token; too many after the special tokens."""
-    more = np.tile(np.array([0, -1], np.int32), tokens)[:tokens]  # transform, find
-    more[:AND_TOKEN], more[AND_TOKEN] = 2 * length, 1
-    return more
 
 
 def likeliest(log_prob: Array, extra: Any) -> Array:

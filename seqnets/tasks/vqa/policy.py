@@ -53,6 +53,7 @@ class LayoutPolicyTask(ModuleVQATask):
 
     def batches(self, batch_size: int, seed: int, rows: slice | np.ndarray = slice(None)) -> ShuffledBatches:
         """Return the batches of the training split, with the layouts of the data as tokens."""
+        super().batches(batch_size, seed, rows)  # refuses parts of a batch
         train: Any = self.splits["train"]
         columns = {**train.columns, "layout": self.layouts["train"]}
         return ShuffledBatches(Examples(columns, train.examples.shared), batch_size, seed, rows)
@@ -75,12 +76,8 @@ class LayoutPolicyTask(ModuleVQATask):
         logits, _ = model(batch["image"], schedule_of(written.tokens))
         nats = optax.losses.softmax_cross_entropy_with_integer_labels(logits, batch["label"])
         loss = jnp.mean(layout_objective(nats, written, leave_one_out(nats, len(nats)), cloned, self.loss_config))
-        figures = {
-            "nats": jnp.mean(nats),
-            "accuracy": jnp.mean(logits.argmax(-1) == batch["label"]),
-            "layout_nats": -jnp.mean(written.log_prob),
-        }
-        return loss, (carry + 1, figures)
+        figures = {"nats": jnp.mean(nats), "layout_nats": -jnp.mean(written.log_prob)}
+        return loss, (carry + 1, {**figures, "accuracy": jnp.mean(logits.argmax(-1) == batch["label"])})
 
     def figures(self, model: Any, examples: Any) -> dict[str, float]:
         """Return the figures of a split with the policy's layouts, and the share of layouts that are those of the data."""
@@ -101,15 +98,7 @@ class LayoutPolicyTask(ModuleVQATask):
 def layout_objective(
     nats: jax.Array, written: Written, baseline: jax.Array, cloned: jax.Array, config: LayoutLossConfig
 ) -> jax.Array:
-    """Return the loss of every question, `(B,)`, as `LayoutPolicyTask` states it.
-
-    Args:
-        nats: `(B,)`, -ln p of each answer under the layout.
-        written: the layouts.
-        baseline: b, broadcast to `(B,)`.
-        cloned: which layouts are those of the data, `(B,)`.
-        config: the weights.
-    """
+    """Return the loss of every question as `LayoutPolicyTask` states it, all `(B,)`; nats are -ln p of the answers."""
     drawn = score_term(nats, baseline, written.log_prob) - config.entropy * written.entropy
     return nats + config.score_rate * jnp.where(cloned, -written.log_prob, drawn)
 
