@@ -65,7 +65,8 @@ def write_layouts(policy: Translator, questions: Source, length: int, choose: Ch
         Hu et al., "Learning to Reason: End-to-End Module Networks for Visual Question Answering", 2017.
     """
     annotations, batch = policy.encode(questions), questions.tokens.shape[0]
-    more = jnp.tile(jnp.array([0, -1], jnp.int32), len(policy.vocabulary))[: len(policy.vocabulary)]  # transform, find: layouts to write
+    tokens = len(policy.vocabulary)
+    more = jnp.tile(jnp.array([0, -1], jnp.int32), tokens)[:tokens]  # layouts to write after transform, after find
     more = more.at[:AND_TOKEN].set(2 * length).at[AND_TOKEN].set(1)  # never a special token
 
     def body(held: Any, time: Any) -> Any:
