@@ -160,6 +160,7 @@ def test_questions_are_answered_by_modules(seqnets, files, layouts):
     trained = seqnets("train", "vqa", *words, *small)
     assert trained.code == 0, trained.err
     assert "on 6 questions about 6 pictures" in trained.out
+    assert ("no question has a layout, so the policy" in trained.err) == (layouts == "learned")
     run = "runs/questions-vqa"
     found = seqnets("answer", run, "pictures/1.png", "is it bright?", "is it left of a dog?", "--json")
     assert len(found.out.splitlines()) == 2, found.err

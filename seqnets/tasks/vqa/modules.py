@@ -103,6 +103,8 @@ def make(config: "VQARunConfig", tell: Tell, start: "Start | None" = None) -> Mo
         tell(sentence)
     tell(f"{counted(splits, 'questions')} about {len(asked.pictures):,} pictures, {vocabulary}, {len(answers):,} answers")
     rngs, learned = nnx.Rngs(config.train.seed), config.model.layouts == "learned"
+    if learned and not splits["train"].given.any():
+        tell("no question has a layout, so the policy learns from the answers alone")
     if start:
         more = {"module_names": module_names(vocabulary)} if learned else {}
         model = start.grown(config.model, tell, rngs=rngs, vocabulary=vocabulary, answers=answers, **more)
