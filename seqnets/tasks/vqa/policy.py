@@ -10,6 +10,7 @@ import optax
 
 from seqnets.data.examples.examples import Batch, Examples, ShuffledBatches
 from seqnets.data.examples.layouts import forest_of_tokens, laid_rows, layout_tokens, room_of_layouts
+from seqnets.data.fingerprint import digest_of
 from seqnets.models.sequence.layout_policy import Written, write_layouts
 from seqnets.models.sequence.translator import Source
 from seqnets.tasks.reinforce import leave_one_out, score_term
@@ -91,8 +92,9 @@ class LayoutPolicyTask(ModuleVQATask):
         return {**found, "layouts": float(same.mean()), **self.by_novelty("layouts", same, self.asked(examples)[given])}
 
     def fingerprint(self) -> Mapping[str, str | int | float]:
-        """Return the hashes of all splits and the weights of the loss."""
-        return {**super().fingerprint(), **{f"loss.{name}": value for name, value in vars(self.loss_config).items()}}
+        """Return the hashes of all splits and of the layouts to clone, and the weights of the loss."""
+        loss = {f"loss.{name}": value for name, value in vars(self.loss_config).items()}
+        return {**super().fingerprint(), "layouts": digest_of({"train": self.layouts["train"]}), **loss}
 
 
 def layout_objective(
