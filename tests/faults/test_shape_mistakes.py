@@ -24,7 +24,7 @@ def mistakes(way: str, seed: int, count: int) -> int:
     return sum(draw(rng, draw_entry(rng, way)) for _ in range(count))
 
 
-QUICK = {"layer": 50, "stack": 15, "text": 25, "operation": 50, "packed": 30, "captioner": 10, "translator": 10, "flat": 20}
+QUICK = {"layer": 25, "stack": 8, "text": 12, "operation": 25, "packed": 30, "captioner": 6, "translator": 6, "flat": 10}
 
 
 @pytest.mark.parametrize("way", WAYS)

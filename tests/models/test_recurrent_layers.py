@@ -92,7 +92,7 @@ MODELS = {
     "characters": (characters, whole_characters, characters_by_step),
 }
 
-_FAST = {("captioner", "minlstm"), ("captioner-without-attention", "mingru"), ("translator", "highway"), ("characters", "gru")}
+_FAST = {("captioner", "minlstm"), ("captioner-without-attention", "mingru"), ("translator", "gru"), ("characters", "highway")}
 PAIRS = [pytest.param(name, cell, marks=() if (name, cell) in _FAST else pytest.mark.slow) for name in MODELS for cell in KINDS]
 
 

@@ -51,7 +51,7 @@ def fit(task, steps, directory=None):
     return sn.fit(task, config, directory=directory, progress=None)
 
 
-@pytest.mark.parametrize("make", [glancer_task, drawer_task])
+@pytest.mark.parametrize("make", [glancer_task, pytest.param(drawer_task, marks=pytest.mark.slow)])
 def test_a_run_that_goes_on_is_the_run_that_was_never_interrupted(make, tmp_path):
     whole = fit(make(), 6, tmp_path / "whole")
     fit(make(), 3, tmp_path / "parts")

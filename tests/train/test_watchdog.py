@@ -32,7 +32,8 @@ def test_a_training_that_hangs_ends_with_the_stacks_of_its_threads(tmp_path):
     assert {path.name for path in (tmp_path / "run" / "checkpoints").iterdir() if path.name.isdigit()} == {"10", "20"}
 
 
-@pytest.mark.parametrize("times", ["once", pytest.param("always", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("times", ["once", "always"])
 def test_it_is_started_again(tmp_path, times):
     once = {"HANG_ONCE": str(tmp_path / "hung")} if times == "once" else {}
     words = [sys.executable, str(PROGRAM), "train", *WORDS, "--out", str(tmp_path / "run"), "--restarts", "1"]

@@ -145,6 +145,7 @@ def test_machines_take_the_place_of_the_predictions_and_find_what_they_were_show
                                              rngs=nnx.Rngs(0)))  # fmt: skip
 
 
+@pytest.mark.slow
 def test_a_resumed_run_is_the_uninterrupted_one_and_so_are_its_machines(scenes, tmp_path):
     task = task_of(scenes, pooling="spp", spp_grids=(1, 2))
 
