@@ -48,7 +48,6 @@ def test_without_a_model_setting_the_size_fits_the_text(seqnets, corpus):
     ("words", "size", "units", "rate"),
     [
         (["--model.layers", "1"], "none", 256, 5e-3),  # nothing is chosen
-        (["--size", "small"], "small", 256, SIZES["small"].learning_rate / 2),
         (["--size", "small", "--model.hidden-features", "8", "--train.learning-rate", "0.1"], "small", 8, 0.1),
         (["--size", "auto", "--model.cell", "gru"], "tiny", 128, SIZES["tiny"].learning_rate / 2),
         (["--config", "narrow.toml"], "none", 6, 5e-3),
