@@ -30,7 +30,7 @@ _LANGUAGES = {".py": "python", ".c": "c", ".h": "c", ".tex": "latex"}
 def main(argv: Sequence[str]) -> int:
     """Run the arguments after `seqnets score`; see `seqnets score --help`."""
     found = _parser().read(argv)
-    language = found.language or _LANGUAGES.get(Path(found.results).suffix)
+    language = found.language or _LANGUAGES.get(Path(found.results.lower().removesuffix(".gz")).suffix)
     if language:
         return _score_form(language, found)
     if found.references is None:

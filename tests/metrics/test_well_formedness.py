@@ -1,5 +1,6 @@
 """What of a text keeps to its form: by hand, in real programs and documents, and from the command line."""
 
+import gzip
 import json
 import sysconfig
 from pathlib import Path
@@ -90,6 +91,14 @@ def test_from_the_command_line(tmp_path, capsys):
     ]
     assert main(["score", str(path), "--language", "python", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["counts"] == {"statements": {"right": 0, "all": 1}}
+
+
+@pytest.mark.parametrize("name", ["A.TEX", "a.tex", "a.tex.gz", "A.Tex.GZ"])
+def test_the_name_says_the_language(name, tmp_path, capsys):
+    text = b"{}\n"
+    (tmp_path / name).write_bytes(gzip.compress(text) if name.lower().endswith(".gz") else text)
+    assert main(["score", str(tmp_path / name)]) == 0
+    assert "braces: 2 of 2 right" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
