@@ -175,10 +175,27 @@ class ShuffledBatches:
 
     def batch(self, step: int) -> Batch:
         """Return the batch of a step, counted from 0."""
-        places = np.arange(step * self.batch_size, (step + 1) * self.batch_size)[self.rows]
-        epochs, within = np.divmod(places, len(self.examples))
-        orders = {epoch: shuffled(len(self.examples), self.seed, epoch) for epoch in np.unique(epochs).tolist()}
-        return self.examples.rows(np.array([orders[epoch][place] for epoch, place in zip(epochs.tolist(), within.tolist())]))
+        return self.examples.rows(drawn_rows(len(self.examples), self.seed, step, self.batch_size, self.rows)[0])
+
+
+def drawn_rows(size: int, seed: int, step: int, batch_size: int, rows: slice | np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return which examples a step reads, and the epoch that each belongs to; each epoch reads every example once.
+
+    Args:
+        size: the number of examples.
+        seed: seed of the orders.
+        step: counted from 0.
+        batch_size: B.
+        rows: index of the rows of the batch that are wanted.
+
+    Example:
+        >>> chosen, epochs = drawn_rows(3, seed=0, step=0, batch_size=4, rows=slice(None))
+        >>> sorted(chosen[:3].tolist()), epochs.tolist()
+        ([0, 1, 2], [0, 0, 0, 1])
+    """
+    epochs, places = np.divmod(np.arange(step * batch_size, (step + 1) * batch_size)[rows], size)
+    orders = {epoch: shuffled(size, seed, epoch) for epoch in np.unique(epochs).tolist()}
+    return np.array([orders[epoch][place] for epoch, place in zip(epochs.tolist(), places.tolist())], np.int64), epochs
 
 
 @lru_cache(maxsize=4)

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from seqnets.data.examples.examples import shuffled
+from seqnets.data.examples.examples import drawn_rows
 from seqnets.data.images.augment import Augmentation
 from seqnets.data.images.files import ImageError
 from seqnets.data.images.preprocessing import Preprocessing
@@ -123,10 +123,8 @@ class TrainingPlan:
         return Loaded(ImageBatch(np.stack(images), np.array(labels, np.int32), weights), unreadable)
 
     def _chosen(self, step: int) -> list[tuple[int, int]]:
-        size = len(self.pictures)
-        positions = np.arange(step * self.batch_size, (step + 1) * self.batch_size)[self.rows]
-        epochs, places = (array.tolist() for array in np.divmod(positions, size))
-        return [(int(shuffled(size, self.seed, epoch)[place]), epoch) for epoch, place in zip(epochs, places)]
+        chosen, epochs = drawn_rows(len(self.pictures), self.seed, step, self.batch_size, self.rows)
+        return list(zip(chosen.tolist(), epochs.tolist()))
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from seqnets.data.examples.examples import Batch, shuffled
+from seqnets.data.examples.examples import Batch, drawn_rows
 from seqnets.data.images.config import ScatterConfig
 from seqnets.data.images.gray import GrayPictures
 from seqnets.errors import UserError
@@ -104,7 +104,5 @@ class ScatteredBatches:
 
     def batch(self, step: int) -> Batch:
         """Return the batch of a step, counted from 0."""
-        places, size = np.arange(step * self.batch_size, (step + 1) * self.batch_size)[self.rows], len(self.scattered)
-        epochs, within = np.divmod(places, size)
-        chosen = [shuffled(size, self.seed, int(epoch))[place] for epoch, place in zip(epochs, within)]
-        return self.scattered.rows(np.array(chosen), seed=self.seed, epoch=epochs)
+        chosen, epochs = drawn_rows(len(self.scattered), self.seed, step, self.batch_size, self.rows)
+        return self.scattered.rows(chosen, seed=self.seed, epoch=epochs)

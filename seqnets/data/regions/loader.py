@@ -6,7 +6,7 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
-from seqnets.data.examples.examples import shuffled
+from seqnets.data.examples.examples import drawn_rows
 from seqnets.data.images.files import ImageError, as_mode, open_image
 from seqnets.data.read_ahead import read_ahead
 from seqnets.data.regions.examples import IGNORED, RegionExample
@@ -177,11 +177,10 @@ class RegionPlan:
 
     def __call__(self, step: int) -> Loaded:
         """Return the batch of a step, counted from 0."""
-        size, positions = len(self.pictures), np.arange(step * self.batch_size, (step + 1) * self.batch_size)[self.rows]
-        epochs, places = np.divmod(positions, size)
-        wanted = [int(shuffled(size, self.seed, int(epoch))[place]) for epoch, place in zip(epochs, places)]
+        drawn = drawn_rows(len(self.pictures), self.seed, step, self.batch_size, self.rows)
+        wanted, epochs = (array.tolist() for array in drawn)
         self.pictures.decode(wanted)
-        found = [self.pictures.varied(index, self.seed, int(epoch)) for index, epoch in zip(wanted, epochs)]
+        found = [self.pictures.varied(index, self.seed, epoch) for index, epoch in zip(wanted, epochs)]
         failed = {index: said for _, failures in found for index, said in failures.items()}
         return Loaded(_stacked([record for record, _ in found]), failed)
 
