@@ -93,7 +93,7 @@ def test_from_the_command_line(tmp_path, capsys):
     assert json.loads(capsys.readouterr().out)["counts"] == {"statements": {"right": 0, "all": 1}}
 
 
-@pytest.mark.parametrize("name", ["A.TEX", "a.tex", "a.tex.gz", "A.Tex.GZ"])
+@pytest.mark.parametrize("name", ["A.TEX", "a.tex", "a.tex.gz", "A.Tex.gz"])
 def test_the_name_says_the_language(name, tmp_path, capsys):
     text = b"{}\n"
     (tmp_path / name).write_bytes(gzip.compress(text) if name.lower().endswith(".gz") else text)
